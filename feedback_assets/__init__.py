@@ -1,0 +1,1 @@
+"""NPS answers, orders and attribution of five providers as daily Parquet."""

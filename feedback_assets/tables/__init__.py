@@ -1,0 +1,44 @@
+"""All tables of the warehouse: each is declared once here, and everything else follows from it."""
+
+from feedback_assets.tables import (
+    feedbackpulse,
+    fullwhere,
+    marts,
+    retargeting,
+    thanx,
+    unified,
+    wicked_reports,
+)
+from feedback_assets.tables.table import Table
+
+PROVIDER_TABLES: tuple[Table, ...] = (
+    *wicked_reports.TABLES,
+    *thanx.TABLES,
+    *fullwhere.TABLES,
+    *feedbackpulse.TABLES,
+    *retargeting.TABLES,
+)
+UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
+MART_TABLES: tuple[Table, ...] = marts.TABLES
+DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
+ALL_TABLES: tuple[Table, ...] = PROVIDER_TABLES + DERIVED_TABLES
+
+_BY_NAME = {table.full_name: table for table in ALL_TABLES}
+
+
+def find_table(full_name: str) -> Table:
+    """The table named ``group.table``; ``KeyError`` naming those there are, if there is none."""
+    if full_name not in _BY_NAME:
+        raise KeyError(f"no table {full_name!r}; there are: {', '.join(sorted(_BY_NAME))}")
+    return _BY_NAME[full_name]
+
+
+__all__ = [
+    "ALL_TABLES",
+    "DERIVED_TABLES",
+    "MART_TABLES",
+    "PROVIDER_TABLES",
+    "UNIFIED_TABLES",
+    "Table",
+    "find_table",
+]

@@ -1,0 +1,91 @@
+"""What a column is: its Arrow type, its name in the provider's JSON, and who may see it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import pyarrow as pa
+
+TEXT = pa.string()
+BOOL = pa.bool_()
+INT8 = pa.int8()
+INT32 = pa.int32()
+INT64 = pa.int64()
+FLOAT = pa.float64()
+DATE = pa.date32()
+STAMP = pa.timestamp("us", tz="UTC")
+# Four decimals hold every currency's minor unit and a unit price; binary floats would not add up.
+MONEY = pa.decimal128(18, 4)
+QUANTITY = MONEY
+
+
+class Personal(StrEnum):
+    """Why a column is personal data, and so what ``forget`` does with it."""
+
+    EMAIL = "e-mail"
+    NAME = "name"
+    CONTACT_ID = "contact id"
+    ADDRESS = "e-mail or phone number"
+    LINK = "personal link"
+    FREE_TEXT = "free text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, or one field of a struct.
+
+    ``json`` is the field's name in the provider's JSON where it differs from ``name``;
+    ``fallback`` the dotted path of the field that fills it where it is null;
+    ``source`` the columns (``group.table.column``) it is computed from, for lineage;
+    ``low`` and ``high`` the bounds of a value that counts, both included;
+    ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
+    """
+
+    name: str
+    type: pa.DataType
+    description: str
+    json: str = ""
+    fallback: str = ""
+    source: tuple[str, ...] = ()
+    unit: str = ""
+    personal: Personal | None = None
+    low: float | None = None
+    high: float | None = None
+    nullable: bool = True
+    fields: tuple["Column", ...] = ()
+    shape: Literal["value", "struct", "list"] = "value"
+
+    @property
+    def json_name(self) -> str:
+        return self.json or self.name
+
+    @property
+    def arrow_field(self) -> pa.Field:
+        return pa.field(
+            self.name, self.type, nullable=self.nullable, metadata={"comment": self.description}
+        )
+
+
+def struct(
+    name: str, description: str, *fields: Column, json: str = "", source: tuple[str, ...] = ()
+) -> Column:
+    """A column of objects: an Arrow struct with ``fields``."""
+    kind = pa.struct([(field.name, field.type) for field in fields])
+    return Column(name, kind, description, json=json, fields=fields, shape="struct", source=source)
+
+
+def list_of(name: str, description: str, *fields: Column, json: str = "") -> Column:
+    """A column of arrays of objects: an Arrow list of structs with ``fields``."""
+    kind = pa.list_(pa.struct([(field.name, field.type) for field in fields]))
+    return Column(name, kind, description, json=json, fields=fields, shape="list")
+
+
+def personal_paths(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Personal]:
+    """Dotted path → kind, of every personal column and struct field, outermost first."""
+    found: dict[str, Personal] = {}
+    for column in columns:
+        path = f"{prefix}{column.name}"
+        if column.personal is not None:
+            found[path] = column.personal
+        found |= personal_paths(column.fields, f"{path}.")
+    return found

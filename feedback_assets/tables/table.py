@@ -1,0 +1,94 @@
+"""What a table is: one declaration from which parsing, schema, checks and docs follow."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow as pa
+
+from feedback_assets.tables.columns import TEXT, Column
+
+EXTRA = Column(
+    "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table of the warehouse; declared once, so compared and hashed by identity.
+
+    ``key`` and ``event_time`` are (dotted) column names; ``depends`` says for each table it
+    is computed from which days it reads, as (first, last) offsets in days to the partition,
+    ``"match"``/``"touch"`` standing for the configured spans, ``None`` for all days held.
+    """
+
+    group: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    event_time: str | None = None
+    partitioned: bool = True
+    order_by: tuple[str, ...] = ()
+    example: str = ""
+    depends: dict[str, "Depends"] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.group}.{self.name}"
+
+    @property
+    def asset_key(self) -> tuple[str, str]:
+        return (self.group, self.name)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of its Parquet files; ``day`` is in the path, never in the file."""
+        return pa.schema([column.arrow_field for column in self.columns])
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Depends:
+    """Which days of an upstream table one day of a downstream table is computed from.
+
+    ``back`` and ``ahead`` count days; ``span`` adds one of the configured spans to ``back``.
+    """
+
+    span: Literal["match", "touch"] | None = None
+    back: int = 0
+    ahead: int = 0
+    every: bool = False
+
+    def days_back(self, match_days: int, touch_days: int) -> int:
+        spans = {"match": match_days, "touch": touch_days, None: 0}
+        return self.back + spans[self.span]
+
+
+SAME_DAY = Depends()
+ALL_DAYS = Depends(every=True)
+MATCH_WINDOW = Depends(span="match")
+TOUCH_WINDOW = Depends(span="touch")
+
+
+def provider_table(
+    provider: str,
+    name: str,
+    description: str,
+    *columns: Column,
+    key: tuple[str, ...],
+    event_time: str,
+    example: str = "",
+) -> Table:
+    """A table that holds a provider's records as they came, one row a record, and ``extra``."""
+    return Table(
+        provider,
+        name,
+        description,
+        (*columns, EXTRA),
+        key=key,
+        event_time=event_time,
+        order_by=(event_time, *(part for part in key if part != event_time)),
+        example=example,
+    )
