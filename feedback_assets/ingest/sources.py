@@ -1,0 +1,160 @@
+"""What is read of each provider: which list fills which tables, and how a window of it is asked.
+
+A new provider is one client module, its table declarations, and one ``Source`` here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from feedback_assets.ingest.records import Typing
+from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.providers.feedbackpulse import FeedbackPulse
+from feedback_assets.providers.fullwhere import Fullwhere
+from feedback_assets.providers.paging import Page
+from feedback_assets.providers.retargeting import Retargeting
+from feedback_assets.providers.thanx import Thanx
+from feedback_assets.providers.wicked_reports import WickedReports
+from feedback_assets.tables import (
+    Table,
+    feedbackpulse,
+    fullwhere,
+    retargeting,
+    thanx,
+    wicked_reports,
+)
+
+Pages = Iterator[Mapping[str, Page]]
+WINDOW_DAYS = 28
+"""Days of a run: with a day before and two after, 31 dates and so 30 days of difference, which
+is as far apart as Wicked Reports' clicks may be asked."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One list of a provider and the tables that it fills.
+
+    ``read(client, first, last)`` asks for the dates ``first`` to ``last``, margin included.
+    ``whole_list``: the provider cannot be asked for the end of a window, so one run reads any
+    number of days.
+    """
+
+    provider: str
+    tables: tuple[Table, ...]
+    read: Callable[[Any, date, date], Pages]
+    whole_list: bool = False
+    null_text: bool = False
+
+    def typing(self, zone: str) -> Typing:
+        """How its JSON is typed, in the zone of its zone-less time stamps."""
+        return Typing(zone, self.null_text)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """All that a client is made of; what is not set is None."""
+
+    values: Mapping[str, str | None]
+    requests_per_minute: int | None
+    quota_dir: Path | None
+
+    def get(self, name: str) -> str | None:
+        return self.values.get(name)
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _one(table: Table, pages: Iterator[Page]) -> Pages:
+    return ({table.full_name: page} for page in pages)
+
+
+def _retargeting(client: Retargeting, _first: date, _last: date) -> Pages:
+    # Always whole: `t` is undocumented as to which field it compares, and a review may be a
+    # year younger than the feedback it comes with.
+    for page in client.feedback():
+        feedback, reviews = split_reviews(page.records)
+        yield {
+            retargeting.ORDER_FEEDBACK.full_name: Page(feedback.records, feedback.count),
+            retargeting.PRODUCT_REVIEWS.full_name: Page(reviews.records, reviews.count),
+        }
+
+
+SOURCES: tuple[Source, ...] = (
+    Source(
+        "wicked_reports",
+        (wicked_reports.CONTACTS,),
+        lambda client, first, last: _one(wicked_reports.CONTACTS, client.contacts(first, last)),
+        null_text=True,
+    ),
+    Source(
+        "wicked_reports",
+        (wicked_reports.CLICKS,),
+        lambda client, first, last: _one(wicked_reports.CLICKS, client.clicks(first, last)),
+        null_text=True,
+    ),
+    Source(
+        "wicked_reports",
+        (wicked_reports.ORDERS,),
+        lambda client, first, last: _one(wicked_reports.ORDERS, client.orders(first, last)),
+        null_text=True,
+    ),
+    Source(
+        "thanx",
+        (thanx.FEEDBACKS,),
+        # A record cannot have been updated before its purchase; there is no upper end to ask for.
+        lambda client, first, _: _one(thanx.FEEDBACKS, client.all_feedbacks(_start(first))),
+        whole_list=True,
+    ),
+    Source(
+        "fullwhere",
+        (fullwhere.SURVEY_TRACKERS,),
+        lambda client, first, last: _one(
+            fullwhere.SURVEY_TRACKERS, client.survey_trackers(_start(first), _start(last))
+        ),
+    ),
+    Source(
+        "feedbackpulse",
+        (feedbackpulse.SUBMISSIONS,),
+        lambda client, first, last: _one(
+            feedbackpulse.SUBMISSIONS, client.submissions(first, last)
+        ),
+    ),
+    Source("retargeting", retargeting.TABLES, _retargeting, whole_list=True),
+)
+
+Client = WickedReports | Thanx | Fullwhere | FeedbackPulse | Retargeting
+
+
+def connect(provider: str, given: Credentials) -> Client:
+    """The provider's client; raises ``CredentialsMissing`` naming every variable not set."""
+    common: dict[str, Any] = {"quota_dir": given.quota_dir}
+    if given.requests_per_minute is not None:
+        common["requests_per_minute"] = given.requests_per_minute
+    url = given.get("url")
+    if url is not None:
+        common["url"] = url
+    match provider:
+        case "wicked_reports":
+            return WickedReports(api_key=given.get("api_key"), **common)
+        case "thanx":
+            return Thanx(
+                access_token=given.get("access_token"),
+                client_id=given.get("client_id"),
+                merchant_id=given.get("merchant_id"),
+                **common,
+            )
+        case "fullwhere":
+            return Fullwhere(
+                api_key=given.get("api_key"), api_secret=given.get("api_secret"), **common
+            )
+        case "feedbackpulse":
+            return FeedbackPulse(api_key=given.get("api_key"), **({"url": None} | common))
+        case "retargeting":
+            return Retargeting(
+                rest_key=given.get("rest_key"), customer_id=given.get("customer_id"), **common
+            )
+    raise ValueError(f"no provider {provider!r}")

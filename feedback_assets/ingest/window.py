@@ -1,0 +1,152 @@
+"""One reading of one window: pages in, partitions replaced, every record accounted for."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_assets.ingest.parse import Bad, parse_page
+from feedback_assets.ingest.records import Typing
+from feedback_assets.ingest.spool import Spool, days_of
+from feedback_assets.providers.errors import RowsMissing
+from feedback_assets.providers.paging import Page
+from feedback_assets.store.layout import Warehouse, days_between
+from feedback_assets.store.quarantine import SetAside, set_aside
+from feedback_assets.tables import Table
+
+# Neither inclusiveness nor zone of the providers' date filters is documented.
+DAYS_ASKED_BEFORE = 1
+DAYS_ASKED_AFTER = 2
+
+
+@dataclass(frozen=True)
+class DayCounts:
+    """What became of the records of one day; fetched = rows + the three others.
+
+    A record outside the window counts on the window's day nearest to it, one whose day cannot
+    be read on the first, so that the days of a range add up to what the provider served.
+    """
+
+    day: date
+    rows: int
+    outside_window: int
+    duplicates: int
+    quarantined: int
+    content_hash: str
+
+    @property
+    def fetched(self) -> int:
+        return self.rows + self.outside_window + self.duplicates + self.quarantined
+
+
+@dataclass
+class _Tally:
+    """Counts of one table while its pages are read."""
+
+    table: Table
+    first: date
+    last: date
+    spool: Spool
+    outside: Counter[date] = field(default_factory=Counter)
+    repeated: Counter[date] = field(default_factory=Counter)
+    bad: dict[str, Bad] = field(default_factory=dict)
+
+    def nearest(self, day: date | None) -> date:
+        return self.first if day is None else min(max(day, self.first), self.last)
+
+    def holds(self, day: date | None) -> bool:
+        return day is None or self.first <= day <= self.last
+
+    def add(self, rows: pa.Table, bad: Iterable[Bad]) -> None:
+        days = days_of(rows, self.table)
+        early = pc.less(days, pa.scalar(self.first))
+        late = pc.greater(days, pa.scalar(self.last))
+        self.outside[self.first] += pc.sum(early, min_count=0).as_py()
+        self.outside[self.last] += pc.sum(late, min_count=0).as_py()
+        self.spool.add(rows.filter(pc.invert(pc.or_(early, late))))
+        for record in bad:
+            if not self.holds(record.day):
+                self.outside[self.nearest(record.day)] += 1
+            elif record.payload in self.bad:
+                self.repeated[self.nearest(record.day)] += 1
+            else:
+                self.bad[record.payload] = record
+
+    def clear(self) -> None:
+        self.spool.clear()
+        self.outside.clear()
+        self.repeated.clear()
+        self.bad.clear()
+
+
+Pages = Callable[[], Iterable[Mapping[str, Page]]]
+"""Starts a reading of the window; each page holds records of one table or more, by full name."""
+
+
+def read_window(
+    pages: Pages,
+    tables: Mapping[Table, Typing],
+    first: date,
+    last: date,
+    warehouse: Warehouse,
+) -> dict[Table, list[DayCounts]]:
+    """Read the days ``first`` to ``last`` of ``tables`` and put them in the warehouse.
+
+    All pages are read before the first partition is replaced. Where the provider announced more
+    rows than came, the window is read once more, since lists move while they are read; the
+    second ``RowsMissing`` is raised. Every error leaves all partitions as they were.
+    """
+    tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
+    try:
+        _read(pages, tables, tallies)
+    except RowsMissing:
+        for tally in tallies.values():
+            tally.clear()
+        _read(pages, tables, tallies)
+    try:
+        return {table: _write(tally, warehouse) for table, tally in tallies.items()}
+    finally:
+        for tally in tallies.values():
+            tally.clear()
+
+
+def _read(pages: Pages, tables: Mapping[Table, Typing], tallies: Mapping[Table, _Tally]) -> None:
+    by_name = {table.full_name: table for table in tables}
+    for page in pages():
+        for name, part in page.items():
+            table = by_name.get(name)
+            if table is not None:
+                parsed = parse_page(part.records, table, tables[table])
+                tallies[table].add(parsed.rows, parsed.bad)
+
+
+def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
+    set_aside(
+        warehouse,
+        tally.table,
+        [SetAside(bad.day, bad.reason, bad.payload) for bad in tally.bad.values()],
+        datetime.now(UTC),
+    )
+    quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
+    counts = []
+    for day, rows, duplicates in tally.spool.days(days_between(tally.first, tally.last)):
+        written = warehouse.replace_day(tally.table, day, rows)
+        counts.append(
+            DayCounts(
+                day=day,
+                rows=written.rows,
+                outside_window=tally.outside[day],
+                duplicates=duplicates + tally.repeated[day],
+                quarantined=quarantined[day],
+                content_hash=written.content_hash,
+            )
+        )
+    return counts
+
+
+def asked(first: date, last: date) -> tuple[date, date]:
+    """The days a provider is asked for so that none of ``first`` to ``last`` can be missed."""
+    return first - timedelta(days=DAYS_ASKED_BEFORE), last + timedelta(days=DAYS_ASKED_AFTER)

@@ -1,0 +1,1 @@
+"""The warehouse: where the Parquet lies, how it is replaced, what is set aside."""

@@ -1,0 +1,98 @@
+"""Records that could not be typed, kept whole beside the tables they were meant for.
+
+``<root>/quarantine/<group>.<table>/<day or undated>.parquet``; a record is in it once, with the
+time when it was first set aside, however often it is read.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import Table
+from feedback_assets.tables.columns import DATE, STAMP, TEXT
+
+SCHEMA = pa.schema(
+    [
+        ("day", DATE),
+        ("table", TEXT),
+        ("reason", TEXT),
+        ("payload", TEXT),
+        ("fetched_at", STAMP),
+    ]
+)
+UNDATED = "undated"
+_FILE = re.compile(r"(\d{4}-\d{2}-\d{2}|undated)\.parquet$")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """One record that could not be typed: its JSON as served, and the reason in a few words."""
+
+    day: date | None
+    reason: str
+    payload: str
+
+
+def quarantine_directory(warehouse: Warehouse, table: Table) -> str:
+    """Where the table's quarantine lies."""
+    return f"{warehouse.base}/quarantine/{table.full_name}"
+
+
+def set_aside(
+    warehouse: Warehouse, table: Table, records: Iterable[SetAside], fetched_at: datetime
+) -> None:
+    """Add ``records`` to the table's quarantine; one that is there already stays as it is."""
+    by_day: dict[date | None, list[SetAside]] = defaultdict(list)
+    for record in records:
+        by_day[record.day].append(record)
+    for day, found in by_day.items():
+        path = f"{quarantine_directory(warehouse, table)}/{day or UNDATED}.parquet"
+        with _lock(warehouse, path):
+            held = read_quarantine_file(warehouse, path)
+            seen = set(held.column("payload").to_pylist())
+            new = {record.payload: record for record in found if record.payload not in seen}
+            if not new:
+                continue
+            added = pa.table(
+                {
+                    "day": [record.day for record in new.values()],
+                    "table": [table.full_name] * len(new),
+                    "reason": [record.reason for record in new.values()],
+                    "payload": list(new),
+                    "fetched_at": [fetched_at] * len(new),
+                },
+                schema=SCHEMA,
+            )
+            warehouse.write_parquet(path, pa.concat_tables([held, added]))
+
+
+def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:
+    """The files of the table's quarantine."""
+    directory = quarantine_directory(warehouse, table)
+    return [path for path in warehouse.list_files(directory) if _FILE.search(path)]
+
+
+def read_quarantine_file(warehouse: Warehouse, path: str) -> pa.Table:
+    """The rows of one quarantine file; none if it does not exist."""
+    if not warehouse.exists(path):
+        return SCHEMA.empty_table()
+    with warehouse.filesystem.open(path, "rb") as source:
+        return pq.ParquetFile(source).read().cast(SCHEMA)
+
+
+def _lock(warehouse: Warehouse, path: str) -> AbstractContextManager[object]:
+    """Keep two processes of this machine from adding to one file at once.
+
+    Over several machines the later one wins; both read the same window, so both have the record.
+    """
+    name = hashlib.sha256(path.encode()).hexdigest()[:24]
+    return FileLock(warehouse.lock_directory / f"{name}.lock", mode=0o600)
