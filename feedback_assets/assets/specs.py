@@ -1,0 +1,93 @@
+"""What Dagster is told of a table: key, description, columns, partitions, dependencies."""
+
+from collections.abc import Collection
+from datetime import date
+
+import dagster as dg
+
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
+from feedback_assets.tables.columns import Column
+
+OWNERS = ["team:data"]
+_PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
+
+
+def daily(start: date) -> dg.DailyPartitionsDefinition:
+    """UTC days from ``start`` to yesterday."""
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), timezone="UTC")
+
+
+def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetSpec:
+    """The asset of a table; of its dependencies those that are among ``tables``."""
+    loaded = {other.full_name for other in tables}
+    kinds = {"parquet", table.group if table.full_name in _PROVIDER_NAMES else "duckdb"}
+    return dg.AssetSpec(
+        key=list(table.asset_key),
+        deps=[
+            _dependency(table, upstream, settings)
+            for upstream in table.depends
+            if upstream in loaded
+        ],
+        description=_description(table),
+        group_name=table.group,
+        kinds=kinds,
+        owners=OWNERS,
+        metadata={
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": table.full_name,
+            "primary_key": ", ".join(table.key),
+        },
+        partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
+    )
+
+
+def _description(table: Table) -> str:
+    example = f"\n\n```sql\n{table.example}\n```" if table.example else ""
+    return f"{table.description}\n\nKey: `{', '.join(table.key)}`.{example}"
+
+
+def _dependency(table: Table, upstream: str, settings: Settings) -> dg.AssetDep:
+    depends = table.depends[upstream]
+    key = list(find_table(upstream).asset_key)
+    if not table.partitioned:
+        return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
+    back = depends.days_back(settings.feedback_match_days, settings.feedback_touch_days)
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=-back,
+        end_offset=depends.ahead,
+        # The first days look back before the first partition, the last ahead of the newest.
+        allow_nonexistent_upstream_partitions=True,
+    )
+    return dg.AssetDep(key, partition_mapping=mapping)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns as the UI shows them: type, description with unit, whether it can be null."""
+    return dg.TableSchema(columns=[_column(column) for column in table.columns])
+
+
+def _column(column: Column) -> dg.TableColumn:
+    unit = f" [{column.unit}]" if column.unit else ""
+    return dg.TableColumn(
+        name=column.name,
+        type=str(column.type),
+        description=f"{column.description}{unit}",
+        constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        tags={"personal": str(column.personal).replace(" ", "_")} if column.personal else None,
+    )
+
+
+def column_lineage(table: Table, tables: Collection[Table]) -> dg.TableColumnLineage:
+    """From which columns of which loaded tables each column is computed."""
+    loaded = {other.full_name for other in tables}
+    deps: dict[str, list[dg.TableColumnDep]] = {}
+    for column in table.columns:
+        found = []
+        for source in dict.fromkeys(column.source):
+            group, name, field = source.split(".")
+            if f"{group}.{name}" in loaded:
+                found.append(dg.TableColumnDep(dg.AssetKey([group, name]), field))
+        if found:
+            deps[column.name] = found
+    return dg.TableColumnLineage(deps_by_column=deps)

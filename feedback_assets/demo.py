@@ -1,0 +1,122 @@
+"""What ``make demo`` shows: the sandbox read over HTTP, and the answers that come of it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+
+from feedback_assets.operations.query import run_query
+from feedback_assets.providers import PROVIDERS
+from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
+from feedback_assets.store.layout import Warehouse
+
+NPS_BY_CHANNEL = """
+    select
+        source, medium, campaign,
+        round(responses, 1) as responses,
+        round(nps, 1) as nps, round(nps_low, 1) as nps_low, round(nps_high, 1) as nps_high
+    from marts.nps_by_channel
+    where model = 'last_click' and window_days = 90
+    order by marts.nps_by_channel.nps desc nulls last, source, medium, campaign
+"""
+MATCH_COVERAGE = """
+    select
+        provider,
+        coalesce(match_method, '(unmatched)') as match_method,
+        sum(responses)::bigint as responses,
+        round(100 * sum(responses) / sum(sum(responses)) over (partition by provider), 1)
+            as percent
+    from marts.match_coverage
+    group by provider, match_method
+    order by provider, responses desc
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The tables and lines that the demo ends with; ``complete`` unless something failed."""
+
+    tables: tuple[tuple[str, pa.Table], ...]
+    lines: tuple[str, ...]
+    complete: bool
+
+
+def run_demo(
+    settings: Settings,
+    *,
+    days: int,
+    customers: int,
+    seed: int,
+    backfill: Callable[[Settings, date, date], bool],
+) -> Shown:
+    """Read the last ``days`` days of a fresh sandbox and ask the marts.
+
+    Where a provider is configured already, the demo keeps away from that warehouse.
+    """
+    if any(settings.any_set(provider) for provider in PROVIDERS):
+        os.environ["FEEDBACK_WAREHOUSE"] = str(PROJECT_ROOT / "data" / "demo" / "warehouse")
+        os.environ["DAGSTER_HOME"] = str(PROJECT_ROOT / "data" / "demo" / "dagster_home")
+        os.environ.pop("FEEDBACK_PROVIDERS", None)
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=days - 1)
+    with sandbox_process(customers=customers, seed=seed) as environment:
+        os.environ.update(environment)
+        os.environ["FEEDBACK_START_DATE"] = min(first, settings.feedback_start_date).isoformat()
+        settings = load_settings()
+        complete = backfill(settings, first, last)
+    warehouse = Warehouse(settings.warehouse)
+    return Shown(
+        tables=(
+            (
+                "NPS by channel (last click, 90 days, 95 % interval)",
+                run_query(NPS_BY_CHANNEL, warehouse),
+            ),
+            ("How much was matched with an order", run_query(MATCH_COVERAGE, warehouse)),
+        ),
+        lines=(
+            f"Parquet: {warehouse.base}",
+            "Ask more: .venv/bin/feedback-assets query 'select * from marts.survey_funnel'",
+            "Open the UI with the sandbox running: make dev",
+        ),
+        complete=complete,
+    )
+
+
+@contextmanager
+def sandbox_process(
+    *, customers: int, seed: int, days: int = 400, port: int = 0
+) -> Iterator[dict[str, str]]:
+    """A sandbox in a process of its own; yields the settings that point at it."""
+    command = [
+        sys.executable, "-m", "feedback_assets.cli", "sandbox",
+        "--port", str(port), "--seed", str(seed),
+        "--customers", str(customers), "--days", str(days),
+    ]  # fmt: skip
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield _announced(process)
+        finally:
+            process.terminate()
+
+
+def _announced(process: "subprocess.Popen[str]") -> dict[str, str]:
+    environment: dict[str, str] = {}
+    if process.stderr is None or process.stdout is None:
+        raise RuntimeError("the sandbox has no output")
+    ready = process.stderr.readline()
+    if not ready.startswith("#"):
+        rest = process.stderr.read()
+        raise RuntimeError(f"the sandbox did not start: {ready}{rest}")
+    while len(environment) < 1 or "RETARGETING_CUSTOMER_ID" not in environment:
+        name, _, value = process.stdout.readline().strip().partition("=")
+        if not name:
+            break
+        environment[name] = value
+    return environment

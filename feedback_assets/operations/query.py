@@ -1,0 +1,110 @@
+"""SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.quarantine import SCHEMA, quarantine_files
+from feedback_assets.tables import ALL_TABLES, PROVIDER_TABLES
+from feedback_assets.transforms.sources import connect
+
+# A spreadsheet takes a cell that begins so for a formula, and comments are written by strangers.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class QueryError(ValueError):
+    """SQL that is not one reading statement, or that DuckDB cannot run; says why."""
+
+
+def run_query(sql: str, warehouse: Warehouse) -> pa.Table:
+    """The rows of one ``select`` over ``"<group>"."<table>"``; raises ``QueryError``.
+
+    It can read the warehouse and nothing else: no other file, no network, no writing.
+    """
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError("one SELECT is what can be asked; nothing else is run")
+    with connect(warehouse, ALL_TABLES) as connection:
+        _add_quarantine(connection, warehouse)
+        _lock(connection, warehouse)
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from None
+
+
+def _add_quarantine(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    connection.execute("create schema quarantine")
+    for table in PROVIDER_TABLES:
+        files = quarantine_files(warehouse, table)
+        name = f'quarantine."{table.full_name}"'
+        if files:
+            paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+            connection.execute(
+                f"create view {name} as select * from "  # noqa: S608 - paths of our own
+                f"read_parquet([{paths}], hive_partitioning = false)"
+            )
+        else:
+            connection.register("nothing set aside", SCHEMA.empty_table())
+            connection.execute(f'create view {name} as select * from "nothing set aside"')  # noqa: S608
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    root = warehouse.base.replace("'", "''")
+    connection.execute(f"set allowed_directories = ['{root}']")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def to_csv(rows: pa.Table) -> str:
+    """The rows as CSV with a header; text that a spreadsheet would run gets a leading quote."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_harmless(name) for name in rows.column_names])
+    for row in _plain(rows):
+        writer.writerow([_harmless(value) for value in row])
+    return text.getvalue()
+
+
+def to_json(rows: pa.Table) -> str:
+    """The rows as a JSON array of objects, a line each; money as numbers, times as ISO 8601."""
+    names = rows.column_names
+    lines = (
+        json.dumps(dict(zip(names, row, strict=True)), default=_json_value, ensure_ascii=False)
+        for row in _plain(rows)
+    )
+    return "[" + ",\n ".join(lines) + "]\n"
+
+
+def _plain(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _harmless(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_json_value, ensure_ascii=False)
+    return _text(value)
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _json_value(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "as_tuple"):
+        return float(value)
+    return str(value)

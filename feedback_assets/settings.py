@@ -1,0 +1,197 @@
+"""All settings: read once from the environment and the project's ``.env``, typed and checked."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import dotenv
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from feedback_assets.providers import PROVIDERS
+
+
+def _project_root() -> Path:
+    """The checkout; where the package was installed without one, the current directory."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+PROJECT_ROOT = _project_root()
+CREDENTIALS: dict[str, tuple[str, ...]] = {
+    "wicked_reports": ("WICKED_REPORTS_API_KEY",),
+    "thanx": ("THANX_ACCESS_TOKEN",),
+    "fullwhere": ("FULLWHERE_API_KEY", "FULLWHERE_API_SECRET"),
+    "feedbackpulse": ("FEEDBACKPULSE_URL", "FEEDBACKPULSE_API_KEY"),
+    "retargeting": ("RETARGETING_REST_KEY", "RETARGETING_CUSTOMER_ID"),
+}
+"""The variables without which a provider cannot be asked."""
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; its text is one line that names the variable."""
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone; write one such as Europe/Paris") from None
+    return name
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no URL; write https://…")
+    return text.rstrip("/")
+
+
+def _past(day: date) -> date:
+    if day > datetime.now(UTC).date():
+        raise ValueError("lies in the future; write the first day to load")
+    return day
+
+
+def _providers(text: Any) -> Any:
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in PROVIDERS]
+    if unknown:
+        raise ValueError(
+            f"names no provider: {', '.join(unknown)}; choose from {', '.join(PROVIDERS)}"
+        )
+    return text
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Url = Annotated[str, AfterValidator(_url)]
+Days = Annotated[int, Field(ge=1, le=3660)]
+Rate = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """The settings as the environment names them, in lower case; secrets never in ``repr``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dagster_home: Path = PROJECT_ROOT / "dagster_home"
+    feedback_warehouse: str = str(PROJECT_ROOT / "data" / "warehouse")
+    feedback_start_date: Annotated[date, AfterValidator(_past)] = date(2024, 1, 1)
+    feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
+    feedback_refresh_days: Days = 30
+    feedback_match_days: Days = 90
+    feedback_touch_days: Days = 30
+    feedback_customer_secret: SecretStr | None = None
+    feedback_alert_urls: SecretStr | None = None
+
+    wicked_reports_url: Url = "https://api.wickedreports.com"
+    wicked_reports_api_key: SecretStr | None = None
+    wicked_reports_timezone: Zone = "UTC"
+    wicked_reports_requests_per_minute: Rate = 120
+
+    thanx_url: Url = "https://api.thanx.com"
+    thanx_access_token: SecretStr | None = None
+    thanx_client_id: SecretStr | None = None
+    thanx_merchant_id: str | None = None
+
+    fullwhere_url: Url = "https://api.fullwhere.com"
+    fullwhere_api_key: SecretStr | None = None
+    fullwhere_api_secret: SecretStr | None = None
+
+    feedbackpulse_url: Url | None = None
+    feedbackpulse_api_key: SecretStr | None = None
+    feedbackpulse_requests_per_minute: Rate = 60
+
+    retargeting_url: Url = "https://api.retargeting.app/v1"
+    retargeting_rest_key: SecretStr | None = None
+    retargeting_customer_id: SecretStr | None = None
+    retargeting_timezone: Zone = "UTC"
+
+    def missing(self, provider: str) -> tuple[str, ...]:
+        """The variables that the provider needs and that are not set."""
+        return tuple(name for name in CREDENTIALS[provider] if getattr(self, name.lower()) is None)
+
+    def any_set(self, provider: str) -> bool:
+        """Whether at least one of the provider's needed variables is set."""
+        return len(self.missing(provider)) < len(CREDENTIALS[provider])
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """The providers to load, in the usual order.
+
+        Those named; else those whose credentials are all set; else, with no credentials at all,
+        every one, so that the graph can be explored.
+        """
+        if self.feedback_providers:
+            named = {name.strip().lower() for name in self.feedback_providers.split(",")}
+            return tuple(name for name in PROVIDERS if name in named)
+        complete = tuple(name for name in PROVIDERS if not self.missing(name))
+        return complete or PROVIDERS
+
+    @property
+    def warehouse(self) -> str:
+        """Root URI of the tables; a relative path counts from the project root."""
+        root = self.feedback_warehouse
+        return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
+
+    @property
+    def quota_dir(self) -> Path:
+        return self.dagster_home / "quota"
+
+    def customer_secret(self) -> bytes:
+        """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
+        if self.feedback_customer_secret is not None:
+            return self.feedback_customer_secret.get_secret_value().encode()
+        return _kept_secret(self.dagster_home / "customer_secret")
+
+
+def _kept_secret(path: Path) -> bytes:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+            # A link fails where another process was first, and that one's secret then holds.
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip().encode()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of ``environ``; by default of the process, and of ``.env`` below it.
+
+    The ``.env`` goes into the process's environment, since Dagster's resources take the
+    credentials from there when a run starts. Raises ``SettingsError``.
+    """
+    if environ is None:
+        dotenv.load_dotenv(PROJECT_ROOT / ".env", override=False)
+        environ = os.environ
+    names = {name.upper(): name for name in Settings.model_fields}
+    given = {
+        field: environ[name].strip()
+        for name, field in names.items()
+        if environ.get(name, "").strip()
+    }
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    variable = str(first["loc"][0]).upper()
+    message = first["msg"].removeprefix("Value error, ")
+    secret = Settings.model_fields[variable.lower()].annotation == SecretStr | None
+    value = "" if secret else f"={str(first['input'])!r}"
+    return f"{variable}{value}: {message}"
