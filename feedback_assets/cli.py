@@ -232,5 +232,16 @@ def demo(
         raise typer.Exit(1)
 
 
+@app.command(hidden=True)
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox.")] = 8765,
+) -> None:
+    """What ``make dev`` runs: the sandbox and the UI together, until Ctrl-C."""
+    from feedback_assets.demo import run_dev
+
+    raise typer.Exit(run_dev(_settings(), port=port, sandbox_port=sandbox_port))
+
+
 if __name__ == "__main__":
     main()

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
+from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.query import run_query
 from feedback_assets.providers import PROVIDERS
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
@@ -58,10 +60,7 @@ def run_demo(
 
     Where a provider is configured already, the demo keeps away from that warehouse.
     """
-    if any(settings.any_set(provider) for provider in PROVIDERS):
-        os.environ["FEEDBACK_WAREHOUSE"] = str(PROJECT_ROOT / "data" / "demo" / "warehouse")
-        os.environ["DAGSTER_HOME"] = str(PROJECT_ROOT / "data" / "demo" / "dagster_home")
-        os.environ.pop("FEEDBACK_PROVIDERS", None)
+    _keep_away_from_real_data(settings)
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
     with sandbox_process(customers=customers, seed=seed) as environment:
@@ -85,6 +84,26 @@ def run_demo(
         ),
         complete=complete,
     )
+
+
+def _keep_away_from_real_data(settings: Settings) -> None:
+    if any(settings.any_set(provider) for provider in PROVIDERS):
+        os.environ["FEEDBACK_WAREHOUSE"] = str(PROJECT_ROOT / "data" / "demo" / "warehouse")
+        os.environ["DAGSTER_HOME"] = str(PROJECT_ROOT / "data" / "demo" / "dagster_home")
+        os.environ.pop("FEEDBACK_PROVIDERS", None)
+
+
+def run_dev(settings: Settings, *, port: int, sandbox_port: int) -> int:
+    """Sandbox and UI together until one ends; the exit status of the UI."""
+    _keep_away_from_real_data(settings)
+    with sandbox_process(customers=3000, seed=1, port=sandbox_port) as environment:
+        os.environ.update(environment)
+        open_instance(load_settings()).dispose()
+        command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+        executable = str(Path(sys.executable).with_name(command[0]))
+        return subprocess.run(  # noqa: S603 - our own command
+            [executable, *command[1:]], cwd=PROJECT_ROOT, check=False
+        ).returncode
 
 
 @contextmanager

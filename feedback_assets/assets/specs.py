@@ -53,10 +53,11 @@ def _dependency(table: Table, upstream: str, settings: Settings) -> dg.AssetDep:
     if not table.partitioned:
         return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
     back = depends.days_back(settings.feedback_match_days, settings.feedback_touch_days)
+    # ``ahead`` is left out: with it a backfill from the UI would also build the day before the
+    # first one asked for. The query reads that day all the same, where it is held.
     mapping = dg.TimeWindowPartitionMapping(
         start_offset=-back,
-        end_offset=depends.ahead,
-        # The first days look back before the first partition, the last ahead of the newest.
+        # The first days look back before the first partition.
         allow_nonexistent_upstream_partitions=True,
     )
     return dg.AssetDep(key, partition_mapping=mapping)

@@ -1,0 +1,13 @@
+"""API clients of the five providers: they know HTTP, paging and errors, and no Dagster.
+
+Nothing here imports another package of the project. One module a provider; `http`, `paging`,
+`quota`, `errors` and `masking` are what they share.
+"""
+
+PROVIDERS: tuple[str, ...] = (
+    "wicked_reports",
+    "thanx",
+    "fullwhere",
+    "feedbackpulse",
+    "retargeting",
+)

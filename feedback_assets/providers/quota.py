@@ -1,0 +1,164 @@
+"""How many requests a provider allows, held across threads and processes; it sends none itself.
+
+pyrate-limiter's sliding log decides: at most so many stamps in any window. Its `Limiter` is not
+used because it stamps a waiting request with the time it meant to wake at, so that the server sees
+one to three requests more than the limit in a window; here each try is stamped anew under the lock.
+Its token bucket is not used because it lets twice the limit through in the first minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
+
+SHARE = 0.965
+"""Part of the limit that is used. The rest absorbs requests that arrive late at the server: at 120
+a minute up to 2 that overtake each other and 1.1 s of difference in latency."""
+
+_LEAK_EVERY = 64
+_POLL_SECONDS = 0.002
+_CLOCK_SLACK = 1.0
+"""Seconds past a whole window from which a wait means that the clock was turned back; a stamp of
+this very millisecond asks for a window and 1 ms."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """At most `requests` in any `seconds`, as the provider documents it."""
+
+    requests: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.seconds <= 0:
+            raise ValueError(f"a quota of {self.requests} in {self.seconds} s allows nothing")
+
+    def rate(self) -> Rate:
+        """The rate that is kept: slightly fewer stamps in a slightly longer window."""
+        count = self.requests - self.requests // 60
+        milliseconds = self.seconds * 1000 * (count / self.requests) / SHARE
+        return Rate(count, int(milliseconds) + 1)
+
+
+class QuotaClosedError(Exception):
+    """The quota was closed while somebody waited for it."""
+
+
+class Quota:
+    """A provider's request quota; `acquire` blocks until one more request is allowed.
+
+    With a directory, all processes that give the same one share one SQLite file there
+    (`<directory>/<name>.sqlite`); without, the quota holds within this process. Thread-safe,
+    picklable (a copy shares the file, or starts afresh without one), safe after `fork`.
+    """
+
+    def __init__(self, name: str, *allowances: Allowance, directory: Path | None = None) -> None:
+        self.name = name
+        self.allowances = allowances
+        self.directory = directory
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._bucket: AbstractBucket | None = None
+        self._pid = os.getpid()
+        self._taken = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: self.__dict__[k] for k in ("name", "allowances", "directory")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+    def acquire(self, stop: threading.Event | None = None) -> float:
+        """Wait until one more request is allowed and count it.
+
+        Returns the seconds waited. Waits end at once, with `QuotaClosedError`, when `stop` is set
+        or `close` is called; in the main thread they also end by an interrupt.
+        """
+        if not self.allowances:
+            return 0.0
+        stop = stop or self._closed
+        began = time.monotonic()
+        full_wait = 0.0
+        while True:
+            if stop.is_set():
+                raise QuotaClosedError(f"the quota of {self.name} was closed while waiting")
+            longest, wait = self._take(forget=full_wait)
+            if wait is None:
+                return time.monotonic() - began
+            # Longer than any window: the clock was turned back, and the stamps lie in the future.
+            # After a whole window without a way through they are dropped.
+            full_wait = longest if wait > longest + _CLOCK_SLACK else 0.0
+            stop.wait(min(wait, longest + _CLOCK_SLACK))
+
+    def _take(self, *, forget: float) -> tuple[float, float | None]:
+        """Seconds of the longest window, and seconds to wait or None if the request is counted."""
+        with self._locked() as bucket:
+            longest = bucket.rates[-1].interval / 1000
+            clock: Any = bucket
+            now = int(clock.now())
+            item = RateItem(self.name, now)
+            decision: Any = bucket.put_decision(item)
+            told = (decision.retry_after_ms or 0) / 1000
+            if not decision.allowed and forget and told > longest + _CLOCK_SLACK:
+                bucket.flush()
+                decision = bucket.put_decision(item)
+            if decision.allowed:
+                self._taken += 1
+                if self._taken % _LEAK_EVERY == 1:
+                    bucket.leak(now)
+                return longest, None
+            return longest, max(decision.retry_after_ms or 0, 1) / 1000
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[AbstractBucket]:
+        if self._pid != os.getpid():
+            # An SQLite connection must not be used by a forked child.
+            self._reset()
+        with self._lock:
+            if self._bucket is None:
+                self._bucket = self._open()
+            bucket = self._bucket
+            file_lock: Any = bucket.limiter_lock()
+            if file_lock is None:
+                yield bucket
+                return
+            # Held for 0.2 ms at a time; filelock itself would look every 50 ms.
+            with file_lock.acquire(poll_interval=_POLL_SECONDS):
+                yield bucket
+
+    def _open(self) -> AbstractBucket:
+        rates = [allowance.rate() for allowance in self.allowances]
+        if self.directory is None:
+            return InMemoryBucket(rates)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.directory / f"{self.name}.sqlite"
+        bucket = SQLiteBucket.init_from_file(rates, db_path=str(path), use_file_lock=True)
+        # Another program may look into the file; waiting beats "database is locked".
+        bucket.conn.execute("PRAGMA busy_timeout = 10000").close()
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
+        return bucket
+
+    def close(self) -> None:
+        """Let go of the file and end every wait; the next `acquire` fails."""
+        self._closed.set()
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            if self._bucket is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._bucket.close()
+                self._bucket = None
