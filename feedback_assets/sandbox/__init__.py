@@ -1,0 +1,1 @@
+"""The five providers' APIs on loopback, over generated data; it imports nothing of the project."""
