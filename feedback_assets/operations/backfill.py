@@ -75,6 +75,8 @@ class TableResult:
     error: str = ""
 
 
+_FAILURES_IN_A_ROW = 2
+
 Progress = Callable[[Run, bool], None]
 """Called after every run with whether it succeeded."""
 
@@ -181,7 +183,14 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     if template.is_file() and not (home / template.name).exists():
         shutil.copyfile(template, home / template.name)
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    # Dagster configures logging anew at the start of every run, which takes the lock of each
+    # handler while it holds logging's own; a run in another thread holds its handler's while it
+    # stores an event and asks for a logger. Seen: the two wait for each other for ever. The
+    # handlers are those of dagster.yaml and the same for every run, so once is enough.
+    handlers = instance.get_yaml_python_handlers()
+    instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
+    return instance
 
 
 def run_plan(
@@ -224,11 +233,13 @@ def _run_lane(
     lane: Lane, job: Any, instance: dg.DagsterInstance, progress: Progress
 ) -> list[tuple[Run, _Outcome]]:
     outcomes: list[tuple[Run, _Outcome]] = []
-    hopeless = ""
+    hopeless, in_a_row = "", 0
     for run in lane.runs:
-        # A wrong key stays wrong: the other windows would only say so again.
         outcome = _Outcome(error=hopeless) if hopeless else _execute(run, job, instance)
-        if outcome.hopeless:
+        in_a_row = in_a_row + 1 if outcome.error else 0
+        # A wrong key stays wrong, and a provider that is down costs a minute a window: the other
+        # windows would only say so again.
+        if outcome.hopeless or in_a_row == _FAILURES_IN_A_ROW:
             hopeless = outcome.error
         outcomes.append((run, outcome))
         progress(run, not outcome.error)
@@ -271,7 +282,10 @@ def _failed(failures: list[Any]) -> _Outcome:
     data = failures[-1].step_failure_data
     user = data.user_failure_data
     if user is not None and user.description:
-        return _Outcome(error=user.description, hopeless=not user.metadata.get("transient", False))
+        transient = user.metadata.get("transient")
+        return _Outcome(
+            error=user.description, hopeless=transient is not None and not transient.value
+        )
     error = data.error
     while error.cause is not None:
         error = error.cause

@@ -57,7 +57,13 @@ class WickedReports(Client):
                 url="WICKED_REPORTS_URL",
                 credentials=("WICKED_REPORTS_API_KEY",),
                 rate="WICKED_REPORTS_REQUESTS_PER_MINUTE",
-                hints=(("not enabled", "ask Wicked Reports to enable the outbound API"),),
+                hints=(
+                    (
+                        "not enabled",
+                        "check WICKED_REPORTS_API_KEY, and ask Wicked Reports to enable the "
+                        "outbound API for the account",
+                    ),
+                ),
             ),
             secrets=(secret,),
             retry=retry,

@@ -1,0 +1,150 @@
+"""Provider tables as assets: what a run leaves on each day's materialisation."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
+from tests.conftest import YESTERDAY, Project
+
+COUNTS = (
+    "dagster/partition_row_count",
+    "fetched",
+    "outside_window",
+    "duplicates",
+    "quarantined",
+    "content_hash",
+)
+
+
+def materialise(
+    project: Project, tables: list[str], first: date, last: date, instance: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
+    job = project.defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(name.split(".")) for name in tables],
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+        },
+        raise_on_error=False,
+    )
+
+
+def counts_by_day(instance: dg.DagsterInstance, table: Table) -> dict[str, dict[str, Any]]:
+    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=100).records
+    found = {}
+    for record in records:
+        materialization = record.asset_materialization
+        assert materialization is not None
+        assert materialization.partition is not None
+        found.setdefault(
+            materialization.partition,
+            {name: value.value for name, value in materialization.metadata.items()},
+        )
+    return found
+
+
+@pytest.mark.parametrize("days", [1, 5])
+def test_every_record_of_a_run_is_accounted_for_on_its_days(
+    shop: Project, sandbox: Sandbox, days: int
+) -> None:
+    first = YESTERDAY - timedelta(days=6)
+    last = first + timedelta(days=days - 1)
+    names = [table.full_name for table in PROVIDER_TABLES]
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialise(shop, names, first, last, instance).success
+        for table in PROVIDER_TABLES:
+            by_day = counts_by_day(instance, table)
+            assert len(by_day) == days
+            for day, counts in by_day.items():
+                assert set(COUNTS) <= set(counts), (table.full_name, day)
+                assert counts["fetched"] == (
+                    counts["dagster/partition_row_count"]
+                    + counts["outside_window"]
+                    + counts["duplicates"]
+                    + counts["quarantined"]
+                )
+                assert counts["requests"] >= 1
+                assert counts["bytes"] > 0
+            rows = sum(counts["dagster/partition_row_count"] for counts in by_day.values())
+            assert rows == sandbox.truth(first, last)[table.full_name]["rows"]
+
+
+def test_a_range_run_leaves_the_same_days_as_runs_of_a_day(shop: Project) -> None:
+    first = YESTERDAY - timedelta(days=4)
+    names = ["wicked_reports.orders", "retargeting.product_reviews"]
+    tables = [find_table(name) for name in names]
+    with dg.DagsterInstance.ephemeral() as together, dg.DagsterInstance.ephemeral() as apart:
+        assert materialise(shop, names, first, YESTERDAY, together).success
+        for offset in range(5):
+            day = first + timedelta(days=offset)
+            assert materialise(shop, names, day, day, apart).success
+        for table in tables:
+            hashes = [
+                {day: counts["content_hash"] for day, counts in counts_by_day(i, table).items()}
+                for i in (together, apart)
+            ]
+            assert hashes[0] == hashes[1]
+            assert len(hashes[0]) == 5
+
+
+def test_materialising_without_credentials_names_every_missing_variable(project: Project) -> None:
+    day = YESTERDAY - timedelta(days=1)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(project, ["fullwhere.survey_trackers"], day, day, instance)
+    assert not result.success
+    (failure,) = [event for event in result.all_node_events if event.is_step_failure]
+    text = str(failure.step_failure_data.user_failure_data)
+    assert "FULLWHERE_API_KEY" in text
+    assert "FULLWHERE_API_SECRET" in text
+    assert "fullwhere.survey_trackers" in text
+    assert str(day) in text
+
+
+def test_a_failed_run_leaves_what_was_held_and_says_so(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = YESTERDAY - timedelta(days=1)
+    table = find_table("feedbackpulse.submissions")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialise(shop, [table.full_name], day, day, instance).success
+        held = shop.warehouse.read_arrow(table)
+        monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong")
+        result = materialise(shop, [table.full_name], day, day, instance)
+    assert not result.success
+    assert shop.warehouse.read_arrow(table).equals(held)
+    (failure,) = [event for event in result.all_node_events if event.is_step_failure]
+    assert "unchanged" in str(failure.step_failure_data.user_failure_data)
+    assert not any(event.is_step_up_for_retry for event in result.all_node_events)
+
+
+def test_order_feedback_and_reviews_come_from_one_read(shop: Project, sandbox: Sandbox) -> None:
+    names = ["retargeting.order_feedback", "retargeting.product_reviews"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialise(shop, names, YESTERDAY, YESTERDAY, instance).success
+    asked = {key: count for key, count in sandbox.requests.items() if key[0] == "retargeting"}
+    assert sum(asked.values()) == 1
+
+
+def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) -> None:
+    settings = shop.settings
+    assert settings.retargeting_rest_key is not None
+    assert settings.retargeting_customer_id is not None
+    shown = repr(shop.defs.resources) + str(
+        [
+            resource.get_resource_definition().config_schema.default_value  # type: ignore[union-attr]
+            for resource in (shop.defs.resources or {}).values()
+            if hasattr(resource, "get_resource_definition")
+        ]
+    )
+    for secret in (settings.retargeting_rest_key, settings.retargeting_customer_id):
+        assert secret.get_secret_value() not in shown

@@ -1,0 +1,93 @@
+"""What the tests share: a sandbox over HTTP, and a project of its own for each test."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner, Result
+
+from feedback_assets import settings as settings_module
+from feedback_assets.cli import app
+from feedback_assets.definitions import build_defs
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.settings import Settings, load_settings
+from feedback_assets.store.layout import Warehouse
+
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the settings of the machine it runs on, nor writes into the project."""
+    for name in settings_module.Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))
+
+
+@pytest.fixture(scope="session")
+def _session_sandbox() -> Iterator[Sandbox]:
+    with running_sandbox(seed=7, days=150, customers=400, faults=Faults(quotas=False)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_session_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """Five providers with 150 days of data, well behaved until a test says otherwise."""
+    _session_sandbox.set_faults(Faults(quotas=False))
+    _session_sandbox.forget_requests()
+    yield _session_sandbox
+    _session_sandbox.set_faults(Faults(quotas=False))
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project: its settings as the environment has them now, its instance, its warehouse."""
+
+    home: Path
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings()
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(self.settings.warehouse)
+
+    @property
+    def defs(self) -> dg.Definitions:
+        return build_defs(self.settings)
+
+    def run(self, *arguments: str) -> Result:
+        """``feedback-assets`` with these arguments, in this process."""
+        return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+    def backfill(self, first: date, last: date, *arguments: str) -> Result:
+        return self.run("backfill", "--from", str(first), "--to", str(last), *arguments)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with nothing configured."""
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def shop(project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose five providers are the sandbox."""
+    configure(monkeypatch, sandbox)
+    return project
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """Point the environment at a sandbox, with quotas that no test waits for."""
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WICKED_REPORTS_REQUESTS_PER_MINUTE", "100000")
+    monkeypatch.setenv("FEEDBACKPULSE_REQUESTS_PER_MINUTE", "100000")
+    monkeypatch.setenv("FEEDBACK_START_DATE", str(sandbox.world.first_day))

@@ -1,0 +1,108 @@
+"""Settings: what is read, what is refused, and in one line."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from feedback_assets import settings as settings_module
+from feedback_assets.providers import PROVIDERS
+from feedback_assets.settings import CREDENTIALS, Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
+    settings = load_settings({})
+    assert settings.feedback_start_date == date(2024, 1, 1)
+    assert settings.feedback_refresh_days == 30
+    assert settings.feedback_match_days == 90
+    assert settings.feedback_touch_days == 30
+    assert settings.wicked_reports_requests_per_minute == 120
+    assert settings.feedbackpulse_requests_per_minute == 60
+    assert settings.retargeting_url == "https://api.retargeting.app/v1"
+    assert settings.feedbackpulse_url is None
+    assert settings.warehouse.endswith("/data/warehouse")
+    assert settings.providers == PROVIDERS
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FEEDBACK_START_DATE", "yesterday"),
+        ("FEEDBACK_START_DATE", str(datetime.now(UTC).date() + timedelta(days=3))),
+        ("FEEDBACK_PROVIDERS", "thanx,yelp"),
+        ("FEEDBACK_REFRESH_DAYS", "0"),
+        ("FEEDBACK_MATCH_DAYS", "ninety"),
+        ("FEEDBACK_TOUCH_DAYS", "-1"),
+        ("WICKED_REPORTS_TIMEZONE", "Mars/Olympus"),
+        ("WICKED_REPORTS_TIMEZONE", "../../etc/passwd"),
+        ("WICKED_REPORTS_REQUESTS_PER_MINUTE", "0"),
+        ("THANX_URL", "api.thanx.com"),
+        ("FEEDBACKPULSE_URL", "ftp://example.com"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: value})
+    assert str(caught.value).startswith(f"{name}={value!r}")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    settings = load_settings({"THANX_MERCHANT_ID": " ", "FEEDBACK_MATCH_DAYS": ""})
+    assert settings.thanx_merchant_id is None
+    assert settings.feedback_match_days == 90
+
+
+def test_providers_are_those_with_all_credentials_unless_they_are_named() -> None:
+    environ = {"THANX_ACCESS_TOKEN": "t", "FULLWHERE_API_KEY": "k"}
+    settings = load_settings(environ)
+    assert settings.providers == ("thanx",)
+    assert settings.missing("fullwhere") == ("FULLWHERE_API_SECRET",)
+    named = load_settings(environ | {"FEEDBACK_PROVIDERS": " Retargeting, thanx "})
+    assert named.providers == ("thanx", "retargeting")
+
+
+def test_secrets_are_not_shown() -> None:
+    environ = {name: "hunter2" for names in CREDENTIALS.values() for name in names}
+    environ["FEEDBACKPULSE_URL"] = "https://example.com"
+    environ["FEEDBACK_CUSTOMER_SECRET"] = "hunter2"
+    environ["THANX_CLIENT_ID"] = "hunter2"
+    assert "hunter2" not in repr(load_settings(environ))
+
+
+def test_the_dotenv_of_the_project_is_read_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    (tmp_path / ".env").write_text("FEEDBACK_MATCH_DAYS=10\nFEEDBACK_TOUCH_DAYS=11\n")
+    monkeypatch.setenv("FEEDBACK_TOUCH_DAYS", "12")
+    settings = load_settings()
+    assert (settings.feedback_match_days, settings.feedback_touch_days) == (10, 12)
+
+
+def test_the_customer_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    environ = {"DAGSTER_HOME": str(tmp_path / "home")}
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: load_settings(environ).customer_secret(), range(32)))
+    assert len(made) == 1
+    files = list((tmp_path / "home").iterdir())
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
+    assert load_settings(environ | {"FEEDBACK_CUSTOMER_SECRET": "käse"}).customer_secret() == (
+        "käse".encode()
+    )
+
+
+def test_the_example_lists_every_setting() -> None:
+    listed = {
+        line.lstrip("# ").split("=")[0]
+        for line in (ROOT / ".env.example").read_text().splitlines()
+        if "=" in line
+    }
+    assert listed == {name.upper() for name in Settings.model_fields}
