@@ -1,0 +1,226 @@
+"""Runs a table's SQL file over the days asked for, and cuts the result into partitions."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_assets.tables import Table, find_table
+from feedback_assets.transforms.dialect import duckdb_type, quoted
+from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.sources import Days, Source, connect
+
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+_COMMENT = re.compile(r"--[^\n]*")
+_BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What the SQL takes from the settings.
+
+    ``match_days`` and ``touch_days`` are exact durations in days of 24 hours, bounds included.
+    ``customer_secret`` keys the pseudonym ``customer_key``; it is not shown by ``repr``.
+    ``memory_limit`` is DuckDB's (``"2GB"``), past which it spills into ``temp_directory``.
+    """
+
+    match_days: int = 90
+    touch_days: int = 30
+    customer_secret: bytes = field(repr=False)
+    memory_limit: str | None = None
+    temp_directory: Path | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.match_days < 0 or self.touch_days < 0:
+            raise ValueError("match_days and touch_days are 0 or more")
+
+
+def build_days(
+    table: Table, first: date, last: date, warehouse: Source, parameters: Parameters
+) -> Iterator[tuple[date, pa.Table]]:
+    """Every day from ``first`` to ``last``, both included, in order, with its rows.
+
+    One query computes the whole range, or, where that is more than the memory holds, its halves;
+    a day without rows comes as an empty table. Rows have
+    exactly ``table.schema`` and stand in the order of ``table.order_by``. What is read is what
+    ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
+
+    Raises ``ValueError`` for a table that has no days or days out of order, ``duckdb.Error``
+    where a file cannot be read.
+    """
+    if not table.partitioned:
+        raise ValueError(f"{table.full_name} has no days")
+    if last < first:
+        raise ValueError(f"{last} comes before {first}")
+    ranges = [(first, last)]
+    while ranges:
+        start, end = ranges.pop()
+        try:
+            for day, rows in _build_range(table, start, end, warehouse, parameters):
+                yield day, rows
+                start = day + timedelta(days=1)
+        except duckdb.OutOfMemoryException:
+            # Not every operator spills; half the days are half the rows.
+            if start >= end:
+                raise
+            middle = start + (end - start) // 2
+            ranges += [(middle + timedelta(days=1), end), (start, middle)]
+
+
+def _build_range(
+    table: Table, first: date, last: date, warehouse: Source, parameters: Parameters
+) -> Iterator[tuple[date, pa.Table]]:
+    connection = _open(table, warehouse, parameters, _days_read(table, first, last, parameters))
+    try:
+        query, values = query_of(table, parameters, first, last)
+        result = connection.sql(query, params=values).to_arrow_reader(_BATCH_ROWS)
+        yield from _cut(result, table, first, last)
+    finally:
+        connection.close()
+
+
+def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.Table:
+    """The rows of a table that has no days, with exactly ``table.schema``, in order.
+
+    Raises ``ValueError`` for a table that has days, ``duckdb.Error`` where a file cannot be
+    read.
+    """
+    if table.partitioned:
+        raise ValueError(f"{table.full_name} has days")
+    last = last_day_held(table, warehouse)
+    connection = _open(table, warehouse, parameters, _days_read(table, last, last, parameters))
+    try:
+        query, values = query_of(table, parameters, None, last)
+        return connection.sql(query, params=values).to_arrow_table().cast(table.schema)
+    finally:
+        connection.close()
+
+
+def last_day_held(table: Table, warehouse: Source) -> date | None:
+    """The last day held of the first partitioned table that ``table`` is computed from."""
+    for name in table.depends:
+        if find_table(name).partitioned:
+            held = warehouse.days_held(find_table(name))
+            return held[-1] if held else None
+    return None
+
+
+def sql_of(table: Table) -> str:
+    """The text of the table's SQL file; ``FileNotFoundError`` for a table that has none."""
+    return _file(table.group, table.name)
+
+
+def query_of(
+    table: Table, parameters: Parameters, first: date | None, last: date | None
+) -> tuple[str, dict[str, Any]]:
+    """The query that computes the table, typed and in order, and the values it is run with.
+
+    ``first`` and ``last`` are the range asked for, or no first and the last day held for a table
+    without days. The values hold the key of the pseudonym: they are for DuckDB alone.
+    """
+    text = sql_of(table).strip()
+    columns = ", ".join(
+        f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
+        for column in table.columns
+    )
+    order = [quoted(name) for name in table.order_by]
+    if table.partitioned:
+        columns = f"{columns}, day"
+        order.insert(0, "day")
+    ordered = f" order by {', '.join(f'{name} nulls last' for name in order)}" if order else ""
+    values = _values(parameters, first, last)
+    # DuckDB refuses a value that the query does not name; a name in a comment is none.
+    named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
+    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
+    return query, {name: values[name] for name in named}
+
+
+@cache
+def _file(group: str, name: str) -> str:
+    path = files("feedback_assets.transforms") / "sql" / group / f"{name}.sql"
+    return path.read_text(encoding="utf-8")
+
+
+def _values(parameters: Parameters, first: date | None, last: date | None) -> dict[str, Any]:
+    inner_pad, outer_pad = hmac_pads(parameters.customer_secret)
+    return {
+        "first_day": first,
+        "last_day": last,
+        "match_days": parameters.match_days,
+        "touch_days": parameters.touch_days,
+        "inner_pad": inner_pad,
+        "outer_pad": outer_pad,
+    }
+
+
+def _days_read(
+    table: Table, first: date | None, last: date | None, parameters: Parameters
+) -> dict[str, Days]:
+    days: dict[str, Days] = {}
+    for name, depends in table.depends.items():
+        if depends.every or first is None or last is None:
+            days[name] = (None, None)
+        else:
+            back = depends.days_back(parameters.match_days, parameters.touch_days)
+            days[name] = (
+                first - timedelta(days=back),
+                last + timedelta(days=depends.ahead),
+            )
+    return days
+
+
+def _open(
+    table: Table, warehouse: Source, parameters: Parameters, days: dict[str, Days]
+) -> duckdb.DuckDBPyConnection:
+    return connect(
+        warehouse,
+        [find_table(name) for name in table.depends],
+        days=days,
+        memory_limit=parameters.memory_limit,
+        temp_directory=parameters.temp_directory,
+        threads=parameters.threads,
+    )
+
+
+def _cut(
+    batches: pa.RecordBatchReader, table: Table, first: date, last: date
+) -> Iterator[tuple[date, pa.Table]]:
+    day = first
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        start = 0
+        # The rows come by day, so a batch is cut where the day changes.
+        for run_day, length in _runs(batch.column("day")):
+            while day < run_day:
+                yield day, _table(held, table)
+                day, held = day + timedelta(days=1), []
+            held.append(batch.slice(start, length))
+            start += length
+    while day <= last:
+        yield day, _table(held, table)
+        day, held = day + timedelta(days=1), []
+
+
+def _runs(days: pa.Array) -> list[tuple[date, int]]:
+    encoded = pc.run_end_encode(days)
+    ends = encoded.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    return [
+        (day, end - start)
+        for day, start, end in zip(encoded.values.to_pylist(), starts, ends, strict=True)
+    ]
+
+
+def _table(batches: list[pa.RecordBatch], table: Table) -> pa.Table:
+    if not batches:
+        return table.schema.empty_table()
+    return pa.Table.from_batches(batches).drop_columns("day").cast(table.schema)

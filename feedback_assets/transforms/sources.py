@@ -1,0 +1,156 @@
+"""Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
+
+import tempfile
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import ALL_TABLES, Table
+from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
+
+Days = tuple[date | None, date | None]
+
+
+@dataclass(frozen=True)
+class ArrowTables:
+    """Tables held in memory, by ``group.table``, with a ``day`` column where partitioned.
+
+    ``days`` names the partitions held where some have no rows; else they are those of the rows.
+    """
+
+    rows: Mapping[str, pa.Table]
+    days: Mapping[str, Sequence[date]] = field(default_factory=dict)
+
+    def days_held(self, table: Table) -> list[date]:
+        """The days of which the table holds a partition, in order."""
+        if table.full_name in self.days:
+            return sorted(self.days[table.full_name])
+        if table.full_name not in self.rows:
+            return []
+        return sorted(pc.unique(self.rows[table.full_name].column("day")).to_pylist())
+
+
+Source = Warehouse | ArrowTables
+
+
+def connect(
+    source: Source,
+    tables: Iterable[Table] = ALL_TABLES,
+    *,
+    days: Mapping[str, Days] | None = None,
+    memory_limit: str | None = None,
+    temp_directory: Path | None = None,
+    threads: int | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with a view ``"group"."table"`` for each of ``tables``.
+
+    A view has the declared columns, and ``day`` where the table is partitioned; it is empty
+    where nothing is held, and a column that an old file lacks is null there. ``days`` limits the
+    partitions of a table, named ``group.table``, to a first and last day, both included. The
+    session's time zone is UTC whatever the machine's.
+
+    Raises ``duckdb.Error`` where a file cannot be read or has a column of another type.
+    """
+    connection = duckdb.connect(":memory:", config=_config(memory_limit, temp_directory, threads))
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        for function in FUNCTIONS:
+            connection.execute(f"create macro {function}")
+        if isinstance(source, Warehouse):
+            source.register(connection)
+        for table in tables:
+            first, last = (days or {}).get(table.full_name, (None, None))
+            add_view(connection, source, table, first, last)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def add_view(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: Table,
+    first: date | None = None,
+    last: date | None = None,
+) -> None:
+    """Create or replace the view of one table over its partitions of those days."""
+    columns = _columns(table)
+    nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns)
+    empty = f"select {nothing} where false"
+    read = _scan(connection, source, table, first, last)
+    # By name, so that a column or struct field added later is null in the files before it.
+    both = f"{empty} union all by name {read}" if read else empty
+    wanted = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
+    connection.execute(f"create schema if not exists {quoted(table.group)}")
+    name = f"{quoted(table.group)}.{quoted(table.name)}"
+    view = f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
+    connection.execute(view)
+
+
+def _config(
+    memory_limit: str | None, temp_directory: Path | None, threads: int | None
+) -> dict[str, Any]:
+    # Else DuckDB spills into the current directory, which may be anybody's.
+    spill = temp_directory or Path(tempfile.gettempdir()) / f"feedback-assets-{uuid.uuid4().hex}"
+    config: dict[str, Any] = {"temp_directory": str(spill)}
+    if memory_limit is not None:
+        config["memory_limit"] = memory_limit
+    if threads is not None:
+        config["threads"] = threads
+    return config
+
+
+def _columns(table: Table) -> list[tuple[str, str]]:
+    columns = [(quoted(column.name), duckdb_type(column.type)) for column in table.columns]
+    if table.partitioned:
+        columns.append(('"day"', "date"))
+    return columns
+
+
+def _scan(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: Table,
+    first: date | None,
+    last: date | None,
+) -> str | None:
+    if isinstance(source, ArrowTables):
+        return _scan_arrow(connection, source, table, first, last)
+    files = source.files(table, first, last)
+    if not files:
+        return None
+    paths = ", ".join(literal(path) for path in files)
+    hive = "true, hive_types = {'day': 'date'}" if table.partitioned else "false"
+    return (
+        f"select * from read_parquet([{paths}], "  # noqa: S608
+        f"union_by_name = true, hive_partitioning = {hive})"
+    )
+
+
+def _scan_arrow(
+    connection: duckdb.DuckDBPyConnection,
+    source: ArrowTables,
+    table: Table,
+    first: date | None,
+    last: date | None,
+) -> str | None:
+    if table.full_name not in source.rows:
+        return None
+    name = f"arrow {table.full_name}"
+    connection.register(name, source.rows[table.full_name])
+    bounds = [
+        f"day {sign} date {literal(day.isoformat())}"
+        for sign, day in ((">=", first), ("<=", last))
+        if day is not None
+    ]
+    where = f" where {' and '.join(bounds)}" if bounds and table.partitioned else ""
+    return f"select * from {quoted(name)}{where}"  # noqa: S608

@@ -1,0 +1,58 @@
+-- One row a product that was reviewed.
+with
+
+products as (
+    select
+        item.product.id as real_id,
+        present(item.product.name) as name,
+        orders."date" as ordered_at,
+        orders.id as order_id
+    from wicked_reports.orders
+    cross join unnest(orders.products) as item(product)
+    where
+        item.product.id in (select real_id from retargeting.product_reviews)
+        and present(item.product.name) is not null
+),
+
+-- "product_name (from order products)": a product that was renamed has its latest name.
+names as (
+    select
+        real_id,
+        name,
+        row_number() over (
+            partition by real_id
+            order by ordered_at desc, order_id, name
+        ) as choice
+    from products
+),
+
+-- The order within the sums only fixes the last bit of a sum of floats.
+summed as (
+    select
+        real_id,
+        count(*) as reviews,
+        count(score) as scores,
+        avg(score order by score) as score_mean,
+        stddev_samp(score order by score) as deviation,
+        count(present(comment)) as comments
+    from retargeting.product_reviews
+    group by real_id
+)
+
+-- "mean ∓ 1.96 × standard deviation / √n, null for fewer than two"
+select
+    summed.real_id,
+    names.name as product_name,
+    summed.reviews,
+    summed.score_mean,
+    case
+        when summed.scores >= 2
+            then summed.score_mean - 1.96e0 * summed.deviation / sqrt(summed.scores)
+    end as score_low,
+    case
+        when summed.scores >= 2
+            then summed.score_mean + 1.96e0 * summed.deviation / sqrt(summed.scores)
+    end as score_high,
+    summed.comments
+from summed
+left join names on names.real_id = summed.real_id and names.choice = 1
