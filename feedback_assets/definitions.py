@@ -5,6 +5,7 @@ import dagster as dg
 from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.resources import resources
+from feedback_assets.operations.checks import asset_checks
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table
 
@@ -22,6 +23,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     tables = loaded_tables(settings)
     return dg.Definitions(
         assets=[*provider_assets(settings, tables), *derived_assets(settings, tables)],
+        asset_checks=asset_checks(settings, tables),
         resources=resources(settings),
         # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.
         executor=dg.in_process_executor,

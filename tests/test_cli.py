@@ -63,8 +63,11 @@ def test_a_setting_that_cannot_be_used_is_one_line(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_MATCH_DAYS", "many")
-    for command in (["check"], ["query", "select 1"], ["backfill", "--from", str(DAY), "--to",
-                                                       str(DAY)]):
+    for command in (
+        ["check"],
+        ["query", "select 1"],
+        ["backfill", "--from", str(DAY), "--to", str(DAY)],
+    ):
         result = project.run(*command)
         assert result.exit_code == 2
         assert len(result.stderr.strip().splitlines()) == 1
@@ -73,7 +76,8 @@ def test_a_setting_that_cannot_be_used_is_one_line(
 
 def _put(project: Project, comment: str) -> None:
     table = find_table("feedbackpulse.submissions")
-    row = {"id": 1, "nps_score": 0, "text_feedback": comment, "created_at": datetime.combine(DAY, time(9), UTC)}
+    given = datetime.combine(DAY, time(9), UTC)
+    row = {"id": 1, "nps_score": 0, "text_feedback": comment, "created_at": given}
     project.warehouse.replace_day(table, DAY, pa.Table.from_pylist([row], schema=table.schema))
 
 
@@ -91,8 +95,12 @@ def test_query_answers_as_table_csv_and_json(project: Project) -> None:
 def test_query_knows_every_table_and_the_quarantine_before_anything_is_there(
     project: Project,
 ) -> None:
-    for name in ("marts.nps_by_channel", "marts.order_feedback", "unified.orders",
-                 'quarantine."thanx.feedbacks"'):
+    for name in (
+        "marts.nps_by_channel",
+        "marts.order_feedback",
+        "unified.orders",
+        'quarantine."thanx.feedbacks"',
+    ):
         result = project.run("query", f"select count(*) as n from {name}", "--csv")
         assert result.stdout == "n\n0\n"
 
@@ -153,8 +161,20 @@ def test_backfill_with_nothing_configured_fails_and_names_the_missing_variables(
 
 
 def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> None:
-    command = [sys.executable, "-m", "feedback_assets.cli", "sandbox", "--port", "0",
-               "--days", "30", "--customers", "50", "--seed", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "feedback_assets.cli",
+        "sandbox",
+        "--port",
+        "0",
+        "--days",
+        "30",
+        "--customers",
+        "50",
+        "--seed",
+        "2",
+    ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as process:

@@ -1,5 +1,6 @@
 """The unified tables and the marts as assets: one query builds a day, a range, or the whole."""
 
+import os
 from collections.abc import Collection
 from typing import Any
 
@@ -24,7 +25,14 @@ def parameters(settings: Settings) -> Parameters:
         match_days=settings.feedback_match_days,
         touch_days=settings.feedback_touch_days,
         customer_secret=settings.customer_secret(),
+        memory_limit=f"{_memory_limit_mb()}MB",
     )
+
+
+def _memory_limit_mb() -> int:
+    # Several runs share a machine; past its share DuckDB spills to disk.
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1024, total // 4 // 1_000_000)
 
 
 def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -64,6 +65,16 @@ class Plan:
         return tuple(table for table in ALL_TABLES if self.days_of(table))
 
 
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that did not pass: of which table, its numbers, and whether it only warns."""
+
+    table: str
+    name: str
+    warns: bool
+    numbers: str
+
+
 @dataclass
 class TableResult:
     """What a backfill did to one table."""
@@ -73,9 +84,14 @@ class TableResult:
     bytes: int = 0
     days: int = 0
     error: str = ""
+    checks: list[FailedCheck] = field(default_factory=list)
 
 
 _FAILURES_IN_A_ROW = 2
+_NOTHING_CAPTURED = {
+    "module": "dagster.core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 
 Progress = Callable[[Run, bool], None]
 """Called after every run with whether it succeeded."""
@@ -183,7 +199,11 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     if template.is_file() and not (home / template.name).exists():
         shutil.copyfile(template, home / template.name)
     os.environ["DAGSTER_HOME"] = str(home)
-    instance = dg.DagsterInstance.get()
+    # Capturing what a step prints means changing this process's own standard output, and two
+    # threads that change it and back leave it changed: seen as a backfill that prints nothing.
+    instance = dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), overrides={"compute_logs": _NOTHING_CAPTURED})
+    )
     # Dagster configures logging anew at the start of every run, which takes the lock of each
     # handler while it holds logging's own; a run in another thread holds its handler's while it
     # stores an event and asks for a logger. Seen: the two wait for each other for ever. The
@@ -225,6 +245,7 @@ def run_plan(
 @dataclass(frozen=True)
 class _Outcome:
     materialized: tuple[tuple[str, dict[str, Any]], ...] = ()
+    checks: tuple[FailedCheck, ...] = ()
     error: str = ""
     hopeless: bool = False
 
@@ -272,7 +293,17 @@ def _execute(run: Run, job: Any, instance: dg.DagsterInstance) -> _Outcome:
             for event in result.all_events
             if event.is_step_materialization
             for materialization in [event.step_materialization_data.materialization]
-        )
+        ),
+        tuple(
+            FailedCheck(
+                evaluation.asset_key.to_user_string().replace("/", "."),
+                evaluation.check_name,
+                evaluation.severity is dg.AssetCheckSeverity.WARN,
+                ", ".join(f"{name} {value.value}" for name, value in evaluation.metadata.items()),
+            )
+            for evaluation in result.get_asset_check_evaluations()
+            if not evaluation.passed
+        ),
     )
 
 
@@ -297,6 +328,7 @@ def _record(results: dict[Table, TableResult], run: Run, outcome: _Outcome) -> N
         result = results[table]
         if outcome.error:
             result.error = outcome.error
+        result.checks += [check for check in outcome.checks if check.table == table.full_name]
         mine = [metadata for name, metadata in outcome.materialized if name == table.full_name]
         for metadata in mine:
             result.days += 1

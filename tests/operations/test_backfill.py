@@ -108,7 +108,9 @@ def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_
     world = World(1, 400, 6000)
     with running_sandbox(world=world, faults=Faults(quotas=False)) as sandbox:
         configure(monkeypatch, sandbox)
-        result = project.backfill(first, YESTERDAY, "--select", "not (group:marts or group:unified)")
+        result = project.backfill(
+            first, YESTERDAY, "--select", "not (group:marts or group:unified)"
+        )
         assert result.exit_code == 0, result.output
         truth = sandbox.truth(first, YESTERDAY)
         asked = sandbox.requests

@@ -137,9 +137,7 @@ def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
             LAUNCH_RUN, params=_one_day(location, find_table("thanx.feedbacks"), first)
         )
         run = launched["launchPipelineExecution"]["run"]["runId"]
-        served.wait_until(
-            lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 120
-        )
+        served.wait_until(lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 120)
         assert shop.warehouse.days_held(find_table("thanx.feedbacks")) == [first]
 
         _backfill(served, partitioned, first)

@@ -1,0 +1,269 @@
+"""What must hold of the tables after every run, as asset checks with their numbers.
+
+A check looks at the days of its run, one or a range. It never blocks: what could harm a
+partition is tried before the write, and a range run's results carry no partition.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from feedback_assets.settings import Settings
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
+from feedback_assets.tables.columns import Column
+from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.sources import connect
+
+MOST_QUARANTINED = 0.01
+LEAST_MATCHED = 0.5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check of one table: a query that gives one row of numbers, ``violations`` among them.
+
+    ``reads``: the tables it looks at; ``warns``: whether it warns where others fail.
+    """
+
+    name: str
+    table: str
+    description: str
+    reads: tuple[str, ...]
+    warns: bool = False
+
+
+RULES = (
+    Rule(
+        "every_answer_once",
+        "marts.order_feedback",
+        "Every row of unified.feedback is in it exactly once.",
+        ("unified.feedback", "marts.order_feedback"),
+    ),
+    Rule(
+        "weights_add_up",
+        "unified.attribution",
+        "The weights of an order and model add up to 1, and the touches are numbered in full.",
+        ("unified.attribution",),
+    ),
+    Rule(
+        "models_add_up",
+        "marts.nps_by_attribution",
+        "Every model adds up to the same responses, promoters and detractors, day by day.",
+        ("marts.order_feedback", "marts.nps_by_attribution"),
+    ),
+    Rule(
+        "channels_add_up",
+        "marts.nps_by_channel",
+        "Every model adds up to the same responses in every window.",
+        ("marts.nps_by_channel",),
+    ),
+    Rule(
+        "money_in_is_money_out",
+        "unified.orders",
+        "Orders, amounts, payments and refunds by day and currency are those the provider sent.",
+        ("wicked_reports.orders", "unified.orders"),
+    ),
+    Rule(
+        "customers_money_adds_up",
+        "marts.customer_value",
+        "Orders and money by currency are those of the orders that have a customer.",
+        ("unified.orders", "marts.customer_value"),
+    ),
+    Rule(
+        "answers_in_reach",
+        "thanx.feedbacks",
+        "No answer lies before its purchase's day or more than FEEDBACK_MATCH_DAYS after it.",
+        ("thanx.feedbacks",),
+        warns=True,
+    ),
+    Rule(
+        "answers_are_matched",
+        "marts.match_coverage",
+        f"At least {LEAST_MATCHED:.0%} of the answers met an order.",
+        ("marts.match_coverage",),
+        warns=True,
+    ),
+)
+
+Days = tuple[date, date] | None
+
+
+def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.AssetChecksDefinition]:
+    """The checks of every loaded table, one step a table."""
+    return [_checks_of(table, settings) for table in tables]
+
+
+def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    rules = [rule for rule in RULES if rule.table == table.full_name]
+    is_read = table in PROVIDER_TABLES
+    specs = [_spec(table, "keys_unique", f"No two rows have the same {', '.join(table.key)}.")]
+    if _ranged(table):
+        specs.append(_spec(table, "values_in_range", "Scores and stars lie within their range."))
+    specs += [_spec(table, rule.name, rule.description) for rule in rules]
+    if is_read:
+        specs += [
+            _spec(
+                table,
+                "few_are_quarantined",
+                f"At most {MOST_QUARANTINED:.0%} of the records could not be typed.",
+            ),
+            _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) is held."),
+        ]
+
+    @dg.multi_asset_check(
+        name=f"{table.group}__{table.name}__checks",
+        specs=specs,
+        required_resource_keys={"warehouse"},
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        warehouse = context.resources.warehouse.warehouse
+        days = run_days(context.run.tags) if table.partitioned else None
+        numbers: Mapping[str, Any]
+        for name, numbers, warns in results(table, warehouse, settings, days):
+            yield dg.AssetCheckResult(
+                asset_key=table.asset_key,
+                check_name=name,
+                passed=not numbers["violations"],
+                severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+                metadata={key: _number(value) for key, value in numbers.items()},
+            )
+
+    return check
+
+
+def results(
+    table: Table, warehouse: Warehouse, settings: Settings, days: Days
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every check of a table over ``days`` (None: all held): name, numbers, whether it warns."""
+    rules = [rule for rule in RULES if rule.table == table.full_name]
+    names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
+    limits = {name: days for name in names if days is not None and find_table(name).partitioned}
+    with connect(warehouse, [find_table(name) for name in names], days=limits) as connection:
+
+        def ask(sql: str) -> dict[str, Any]:
+            values = _values(settings, days)
+            used = {name: value for name, value in values.items() if f"${name}" in sql}
+            (row,) = connection.sql(sql, params=used).to_arrow_table().to_pylist()
+            return dict(row)
+
+        yield "keys_unique", ask(_unique(table)), False
+        if _ranged(table):
+            yield "values_in_range", ask(_in_range(table)), False
+        for rule in rules:
+            yield rule.name, ask(rule_sql(rule)), rule.warns
+        if table in PROVIDER_TABLES:
+            yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, ask), True
+            yield "yesterday_is_there", _yesterday(table, warehouse), True
+
+
+def run_days(tags: Mapping[str, str]) -> Days:
+    """The days of a run by its tags; None for a run without partitions."""
+    start = tags.get(ASSET_PARTITION_RANGE_START_TAG, tags.get(PARTITION_NAME_TAG))
+    end = tags.get(ASSET_PARTITION_RANGE_END_TAG, tags.get(PARTITION_NAME_TAG))
+    if start is None or end is None:
+        return None
+    return date.fromisoformat(start), date.fromisoformat(end)
+
+
+@cache
+def rule_sql(rule: Rule) -> str:
+    """The text of the rule's SQL file."""
+    path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
+    return path.read_text(encoding="utf-8")
+
+
+def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name=name, asset=table.asset_key, description=description)
+
+
+def _values(settings: Settings, days: Days) -> dict[str, Any]:
+    first, last = days or (date.min, date.max)
+    return {
+        "first_day": first,
+        "last_day": last,
+        "match_days": settings.feedback_match_days,
+        "least_matched": LEAST_MATCHED,
+    }
+
+
+def _name(table: Table) -> str:
+    return f"{quoted(table.group)}.{quoted(table.name)}"
+
+
+def _unique(table: Table) -> str:
+    keys = ", ".join(".".join(quoted(part) for part in path.split(".")) for path in table.key)
+    # A day is read again when it is restated, so a row that moved may be on two days meanwhile.
+    day = "day, " if table.partitioned else ""
+    return f"""
+        with keys as (select count(*) as n from {_name(table)} group by {day}{keys})
+        select
+            coalesce(sum(n), 0) as row_count,
+            count(*) as keys,
+            coalesce(sum(n), 0) - count(*) as violations
+        from keys
+    """  # noqa: S608 - names of our own declarations
+
+
+def _ranged(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.low is not None]
+
+
+def _in_range(table: Table) -> str:
+    broken = " or ".join(
+        f"{quoted(column.name)} not between {column.low} and {column.high}"
+        for column in _ranged(table)
+    )
+    return f"""
+        select
+            count(*) as row_count,
+            coalesce(sum(case when {broken} then 1 else 0 end), 0) as violations
+        from {_name(table)}
+    """  # noqa: S608 - names of our own declarations
+
+
+def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -> dict[str, Any]:
+    rows = int(ask(f"select count(*) as n from {_name(table)}")["n"])  # noqa: S608
+    quarantined = undated = 0
+    for path in quarantine_files(warehouse, table):
+        for day in read_quarantine_file(warehouse, path).column("day").to_pylist():
+            undated += day is None
+            quarantined += day is not None and (days is None or days[0] <= day <= days[1])
+    read = rows + quarantined
+    share = quarantined / read if read else 0.0
+    return {
+        "row_count": rows,
+        "quarantined": quarantined,
+        "quarantined_without_day": undated,
+        "share": share,
+        "violations": int(share > MOST_QUARANTINED),
+    }
+
+
+def _yesterday(table: Table, warehouse: Warehouse) -> dict[str, Any]:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    held = warehouse.days_held(table)
+    return {
+        "days_held": len(held),
+        "last_day_held": held[-1].isoformat() if held else "none",
+        "violations": int(yesterday not in held),
+    }
+
+
+def _number(value: Any) -> Any:
+    if value is None:
+        return "none"
+    if isinstance(value, str | bool | int | float):
+        return value
+    return float(value)

@@ -1,0 +1,15 @@
+-- How many answers met an order; a share under the threshold wants somebody to look. Under 30
+-- answers a low share is chance.
+select
+    coalesce(sum(responses), 0) as responses,
+    coalesce(sum(case when match_method is not null then responses else 0 end), 0) as matched,
+    sum(case when match_method is not null then responses else 0 end) / sum(responses) as share,
+    case
+        when sum(case when match_method is not null then responses else 0 end) / sum(responses)
+            < $least_matched
+            and sum(responses) >= 30
+            then 1
+        else 0
+    end as violations
+from marts.match_coverage
+where day between $first_day and $last_day

@@ -1,0 +1,148 @@
+"""The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from feedback_assets.operations.checks import RULES, results, run_days
+from feedback_assets.store.quarantine import SetAside, set_aside
+from feedback_assets.tables import ALL_TABLES, Table, find_table
+from tests.assets.test_provider_assets import materialise
+from tests.conftest import YESTERDAY, Project
+
+FIRST = YESTERDAY - timedelta(days=6)
+
+
+def found(project: Project, name: str, check: str, *, whole: bool = False) -> dict[str, Any]:
+    table = find_table(name)
+    days = None if whole or not table.partitioned else (FIRST, YESTERDAY)
+    return {
+        rule: numbers
+        for rule, numbers, _ in results(table, project.warehouse, project.settings, days)
+    }[check]
+
+
+@pytest.fixture
+def built(shop: Project) -> Project:
+    result = shop.backfill(FIRST, YESTERDAY)
+    assert result.exit_code == 0, result.output
+    assert "check failed" not in result.stderr
+    return shop
+
+
+def test_after_a_backfill_every_check_of_every_table_passes_and_says_how_much_it_saw(
+    built: Project,
+) -> None:
+    seen = set()
+    for table in ALL_TABLES:
+        days = (FIRST, YESTERDAY) if table.partitioned else None
+        for name, numbers, _ in results(table, built.warehouse, built.settings, days):
+            seen.add(name)
+            assert not numbers["violations"], (table.full_name, name, numbers)
+    assert {rule.name for rule in RULES} <= seen
+    assert found(built, "marts.order_feedback", "every_answer_once")["feedback_rows"] > 0
+    assert found(built, "unified.orders", "money_in_is_money_out")["orders_kept"] > 0
+    assert found(built, "unified.attribution", "weights_add_up")["orders_and_models"] > 0
+    assert found(built, "marts.nps_by_attribution", "models_add_up")["responses"] > 0
+
+    _every_rule_sees_what_it_is_for(built)
+
+
+def _every_rule_sees_what_it_is_for(project: Project) -> None:
+    """Break each table in turn; one backfill serves all, since they take seconds."""
+
+    def change(name: str, edit: Any) -> None:
+        table = find_table(name)
+        if table.partitioned:
+            for day in project.warehouse.days_held(table):
+                rows = project.warehouse.read_arrow(table, day, day).drop_columns(["day"])
+                if rows.num_rows:
+                    project.warehouse.replace_day(table, day, edit(rows))
+                    return
+        project.warehouse.replace_whole(table, edit(project.warehouse.read_arrow(table)))
+
+    def broken(name: str, check: str) -> bool:
+        return bool(found(project, name, check)["violations"])
+
+    change("marts.order_feedback", lambda rows: rows.slice(1))
+    assert broken("marts.order_feedback", "every_answer_once")
+    change("unified.attribution", lambda rows: _with(rows, "weight", 0.3))
+    assert broken("unified.attribution", "weights_add_up")
+    change("unified.orders", lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
+    assert broken("unified.orders", "keys_unique")
+    assert broken("unified.orders", "money_in_is_money_out")
+    assert broken("marts.customer_value", "customers_money_adds_up") is False
+    change("marts.nps_by_attribution", lambda rows: rows.slice(1))
+    assert broken("marts.nps_by_attribution", "models_add_up")
+    change("marts.nps_by_channel", lambda rows: rows.slice(1))
+    assert broken("marts.nps_by_channel", "channels_add_up")
+    change("marts.customer_value", lambda rows: rows.slice(1))
+    assert broken("marts.customer_value", "customers_money_adds_up")
+    change(
+        "marts.match_coverage",
+        lambda rows: rows.set_column(
+            2, rows.schema.field(2), pa.array([10_000_000] * rows.num_rows, pa.int64())
+        ).filter(pc.is_null(rows["match_method"])),
+    )
+    assert broken("marts.match_coverage", "answers_are_matched")
+    change("unified.feedback", lambda rows: _with(rows, "score", 11))
+    assert broken("unified.feedback", "values_in_range")
+    late = pc.add(pa.scalar(FIRST), pa.scalar(timedelta(days=200)))
+    change("thanx.feedbacks", lambda rows: _with(_with(rows, "rating", 9), "rated_at", late))
+    assert broken("thanx.feedbacks", "answers_in_reach")
+
+
+def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
+    index = rows.schema.get_field_index(column)
+    field = rows.schema.field(index)
+    scalar = value if isinstance(value, pa.Scalar) else pa.scalar(value)
+    return rows.set_column(index, field, pa.repeat(scalar.cast(field.type), rows.num_rows))
+
+
+def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
+    table = find_table("thanx.feedbacks")
+    assert found(project, table.full_name, "yesterday_is_there")["violations"] == 1
+    now = pa.scalar(0, pa.timestamp("us", tz="UTC")).as_py()
+    set_aside(project.warehouse, table, [SetAside(YESTERDAY, "id: missing", "{}")], now)
+    numbers = found(project, table.full_name, "few_are_quarantined")
+    assert numbers["violations"] == 1
+    assert numbers["quarantined"] == 1
+    assert numbers["share"] == 1.0
+
+
+@pytest.mark.parametrize("last", [FIRST, YESTERDAY])
+def test_checks_are_evaluated_by_single_and_by_range_runs(shop: Project, last: date) -> None:
+    names = ["wicked_reports.orders", "unified.orders"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(shop, names, FIRST, last, instance)
+        assert result.success
+        evaluations = {
+            (evaluation.asset_key.to_user_string(), evaluation.check_name): evaluation
+            for evaluation in result.get_asset_check_evaluations()
+        }
+    money = evaluations["unified/orders", "money_in_is_money_out"]
+    assert money.passed
+    assert money.metadata["orders_kept"].value == (
+        shop.warehouse.read_arrow(find_table("unified.orders")).num_rows
+    )
+    assert ("wicked_reports/orders", "keys_unique") in evaluations
+
+
+def test_the_days_of_a_run_are_read_from_its_tags() -> None:
+    assert run_days({}) is None
+    assert run_days({"dagster/partition": "2024-01-02"}) == (date(2024, 1, 2), date(2024, 1, 2))
+    assert run_days(
+        {
+            "dagster/asset_partition_range_start": "2024-01-02",
+            "dagster/asset_partition_range_end": "2024-01-05",
+        }
+    ) == (date(2024, 1, 2), date(2024, 1, 5))
+
+
+def test_every_rule_has_its_table_and_its_sql() -> None:
+    tables: set[Table] = {find_table(rule.table) for rule in RULES}
+    assert tables <= set(ALL_TABLES)
