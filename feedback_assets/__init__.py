@@ -1,1 +1,49 @@
-"""NPS answers, orders and attribution of five providers as daily Parquet."""
+"""NPS answers, orders and attribution of five providers as daily Parquet.
+
+``read_table`` and ``read_arrow`` are for people: notebooks, reports, a look at the rows.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Days = date | str | tuple[date | str | None, date | str | None] | None
+
+__all__ = ["read_arrow", "read_table"]
+
+
+def read_table(
+    name: str, days: Days = None, columns: Iterable[str] | None = None
+) -> "pd.DataFrame":
+    """The rows of ``group.table`` as a DataFrame with Arrow-backed types.
+
+    ``days``: one day, or a first and last day, both included, either of them open; by default
+    all. ``columns``: their names, ``day`` among them where the table is partitioned; by default
+    all. The warehouse is that of the settings, local or remote. Money stays decimal, time stamps
+    are UTC. Raises ``KeyError`` for a table or column there is not.
+    """
+    import pandas as pd
+
+    frame: pd.DataFrame = read_arrow(name, days, columns).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def read_arrow(name: str, days: Days = None, columns: Iterable[str] | None = None) -> "pa.Table":
+    """The rows of ``group.table`` as an Arrow table; otherwise as ``read_table``."""
+    from feedback_assets.settings import load_settings
+    from feedback_assets.store.layout import Warehouse
+    from feedback_assets.tables import find_table
+
+    table = find_table(name)
+    first, last = days if isinstance(days, tuple) else (days, days)
+    if days is not None and not table.partitioned:
+        raise ValueError(f"{name} has no days: read it whole")
+    return Warehouse(load_settings().warehouse).read_arrow(table, _day(first), _day(last), columns)
+
+
+def _day(day: date | str | None) -> date | None:
+    return date.fromisoformat(day) if isinstance(day, str) else day

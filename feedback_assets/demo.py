@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.query import run_query
-from feedback_assets.providers import PROVIDERS
+from feedback_assets.providers.registry import PROVIDERS
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
 from feedback_assets.store.layout import Warehouse
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import dotenv
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from feedback_assets.providers import PROVIDERS
+from feedback_assets.providers.registry import PROVIDERS, find_provider
 
 
 def _project_root() -> Path:
@@ -23,14 +23,6 @@ def _project_root() -> Path:
 
 
 PROJECT_ROOT = _project_root()
-CREDENTIALS: dict[str, tuple[str, ...]] = {
-    "wicked_reports": ("WICKED_REPORTS_API_KEY",),
-    "thanx": ("THANX_ACCESS_TOKEN",),
-    "fullwhere": ("FULLWHERE_API_KEY", "FULLWHERE_API_SECRET"),
-    "feedbackpulse": ("FEEDBACKPULSE_URL", "FEEDBACKPULSE_API_KEY"),
-    "retargeting": ("RETARGETING_REST_KEY", "RETARGETING_CUSTOMER_ID"),
-}
-"""The variables without which a provider cannot be asked."""
 
 
 class SettingsError(ValueError):
@@ -114,11 +106,22 @@ class Settings(BaseModel):
 
     def missing(self, provider: str) -> tuple[str, ...]:
         """The variables that the provider needs and that are not set."""
-        return tuple(name for name in CREDENTIALS[provider] if getattr(self, name.lower()) is None)
+        needed = find_provider(provider).needed_variables
+        return tuple(name for name in needed if getattr(self, name.lower()) is None)
 
     def any_set(self, provider: str) -> bool:
         """Whether at least one of the provider's needed variables is set."""
-        return len(self.missing(provider)) < len(CREDENTIALS[provider])
+        return len(self.missing(provider)) < len(find_provider(provider).needed)
+
+    def arguments(self, provider: str) -> dict[str, SecretStr | str | int]:
+        """What the provider's client is made of, by argument, of what is set or has a default."""
+        found = find_provider(provider)
+        values = {name: getattr(self, f"{provider}_{name}") for name in found.arguments}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def zone(self, provider: str) -> str:
+        """The zone of the provider's time stamps that carry none."""
+        return str(getattr(self, f"{provider}_timezone", "UTC"))
 
     @cached_property
     def providers(self) -> tuple[str, ...]:

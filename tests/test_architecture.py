@@ -65,7 +65,7 @@ def test_a_module_imports_only_its_own_part_and_those_below(path: Path) -> None:
     if part == "sandbox":
         assert used <= {"tables"}
     elif part == "":
-        assert not used, "the package itself imports nothing"
+        assert used <= {"settings", "store", "tables"}, "what read_table needs, when it is called"
     else:
         assert part in RANK, f"say in this test where {part} belongs"
         allowed = {name for name, rank in RANK.items() if rank < RANK[part]}

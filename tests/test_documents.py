@@ -294,13 +294,11 @@ def test_the_branch_of_the_page_has_the_columns_of_the_unified_table(acme: Any) 
 @pytest.mark.parametrize(
     ("path", "symbols"),
     [
-        ("feedback_assets/providers/__init__.py", ("PROVIDERS",)),
+        ("feedback_assets/providers/registry.py", ("REGISTRY", "Provider")),
         ("feedback_assets/tables/__init__.py", ("PROVIDER_TABLES",)),
-        ("feedback_assets/ingest/sources.py", ("SOURCES", "Source", "Client", "connect", "_one")),
+        ("feedback_assets/ingest/sources.py", ("SOURCES", "Source", "_one")),
         ("feedback_assets/ingest/sources.py", ("_retargeting",)),
-        ("feedback_assets/settings.py", ("CREDENTIALS", "Settings", "Url", "Rate")),
-        ("feedback_assets/assets/resources.py", ("_SECRETS", "ProviderResource")),
-        ("feedback_assets/operations/check_providers.py", ("_FIELDS",)),
+        ("feedback_assets/settings.py", ("Settings", "Url", "Rate")),
         ("feedback_assets/tables/unified.py", ("FEEDBACK",)),
     ],
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from feedback_assets import settings as settings_module
-from feedback_assets.providers import PROVIDERS
-from feedback_assets.settings import CREDENTIALS, Settings, SettingsError, load_settings
+from feedback_assets.providers.registry import PROVIDERS, REGISTRY
+from feedback_assets.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,7 +69,7 @@ def test_providers_are_those_with_all_credentials_unless_they_are_named() -> Non
 
 
 def test_secrets_are_not_shown() -> None:
-    environ = {name: "hunter2" for names in CREDENTIALS.values() for name in names}
+    environ = {name: "hunter2" for provider in REGISTRY for name in provider.needed_variables}
     environ["FEEDBACKPULSE_URL"] = "https://example.com"
     environ["FEEDBACK_CUSTOMER_SECRET"] = "hunter2"
     environ["THANX_CLIENT_ID"] = "hunter2"

@@ -1,22 +1,17 @@
 """What is read of each provider: which list fills which tables, and how a window of it is asked.
 
-A new provider is one client module, its table declarations, and one ``Source`` here.
+docs/adding-a-provider.md lists what else a new provider takes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any
 
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.reshape import split_reviews
-from feedback_assets.providers.feedbackpulse import FeedbackPulse
-from feedback_assets.providers.fullwhere import Fullwhere
 from feedback_assets.providers.paging import Page
 from feedback_assets.providers.retargeting import Retargeting
-from feedback_assets.providers.thanx import Thanx
-from feedback_assets.providers.wicked_reports import WickedReports
 from feedback_assets.tables import (
     Table,
     feedbackpulse,
@@ -50,18 +45,6 @@ class Source:
     def typing(self, zone: str) -> Typing:
         """How its JSON is typed, in the zone of its zone-less time stamps."""
         return Typing(zone, self.null_text)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """All that a client is made of; what is not set is None."""
-
-    values: Mapping[str, str | None]
-    requests_per_minute: int | None
-    quota_dir: Path | None
-
-    def get(self, name: str) -> str | None:
-        return self.values.get(name)
 
 
 def _start(day: date) -> datetime:
@@ -125,36 +108,3 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source("retargeting", retargeting.TABLES, _retargeting, whole_list=True),
 )
-
-Client = WickedReports | Thanx | Fullwhere | FeedbackPulse | Retargeting
-
-
-def connect(provider: str, given: Credentials) -> Client:
-    """The provider's client; raises ``CredentialsMissing`` naming every variable not set."""
-    common: dict[str, Any] = {"quota_dir": given.quota_dir}
-    if given.requests_per_minute is not None:
-        common["requests_per_minute"] = given.requests_per_minute
-    url = given.get("url")
-    if url is not None:
-        common["url"] = url
-    match provider:
-        case "wicked_reports":
-            return WickedReports(api_key=given.get("api_key"), **common)
-        case "thanx":
-            return Thanx(
-                access_token=given.get("access_token"),
-                client_id=given.get("client_id"),
-                merchant_id=given.get("merchant_id"),
-                **common,
-            )
-        case "fullwhere":
-            return Fullwhere(
-                api_key=given.get("api_key"), api_secret=given.get("api_secret"), **common
-            )
-        case "feedbackpulse":
-            return FeedbackPulse(api_key=given.get("api_key"), **({"url": None} | common))
-        case "retargeting":
-            return Retargeting(
-                rest_key=given.get("rest_key"), customer_id=given.get("customer_id"), **common
-            )
-    raise ValueError(f"no provider {provider!r}")

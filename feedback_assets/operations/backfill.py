@@ -239,7 +239,7 @@ def run_plan(
         outcome = _execute(run, job, instance)
         _record(results, run, outcome)
         progress(run, not outcome.error)
-    return dict(results)
+    return {table: results[table] for table in ALL_TABLES if table in results}
 
 
 @dataclass(frozen=True)

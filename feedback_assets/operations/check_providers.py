@@ -5,18 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from feedback_assets.ingest.sources import Credentials, connect
-from feedback_assets.providers import PROVIDERS
+from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError
+from feedback_assets.providers.registry import PROVIDERS, find_provider
 from feedback_assets.settings import Settings
-
-_FIELDS = {
-    "wicked_reports": ("api_key",),
-    "thanx": ("access_token", "client_id", "merchant_id"),
-    "fullwhere": ("api_key", "api_secret"),
-    "feedbackpulse": ("api_key",),
-    "retargeting": ("rest_key", "customer_id"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ def _check(provider: str, settings: Settings) -> Verdict:
             text=f"not configured: set {', '.join(missing)} in the environment or in .env",
         )
     try:
-        with connect(provider, credentials(provider, settings)) as client:
+        with connect(provider, settings) as client:
             client.ping()
     except ProviderError as error:
         return Verdict(provider, configured=True, failed=True, text=str(error))
@@ -57,15 +49,10 @@ def _check(provider: str, settings: Settings) -> Verdict:
     )
 
 
-def credentials(provider: str, settings: Settings) -> Credentials:
-    """What the provider's client is made of, from the settings."""
-
-    def value(name: str) -> str | None:
-        found: SecretStr | str | None = getattr(settings, f"{provider}_{name}")
-        return found.get_secret_value() if isinstance(found, SecretStr) else found and str(found)
-
-    return Credentials(
-        values={name: value(name) for name in ("url", *_FIELDS[provider])},
-        requests_per_minute=getattr(settings, f"{provider}_requests_per_minute", None),
-        quota_dir=settings.quota_dir,
-    )
+def connect(provider: str, settings: Settings) -> Client:
+    """The provider's client, from the settings; ``CredentialsMissing`` where they do not do."""
+    arguments = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings.arguments(provider).items()
+    }
+    return find_provider(provider).connect(arguments, settings.quota_dir)

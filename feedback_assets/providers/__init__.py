@@ -3,11 +3,3 @@
 Nothing here imports another package of the project. One module a provider; `http`, `paging`,
 `quota`, `errors` and `masking` are what they share.
 """
-
-PROVIDERS: tuple[str, ...] = (
-    "wicked_reports",
-    "thanx",
-    "fullwhere",
-    "feedbackpulse",
-    "retargeting",
-)

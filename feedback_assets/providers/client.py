@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 from feedback_assets.providers.http import HttpClient
 
 
-class Client:
+class Client(ABC):
     """A provider's client over one `HttpClient`; usable as a context manager that closes it."""
 
     PROVIDER: ClassVar[str]
@@ -27,6 +28,10 @@ class Client:
     def bytes(self) -> int:
         """Decoded bytes of bodies received so far."""
         return self._http.bytes
+
+    @abstractmethod
+    def ping(self) -> None:
+        """The cheapest read that needs authorisation; raises `ProviderError`."""
 
     def close(self) -> None:
         """Close connections and end every wait, also those of other threads."""

@@ -60,8 +60,7 @@ class WickedReports(Client):
                 hints=(
                     (
                         "not enabled",
-                        "check WICKED_REPORTS_API_KEY, and ask Wicked Reports to enable the "
-                        "outbound API for the account",
+                        "check WICKED_REPORTS_API_KEY, and ask Wicked Reports to enable its API",
                     ),
                 ),
             ),

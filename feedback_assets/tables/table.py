@@ -16,9 +16,8 @@ EXTRA = Column(
 class Table:
     """One table of the warehouse; declared once, so compared and hashed by identity.
 
-    ``key`` and ``event_time`` are (dotted) column names; ``depends`` says for each table it
-    is computed from which days it reads, as (first, last) offsets in days to the partition,
-    ``"match"``/``"touch"`` standing for the configured spans, ``None`` for all days held.
+    ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
+    is computed from, which days of that one a day of this one reads.
     """
 
     group: str

@@ -1,0 +1,63 @@
+"""The providers there are: each one's client, and which settings that client is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback_assets.providers.client import Client
+from feedback_assets.providers.feedbackpulse import FeedbackPulse
+from feedback_assets.providers.fullwhere import Fullwhere
+from feedback_assets.providers.retargeting import Retargeting
+from feedback_assets.providers.thanx import Thanx
+from feedback_assets.providers.wicked_reports import WickedReports
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider; its settings are named ``<NAME>_<ARGUMENT>`` after its client's arguments.
+
+    `needed`: the arguments without which nothing can be asked; `optional`: those that have a
+    default. All clients take a `url` and a `quota_dir`.
+    """
+
+    name: str
+    client: Callable[..., Client]
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The client's arguments that are settings."""
+        return tuple(dict.fromkeys(("url", *self.needed, *self.optional)))
+
+    def variable(self, argument: str) -> str:
+        """The environment variable of an argument."""
+        return f"{self.name}_{argument}".upper()
+
+    @property
+    def needed_variables(self) -> tuple[str, ...]:
+        """The variables without which nothing can be asked."""
+        return tuple(self.variable(argument) for argument in self.needed)
+
+    def connect(self, arguments: Mapping[str, Any], quota_dir: Path | None) -> Client:
+        """The client, made of what is set; `CredentialsMissing` names what is needed and is not."""
+        unset = dict.fromkeys(self.needed)
+        return self.client(**unset | dict(arguments), quota_dir=quota_dir)
+
+
+REGISTRY: tuple[Provider, ...] = (
+    Provider("wicked_reports", WickedReports, ("api_key",), ("requests_per_minute",)),
+    Provider("thanx", Thanx, ("access_token",), ("client_id", "merchant_id")),
+    Provider("fullwhere", Fullwhere, ("api_key", "api_secret")),
+    Provider("feedbackpulse", FeedbackPulse, ("url", "api_key"), ("requests_per_minute",)),
+    Provider("retargeting", Retargeting, ("rest_key", "customer_id")),
+)
+PROVIDERS: tuple[str, ...] = tuple(provider.name for provider in REGISTRY)
+
+
+def find_provider(name: str) -> Provider:
+    """The provider of that name; `KeyError` if there is none."""
+    return {provider.name: provider for provider in REGISTRY}[name]

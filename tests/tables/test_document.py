@@ -1,0 +1,93 @@
+"""docs/tables.md: up to date, and every link of it leads somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from feedback_assets.store.quarantine import SCHEMA
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, PROVIDER_TABLES, Table
+from feedback_assets.tables.document import DEFAULT_PATH, QUARANTINE_COLUMNS, document
+from feedback_assets.transforms.sources import ArrowTables, connect
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_is_up_to_date() -> None:
+    page = ROOT / "docs" / "tables.md"
+    assert page == DEFAULT_PATH
+    assert page.read_text(encoding="utf-8") == document(), "docs/tables.md is stale: run make docs"
+
+
+def test_every_link_within_the_page_has_its_anchor() -> None:
+    text = document()
+    anchors = set(re.findall(r'<a id="([^"]+)"', text)) | {"quarantine"}
+    links = re.findall(r"\]\(#([^)]+)\)", text)
+    assert links
+    assert sorted(set(links) - anchors) == []
+
+
+def test_no_anchor_occurs_twice() -> None:
+    anchors = re.findall(r'<a id="([^"]+)"', document())
+    assert len(anchors) == len(set(anchors))
+
+
+def test_from_every_computed_column_but_constants_a_provider_field_can_be_reached() -> None:
+    sources = {
+        f"{table.full_name}.{column.name}": column.source
+        for table in DERIVED_TABLES
+        for column in table.columns
+    }
+    provider_columns = {
+        f"{table.full_name}.{column.name}" for table in PROVIDER_TABLES for column in table.columns
+    }
+    # The names of provider and model and the lengths of the windows come from the SQL itself.
+    constants = {
+        "unified.feedback.provider",
+        "unified.attribution.model",
+        "marts.nps_by_channel.window_days",
+    }
+
+    def reaches(name: str) -> bool:
+        if name in provider_columns | constants:
+            return True
+        return any(reaches(source) for source in sources[name])
+
+    assert [name for name in sources if not reaches(name)] == []
+
+
+def test_the_paths_are_those_of_the_provider_s_json() -> None:
+    text = document()
+    for path in (
+        "`products[].PPU`",
+        "`attributions.firstClick.date`",
+        "`purchased_at`, else `purchase.purchased_at`",
+        "`product_reviews[].realid`",
+        "`order.orderno`",
+        "`sendAt`",
+    ):
+        assert f"| {path} |" in text, path
+
+
+def test_the_quarantine_s_columns_are_those_that_are_written() -> None:
+    assert [name for name, *_ in QUARANTINE_COLUMNS] == SCHEMA.names
+
+
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
+def test_the_example_of_every_table_runs(table: Table) -> None:
+    assert table.example
+    with connect(ArrowTables({})) as connection:
+        connection.execute(table.example)
+
+
+def test_the_module_writes_the_page_to_the_path_it_is_given(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "tables.md"
+    subprocess.run(
+        [sys.executable, "-m", "feedback_assets.tables.document", str(page)],
+        check=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert page.read_text(encoding="utf-8") == document()
