@@ -147,7 +147,7 @@ def _backfill(
     failed = {table: result.error for table, result in results.items() if result.error}
     for table, reason in failed.items():
         _err.print(f"[red]failed:[/] {table.full_name}: {escape(reason)}", soft_wrap=True)
-    checks = [check for result in results.values() for check in result.checks]
+    checks = [check for result in results.values() for check in result.failed_checks]
     for check in checks:
         kind = "[yellow]warning:[/]" if check.warns else "[red]check failed:[/]"
         _err.print(f"{kind} {check.table} {check.name}: {escape(check.numbers)}", soft_wrap=True)

@@ -66,11 +66,12 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class FailedCheck:
-    """A check that did not pass: of which table, its numbers, and whether it only warns."""
+class CheckResult:
+    """How a check of a table came out, its numbers, and whether it only warns."""
 
     table: str
     name: str
+    passed: bool
     warns: bool
     numbers: str
 
@@ -84,7 +85,11 @@ class TableResult:
     bytes: int = 0
     days: int = 0
     error: str = ""
-    checks: list[FailedCheck] = field(default_factory=list)
+    checks: dict[str, CheckResult] = field(default_factory=dict)
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        return [check for check in self.checks.values() if not check.passed]
 
 
 _FAILURES_IN_A_ROW = 2
@@ -245,7 +250,7 @@ def run_plan(
 @dataclass(frozen=True)
 class _Outcome:
     materialized: tuple[tuple[str, dict[str, Any]], ...] = ()
-    checks: tuple[FailedCheck, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     error: str = ""
     hopeless: bool = False
 
@@ -295,14 +300,14 @@ def _execute(run: Run, job: Any, instance: dg.DagsterInstance) -> _Outcome:
             for materialization in [event.step_materialization_data.materialization]
         ),
         tuple(
-            FailedCheck(
+            CheckResult(
                 evaluation.asset_key.to_user_string().replace("/", "."),
                 evaluation.check_name,
+                evaluation.passed,
                 evaluation.severity is dg.AssetCheckSeverity.WARN,
                 ", ".join(f"{name} {value.value}" for name, value in evaluation.metadata.items()),
             )
             for evaluation in result.get_asset_check_evaluations()
-            if not evaluation.passed
         ),
     )
 
@@ -328,7 +333,11 @@ def _record(results: dict[Table, TableResult], run: Run, outcome: _Outcome) -> N
         result = results[table]
         if outcome.error:
             result.error = outcome.error
-        result.checks += [check for check in outcome.checks if check.table == table.full_name]
+        # A later window's result stands for the table: after the first of a year, yesterday is
+        # not there yet.
+        result.checks |= {
+            check.name: check for check in outcome.checks if check.table == table.full_name
+        }
         mine = [metadata for name, metadata in outcome.materialized if name == table.full_name]
         for metadata in mine:
             result.days += 1
