@@ -1,12 +1,14 @@
 """One JSON record against its declaration: what is wrong with it, what is beside it, its day.
 
-Slow and exact; only pages that Arrow refuses, or that hold fields nobody documented, come here.
+Slow and exact; only records that Arrow refuses, or that hold fields nobody documented, come here.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import cache
+from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -16,9 +18,19 @@ from feedback_assets.tables import Table
 from feedback_assets.tables.columns import Column
 from feedback_assets.tables.table import EXTRA
 
-NULL_TEXT = "null"
-_CENT_TENTHS = Decimal("0.0001")
+MONEY_DIGITS = 14
+"""Digits that money may have before its point."""
+
+AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+"""A number written as a text, as Arrow reads it."""
+
+_AMOUNT = re.compile(AMOUNT_TEXT, re.ASCII)
+_CENT_HUNDREDTHS = Decimal("0.0001")
+# A double's 17 digits after 14 before the point, with room to spare.
+_ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 _SHOWN = 60
+
+Kind = Literal["struct", "list", "bool", "stamp", "text", "amount", "integer", "number"]
 
 
 @dataclass(frozen=True)
@@ -33,74 +45,110 @@ class Untyped(ValueError):
     """A record that cannot be typed; its text says which field and why."""
 
 
-def clean_record(record: Any, table: Table, typing: Typing) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Field:
+    """A documented field, ready to be compared: asking Arrow for its kind each time is slow."""
+
+    name: str
+    kind: Kind
+    column: Column
+    fields: "dict[str, _Field]"
+
+
+@cache
+def _fields_of(table: Table) -> dict[str, _Field]:
+    return _by_json_name(table.columns)
+
+
+def _by_json_name(columns: tuple[Column, ...]) -> dict[str, _Field]:
+    return {
+        column.json_name: _Field(
+            column.json_name, kind_of(column), column, _by_json_name(column.fields)
+        )
+        for column in columns
+        if column is not EXTRA
+    }
+
+
+def kind_of(column: Column) -> Kind:
+    """What the column holds, as far as reading JSON goes."""
+    if column.shape != "value":
+        return column.shape
+    tests: tuple[tuple[Any, Kind], ...] = (
+        (pa.types.is_boolean, "bool"),
+        (pa.types.is_timestamp, "stamp"),
+        (pa.types.is_string, "text"),
+        (pa.types.is_decimal, "amount"),
+        (pa.types.is_integer, "integer"),
+        (pa.types.is_floating, "number"),
+    )
+    return next(kind for holds, kind in tests if holds(column.type))
+
+
+def clean_record(record: Any, table: Table) -> dict[str, Any]:
     """The documented fields of ``record`` in the types that Arrow reads; raises ``Untyped``.
 
-    A number that came as ``9.0`` is the integer 9; money is rounded to four decimals, for
-    16.299999999999997 is 16.3; an empty array in the place of an object (as PHP writes it) is
-    an empty object.
+    ``record`` is decoded with ``Decimal`` for every number with a point or an exponent, since a
+    double would round before the rounding. A number that came as ``9.0`` is the integer 9; money
+    is rounded to four decimals, for 16.299999999999997 is 16.3; an empty array in the place of
+    an object (as PHP writes it) is an empty object.
     """
     if not isinstance(record, dict):
         raise Untyped(f"the record is {_shown(record)}, not an object")
-    return _clean_fields(record, table.columns, typing, "")
+    return _clean_fields(record, _fields_of(table), "")
 
 
-def _clean_fields(
-    record: dict[str, Any], columns: tuple[Column, ...], typing: Typing, prefix: str
-) -> dict[str, Any]:
+def _clean_fields(record: dict[str, Any], fields: dict[str, _Field], prefix: str) -> dict[str, Any]:
     clean = {}
-    for column in columns:
-        value = record.get(column.json_name)
-        if column is EXTRA or value is None or (typing.null_text and value == NULL_TEXT):
-            continue
-        clean[column.json_name] = _clean(value, column, typing, f"{prefix}{column.json_name}")
+    for name, field in fields.items():
+        value = record.get(name)
+        if value is not None:
+            clean[name] = _clean(value, field, f"{prefix}{name}")
     return clean
 
 
-def _clean(value: Any, column: Column, typing: Typing, path: str) -> Any:
-    if column.shape == "struct":
-        if value == []:
-            return {}
-        if not isinstance(value, dict):
-            raise Untyped(f"{path}: expected an object, got {_shown(value)}")
-        return _clean_fields(value, column.fields, typing, f"{path}.")
-    if column.shape == "list":
-        if not isinstance(value, list):
-            raise Untyped(f"{path}: expected an array, got {_shown(value)}")
-        return [_clean_item(item, column, typing, f"{path}[{n}]") for n, item in enumerate(value)]
-    return _clean_value(value, column, path)
+def _clean(value: Any, field: _Field, path: str) -> Any:
+    if field.kind == "struct":
+        return _clean_object(value if value != [] else {}, field, path)
+    if field.kind == "list":
+        _expect(value, isinstance(value, list), "an array", path)
+        return [
+            None if item is None else _clean_object(item, field, f"{path}[{n}]")
+            for n, item in enumerate(value)
+        ]
+    return _clean_value(value, field, path)
 
 
-def _clean_item(item: Any, column: Column, typing: Typing, path: str) -> dict[str, Any]:
-    if not isinstance(item, dict):
-        raise Untyped(f"{path}: expected an object, got {_shown(item)}")
-    return _clean_fields(item, column.fields, typing, f"{path}.")
+def _clean_object(value: Any, field: _Field, path: str) -> dict[str, Any]:
+    _expect(value, isinstance(value, dict), "an object", path)
+    return _clean_fields(value, field.fields, f"{path}.")
 
 
-def _clean_value(value: Any, column: Column, path: str) -> Any:
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        return _expect(value, isinstance(value, bool), "true or false", path)
-    if pa.types.is_timestamp(kind):
-        _expect(value, isinstance(value, str), "a time stamp", path)
-        try:
-            return canonical_stamp(value)
-        except ValueError as error:
-            raise Untyped(f"{path}: {_shown(value)} {_reason(error)}") from None
-    if pa.types.is_string(kind):
-        return _expect(value, isinstance(value, str), "text", path)
-    if pa.types.is_decimal(kind):
-        return _money(value, path)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+def _clean_value(value: Any, field: _Field, path: str) -> Any:
+    match field.kind:
+        case "bool":
+            return _expect(value, isinstance(value, bool), "true or false", path)
+        case "text":
+            return _expect(value, isinstance(value, str), "text", path)
+        case "stamp":
+            return _stamp(value, path)
+        case "amount":
+            return _money(value, path)
+    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     _expect(value, number, "a number", path)
-    if pa.types.is_integer(kind):
-        return _integer(value, kind, path)
-    return value
+    if field.kind == "integer":
+        return _integer(value, field.column.type, path)
+    return float(value)
 
 
-def _reason(error: ValueError) -> str:
-    text = str(error)
-    return text if text.startswith("is ") else f"is no time stamp: {text}"
+def _stamp(value: Any, path: str) -> str | None:
+    _expect(value, isinstance(value, str), "a time stamp", path)
+    try:
+        return canonical_stamp(value)
+    except ValueError as error:
+        text = str(error)
+        reason = text if text.startswith("is ") else f"is no time stamp: {text}"
+        raise Untyped(f"{path}: {_shown(value)} {reason}") from None
 
 
 def _expect(value: Any, holds: bool, what: str, path: str) -> Any:
@@ -110,23 +158,26 @@ def _expect(value: Any, holds: bool, what: str, path: str) -> Any:
 
 
 def _money(value: Any, path: str) -> str:
-    allowed = isinstance(value, int | float | str) and not isinstance(value, bool)
+    allowed = isinstance(value, int | Decimal | str) and not isinstance(value, bool)
     _expect(value, allowed, "an amount", path)
+    text = value.strip() if isinstance(value, str) else str(value)
+    _expect(value, bool(_AMOUNT.fullmatch(text)), "an amount", path)
     try:
-        amount = Decimal(str(value)).quantize(_CENT_TENTHS)
+        amount = Decimal(text).quantize(_CENT_HUNDREDTHS, context=_ROUNDING)
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount.adjusted() > 13:
-        raise Untyped(f"{path}: expected an amount, got {_shown(value)}")
+        raise Untyped(f"{path}: {_shown(value)} is out of range") from None
+    if amount.adjusted() >= MONEY_DIGITS:
+        raise Untyped(f"{path}: {_shown(value)} is out of range")
     return f"{amount:f}"
 
 
-def _integer(value: float, kind: pa.DataType, path: str) -> int:
-    if value != value or value in (float("inf"), float("-inf")) or value != int(value):  # noqa: PLR0124
-        raise Untyped(f"{path}: expected a whole number, got {_shown(value)}")
+def _integer(value: int | Decimal, kind: pa.DataType, path: str) -> int:
     limit = 2 ** (kind.bit_width - 1)
-    if not -limit <= int(value) < limit:
-        raise Untyped(f"{path}: {value} is out of range")
+    # Compared before it is made an integer: 1e999999 has a million digits.
+    if not -limit <= value < limit:
+        raise Untyped(f"{path}: {_shown(value)} is out of range")
+    if value != int(value):
+        raise Untyped(f"{path}: expected a whole number, got {_shown(value)}")
     return int(value)
 
 
@@ -134,32 +185,35 @@ def _shown(value: Any) -> str:
     names = {dict: "an object", list: "an array", type(None): "null"}
     if type(value) in names:
         return names[type(value)]
-    kind = "the text " if isinstance(value, str) else ""
-    text = msgspec.json.encode(value).decode()
-    return kind + (text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    if isinstance(value, str):
+        return f"the text {_cut(msgspec.json.encode(value[:_SHOWN]).decode())}"
+    return _cut(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def extra_of(record: Any, table: Table) -> str | None:
     """The fields of ``record`` that the declaration does not name, as JSON; null if none."""
     if not isinstance(record, dict):
         return None
-    unknown = _unknown(record, table.columns)
+    unknown = _unknown(record, _fields_of(table))
     return msgspec.json.encode(unknown, order="sorted").decode() if unknown else None
 
 
-def _unknown(record: dict[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
-    known = {column.json_name: column for column in columns if column is not EXTRA}
+def _unknown(record: dict[str, Any], fields: dict[str, _Field]) -> dict[str, Any]:
     unknown: dict[str, Any] = {}
     for name, value in record.items():
-        column = known.get(name)
-        if column is None:
+        field = fields.get(name)
+        if field is None:
             unknown[name] = value
-        elif column.shape == "struct" and isinstance(value, dict):
-            inner = _unknown(value, column.fields)
+        elif field.kind == "struct" and isinstance(value, dict):
+            inner = _unknown(value, field.fields)
             if inner:
                 unknown[name] = inner
-        elif column.shape == "list" and isinstance(value, list):
-            items = [_unknown(v, column.fields) if isinstance(v, dict) else {} for v in value]
+        elif field.kind == "list" and isinstance(value, list):
+            items = [_unknown(v, field.fields) if isinstance(v, dict) else {} for v in value]
             if any(items):
                 unknown[name] = items
     return unknown

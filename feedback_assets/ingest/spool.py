@@ -3,6 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -13,26 +14,30 @@ import pyarrow.compute as pc
 
 from feedback_assets.tables import Table
 
-# With a thousand orders a page, fifty pages: some 50 MB in memory before they go to disk.
-_ROWS_IN_MEMORY = 50_000
+# With a thousand orders a page, twenty pages: some 20 MB in memory before they go to disk.
+_ROWS_IN_MEMORY = 20_000
 _READ = "__read"
 
 
 class Spool:
     """Collects rows in the order they are read and gives them back a day at a time.
 
-    Rows beyond ``_ROWS_IN_MEMORY`` wait in a private temporary directory. Of rows with one key
+    Rows beyond ``rows_in_memory`` wait in a private temporary directory. Of rows with one key
     the one read last counts, on whichever day and page it came.
     """
 
     def __init__(self, table: Table, rows_in_memory: int = _ROWS_IN_MEMORY) -> None:
         self._table = table
         self._limit = rows_in_memory
+        # Rows with one key then lie on one day, and need not be looked for among all.
+        self._key_has_time = table.event_time in table.key
         self._buffer: list[pa.Table] = []
         self._buffered = 0
         self._read = 0
+        self._hashes: list[np.ndarray] = []
         self._keys: list[pa.Table] = []
-        self._days: list[np.ndarray] = []
+        self._key_files: list[Path] = []
+        self._keys_spilled = 0
         self._spills: dict[date, list[tuple[Path, int]]] = defaultdict(list)
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -50,21 +55,33 @@ class Spool:
     def clear(self) -> None:
         """Forget all rows."""
         self._buffer, self._buffered, self._read = [], 0, 0
-        self._keys, self._days = [], []
+        self._hashes, self._keys, self._key_files, self._keys_spilled = [], [], [], 0
         self._spills.clear()
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
 
-    def add(self, rows: pa.Table) -> None:
-        """Take the rows of one page, in the page's order; all within the window."""
+    def add(self, rows: pa.Table, within: pa.ChunkedArray | None = None) -> None:
+        """Take the rows of one page, in the page's order; of those not ``within`` the keys only.
+
+        A row that was read again with a time outside the window has left the window.
+        """
         if not rows.num_rows:
             return
         numbers = pa.array(np.arange(self._read, self._read + rows.num_rows), pa.int64())
         self._read += rows.num_rows
-        self._keys.append(key_columns(rows, self._table.key))
-        self._days.append(days_of(rows, self._table).to_numpy(zero_copy_only=False))
-        self._buffer.append(rows.append_column(_READ, numbers))
+        if not self._key_has_time:
+            keys = key_columns(rows, self._table.key)
+            self._hashes.append(_hashes(keys))
+            self._keys.append(keys)
+            if self._read - self._keys_spilled >= self._limit:
+                self._spill_keys()
+        rows = rows.append_column(_READ, numbers)
+        if within is not None:
+            rows = rows.filter(within)
+        if not rows.num_rows:
+            return
+        self._buffer.append(rows)
         self._buffered += rows.num_rows
         if self._buffered >= self._limit:
             self._spill()
@@ -74,70 +91,146 @@ class Spool:
 
         A row that a later read moved to another day counts as a duplicate on the day it left.
         """
-        last = self._last_reads()
-        in_memory = self._split(self._buffer)
+        last = None if self._key_has_time else self._last_reads()
+        in_memory = self._split()
         for day in wanted:
             parts = [self._load(path, batch) for path, batch in self._spills.get(day, ())]
             if day in in_memory:
-                parts.append(in_memory[day])
+                parts.append(in_memory.pop(day))
             if not parts:
                 yield day, self._table.schema.empty_table(), 0
                 continue
             rows = pa.concat_tables(parts)
-            kept = rows.filter(pa.array(last[rows.column(_READ).to_numpy()]))
-            kept = kept.drop_columns([_READ])
-            yield day, sort_rows(kept, self._table), rows.num_rows - kept.num_rows
+            read = rows.num_rows
+            order = self._order(rows, last)
+            columns = dict(zip(rows.column_names, rows.columns, strict=True))
+            # Nothing else may hold on to a column while the columns are put in order one by one.
+            del parts, rows
+            yield day, self._ordered(columns, order), read - len(order)
+
+    def _order(self, rows: pa.Table, last: np.ndarray | None) -> pa.Array:
+        """Positions of the rows that count, by the table's ``order_by``."""
+        reads = rows.column(_READ).to_numpy()
+        if last is None:
+            numbers = _last_with_key(key_columns(rows, self._table.key), reads)
+            keep = np.isin(reads, numbers)
+        else:
+            keep = last[reads]
+        keys = key_columns(rows, self._table.order_by)
+        order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
+        return order if keep.all() else order.filter(pa.array(keep).take(order))
+
+    def _ordered(self, columns: dict[str, pa.ChunkedArray], order: pa.Array) -> pa.Table:
+        schema = self._table.schema
+        arrays = []
+        for name in schema.names:
+            column = columns.pop(name).combine_chunks()
+            arrays.append(column.take(order))
+        return pa.table(arrays, schema=schema)
 
     def _last_reads(self) -> np.ndarray:
-        """For every row read, whether it is the last with its key."""
-        flags = np.zeros(self._read, dtype=bool)
-        if not self._keys:
+        """For every row read, whether it is the last with its key.
+
+        In memory are eight bytes a row; the keys themselves are looked at only where two hashes
+        are equal.
+        """
+        flags = np.ones(self._read, dtype=bool)
+        if not self._hashes:
             return flags
-        keys = pa.concat_tables(self._keys)
-        names = keys.column_names
-        numbered = keys.append_column(_READ, pa.array(np.arange(self._read), pa.int64()))
-        latest = numbered.group_by(names, use_threads=False).aggregate([(_READ, "max")])
-        flags[latest.column(f"{_READ}_max").to_numpy()] = True
+        hashes, self._hashes = np.concatenate(self._hashes), []
+        order = np.argsort(hashes, kind="stable")
+        hashes = hashes[order]
+        same = hashes[1:] == hashes[:-1]
+        twins = np.sort(order[np.append(same, False) | np.insert(same, 0, False)])
+        if len(twins):
+            flags[twins] = False
+            flags[_last_with_key(self._keys_of(twins), twins)] = True
         return flags
 
-    def _split(self, tables: list[pa.Table]) -> dict[date, pa.Table]:
-        if not tables:
+    def _keys_of(self, numbers: np.ndarray) -> pa.Table:
+        """The keys of the rows with these numbers of reading, which ascend."""
+        found, start = [], 0
+        for keys in self._all_keys():
+            first, end = np.searchsorted(numbers, (start, start + keys.num_rows))
+            found.append(keys.take(pa.array(numbers[first:end] - start)))
+            start += keys.num_rows
+        return pa.concat_tables(found)
+
+    def _all_keys(self) -> Iterator[pa.Table]:
+        for path in self._key_files:
+            with pa.memory_map(str(path)) as source:
+                yield pa.ipc.open_file(source).read_all()
+        yield from self._keys
+
+    def _split(self) -> dict[date, pa.Table]:
+        """The rows in memory by day, which then are there no more."""
+        if not self._buffer:
             return {}
-        rows = pa.concat_tables(tables)
+        rows = pa.concat_tables(self._buffer)
+        self._buffer, self._buffered = [], 0
         days = days_of(rows, self._table)
         order = pc.sort_indices(days)
-        rows, days = rows.take(order), days.take(order)
-        counts = days.value_counts()
         found, start = {}, 0
-        for pair in counts:
+        for pair in days.value_counts().sort("ascending", by="values"):
             length = pair["counts"].as_py()
-            found[pair["values"].as_py()] = rows.slice(start, length)
+            found[pair["values"].as_py()] = rows.take(order.slice(start, length))
             start += length
         return found
 
     def _spill(self) -> None:
-        if self._directory is None:
-            # Made by mkdtemp, so only this user can read what waits there.
-            self._directory = tempfile.TemporaryDirectory(prefix="feedback-assets-")
-        path = Path(self._directory.name) / f"{self._read}.arrow"
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
-        schema = self._buffer[0].schema
-        with (
-            pa.OSFile(str(path), "wb") as sink,
-            pa.ipc.new_file(sink, schema, options=options) as writer,
-        ):
+        path = self._new_file("rows")
+        with _writer(path, self._buffer[0].schema) as writer:
             batch = 0
-            for day, rows in self._split(self._buffer).items():
+            for day, rows in self._split().items():
                 for piece in rows.combine_chunks().to_batches():
                     writer.write_batch(piece)
                     self._spills[day].append((path, batch))
                     batch += 1
-        self._buffer, self._buffered = [], 0
+
+    def _spill_keys(self) -> None:
+        path = self._new_file("keys")
+        keys, self._keys = pa.concat_tables(self._keys), []
+        with _writer(path, keys.schema) as writer:
+            writer.write_table(keys)
+        self._key_files.append(path)
+        self._keys_spilled = self._read
+
+    def _new_file(self, kind: str) -> Path:
+        if self._directory is None:
+            # Made by mkdtemp, so only this user can read what waits there.
+            self._directory = tempfile.TemporaryDirectory(prefix="feedback-assets-")
+        return Path(self._directory.name) / f"{self._read}.{kind}"
 
     @staticmethod
     def _load(path: Path, batch: int) -> pa.Table:
         with pa.memory_map(str(path)) as source:
             return pa.Table.from_batches([pa.ipc.open_file(source).get_batch(batch)])
+
+
+@contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with (
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, schema, options=options) as writer,
+    ):
+        yield writer
+
+
+def _hashes(keys: pa.Table) -> np.ndarray:
+    """A 64-bit number for each key, which another process would give another number."""
+    columns = [column.to_pylist() for column in keys.columns]
+    values = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
+    return np.fromiter(map(hash, values), np.int64, keys.num_rows)
+
+
+def _last_with_key(keys: pa.Table, numbers: np.ndarray) -> np.ndarray:
+    """Of the ``numbers`` of rows with one key the greatest, for every key."""
+    names = keys.column_names
+    numbered = keys.append_column(_READ, pa.array(numbers, pa.int64()))
+    latest = numbered.group_by(names, use_threads=False).aggregate([(_READ, "max")])
+    numbers_kept: np.ndarray = latest.column(f"{_READ}_max").to_numpy()
+    return numbers_kept
 
 
 def days_of(rows: pa.Table, table: Table) -> pa.Array:
@@ -149,13 +242,6 @@ def days_of(rows: pa.Table, table: Table) -> pa.Array:
 def key_columns(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
     """The columns of a key, those within structs lifted out."""
     return pa.table({path: _column(rows, path) for path in key})
-
-
-def sort_rows(rows: pa.Table, table: Table) -> pa.Table:
-    """Rows by the table's ``order_by``, so that equal content is equal to the byte."""
-    keys = key_columns(rows, table.order_by)
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    return rows.take(order).combine_chunks()
 
 
 def _column(rows: pa.Table, path: str) -> pa.ChunkedArray:

@@ -1,8 +1,7 @@
 """Time stamps as providers write them, a column or a single one, with or without a zone."""
 
 import re
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,23 +11,45 @@ from feedback_assets.tables.columns import STAMP
 _CARRIES_ZONE = r"[T ].*(Z|[+-]\d{2}(:?\d{2})?)$"
 _ISO = re.compile(
     r"""(\d{4})-(\d\d)-(\d\d)
-        (?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?
+        (?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?)?
         (Z|[+-]\d\d(?::?\d\d)?)?)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+# What nearly every text that is no time stamp fails; the rest (30 February) is searched for.
+_SHAPE = (
+    r"^\s*$|^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"([T ]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+)
+# The longest that has no digit under a microsecond.
+_MICROSECONDS = len("2020-06-18T06:00:27.123456")
+# The years that Python's datetime and with it pandas' and Dagster's users can hold.
+_FIRST = pa.scalar(datetime(1, 1, 1, tzinfo=UTC), STAMP)
+_LAST = pa.scalar(datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), STAMP)
 
 
 def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
     """ISO 8601 texts as UTC stamps; those without a zone are taken for local time in ``zone``.
 
-    Blank is null. Raises ``pa.ArrowInvalid`` where one is no time stamp. An hour that the clock
-    shows twice is the earlier one. Arrow alone would take a stamp without zone for UTC.
+    Blank is null. Raises ``pa.ArrowInvalid`` where one is no time stamp, or lies outside the
+    years 1 to 9999. An hour that the clock shows twice is the earlier one, a time that it skips
+    is the moment of the skip. Arrow alone would take a stamp without zone for UTC.
     """
     texts = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), STAMP)
-    # Arrow refuses digits under a microsecond; no provider's clock means them.
-    texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
+    if pc.max(pc.binary_length(texts)).as_py() > _MICROSECONDS:
+        # Arrow refuses digits under a microsecond; no provider's clock means them.
+        texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
+    stamps = _parse(texts, zone)
+    ends = pc.min_max(stamps)
+    if pc.or_(pc.less(ends["min"], _FIRST), pc.greater(ends["max"], _LAST)).as_py():
+        raise pa.ArrowInvalid("a time stamp lies outside the years 1 to 9999")
+    return stamps
+
+
+def _parse(texts: pa.Array, zone: str) -> pa.Array:
+    if pc.all(pc.ends_with(texts, "Z")).as_py():
+        return texts.cast(STAMP)
     zoned = pc.match_substring_regex(texts, _CARRIES_ZONE)
     if pc.all(zoned).as_py():
         return texts.cast(STAMP)
@@ -42,8 +63,29 @@ def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
 
 def _local(texts: pa.Array, zone: str) -> pa.Array:
     naive = texts.cast(pa.timestamp("us"))
-    local = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+    local = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
     return local.cast(STAMP)
+
+
+def find_unreadable(texts: pa.Array, zone: str) -> list[int]:
+    """Positions of the texts for which ``parse_stamps`` raises; may name one it would read."""
+    shaped = pc.fill_null(pc.match_substring_regex(texts, _SHAPE), fill_value=True)
+    odd = pc.indices_nonzero(pc.invert(shaped)).to_pylist()
+    return sorted(odd + _search(pc.if_else(shaped, texts, None), zone, 0))
+
+
+def _search(texts: pa.Array, zone: str, start: int) -> list[int]:
+    try:
+        parse_stamps(texts, zone)
+    except pa.ArrowInvalid:
+        if len(texts) == 1:
+            return [start]
+        half = len(texts) // 2
+        return [
+            *_search(texts[:half], zone, start),
+            *_search(texts[half:], zone, start + half),
+        ]
+    return []
 
 
 def canonical_stamp(text: str) -> str | None:
@@ -68,8 +110,7 @@ def to_utc(text: str, zone: str) -> datetime | None:
         canonical = canonical_stamp(text)
         if canonical is None:
             return None
-        ZoneInfo(zone)
         parsed: datetime = parse_stamps(pa.array([canonical]), zone)[0].as_py()
-    except (ValueError, pa.ArrowInvalid, OverflowError):
+    except (ValueError, pa.ArrowInvalid):
         return None
     return parsed

@@ -66,7 +66,7 @@ class _Tally:
         late = pc.greater(days, pa.scalar(self.last))
         self.outside[self.first] += pc.sum(early, min_count=0).as_py()
         self.outside[self.last] += pc.sum(late, min_count=0).as_py()
-        self.spool.add(rows.filter(pc.invert(pc.or_(early, late))))
+        self.spool.add(rows, pc.invert(pc.or_(early, late)))
         for record in bad:
             if not self.holds(record.day):
                 self.outside[self.nearest(record.day)] += 1
@@ -101,26 +101,37 @@ def read_window(
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
     try:
-        _read(pages, tables, tallies)
-    except RowsMissing:
-        for tally in tallies.values():
-            tally.clear()
-        _read(pages, tables, tallies)
-    try:
+        if not _read(pages, tables, tallies):
+            for tally in tallies.values():
+                tally.clear()
+            _read(pages, tables, tallies, again=True)
         return {table: _write(tally, warehouse) for table, tally in tallies.items()}
     finally:
         for tally in tallies.values():
             tally.clear()
 
 
-def _read(pages: Pages, tables: Mapping[Table, Typing], tallies: Mapping[Table, _Tally]) -> None:
+def _read(
+    pages: Pages,
+    tables: Mapping[Table, Typing],
+    tallies: Mapping[Table, _Tally],
+    *,
+    again: bool = False,
+) -> bool:
+    """Whether all rows came that were announced; raises ``RowsMissing`` if not, and ``again``."""
     by_name = {table.full_name: table for table in tables}
-    for page in pages():
-        for name, part in page.items():
-            table = by_name.get(name)
-            if table is not None:
-                parsed = parse_page(part.records, table, tables[table])
-                tallies[table].add(parsed.rows, parsed.bad)
+    try:
+        for page in pages():
+            for name, part in page.items():
+                table = by_name.get(name)
+                if table is not None:
+                    parsed = parse_page(part.records, table, tables[table])
+                    tallies[table].add(parsed.rows, parsed.bad)
+    except RowsMissing:
+        if again:
+            raise
+        return False
+    return True
 
 
 def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
@@ -134,6 +145,9 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     counts = []
     for day, rows, duplicates in tally.spool.days(days_between(tally.first, tally.last)):
         written = warehouse.replace_day(tally.table, day, rows)
+        # Else this day's rows stay in memory while the next day's are put in order.
+        del rows
+        pa.default_memory_pool().release_unused()
         counts.append(
             DayCounts(
                 day=day,

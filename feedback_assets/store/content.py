@@ -16,10 +16,20 @@ def content_hash(rows: pa.Table) -> str:
     digest = hashlib.sha256()
     digest.update(f"{rows.num_rows}".encode())
     for column in rows.schema:
-        digest.update(f"\0{column.name}\0{column.type}".encode())
+        digest.update(f"\0{column.name}\0{_type_name(column.type)}".encode())
         for chunk in _one(rows.column(column.name)):
             _add(digest, chunk)
     return digest.hexdigest()
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """The type without what Parquet does not keep: it renames the items of a list."""
+    if pa.types.is_list(kind):
+        return f"list<item: {_type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        fields = ", ".join(f"{field.name}: {_type_name(field.type)}" for field in kind)
+        return f"struct<{fields}>"
+    return str(kind)
 
 
 def _one(column: pa.ChunkedArray) -> list[pa.Array]:
@@ -28,23 +38,30 @@ def _one(column: pa.ChunkedArray) -> list[pa.Array]:
 
 
 def _add(digest: Any, array: pa.Array) -> None:
-    valid = pc.is_valid(array)
-    digest.update(valid.cast(pa.uint8()).buffers()[1] or b"")
+    _add_fixed(digest, pc.is_valid(array))
     kind = array.type
     if pa.types.is_struct(kind):
         for index in range(kind.num_fields):
             # struct_field carries the parent's nulls down, so what lies under them is not seen.
             _add(digest, pc.struct_field(array, index))
     elif pa.types.is_list(kind):
-        lengths = pc.fill_null(pc.list_value_length(array), 0)
-        _add_fixed(digest, lengths)
+        _add_fixed(digest, pc.fill_null(pc.list_value_length(array), 0))
         _add(digest, array.drop_null().flatten())
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         present = array.drop_null()
         _add_fixed(digest, pc.binary_length(present).cast(pa.int64()))
-        digest.update("".join(present.to_pylist()).encode())
+        _add_texts(digest, present)
     else:
         _add_fixed(digest, array.drop_null())
+
+
+def _add_texts(digest: Any, texts: pa.Array) -> None:
+    whole = texts.cast(pa.large_string())
+    offsets, values = whole.buffers()[1:]
+    if len(whole) and values is not None:
+        places = memoryview(offsets).cast("q")
+        start, end = places[whole.offset], places[whole.offset + len(whole)]
+        digest.update(memoryview(values)[start:end])
 
 
 def _add_fixed(digest: Any, array: pa.Array) -> None:
@@ -52,9 +69,6 @@ def _add_fixed(digest: Any, array: pa.Array) -> None:
         return
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.uint8())
-    # A fresh copy starts at offset 0 and ends at its length.
-    whole = pa.concat_arrays([array, array.slice(0, 0)])
     width = array.type.bit_width // 8
-    buffer = whole.buffers()[1]
-    start = whole.offset * width
-    digest.update(memoryview(buffer)[start : start + len(whole) * width])
+    start = array.offset * width
+    digest.update(memoryview(array.buffers()[1])[start : start + len(array) * width])

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ FILE = "data.parquet"
 ROW_GROUP_ROWS = 64 * 1024
 
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
+# No partition takes as long to write; what is older was left by a machine that is gone.
+_ABANDONED_SECONDS = 24 * 3600
+_in_hand: set[str] = set()
+"""Names of the files that this process is writing."""
 _LITTER = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
 
 
@@ -105,9 +110,9 @@ class Warehouse:
         else:
             found = self._remote_partitions(directory)
         for path in found:
-            matched = _DAY.search(path)
-            if matched:
-                yield date.fromisoformat(matched[1]), path
+            day = _day_in(path)
+            if day is not None:
+                yield day, path
 
     def _remote_partitions(self, directory: str) -> Iterator[str]:
         # One listing of the table's prefix, a thousand keys a request, not one a day.
@@ -127,6 +132,8 @@ class Warehouse:
         """Where processes of this machine agree on who writes; never inside the warehouse."""
         directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
         directory.mkdir(mode=0o700, exist_ok=True)
+        if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+            raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
         return directory
 
     def exists(self, path: str) -> bool:
@@ -184,13 +191,13 @@ class Warehouse:
             there = set(file.schema_arrow.names)
             read = file.read(columns=[name for name in schema.names if name in there])
             rows = file.metadata.num_rows
-        day = _DAY.search(path)
+        day = _day_in(path)
         arrays = []
         for column in schema:
             if column.name in there:
                 arrays.append(read.column(column.name).cast(column.type))
-            elif column.name == "day" and table.partitioned and day:
-                value = pa.scalar(date.fromisoformat(day[1]), pa.date32())
+            elif column.name == "day" and table.partitioned:
+                value = pa.scalar(day, pa.date32())
                 arrays.append(pa.chunked_array([pa.repeat(value, rows)]))
             else:
                 arrays.append(pa.chunked_array([pa.nulls(rows, column.type)]))
@@ -205,6 +212,14 @@ class Warehouse:
 def days_between(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``, both included."""
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def _day_in(path: str) -> date | None:
+    matched = _DAY.search(path)
+    try:
+        return date.fromisoformat(matched[1]) if matched else None
+    except ValueError:  # day=2024-02-30, made by hand
+        return None
 
 
 def _local_partitions(directory: Path) -> Iterator[str]:
@@ -231,9 +246,10 @@ def _write(rows: pa.Table, sink: Any) -> None:
 
 
 def _write_local(path: Path, rows: pa.Table) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(path.parent)
     _sweep(path.parent)
     temporary = path.parent / f".{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
+    _in_hand.add(temporary.name)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
@@ -241,14 +257,34 @@ def _write_local(path: Path, rows: pa.Table) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        _in_hand.discard(temporary.name)
+
+
+def _make_private(directory: Path) -> None:
+    """Make the directory and those above it for this user alone; those there stay as they are."""
+    for path in reversed((directory, *directory.parents)):
+        # Path.mkdir would give the parents the umask's mode.
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what a killed process of this machine left half-written in a partition."""
+    """Remove what a killed process left half-written in a partition."""
     for entry in os.scandir(directory):
         litter = _LITTER.match(entry.name)
-        if litter and litter["host"] == socket.gethostname() and not _alive(int(litter["pid"])):
+        if litter and _abandoned(entry, litter["host"], int(litter["pid"])):
             Path(entry.path).unlink(missing_ok=True)
+
+
+def _abandoned(entry: os.DirEntry[str], host: str, pid: int) -> bool:
+    try:
+        old = time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
+    if old or host != socket.gethostname():
+        return old
+    # A restarted container has the host name and the process id of the killed one.
+    return entry.name not in _in_hand if pid == os.getpid() else not _alive(pid)
 
 
 def _alive(pid: int) -> bool:

@@ -34,7 +34,7 @@ def paths(table: Table) -> dict[str, Column]:
     return dict(with_fields(table.columns))
 
 
-def test_the_tables_are_those_of_the_contract() -> None:
+def test_these_are_the_tables() -> None:
     assert [table.full_name for table in ALL_TABLES] == [
         "wicked_reports.contacts", "wicked_reports.clicks", "wicked_reports.orders",
         "thanx.feedbacks", "fullwhere.survey_trackers", "feedbackpulse.submissions",
@@ -62,7 +62,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         ("retargeting.product_reviews", "added_on", ("order_no", "real_id", "added_on")),
     ],
 )
-def test_a_provider_table_has_the_key_and_the_event_time_of_the_contract(
+def test_a_provider_table_has_the_key_and_the_event_time_that_users_rely_on(
     name: str, event_time: str, key: tuple[str, ...]
 ) -> None:
     table = find_table(name)

@@ -1,0 +1,149 @@
+"""Records spoilt at random in every table: no crash, no loss, the same whichever way is taken."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedback_assets.ingest.cutting import null_for_null_text
+from feedback_assets.ingest.parse import Parsed, _Page
+from feedback_assets.tables import PROVIDER_TABLES, Table
+from tests.ingest.documents import NAMES, as_json, documented, parse, parse_bytes, typing_of
+
+ODD_TEXTS = ["null", "", " ", "\ud800", "a\udc00b", "\x00", "2020-02-30", "2020-06-18", "9", "9.5",
+             "1e400", "NaN", "2024-03-10T02:30:00", "2024-11-03T01:30:00", '"', "\\", "é\U0001f600",
+             "0001-01-01T00:00:00+10:00"]  # fmt: skip
+ODD_NUMBERS = [0, -0.0, 9.0, 10, 11, -1, 127, 128, 2**53 + 1, 2**63, -(2**63), 2**64,
+               10**25, 10**40, 1e-7, 16.299999999999997, 1e14, 99999999999999.99, 1e300,
+               5e-324]  # fmt: skip
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.sampled_from(ODD_TEXTS)
+    | st.sampled_from(ODD_NUMBERS)
+    | st.text(max_size=5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.datetimes().map(str)
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every (holder, step) of a JSON tree."""
+    steps = list(value) if isinstance(value, dict) else list(range(len(value)))
+    found = [(value, step) for step in steps]
+    for step in steps:
+        if isinstance(value[step], dict | list):
+            found += places(value[step])
+    return found
+
+
+@st.composite
+def records(draw: st.DrawFn, table: Table) -> Any:
+    """The document's record, spoilt in up to three places, or no record at all."""
+    if draw(st.integers(0, 15)) == 0:
+        return draw(values)
+    record = json.loads(json.dumps(documented(table)))
+    for _ in range(draw(st.integers(0, 3))):
+        found = places(record)
+        if not found:
+            break
+        holder, step = draw(st.sampled_from(found))
+        match draw(st.sampled_from(["replace", "remove", "add", "wrap"])):
+            case "replace":
+                holder[step] = draw(values)
+            case "remove":
+                del holder[step]
+            case "add" if isinstance(holder, dict):
+                holder[draw(st.text(max_size=3))] = draw(values)
+            case "add":
+                holder.insert(0, draw(values))
+            case "wrap":
+                holder[step] = draw(st.sampled_from([[holder[step]], {"a": holder[step]}]))
+    return record
+
+
+def everything(parsed: Parsed) -> tuple[Any, list[str], list[Any]]:
+    return (
+        parsed.rows.to_pylist(),
+        [bad.payload for bad in parsed.bad],
+        [bad.day for bad in parsed.bad],
+    )
+
+
+fuzzed = pytest.mark.parametrize("table", PROVIDER_TABLES, ids=NAMES)
+ZONE = "America/New_York"
+
+
+@fuzzed
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_record_of_a_page_is_a_row_or_set_aside_as_if_it_had_come_alone(
+    table: Table, data: st.DataObject
+) -> None:
+    page = data.draw(st.lists(records(table), max_size=6))
+    together = everything(parse(table, *page, zone=ZONE))
+    alone = [everything(parse(table, record, zone=ZONE)) for record in page]
+    assert together == (
+        [row for rows, _, _ in alone for row in rows],
+        [payload for _, payloads, _ in alone for payload in payloads],
+        [day for _, _, days in alone for day in days],
+    )
+
+
+@fuzzed
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_page_read_at_once_and_one_walked_through_give_the_same(
+    table: Table, data: st.DataObject
+) -> None:
+    page = data.draw(st.lists(records(table), min_size=1, max_size=4))
+    text = as_json(*page)
+    walked = _Page(text, text, table, typing_of(table, ZONE))
+    if walked.typing.null_text:
+        walked.text = null_for_null_text(text)
+    walked.walk(range(len(page)))
+    assert everything(walked.parsed()) == everything(parse(table, *page, zone=ZONE))
+
+
+@fuzzed
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_bytes_flipped_anywhere_in_a_record_cost_at_most_that_record(
+    table: Table, data: st.DataObject
+) -> None:
+    good = as_json(documented(table))[1:-1]
+    spoilt = bytearray(good)
+    # Neither quotes nor brackets nor commas: the array must still be one.
+    soft = [index for index, byte in enumerate(good) if chr(byte).isalnum()]
+    for _ in range(data.draw(st.integers(1, 4))):
+        spoilt[data.draw(st.sampled_from(soft))] = data.draw(
+            st.sampled_from([*b"0eEntf.-+ :u", 0, 9, 31, 0x80, 0xC3, 0xFF])
+        )
+    parsed = parse_bytes(table, b"[" + b",".join([good, bytes(spoilt), good]) + b"]", 3)
+    assert parsed.rows.num_rows >= 2
+
+
+@fuzzed
+def test_a_large_page_with_every_kind_of_bad_record_keeps_its_good_ones_in_order(
+    table: Table,
+) -> None:
+    numbers = np.random.default_rng(3)
+    good = [documented(table, new=n) if n % 7 == 0 else documented(table) for n in range(300)]
+    bad: list[Any] = [None, 5, "x", [], documented(table, **{table.columns[0].json_name: {}})]
+    bad.append(documented(table, **{table.column(table.event_time or "").json_name: "soon"}))
+    page: list[Any] = list(good)
+    for record in bad:
+        page.insert(int(numbers.integers(0, len(page))), record)
+    parsed = parse(table, *page)
+    # Thanx reads the time of the purchase elsewhere; but a bad one is bad all the same.
+    assert len(parsed.bad) == len(bad)
+    assert parsed.rows.equals(parse(table, *good).rows)

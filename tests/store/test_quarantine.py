@@ -1,0 +1,118 @@
+"""What could not be typed is kept whole, once, with the time when it was first seen."""
+
+import stat
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import fsspec
+import pyarrow.parquet as pq
+import pytest
+
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.quarantine import (
+    SCHEMA,
+    SetAside,
+    quarantine_files,
+    read_quarantine_file,
+    set_aside,
+)
+from tests.store.rows import DAY, SALES
+
+EARLY, LATE = datetime(2024, 3, 5, tzinfo=UTC), datetime(2024, 3, 6, tzinfo=UTC)
+OTHER = date(2024, 3, 2)
+
+
+@pytest.fixture(params=["local", "remote"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    if request.param == "local":
+        yield Warehouse(str(tmp_path / "w"))
+        return
+    yield Warehouse("memory://aside")
+    files = fsspec.filesystem("memory")
+    if files.exists("/aside"):
+        files.rm("/aside", recursive=True)
+
+
+def held(warehouse: Warehouse) -> list[dict[str, Any]]:
+    return [
+        row
+        for path in quarantine_files(warehouse, SALES)
+        for row in read_quarantine_file(warehouse, path).to_pylist()
+    ]
+
+
+def test_a_record_is_kept_with_day_table_reason_payload_and_time(warehouse: Warehouse) -> None:
+    assert held(warehouse) == []
+    set_aside(warehouse, SALES, [SetAside(DAY, "id: missing", '{"é": 1}')], EARLY)
+    assert held(warehouse) == [
+        {
+            "day": DAY,
+            "table": "shop.sales",
+            "reason": "id: missing",
+            "payload": '{"é": 1}',
+            "fetched_at": EARLY,
+        }
+    ]
+
+
+def test_a_record_is_there_once_and_keeps_its_first_time(warehouse: Warehouse) -> None:
+    first = [SetAside(DAY, "a", "1"), SetAside(None, "b", "2"), SetAside(OTHER, "c", "3")]
+    set_aside(warehouse, SALES, [*first, *first], EARLY)
+    again = [SetAside(DAY, "worded otherwise", "1"), SetAside(DAY, "d", "4"), *first[1:]]
+    set_aside(warehouse, SALES, again, LATE)
+    found = {
+        row["payload"]: (row["day"], row["reason"], row["fetched_at"]) for row in held(warehouse)
+    }
+    assert len(held(warehouse)) == 4
+    assert found == {
+        "1": (DAY, "a", EARLY),
+        "2": (None, "b", EARLY),
+        "3": (OTHER, "c", EARLY),
+        "4": (DAY, "d", LATE),
+    }
+
+
+def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    local = Warehouse(str(tmp_path))
+    set_aside(local, SALES, [SetAside(DAY, "a", "1")], EARLY)
+    (path,) = quarantine_files(local, SALES)
+    before = Path(path).stat()
+    set_aside(local, SALES, [SetAside(DAY, "a", "1")], LATE)
+    set_aside(local, SALES, [], LATE)
+    after = Path(path).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_the_quarantine_lies_beside_the_tables_private_and_readable_as_it_lies(
+    tmp_path: Path,
+) -> None:
+    local = Warehouse(str(tmp_path / "w"))
+    set_aside(local, SALES, [SetAside(DAY, "a", "1"), SetAside(None, "b", "2")], EARLY)
+    names = [Path(path).relative_to(tmp_path).as_posix() for path in quarantine_files(local, SALES)]
+    assert names == [
+        "w/quarantine/shop.sales/2024-03-01.parquet",
+        "w/quarantine/shop.sales/undated.parquet",
+    ]
+    for path in (tmp_path / "w").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+    sql = f"select day, payload from '{tmp_path}/w/quarantine/*/*.parquet' order by payload"
+    assert duckdb.connect().sql(sql).fetchall() == [(DAY, "1"), (None, "2")]
+    assert pq.read_schema(quarantine_files(local, SALES)[0]).equals(SCHEMA)
+
+
+def test_two_that_set_aside_at_once_lose_nothing(tmp_path: Path) -> None:
+    local = Warehouse(str(tmp_path))
+
+    def add(start: int) -> None:
+        for number in range(start, start + 15):
+            set_aside(local, SALES, [SetAside(DAY, "a", f"{number}")], EARLY)
+
+    threads = [threading.Thread(target=add, args=(start,)) for start in (0, 10, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(int(row["payload"]) for row in held(local)) == list(range(35))

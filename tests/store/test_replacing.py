@@ -1,0 +1,159 @@
+"""A partition is replaced whole or left alone, whoever reads beside it and whoever is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from feedback_assets.store.layout import Warehouse
+from tests.store.rows import DAY, SALES, sales
+
+WRITER = """
+import sys
+from feedback_assets.store.layout import Warehouse
+from tests.store.rows import DAY, SALES, sales
+warehouse = Warehouse(sys.argv[1])
+versions = [sales(400, count=version) for version in range(2)]
+print("writing", flush=True)
+number = 0
+while True:
+    warehouse.replace_day(SALES, DAY, versions[number % 2])
+    number += 1
+"""
+
+
+def start_writer(root: Path) -> "subprocess.Popen[str]":
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(root)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    return writer
+
+
+def stop(writer: "subprocess.Popen[str]") -> None:
+    writer.kill()
+    writer.wait()
+    assert writer.stdout is not None
+    writer.stdout.close()
+
+
+def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    warehouse.replace_day(SALES, DAY, sales(400, count=0))
+    directory, file = warehouse.directory(SALES), warehouse.path(SALES, DAY)
+    connection = duckdb.connect()
+
+    def by_duckdb() -> list[Any]:
+        sql = f"select count from read_parquet('{directory}/*/*.parquet')"
+        return [value for (value,) in connection.sql(sql).fetchall()]
+
+    def by_pandas() -> list[Any]:
+        return pd.read_parquet(directory, columns=["count"])["count"].tolist()
+
+    def by_pyarrow() -> list[Any]:
+        read = pq.read_table(file, columns=["count"], partitioning=None)
+        return list(read.column("count").to_pylist())
+
+    def by_warehouse() -> list[Any]:
+        return list(warehouse.read_arrow(SALES).column("count").to_pylist())
+
+    def seen_by(read: Callable[[], list[Any]], until: float) -> set[int]:
+        seen: set[int] = set()
+        while time.monotonic() < until:
+            values = read()
+            assert len(values) == 400
+            assert len(set(values)) == 1
+            seen |= set(values)
+        return seen
+
+    writer = start_writer(tmp_path)
+    until = time.monotonic() + 2
+    readers = (by_duckdb, by_pandas, by_pyarrow, by_warehouse)
+    try:
+        with ThreadPoolExecutor(len(readers)) as pool:
+            reading = [pool.submit(seen_by, read, until) for read in readers]
+            assert [found.result() for found in reading] == [{0, 1}] * len(readers)
+    finally:
+        stop(writer)
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_up(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    partition = Path(warehouse.path(SALES, DAY)).parent
+    littered = 0
+    for attempt in range(8):
+        writer = start_writer(tmp_path)
+        time.sleep(0.011 * attempt + 0.005)
+        writer.send_signal(signal.SIGKILL)
+        stop(writer)
+        littered += sum(path.suffix == ".tmp" for path in partition.glob(".*"))
+        values = warehouse.read_arrow(SALES).column("count").to_pylist()
+        assert len(values) in (0, 400)
+        assert len(set(values)) <= 1
+        warehouse.replace_day(SALES, DAY, sales(3))
+        assert [path.name for path in partition.iterdir()] == ["data.parquet"]
+    assert littered, "no writer was killed in mid-writing: nothing was tested"
+
+
+def litter(directory: Path, pid: int, host: str, age: float = 0) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f".{host}.{pid}.{'0' * 32}.tmp"
+    path.write_bytes(b"PAR1 half")
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("whose", "age", "stays"),
+    [
+        ("dead", 0, False),
+        ("alive", 0, True),
+        ("alive", 2 * 86400, False),
+        # The process id of a container's first process is the same after every restart.
+        ("own", 0, False),
+        ("elsewhere", 0, True),
+        ("elsewhere", 2 * 86400, False),
+    ],
+)
+def test_only_what_nobody_is_writing_any_more_is_cleared_up(
+    tmp_path: Path, whose: str, age: float, stays: bool
+) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    pid = {"dead": finished.pid, "alive": os.getppid(), "own": os.getpid(), "elsewhere": 1}[whose]
+    host = "elsewhere" if whose == "elsewhere" else socket.gethostname()
+    path = litter(Path(warehouse.path(SALES, DAY)).parent, pid, host, age)
+    warehouse.replace_day(SALES, DAY, sales(3))
+    assert path.exists() == stays
+
+
+def test_threads_of_one_process_do_not_clear_up_each_others_files(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    versions = [sales(300, count=number) for number in range(4)]
+
+    def write(number: int) -> None:
+        for _ in range(15):
+            warehouse.replace_day(SALES, DAY, versions[number])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(4))) == [None] * 4
+    assert len(set(warehouse.read_arrow(SALES).column("count").to_pylist())) == 1
+    assert len(list(Path(warehouse.path(SALES, DAY)).parent.iterdir())) == 1
