@@ -125,5 +125,5 @@ def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_
         sent = sum(n for key, n in asked.items() if key[0] == provider and endpoint in key[1])
         # Pages end with their window: each window needs its rows' pages, rounded up.
         needed = truth[table]["rows"] / page + windows
-        print(f"{table}: {sent} requests, {needed:.0f} needed at least")
+
         assert sent <= 1.2 * needed, (table, sent, needed)
