@@ -1,5 +1,6 @@
 """What Dagster is told of a table: key, description, columns, partitions, dependencies."""
 
+import re
 from collections.abc import Collection
 from datetime import date
 
@@ -43,7 +44,9 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
 
 
 def _description(table: Table) -> str:
-    example = f"\n\n```sql\n{table.example}\n```" if table.example else ""
+    # A line a clause: the UI shows it in a narrow column.
+    query = re.sub(r" (?=(from|where|group by|order by) )", "\n", table.example)
+    example = f"\n\n```sql\n{query}\n```" if query else ""
     return f"{table.description}\n\nKey: `{', '.join(table.key)}`.{example}"
 
 

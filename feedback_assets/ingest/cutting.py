@@ -10,11 +10,6 @@ from collections.abc import Iterator
 import msgspec
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{},"]', re.DOTALL)
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 # The first quote cannot close a text, for nothing but , : } ] may follow one; so unless it is
 # escaped it opens one, which is then exactly "null".
 _NULL_TEXT = re.compile(rb'"null"(?<!\\"null")(?!\s*:)')
@@ -67,14 +62,6 @@ def _ends(array: bytes) -> Iterator[int]:
             yield token.start()
     if depth:
         raise ValueError("the array does not end")
-
-
-def mend_surrogates(record: bytes) -> bytes:
-    """The record with U+FFFD in the place of each half of a surrogate pair.
-
-    Whoever cuts a text after so many UTF-16 units leaves such a half where an emoji was.
-    """
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], record)
 
 
 def null_for_null_text(array: bytes) -> bytes:

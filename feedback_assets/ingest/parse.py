@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from feedback_assets.ingest.cutting import (
     cut_records,
-    mend_surrogates,
     null_for_null_text,
 )
 from feedback_assets.ingest.reading import Reading, Refused, read_array
@@ -32,6 +31,7 @@ from feedback_assets.ingest.records import (
     extra_of,
     kind_of,
 )
+from feedback_assets.providers.bodies import mend_surrogates
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import TEXT, Column
 from feedback_assets.tables.table import EXTRA

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from feedback_assets.ingest.cutting import cut_records, mend_surrogates
+from feedback_assets.ingest.cutting import cut_records
+from feedback_assets.providers.bodies import mend_surrogates
 
 _REVIEWS = "product_reviews"
 _ORDER = "order"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -20,6 +21,12 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SNIFF = 100
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NotJsonError(Exception):
@@ -46,6 +53,8 @@ def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
         if body.startswith(bom):
             body = body[len(bom) :]
             return body if encoding == "utf-8" else _recode(body, encoding, where)
+    if _SURROGATE.search(body):
+        body = _without_halves(body, where)
     if body.isascii():
         return body
     try:
@@ -53,6 +62,26 @@ def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
     except UnicodeDecodeError:
         return _recode(body, _declared(content_type), where)
     return body
+
+
+def _without_halves(body: bytes, where: str) -> bytes:
+    """The body mended where only half a surrogate pair keeps it from being JSON."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        mended = mend_surrogates(body)
+        if mended != body:
+            _log.warning("%s: half a surrogate pair was replaced by U+FFFD", where)
+        return mended
+    return body
+
+
+def mend_surrogates(record: bytes) -> bytes:
+    """The record with U+FFFD in the place of each half of a surrogate pair.
+
+    Whoever cuts a text after so many UTF-16 units leaves such a half where an emoji was.
+    """
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], record)
 
 
 def _declared(content_type: str) -> str:

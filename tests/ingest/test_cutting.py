@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from feedback_assets.ingest.cutting import (
     _cut_by_brackets,
     cut_records,
-    mend_surrogates,
     null_for_null_text,
 )
+from feedback_assets.providers.bodies import mend_surrogates
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
