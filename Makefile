@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
-.PHONY: demo dev test lint types tests slow docs constraints clean
+.PHONY: demo dev test lint types tests properties slow docs constraints clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -30,6 +30,10 @@ types: $(VENV)/.installed
 
 tests: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
+
+# The SQL against the reference, 500 examples a property.
+properties: $(VENV)/.installed
+	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n 2 tests/transforms/test_against_reference.py
 
 slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
