@@ -28,6 +28,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
 
 
 @pytest.fixture(scope="session")

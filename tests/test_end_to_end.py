@@ -123,10 +123,7 @@ def test_late_rows_refunds_and_replies_are_there_when_the_days_are_read_again(
         assert project.backfill(first, last).exit_code == 0
         again = _contents(project)
         served_late = sandbox.truth(first, last)
-        assert (
-            served_late["wicked_reports.orders"]["rows"]
-            > (served_early["wicked_reports.orders"]["rows"])
-        )
+        assert served_late != served_early
         for table in PROVIDER_TABLES:
             rows = project.warehouse.read_arrow(table)
             assert rows.num_rows == served_late[table.full_name]["rows"], table.full_name
