@@ -183,6 +183,36 @@ def query(
         _out.print(_grid(rows))
 
 
+@app.command()
+def contact(
+    key: Annotated[
+        str, typer.Argument(help="E-mail, id in Wicked Reports, or id in the source system.")
+    ],
+) -> None:
+    """Show one customer, live from Wicked Reports, with the feedback held on them."""
+    from feedback_assets.operations.contact import NothingToShow, find_customer, sections
+
+    try:
+        customer = find_customer(_settings(), key)
+    except NothingToShow as error:
+        _fail(str(error))
+    for section in sections(customer):
+        _out.print(f"\n[bold]{escape(section.title)}[/]")
+        if section.note:
+            _out.print(escape(section.note), soft_wrap=True)
+        if section.rows:
+            _out.print(_texts(section.columns, section.rows))
+
+
+def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:
+    grid = Grid(header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape(text) for text in row))
+    return grid
+
+
 def _grid(rows: "pa.Table", title: str | None = None) -> Grid:
     grid = Grid(title=title, title_justify="left", header_style="bold")
     for field in rows.schema:

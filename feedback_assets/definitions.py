@@ -6,6 +6,9 @@ from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.resources import resources
 from feedback_assets.operations.checks import asset_checks
+from feedback_assets.operations.jobs import operation_jobs
+from feedback_assets.operations.refresh_sensor import refresh_sensor
+from feedback_assets.operations.schedules import schedules
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table
 
@@ -24,6 +27,9 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*provider_assets(settings, tables), *derived_assets(settings, tables)],
         asset_checks=asset_checks(settings, tables),
+        schedules=schedules(settings, tables),
+        sensors=[refresh_sensor(settings, tables)],
+        jobs=operation_jobs(settings),
         resources=resources(settings),
         # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.
         executor=dg.in_process_executor,

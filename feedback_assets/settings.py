@@ -1,6 +1,7 @@
 """All settings: read once from the environment and the project's ``.env``, typed and checked."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,8 +12,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dotenv
+import fsspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from feedback_assets.providers.masking import register
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 
 
@@ -37,11 +40,30 @@ def _zone(name: str) -> str:
     return name
 
 
+def _clock(text: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("is no time of day; write one such as 06:00")
+    return text
+
+
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is no URL; write https://…")
     return text.rstrip("/")
+
+
+def _root(text: str) -> str:
+    protocol, found, _ = text.partition("://")
+    if not found:
+        nearest = PROJECT_ROOT / Path(text).expanduser()
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise ValueError(f"cannot be a directory: {nearest} is a file")
+    elif protocol not in fsspec.available_protocols():
+        raise ValueError("is no file system that fsspec knows; write a path or s3://…")
+    return text
 
 
 def _past(day: date) -> date:
@@ -72,10 +94,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     dagster_home: Path = PROJECT_ROOT / "dagster_home"
-    feedback_warehouse: str = str(PROJECT_ROOT / "data" / "warehouse")
+    feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
+        PROJECT_ROOT / "data" / "warehouse"
+    )
     feedback_start_date: Annotated[date, AfterValidator(_past)] = date(2024, 1, 1)
     feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
     feedback_refresh_days: Days = 30
+    feedback_refresh_at: Annotated[str, AfterValidator(_clock)] = "06:00"
+    feedback_refresh_timezone: Zone = "UTC"
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_customer_secret: SecretStr | None = None
@@ -186,9 +212,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if environ.get(name, "").strip()
     }
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    # All of them, not only those of the providers that a run asks.
+    secrets_set = (getattr(settings, name) for name in names.values())
+    register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
+    return settings
 
 
 def _one_line(error: ValidationError) -> str:

@@ -202,3 +202,14 @@ def test_a_provider_that_is_down_is_said_to_be_down(
     assert result.exit_code == 1
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("✗")]
     assert "thanx" in line
+
+
+def test_check_leaves_alone_the_providers_that_are_not_to_be_loaded(
+    shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_PROVIDERS", "thanx")
+    monkeypatch.setenv("FULLWHERE_API_SECRET", "wrong-and-secret")
+    result = shop.run("check")
+    assert result.exit_code == 0, result.output
+    assert "– fullwhere: not loaded: FEEDBACK_PROVIDERS is thanx" in result.stdout
+    assert {provider for provider, _ in sandbox.requests} == {"thanx"}

@@ -36,6 +36,9 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("FEEDBACK_START_DATE", str(datetime.now(UTC).date() + timedelta(days=3))),
         ("FEEDBACK_PROVIDERS", "thanx,yelp"),
         ("FEEDBACK_REFRESH_DAYS", "0"),
+        ("FEEDBACK_REFRESH_AT", "6 o'clock"),
+        ("FEEDBACK_REFRESH_AT", "24:00"),
+        ("FEEDBACK_REFRESH_TIMEZONE", "Mars/Olympus"),
         ("FEEDBACK_MATCH_DAYS", "ninety"),
         ("FEEDBACK_TOUCH_DAYS", "-1"),
         ("WICKED_REPORTS_TIMEZONE", "Mars/Olympus"),
@@ -43,6 +46,8 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("WICKED_REPORTS_REQUESTS_PER_MINUTE", "0"),
         ("THANX_URL", "api.thanx.com"),
         ("FEEDBACKPULSE_URL", "ftp://example.com"),
+        ("FEEDBACK_WAREHOUSE", "s4q://bucket/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "/etc/passwd/warehouse"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, value: str) -> None:

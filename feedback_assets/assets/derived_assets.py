@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from feedback_assets.assets.provider_assets import days_of_run
+from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import Written
-from feedback_assets.tables import DERIVED_TABLES, Table
+from feedback_assets.store.layout import Written, days_between
+from feedback_assets.tables import DERIVED_TABLES, Table, find_table
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
+from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
 
 
 def derived_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -27,6 +30,11 @@ def parameters(settings: Settings) -> Parameters:
         customer_secret=settings.customer_secret(),
         memory_limit=f"{_memory_limit_mb()}MB",
     )
+
+
+def spans(settings: Settings) -> Spans:
+    """The settings that say how far back a day of a derived table reads."""
+    return Spans(settings.feedback_match_days, settings.feedback_touch_days)
 
 
 def _memory_limit_mb() -> int:
@@ -47,16 +55,23 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         warehouse = context.resources.warehouse.warehouse
-        if not table.partitioned:
+        # Before anything is read: content that is replaced meanwhile then differs from what is
+        # recorded here, and leads to one build too many, never to one too few.
+        span = days_of_run(context) if table.partitioned else None
+        built_from = _inputs(table, span, context.instance, spans(settings))
+        if span is None:
             written = warehouse.replace_whole(
                 table, build_whole(table, warehouse, parameters(settings))
             )
-            metadata = {"dagster/row_count": written.rows, "content_hash": written.content_hash}
+            metadata = {
+                "dagster/row_count": written.rows,
+                "content_hash": written.content_hash,
+                "inputs_hash": built_from[None],
+            }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        first, last = days_of_run(context)
-        for day, rows in build_days(table, first, last, warehouse, parameters(settings)):
+        for day, rows in build_days(table, *span, warehouse, parameters(settings)):
             context.add_asset_metadata(
-                _day_metadata(warehouse.replace_day(table, day, rows)),
+                _day_metadata(warehouse.replace_day(table, day, rows), built_from[day]),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
@@ -65,8 +80,24 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
     return build
 
 
-def _day_metadata(written: Written) -> dict[str, Any]:
+def _inputs(
+    table: Table,
+    span: tuple[date, date] | None,
+    instance: dg.DagsterInstance,
+    spans: Spans,
+) -> dict[Day, str]:
+    """The ``inputs_hash`` of each partition that the run builds, each input looked up once."""
+    contents = {}
+    for name in table.depends:
+        read = None if span is None else days_read(table, name, *span, spans)
+        contents[name] = read_recorded(instance, find_table(name), read).content
+    days: list[Day] = [None] if span is None else [*days_between(*span)]
+    return inputs_hashes(table, days, contents, spans)
+
+
+def _day_metadata(written: Written, inputs_hash: str) -> dict[str, Any]:
     return {
         "dagster/partition_row_count": written.rows,
         "content_hash": written.content_hash,
+        "inputs_hash": inputs_hash,
     }

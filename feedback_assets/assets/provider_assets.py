@@ -10,7 +10,7 @@ from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
 from feedback_assets.ingest.window import DayCounts, asked, read_window
-from feedback_assets.providers.errors import ProviderError
+from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
 from feedback_assets.tables import Table
 
@@ -110,5 +110,6 @@ def _failure(error: ProviderError, tables: list[Table], first: date, last: date)
             "advice": error.advice,
             "transient": error.transient,
         },
-        allow_retries=error.transient,
+        # A list that stayed short was read twice by then; a third reading tells nothing new.
+        allow_retries=error.transient and not isinstance(error, RowsMissing),
     )

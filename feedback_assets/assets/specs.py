@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 
@@ -11,6 +12,12 @@ from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from feedback_assets.tables.columns import Column
 
 OWNERS = ["team:data"]
+# With the daily schedule on every table is made anew once a day, since a day was added. One
+# refresh that is late or failed warns, two fail.
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
+)
+_PACKAGE = Path(__file__).resolve().parents[1]
 _PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
 
 
@@ -34,12 +41,30 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
         group_name=table.group,
         kinds=kinds,
         owners=OWNERS,
+        freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.full_name,
             "primary_key": ", ".join(table.key),
+            "dagster/code_references": code_references(table),
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
+    )
+
+
+def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
+    """Where the table is declared, and the query or the reading that fills it."""
+    is_read = table.full_name in _PROVIDER_NAMES
+    sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
+    sources = {
+        "declaration": _PACKAGE / "tables" / f"{table.group}.py",
+        "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
+    }
+    return dg.CodeReferencesMetadataValue(
+        code_references=[
+            dg.LocalFileCodeReference(file_path=str(path), label=label)
+            for label, path in sources.items()
+        ]
     )
 
 

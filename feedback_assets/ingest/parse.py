@@ -66,13 +66,14 @@ class Parsed:
     bad: tuple[Bad, ...]
 
 
-def parse_page(records: bytes, table: Table, typing: Typing) -> Parsed:
+def parse_page(records: bytes, table: Table, typing: Typing, served: bytes | None = None) -> Parsed:
     """Type a JSON array of records; every record comes back as a row or as a ``Bad``.
 
-    Raises ``msgspec.DecodeError`` where ``records`` is no JSON array.
+    ``served``: the array that the provider sent, where ``records`` are parts of its records; what
+    is set aside is then the whole. Raises ``msgspec.DecodeError`` where ``records`` is no array.
     """
     text = null_for_null_text(records) if typing.null_text else records
-    page = _Page(records, text, table, typing)
+    page = _Page(served or records, text, table, typing)
     try:
         reading = read_array(text, table, typing.zone)
     except Refused:

@@ -61,7 +61,9 @@ def _retargeting(client: Retargeting, _first: date, _last: date) -> Pages:
     for page in client.feedback():
         feedback, reviews = split_reviews(page.records)
         yield {
-            retargeting.ORDER_FEEDBACK.full_name: Page(feedback.records, feedback.count),
+            retargeting.ORDER_FEEDBACK.full_name: Page(
+                feedback.records, feedback.count, served=page.records
+            ),
             retargeting.PRODUCT_REVIEWS.full_name: Page(reviews.records, reviews.count),
         }
 

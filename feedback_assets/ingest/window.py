@@ -125,7 +125,7 @@ def _read(
             for name, part in page.items():
                 table = by_name.get(name)
                 if table is not None:
-                    parsed = parse_page(part.records, table, tables[table])
+                    parsed = parse_page(part.records, table, tables[table], part.served)
                     tallies[table].add(parsed.rows, parsed.bad)
     except RowsMissing:
         if again:

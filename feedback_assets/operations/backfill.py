@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +17,7 @@ from dagster._core.storage.tags import (
 )
 
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
+from feedback_assets.operations.refresh import ranges
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, Table
@@ -124,7 +125,7 @@ def make_plan(
             continue
         due = sorted({day for table in chosen for day in to_make(table)})
         longest = len(days) if source.whole_list else WINDOW_DAYS
-        runs = [Run(chosen, start, end) for start, end in _ranges(due, longest)]
+        runs = [Run(chosen, start, end) for start, end in ranges(due, longest)]
         if runs:
             reading.append(Lane(tuple(runs)))
     building: list[Run] = []
@@ -132,7 +133,7 @@ def make_plan(
         if table not in wanted:
             continue
         if table.partitioned:
-            building += [Run((table,), *span) for span in _ranges(to_make(table), len(days))]
+            building += [Run((table,), *span) for span in ranges(to_make(table), len(days))]
         elif not (missing and warehouse.files(table)) or building:
             building.append(Run((table,)))
     return Plan(tuple(reading), tuple(building))
@@ -181,19 +182,6 @@ def prepare(
     tables = [table for table in ALL_TABLES if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
     return Request(plan, defs, open_instance(settings))
-
-
-def _ranges(days: list[date], longest: int) -> Iterator[tuple[date, date]]:
-    start = previous = None
-    for day in days:
-        follows = previous is not None and day - previous == timedelta(days=1)
-        if start is None or previous is None or not follows or (day - start).days >= longest:
-            if start is not None and previous is not None:
-                yield start, previous
-            start = day
-        previous = day
-    if start is not None and previous is not None:
-        yield start, previous
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

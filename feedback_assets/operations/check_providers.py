@@ -28,11 +28,16 @@ def check_providers(settings: Settings) -> list[Verdict]:
 
 
 def _check(provider: str, settings: Settings) -> Verdict:
+    if settings.feedback_providers and provider not in settings.providers:
+        return Verdict(
+            provider,
+            configured=False,
+            failed=False,
+            text=f"not loaded: FEEDBACK_PROVIDERS is {settings.feedback_providers}",
+        )
     missing = settings.missing(provider)
     if missing:
-        wanted = settings.any_set(provider) or (
-            bool(settings.feedback_providers) and provider in settings.providers
-        )
+        wanted = settings.any_set(provider) or bool(settings.feedback_providers)
         return Verdict(
             provider,
             configured=False,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SCHEMA, quarantine_files
-from feedback_assets.tables import ALL_TABLES, PROVIDER_TABLES
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.sources import connect
 
 # A spreadsheet takes a cell that begins so for a formula, and comments are written by strangers.
@@ -32,7 +32,7 @@ def run_query(sql: str, warehouse: Warehouse) -> pa.Table:
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT is what can be asked; nothing else is run")
-    with connect(warehouse, ALL_TABLES) as connection:
+    with connect(warehouse, STORED_TABLES) as connection:
         _add_quarantine(connection, warehouse)
         _lock(connection, warehouse)
         try:

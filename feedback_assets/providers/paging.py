@@ -26,6 +26,9 @@ BARREN_PAGES = 3
 EMPTY_PAGES = 10
 """Empty pages in a row, with more rows announced, before a reading is given up."""
 
+EMPTY_PAGES_AT_END = 2
+"""The same at or past the page that the provider calls the last."""
+
 SEARCH_CEILING = 10_000
 """A total that is a multiple of this may be where the provider's search engine stops counting."""
 
@@ -38,12 +41,14 @@ class Page:
     """Rows as served: `records` is a JSON array in UTF-8, `count` how many rows it holds.
 
     `number` counts the pages of the reading from 1, `total` is what the provider announced with it.
+    `served`: the array as served where `records` was made of it.
     """
 
     records: bytes
     count: int
     number: int = 1
     total: int | None = None
+    served: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,9 @@ class _Account:
 
     def exhausted(self) -> bool:
         """Whether going on has brought nothing for too long."""
-        return self.barren >= BARREN_PAGES or self.empty >= EMPTY_PAGES
+        past_the_last = self.signs()[0] is True
+        most = EMPTY_PAGES_AT_END if past_the_last else EMPTY_PAGES
+        return self.barren >= BARREN_PAGES or self.empty >= most
 
     def _counter_may_have_stopped(self) -> bool:
         return bool(self.total) and (self.total or 0) % SEARCH_CEILING == 0 and not self.short

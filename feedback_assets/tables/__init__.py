@@ -5,6 +5,7 @@ from feedback_assets.tables import (
     fullwhere,
     marts,
     retargeting,
+    survey_links,
     thanx,
     unified,
     wicked_reports,
@@ -22,8 +23,13 @@ UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
 MART_TABLES: tuple[Table, ...] = marts.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
 ALL_TABLES: tuple[Table, ...] = PROVIDER_TABLES + DERIVED_TABLES
+"""The tables that are assets: read from a provider, or computed from what was read."""
+OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
+"""The tables that jobs write; nothing materialises them."""
+STORED_TABLES: tuple[Table, ...] = ALL_TABLES + OPERATION_TABLES
+"""Every table that the warehouse may hold."""
 
-_BY_NAME = {table.full_name: table for table in ALL_TABLES}
+_BY_NAME = {table.full_name: table for table in STORED_TABLES}
 
 
 def find_table(full_name: str) -> Table:
@@ -37,7 +43,9 @@ __all__ = [
     "ALL_TABLES",
     "DERIVED_TABLES",
     "MART_TABLES",
+    "OPERATION_TABLES",
     "PROVIDER_TABLES",
+    "STORED_TABLES",
     "UNIFIED_TABLES",
     "Table",
     "find_table",

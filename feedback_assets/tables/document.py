@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from feedback_assets.tables import ALL_TABLES, MART_TABLES, PROVIDER_TABLES, UNIFIED_TABLES, Table
+from feedback_assets.tables import (
+    MART_TABLES,
+    OPERATION_TABLES,
+    PROVIDER_TABLES,
+    STORED_TABLES,
+    UNIFIED_TABLES,
+    Table,
+)
 from feedback_assets.tables.columns import Column
 from feedback_assets.tables.table import EXTRA, Depends
 
@@ -61,6 +68,13 @@ What people ask, a table each. No e-mail, name, phone number or survey link is i
 is as it was written. [How the numbers come about](methods.md).
 """
 
+_OPERATIONS = """\
+## Tables that jobs write
+
+What an operator's job got and kept. No schedule and no backfill writes them.
+[The jobs](operations.md).
+"""
+
 QUARANTINE_COLUMNS = (
     ("day", "date", "yes", "UTC day of the record; null where no event time can be read"),
     ("table", "text", "yes", "The table it was meant for, `group.table`"),
@@ -101,6 +115,7 @@ def document() -> str:
         (_PROVIDERS, PROVIDER_TABLES),
         (_UNIFIED, UNIFIED_TABLES),
         (_MARTS, MART_TABLES),
+        (_OPERATIONS, OPERATION_TABLES),
     ):
         parts.append(introduction)
         parts += [_section(table) for table in tables]
@@ -110,7 +125,7 @@ def document() -> str:
 
 def _contents() -> str:
     lines = ["| group | tables |", "|---|---|"]
-    for group, tables in groupby(ALL_TABLES, key=lambda table: table.group):
+    for group, tables in groupby(STORED_TABLES, key=lambda table: table.group):
         links = ", ".join(f"[{table.name}](#{table.full_name})" for table in tables)
         lines.append(f"| {group} | {links} |")
     lines.append("| quarantine | [one for each provider table](#quarantine) |")

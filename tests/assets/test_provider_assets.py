@@ -9,6 +9,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from pytest_httpserver import HTTPServer
 
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
@@ -148,3 +149,19 @@ def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) 
     )
     for secret in (settings.retargeting_rest_key, settings.retargeting_customer_id):
         assert secret.get_secret_value() not in shown
+
+
+def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(
+    project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"id": "a", "sourceId": "s", "date": f"{YESTERDAY}T10:00:00Z"}
+    answer = {"status": "success", "results": [row], "page": 1, "totalPages": 1, "total": 3}
+    httpserver.expect_request("/orders").respond_with_json(answer)
+    monkeypatch.setenv("WICKED_REPORTS_URL", httpserver.url_for(""))
+    monkeypatch.setenv("WICKED_REPORTS_API_KEY", "key-of-the-shop")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(project, ["wicked_reports.orders"], YESTERDAY, YESTERDAY, instance)
+    assert not result.success
+    assert not any(event.is_step_up_for_retry for event in result.all_node_events)
+    assert len(httpserver.log) == 2
+    assert project.warehouse.files(find_table("wicked_reports.orders")) == []

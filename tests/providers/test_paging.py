@@ -300,3 +300,16 @@ def test_every_reading_ends_and_gives_all_rows_or_an_error(  # noqa: C901 - one 
         assert got == set(everything)
     if total == "right" and fault == "none":
         assert error is None
+
+
+def test_a_list_that_stays_short_is_given_up_two_empty_pages_after_its_last() -> None:
+    asked: list[int] = []
+
+    def ask(number: int, _key: str | None) -> Reply:
+        asked.append(number)
+        records = b'[{"id": 1}, {"id": 2}]' if number == 1 else b"[]"
+        return Reply(records, page=number, pages=1, total=3, size=2)
+
+    with pytest.raises(RowsMissing):
+        list(read_pages(Listing("thanx", "GET /feedbacks", limit=2), ask))
+    assert asked == [1, 2, 3]

@@ -1,0 +1,110 @@
+"""What has to be built again: the partitions whose inputs are not those they were built from.
+
+Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests the runs.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from feedback_assets.tables import Table
+from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
+
+
+@dataclass(frozen=True)
+class Build:
+    """Partitions of one table that are due, in one piece; no days for a table that has none.
+
+    ``version`` stands for what they were built from and what they would be built from now: a
+    build that fails has the same one when it is planned again, and a build from other content,
+    or back to content of before, has another.
+    """
+
+    table: Table
+    first: Day
+    last: Day
+    version: str
+
+
+@dataclass(frozen=True)
+class RefreshPlan:
+    """What can be built now, and the tables that wait for these first."""
+
+    builds: tuple[Build, ...] = ()
+    waiting: tuple[Table, ...] = ()
+
+
+def plan_refresh(
+    tables: Iterable[Table],
+    recorded: Mapping[str, Recorded],
+    spans: Spans,
+    first: date,
+    last: date,
+) -> RefreshPlan:
+    """The builds that are due among ``tables``, of the days ``first`` to ``last``.
+
+    ``tables`` stand in order of dependence. A table is planned only when all it is computed from
+    is up to date: what comes of those may be the content of before, and then it is not due.
+    """
+    contents = {name: table.content for name, table in recorded.items()}
+    builds: list[Build] = []
+    waiting: list[Table] = []
+    unsettled: set[str] = set()
+    for table in tables:
+        if not unsettled.isdisjoint(table.depends):
+            waiting.append(table)
+            unsettled.add(table.full_name)
+            continue
+        known = recorded.get(table.full_name, Recorded()).built_from
+        now = inputs_hashes(table, _wanted(table, recorded, first, last), contents, spans)
+        due = {day: inputs for day, inputs in now.items() if known.get(day) != inputs}
+        if due:
+            unsettled.add(table.full_name)
+            builds += _builds(table, due, known)
+    return RefreshPlan(tuple(builds), tuple(waiting))
+
+
+def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[date, date]]:
+    """Days that follow each other as first and last day, of at most ``longest`` days each."""
+    start = previous = None
+    for day in sorted(days):
+        if start is None or previous is None:
+            start = day
+        elif day - previous != timedelta(days=1) or (day - start).days == longest:
+            yield start, previous
+            start = day
+        previous = day
+    if start is not None and previous is not None:
+        yield start, previous
+
+
+def _wanted(
+    table: Table, recorded: Mapping[str, Recorded], first: date, last: date
+) -> Iterator[Day]:
+    """The partitions that there should be: those there are, and days that an input now has.
+
+    A day after a backfill of the past, whose window only reaches into what is held, is not one.
+    """
+    held = {day for name in table.depends for day in recorded.get(name, Recorded()).content}
+    if not table.partitioned:
+        yield from [None] if held else []
+        return
+    held |= set(recorded.get(table.full_name, Recorded()).content)
+    yield from (day for day in held if first <= day <= last)
+
+
+def _builds(table: Table, due: Mapping[Day, str], known: Mapping[Day, str]) -> Iterator[Build]:
+    if not table.partitioned:
+        yield Build(table, None, None, _version(due, known, [None]))
+        return
+    days = [day for day in due if day is not None]
+    for start, end in ranges(days):
+        yield Build(table, start, end, _version(due, known, [d for d in days if start <= d <= end]))
+
+
+def _version(due: Mapping[Day, str], known: Mapping[Day, str], days: Iterable[Day]) -> str:
+    digest = hashlib.sha256()
+    for day in days:
+        digest.update(f"{day} {known.get(day)} {due[day]}\n".encode())
+    return digest.hexdigest()[:16]

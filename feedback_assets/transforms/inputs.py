@@ -1,0 +1,89 @@
+"""What a partition is computed from, in one hash: the content of the days that its query reads.
+
+Pure: where the content hashes come from is the caller's to know.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from feedback_assets.store.layout import days_between
+from feedback_assets.tables import Table, find_table
+
+Day = date | None
+"""A partition: a day, or None for a table that has none."""
+
+Contents = Mapping[str, Mapping[date, str]]
+"""By ``group.table``: the content hash of each day held, ``""`` for a day without rows."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The two spans of days that the settings give, as declarations of tables name them."""
+
+    match_days: int
+    touch_days: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is known of a table: the content of each day held, and what each was built from.
+
+    ``content`` has ``""`` for a day without rows. ``built_from`` holds the ``inputs_hash`` of
+    each partition, and nothing for a table that is read from a provider.
+    """
+
+    content: Mapping[date, str] = field(default_factory=dict)
+    built_from: Mapping[Day, str] = field(default_factory=dict)
+
+
+def inputs_hashes(
+    table: Table, days: Iterable[Day], contents: Contents, spans: Spans
+) -> dict[Day, str]:
+    """For each of ``days`` the hash of all that it is computed from, as far as that is held.
+
+    The one partition of a table without days is None. A day without rows counts like a day that
+    is not held, for no query tells them apart. What does is the last day held, where the windows
+    of a table without days end.
+    """
+    if not table.partitioned:
+        return {day: _of_whole(table, contents) for day in days}
+    wanted = sorted(day for day in days if day is not None)
+    if not wanted:
+        return {}
+    digests = {day: hashlib.sha256() for day in wanted}
+    for name in sorted(table.depends):
+        depends = table.depends[name]
+        back = depends.days_back(spans.match_days, spans.touch_days)
+        read = days_between(
+            wanted[0] - timedelta(days=back), wanted[-1] + timedelta(days=depends.ahead)
+        )
+        held = contents.get(name, {})
+        tokens = [held.get(day, "") for day in read]
+        for day, digest in digests.items():
+            start = (day - wanted[0]).days
+            window = tokens[start : start + back + 1 + depends.ahead]
+            digest.update(f"{name} {back} {depends.ahead} {' '.join(window)}\n".encode())
+    return {day: digest.hexdigest() for day, digest in digests.items()}
+
+
+def days_read(table: Table, name: str, first: date, last: date, spans: Spans) -> tuple[date, date]:
+    """The first and last day of ``name`` that ``first`` to ``last`` of ``table`` read."""
+    depends = table.depends[name]
+    back = depends.days_back(spans.match_days, spans.touch_days)
+    return first - timedelta(days=back), last + timedelta(days=depends.ahead)
+
+
+def _of_whole(table: Table, contents: Contents) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(table.depends):
+        depends, held = table.depends[name], contents.get(name, {})
+        last = max(held, default=None)
+        # A window of days, such as the last 365, ends with the last day held.
+        first = date.min
+        if last is not None and find_table(name).partitioned and not depends.every:
+            first = last - timedelta(days=depends.back)
+        rows = (f"{day} {held[day]}" for day in sorted(held) if held[day] and day >= first)
+        digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
+    return digest.hexdigest()
