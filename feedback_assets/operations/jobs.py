@@ -88,7 +88,7 @@ def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 def _generate_survey_trackers() -> dg.JobDefinition:
     @dg.op(
-        name="generate_survey_trackers",
+        name="ask_for_survey_links",
         required_resource_keys={Fullwhere.PROVIDER, "warehouse"},
         pool=Fullwhere.PROVIDER,
     )
@@ -175,7 +175,7 @@ def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
 
 
 def _create_submission() -> dg.JobDefinition:
-    @dg.op(name="create_submission", required_resource_keys={FeedbackPulse.PROVIDER})
+    @dg.op(name="send_submission", required_resource_keys={FeedbackPulse.PROVIDER})
     def create(context: dg.OpExecutionContext, config: SubmissionConfig) -> None:
         submission = Submission(
             campaign_id=config.campaign_id,
@@ -214,7 +214,7 @@ def _create_submission() -> dg.JobDefinition:
 
 
 def _refresh_contact() -> dg.JobDefinition:
-    @dg.op(name="refresh_contact", required_resource_keys={WickedReports.PROVIDER, "warehouse"})
+    @dg.op(name="read_contact", required_resource_keys={WickedReports.PROVIDER, "warehouse"})
     def refresh(context: dg.OpExecutionContext, config: ContactConfig) -> None:
         resource = _resource(context, WickedReports)
         warehouse = context.resources.warehouse.warehouse
@@ -245,7 +245,7 @@ def _refresh_contact() -> dg.JobDefinition:
 
 
 def _check_providers(settings: Settings) -> dg.JobDefinition:
-    @dg.op(name="check_providers")
+    @dg.op(name="ask_providers")
     def check(context: dg.OpExecutionContext) -> None:
         verdicts = checking.check_providers(settings)
         records = [

@@ -26,9 +26,15 @@ class Launched:
     retried: bool
 
 
+def op_of(project: Project, job: str) -> str:
+    """The one op of a job; Dagster wants another name for it than the job's."""
+    (name,) = (node.name for node in project.defs.get_job_def(job).graph.nodes)
+    return name
+
+
 def launch(project: Project, job: str, config: dict[str, Any] | None = None) -> Launched:
     """Run a job of the project on an instance of its own."""
-    run_config = {"ops": {job: {"config": config}}} if config is not None else {}
+    run_config = {"ops": {op_of(project, job): {"config": config}}} if config is not None else {}
     with dg.DagsterInstance.ephemeral() as instance:
         result = project.defs.get_job_def(job).execute_in_process(
             run_config=run_config, instance=instance, raise_on_error=False

@@ -16,7 +16,7 @@ import yaml
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.sandbox.server import Sandbox
 from tests.conftest import Project
-from tests.operations.launching import launch
+from tests.operations.launching import launch, op_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -99,10 +99,15 @@ def test_every_job_has_its_section_and_every_config_of_the_page_is_valid(project
     for job in JOBS:
         assert f"## `{job}`" in PAGE
     configs = _configs()
-    assert {name for config in configs for name in config["ops"]} == JOBS - {"check_providers"}
+    jobs = {op_of(project, job): job for job in JOBS - {"check_providers"}}
+    assert {name for config in configs for name in config["ops"]} == set(jobs)
     for config in configs:
         (name,) = config["ops"]
-        assert dg.validate_run_config(project.defs.get_job_def(name), config)
+        assert dg.validate_run_config(project.defs.get_job_def(jobs[name]), config)
+
+
+def test_the_definitions_are_ones_that_the_webserver_can_load(project: Project) -> None:
+    assert project.defs.get_repository_def().get_all_jobs()
 
 
 @pytest.mark.slow
@@ -111,7 +116,7 @@ def test_every_command_of_the_page_runs(shop: Project, sandbox: Sandbox, tmp_pat
     for command in commands:
         words = shlex.split(command)
         if "-c" in words:
-            name = words[words.index("-j") + 1]
+            name = op_of(shop, words[words.index("-j") + 1])
             config = next(config for config in _configs() if name in config["ops"])
             path = tmp_path / "run.yaml"
             path.write_text(_of_somebody(yaml.safe_dump(config)))

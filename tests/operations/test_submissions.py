@@ -8,7 +8,7 @@ from feedback_assets.sandbox import credentials
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
 from tests.conftest import Project
-from tests.operations.launching import launch
+from tests.operations.launching import launch, op_of
 
 JOB = "create_submission"
 SENT = ("feedbackpulse", "create_submission")
@@ -66,8 +66,9 @@ def test_what_the_provider_rules_out_is_refused_before_anything_is_sent(
 def test_a_config_of_other_fields_or_types_does_not_start(
     shop: Project, config: dict[str, object]
 ) -> None:
+    op = op_of(shop, JOB)
     with pytest.raises(dg.DagsterInvalidConfigError):
-        dg.validate_run_config(shop.defs.get_job_def(JOB), {"ops": {JOB: {"config": config}}})
+        dg.validate_run_config(shop.defs.get_job_def(JOB), {"ops": {op: {"config": config}}})
 
 
 def test_one_that_may_have_landed_is_not_sent_again_by_anybody(
