@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from feedback_assets import settings as settings_module
 from feedback_assets.cli import app
 from feedback_assets.definitions import build_defs
+from feedback_assets.providers import masking
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
@@ -29,6 +30,9 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    # A made-up secret such as "key" would be masked in what later tests expect to read.
+    monkeypatch.setattr(masking, "_secrets", set())
+    monkeypatch.setattr(masking, "_pattern", None)
 
 
 @pytest.fixture(scope="session")

@@ -77,10 +77,13 @@ def test_check_providers_with_nothing_configured_succeeds(project: Project) -> N
     assert not any(record.data["configured"] for record in run.metadata["providers"].records)
 
 
+_STARTS_A_JOB = (".venv/bin/dg launch", ".venv/bin/dagster job")
+
+
 def _commands() -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in lines if line.startswith((".venv/bin/dg", ".venv/bin/dagster"))]
+    return [line for line in lines if line.startswith(_STARTS_A_JOB)]
 
 
 def _configs() -> list[dict[str, Any]]:
