@@ -133,7 +133,7 @@ def _announced(process: "subprocess.Popen[str]") -> dict[str, str]:
     if not ready.startswith("#"):
         rest = process.stderr.read()
         raise RuntimeError(f"the sandbox did not start: {ready}{rest}")
-    while len(environment) < 1 or "RETARGETING_CUSTOMER_ID" not in environment:
+    while "RETARGETING_CUSTOMER_ID" not in environment:
         name, _, value = process.stdout.readline().strip().partition("=")
         if not name:
             break

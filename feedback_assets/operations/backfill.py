@@ -11,13 +11,10 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, Table
@@ -261,16 +258,10 @@ def _run_lane(
 
 
 def _execute(run: Run, job: Any, instance: dg.DagsterInstance) -> _Outcome:
-    tags = {}
-    if run.first is not None and run.last is not None:
-        tags = {
-            ASSET_PARTITION_RANGE_START_TAG: run.first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: run.last.isoformat(),
-        }
     result = job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(table.asset_key) for table in run.tables],
-        tags=tags,
+        tags=range_tags(run.first, run.last),
         run_config=_QUIET,
         raise_on_error=False,
     )

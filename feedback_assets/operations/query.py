@@ -11,6 +11,7 @@ import pyarrow as pa
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SCHEMA, quarantine_files
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.sources import connect
 
 # A spreadsheet takes a cell that begins so for a formula, and comments are written by strangers.
@@ -45,9 +46,9 @@ def _add_quarantine(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse)
     connection.execute("create schema quarantine")
     for table in PROVIDER_TABLES:
         files = quarantine_files(warehouse, table)
-        name = f'quarantine."{table.full_name}"'
+        name = f"quarantine.{quoted(table.full_name)}"
         if files:
-            paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+            paths = ", ".join(literal(path) for path in files)
             connection.execute(
                 f"create view {name} as select * from "  # noqa: S608 - paths of our own
                 f"read_parquet([{paths}], hive_partitioning = false)"
@@ -58,8 +59,7 @@ def _add_quarantine(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
-    root = warehouse.base.replace("'", "''")
-    connection.execute(f"set allowed_directories = ['{root}']")
+    connection.execute(f"set allowed_directories = [{literal(warehouse.base)}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
 
