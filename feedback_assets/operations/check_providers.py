@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError
 from feedback_assets.providers.registry import PROVIDERS, find_provider
+from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.settings import Settings
 
 
@@ -54,10 +55,10 @@ def _check(provider: str, settings: Settings) -> Verdict:
     )
 
 
-def connect(provider: str, settings: Settings) -> Client:
+def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:
     """The provider's client, from the settings; ``CredentialsMissing`` where they do not do."""
-    arguments = {
+    arguments: dict[str, object] = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in settings.arguments(provider).items()
     }
-    return find_provider(provider).connect(arguments, settings.quota_dir)
+    return find_provider(provider).connect(arguments | {"retry": retry}, settings.quota_dir)
