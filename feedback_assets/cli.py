@@ -204,6 +204,24 @@ def contact(
             _out.print(_texts(section.columns, section.rows))
 
 
+@app.command(name="alert-test")
+def alert_test() -> None:
+    """Send a test message to each URL of FEEDBACK_ALERT_URLS, and say which took it."""
+    from feedback_assets.operations.alert_delivery import NOT_SET, TEST, deliver, targets
+
+    try:
+        chosen = targets(_settings())
+    except SettingsError as error:
+        _fail(str(error), code=2)
+    if not chosen:
+        _fail(NOT_SET, code=2)
+    reasons = {target.name: deliver(target, TEST) for target in chosen}
+    for name, reason in reasons.items():
+        print(f"✗ {name}: {reason}" if reason else f"✓ {name}: took it")
+    if any(reasons.values()):
+        raise typer.Exit(1)
+
+
 def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:
     grid = Grid(header_style="bold")
     for column in columns:

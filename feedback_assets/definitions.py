@@ -5,6 +5,7 @@ import dagster as dg
 from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.resources import resources
+from feedback_assets.operations.alert_sensors import alert_sensors
 from feedback_assets.operations.checks import asset_checks
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
@@ -29,7 +30,11 @@ def build_defs(settings: Settings) -> dg.Definitions:
         assets=[*provider_assets(settings, tables), *derived_assets(settings, tables)],
         asset_checks=asset_checks(settings, tables),
         schedules=schedules(settings, tables),
-        sensors=[refresh_sensor(settings, tables), *new_answers_sensors(settings)],
+        sensors=[
+            refresh_sensor(settings, tables),
+            *new_answers_sensors(settings),
+            *alert_sensors(settings),
+        ],
         jobs=operation_jobs(settings),
         resources=resources(settings),
         # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.

@@ -15,7 +15,7 @@ import dotenv
 import fsspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from feedback_assets.providers.masking import register
+from feedback_assets.providers.masking import register, url_secrets
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 
 
@@ -66,6 +66,24 @@ def _root(text: str) -> str:
     return text
 
 
+def _split_urls(text: str) -> tuple[str, ...]:
+    # A URL may hold commas itself; the next one begins where a scheme does.
+    return tuple(
+        re.split(r"[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(","), flags=re.IGNORECASE)
+    )
+
+
+def _alert_urls(value: SecretStr | None) -> SecretStr | None:
+    urls = _split_urls(value.get_secret_value()) if value else ()
+    for number, url in enumerate(urls, start=1):
+        if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
+            raise ValueError(
+                f"URL {number} of it is none; write such as mailto://… or slack://…, "
+                "several with commas between them"
+            )
+    return value
+
+
 def _past(day: date) -> date:
     if day > datetime.now(UTC).date():
         raise ValueError("lies in the future; write the first day to load")
@@ -105,7 +123,8 @@ class Settings(BaseModel):
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_customer_secret: SecretStr | None = None
-    feedback_alert_urls: SecretStr | None = None
+    feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
+    feedback_ui_url: Url | None = None
 
     wicked_reports_url: Url = "https://api.wickedreports.com"
     wicked_reports_api_key: SecretStr | None = None
@@ -169,6 +188,12 @@ class Settings(BaseModel):
         return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
 
     @property
+    def alert_urls(self) -> tuple[str, ...]:
+        """The URLs that alerts go to, each with the credentials in it."""
+        value = self.feedback_alert_urls
+        return _split_urls(value.get_secret_value()) if value else ()
+
+    @property
     def quota_dir(self) -> Path:
         return self.dagster_home / "quota"
 
@@ -218,6 +243,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     # All of them, not only those of the providers that a run asks.
     secrets_set = (getattr(settings, name) for name in names.values())
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
+    register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     return settings
 
 

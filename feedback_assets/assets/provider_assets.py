@@ -105,6 +105,7 @@ def _failure(error: ProviderError, tables: list[Table], first: date, last: date)
         description=f"{names}, {days}: {error} What was held of these days is unchanged.",
         metadata={
             "provider": error.provider,
+            "error": type(error).__name__,
             "endpoint": error.endpoint,
             "status": error.status or 0,
             "advice": error.advice,

@@ -318,6 +318,7 @@ def _failure(
         description=f"{error} {more}".strip(),
         metadata={
             "provider": error.provider,
+            "error": type(error).__name__,
             "endpoint": error.endpoint,
             "status": error.status or 0,
             "advice": error.advice,

@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import threading
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
@@ -30,10 +30,14 @@ LOGGERS = (
     "requests.adapters",
     "charset_normalizer",
     "pyrate_limiter",
+    "apprise",
 )
 """Every logger by name: a filter on a logger does not see the records of its children."""
 
 _SHORT = 6
+_TOKEN = 8
+_WORDS = re.compile(r"[\d.]+|[A-Za-z][a-z]*([._-][A-Za-z][a-z]*)*")
+"""Addresses and names such as `127.0.0.1`, `hooks.slack.com` and `format`; no token is one."""
 _lock = threading.Lock()
 _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
@@ -64,6 +68,22 @@ def register(*secrets: str | None) -> None:
         forms = sorted({f for s in _secrets for f in _forms(s)}, key=lambda f: (-len(f), f))
         _pattern = re.compile("|".join(_expression(form) for form in forms))
     install()
+
+
+def url_secrets(url: str) -> set[str]:
+    """The URL and what in it may be a secret: its password, and other parts that are no words.
+
+    Where in a URL a service has its token differs: user, host, path or query.
+    """
+    found = {url}
+    rest = url.partition("://")[2]
+    user, at, _ = rest.partition("?")[0].rpartition("@")
+    if at:
+        found |= {part for part in user.split(":")[1:] if part}
+    for part in re.split(r"[/?&=:@,#]", rest):
+        if len(part) >= _TOKEN and not _WORDS.fullmatch(part):
+            found |= {part}
+    return found | {unquote(part) for part in found if part != url}
 
 
 def mask(text: str) -> str:

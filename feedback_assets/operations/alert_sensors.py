@@ -1,0 +1,132 @@
+"""The sensors that tell people: of unhappy customers, and of runs that fail.
+
+Whom and what to tell of is decided in ``detractor_alerts`` and ``failure_alerts``, which know no
+Dagster. What was told is in a sensor's cursor, apart for each URL, so a restart repeats nothing
+and what a URL did not take is told to that one again.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import dagster as dg
+import msgspec
+
+from feedback_assets.operations import detractor_alerts, ended_runs, failure_alerts
+from feedback_assets.operations.alert_delivery import NOT_SET, Target, send_pending, targets
+from feedback_assets.operations.new_answers_sensors import utc_now
+from feedback_assets.settings import Settings
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import Table
+from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
+
+DETRACTORS = "alert_on_detractors"
+FAILURES = "alert_on_failed_runs"
+EVERY_SECONDS = 60
+
+
+def alert_sensors(
+    settings: Settings, now: Callable[[], datetime] = utc_now
+) -> list[dg.SensorDefinition]:
+    """Both sensors, off until switched on; ``SettingsError`` where a URL cannot be used.
+
+    ``now`` says which answers are recent; runs are looked at by the times that they carry.
+    """
+    chosen = targets(settings)
+    return [_on_detractors(settings, chosen, now), _on_failed_runs(settings, chosen)]
+
+
+def _on_detractors(
+    settings: Settings, chosen: tuple[Target, ...], now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    ui_url = settings.feedback_ui_url or ""
+
+    @dg.sensor(
+        name=DETRACTORS,
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Tells FEEDBACK_ALERT_URLS of each new unhappy customer, once.",
+    )
+    def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if not chosen:
+            return dg.SkipReason(NOT_SET)
+        state = detractor_alerts.decode(context.cursor)
+        mark = _mark(context.instance, DETRACTOR_QUEUE, ORDER_FEEDBACK)
+        if mark is None:
+            return dg.SkipReason("marts.detractor_queue was never built.")
+        if state is not None and state.mark == mark and not state.pending:
+            return dg.SkipReason("marts.detractor_queue was not built since.")
+        moment = now()
+        found = detractor_alerts.recent_detractors(
+            Warehouse(settings.warehouse), moment.astimezone(UTC).date()
+        )
+        keys = [target.key for target in chosen]
+        after = detractor_alerts.look(state, found, keys, moment, mark)
+        sent = send_pending(
+            chosen, after.pending, lambda ids: detractor_alerts.compose(found, ids, ui_url)
+        )
+        after = msgspec.structs.replace(after, pending=sent.pending)
+        if state is None:
+            said = f"{len(found)} detractors were there before; those that come are told of."
+        else:
+            said = sent.said or "No new detractor."
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason(said), cursor=detractor_alerts.encode(after)
+        )
+
+    return alert
+
+
+def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.SensorDefinition:
+    ui_url = settings.feedback_ui_url or ""
+
+    @dg.sensor(
+        name=FAILURES,
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Tells FEEDBACK_ALERT_URLS of runs that fail, once for each cause.",
+    )
+    def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if not chosen:
+            return dg.SkipReason(NOT_SET)
+        instance = context.instance
+        state = failure_alerts.decode(context.cursor)
+        if state is None:
+            _, since, seen = ended_runs.ended_since(instance, ended_runs.newest(instance), {})
+            state = failure_alerts.State(since, seen)
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("Runs that fail from now on are told of."),
+                cursor=failure_alerts.encode(state),
+            )
+        ended, since, seen = ended_runs.ended_since(instance, state.since, state.seen)
+        busy = ended_runs.under_way(instance) if state.causes or ended else set()
+        keys = [target.key for target in chosen]
+        after = failure_alerts.take(state, ended, busy, keys)
+        sent = send_pending(
+            chosen,
+            after.pending,
+            lambda names: failure_alerts.compose(after.causes, names, ui_url),
+        )
+        after = failure_alerts.told(
+            msgspec.structs.replace(after, since=since, seen=seen), sent.pending
+        )
+        failing = ", ".join(sorted(after.causes))
+        said = sent.said or (
+            f"Told before, and not gone: {failing}." if failing else "All is well."
+        )
+        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=failure_alerts.encode(after))
+
+    return alert
+
+
+def _mark(instance: dg.DagsterInstance, *tables: Table) -> str | None:
+    """Stands for what the tables hold; none where the first was never built."""
+    keys = [dg.AssetKey(table.asset_key) for table in tables]
+    latest = {
+        record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
+        for record in instance.get_asset_records(keys)
+    }
+    if latest.get(keys[0]) is None:
+        return None
+    text = " ".join(str(latest.get(key)) for key in keys)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
