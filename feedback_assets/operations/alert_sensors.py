@@ -67,7 +67,7 @@ def _on_detractors(
         )
         after = msgspec.structs.replace(after, pending=sent.pending)
         if state is None:
-            said = f"{len(found)} detractors were there before; those that come are told of."
+            said = f"Detractors there before: {len(found)}. Those that come are told of."
         else:
             said = sent.said or "No new detractor."
         return dg.SensorResult(
