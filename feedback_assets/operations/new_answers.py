@@ -8,7 +8,7 @@ until its day is a partition, and a run that fails is asked for again the next d
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -101,9 +101,10 @@ def feeds(settings: Settings) -> tuple[Feed, ...]:
 
 
 class Requested(msgspec.Struct, frozen=True):
-    """What was owed of a day when it was last requested, and when that began."""
+    """The rows that were owed of a day when it was last requested, when, and when it first was."""
 
-    version: str
+    rows: dict[str, str]
+    last: date
     first: date
 
 
@@ -178,8 +179,13 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
     return News(by_day, flood, too_old)
 
 
-def settle(state: State, news: News, held: Callable[[date, set[str]], Mapping[str, str]],
-           now: datetime, days_of_flood: int) -> tuple[State, list[Reading]]:  # fmt: skip
+def settle(
+    state: State,
+    news: News,
+    held: Callable[[date, set[str]], Mapping[str, str]],
+    now: datetime,
+    days_of_flood: int,
+) -> tuple[State, list[Reading]]:
     """What is owed after a look, and the days to read for it.
 
     ``held(day, keys)`` gives the digests of those rows of a day that the warehouse holds.
@@ -202,13 +208,15 @@ def settle(state: State, news: News, held: Callable[[date, set[str]], Mapping[st
         if today - first >= GIVEN_UP_AFTER:
             del owed[day]
             continue
-        version = f"{_digest(sorted(owed[day].items()))} {today}"
-        if before is None or before.version != version:
-            due.append(day)
-        requested[day] = Requested(version, first)
+        # Fewer than were requested are the rest of those, and tell nothing new.
+        if before and before.last == today and owed[day].items() <= before.rows.items():
+            requested[day] = before
+            continue
+        due.append(day)
+        requested[day] = Requested(owed[day], today, first)
     readings = [
-        Reading(first, last, _digest([requested[day].version for day in days_between(first, last)]))
-        for first, last in ranges(due)
+        Reading(one, other, f"{_version(owed, days_between(one, other))} {today}")
+        for one, other in ranges(due)
     ]
     flooded = state.flooded
     if news.flood and flooded != today:
@@ -247,6 +255,10 @@ def held_rows(warehouse: Warehouse, table: Table, day: date, keys: set[str]) -> 
 def _select(rows: pa.Table, table: Table) -> pa.Table:
     # What no document names may change with each answer, and would be news for ever.
     return rows.select([column.name for column in table.columns if column != EXTRA])
+
+
+def _version(owed: Mapping[date, Mapping[str, str]], days: Iterable[date]) -> str:
+    return _digest([(day, sorted(owed[day].items())) for day in days])
 
 
 def _key(row: Mapping[str, Any], table: Table) -> str:

@@ -254,6 +254,14 @@ def test_a_change_of_an_answer_asks_for_its_day_again_under_another_key() -> Non
     assert (state.owed, state.requested) == ({}, {})
 
 
+def test_a_row_that_does_not_land_with_its_day_asks_for_no_run_of_its_own() -> None:
+    news = News({MONDAY: {"a": "1", "b": "2"}})
+    state, first = settle(State(MORNING), news, nothing_held, MORNING, 30)
+    state, rest = settle(state, news, lambda _day, _keys: {"a": "1"}, MORNING, 30)
+    assert (len(first), rest) == (1, [])
+    assert state.owed == {MONDAY: {"b": "2"}}
+
+
 def test_a_tick_whose_cursor_was_lost_asks_under_the_same_key() -> None:
     news = News({MONDAY: {"b": "2", "a": "1"}})
     other = News({MONDAY: {"a": "1", "b": "2"}})
