@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,7 @@ NOT_SET = (
     "FEEDBACK_ALERT_URLS is not set, so alerts go nowhere; docs/operations.md says what to set"
 )
 # A tick has 60 s. What is not sent in time is sent by the next one.
-_SECONDS_EACH = 12.0
-_SECONDS_IN_ALL = 30.0
+_SECONDS_EACH = 20.0
 _LONGEST_REASON = 200
 # A word joiner, unseen, keeps services from making a link of an address or a call of a mention.
 _TELLING = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<![\w.]@)(?<=@)(?=\w)|(?<=<)(?=[!@#])")
@@ -99,7 +98,8 @@ def targets(settings: Settings) -> tuple[Target, ...]:
     kept = settings.dagster_home / "alert_services.json"
     known: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):
-        known = json.loads(kept.read_text(encoding="utf-8"))
+        read = json.loads(kept.read_text(encoding="utf-8"))
+        known = read if isinstance(read, dict) else {}
     if len(known.get(mark, ())) != len(urls):
         known = {mark: [_service_name(number, url) for number, url in enumerate(urls, start=1)]}
         # Without it all works, only slower.
@@ -153,22 +153,25 @@ def send_pending(
     ``compose`` makes the message of what is to be told, or none where nothing of it is left.
     A target that is no more is dropped.
     """
-    until = time.monotonic() + _SECONDS_IN_ALL
     left: Pending = {}
-    taken, refused = [], []
+    messages: dict[Target, Message] = {}
     for target in targets:
         items = list(pending.get(target.key, ()))
         message = compose(items) if items else None
-        if message is None:
-            continue
-        late = time.monotonic() > until
-        reason = "no time left in this tick" if late else deliver(target, message)
-        if reason:
+        if message is not None:
             left[target.key] = items
-            refused.append(f"{target.name}: {reason}")
-        else:
-            taken.append(target.name)
-    return Sent(left, tuple(taken), tuple(refused))
+            messages[target] = message
+    # Side by side, so that a service that hangs takes no time from the others.
+    with ThreadPoolExecutor(max(1, len(messages))) as pool:
+        reasons = dict(zip(messages, pool.map(deliver, messages, messages.values()), strict=True))
+    for target, reason in reasons.items():
+        if not reason:
+            del left[target.key]
+    return Sent(
+        left,
+        tuple(target.name for target, reason in reasons.items() if not reason),
+        tuple(f"{target.name}: {reason}" for target, reason in reasons.items() if reason),
+    )
 
 
 def also(pending: Mapping[str, Sequence[str]], new: Iterable[str], keys: Iterable[str]) -> Pending:

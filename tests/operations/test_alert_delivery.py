@@ -155,7 +155,9 @@ def test_a_url_that_cannot_be_used_stops_the_load_and_is_not_shown(text: str) ->
 
 def test_urls_are_split_where_one_begins() -> None:
     mail = "mailto://me:a,b@example.com?to=a@b.example,c@d.example"
-    settings = load_settings({"FEEDBACK_ALERT_URLS": f" {mail} , json://host/x\njson://host/y,"})
+    settings = load_settings(
+        {"FEEDBACK_ALERT_URLS": f" {mail} , json://host/x\njson://host/y, {mail}"}
+    )
     assert settings.alert_urls == (mail, "json://host/x", "json://host/y")
     assert load_settings({}).alert_urls == ()
 

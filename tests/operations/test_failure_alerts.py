@@ -139,6 +139,7 @@ def test_a_run_whose_process_died_is_told_unless_it_is_started_again(operator: O
     assert "1 run." in body
 
 
+@pytest.mark.slow
 def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
     operator: Operator, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
