@@ -68,9 +68,8 @@ def _root(text: str) -> str:
 
 def _split_urls(text: str) -> tuple[str, ...]:
     # A URL may hold commas itself; the next one begins where a scheme does.
-    return tuple(
-        re.split(r"[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(","), flags=re.IGNORECASE)
-    )
+    urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
+    return tuple(dict.fromkeys(urls))
 
 
 def _alert_urls(value: SecretStr | None) -> SecretStr | None:
