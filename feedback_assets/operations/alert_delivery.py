@@ -37,10 +37,11 @@ _WORD_JOINER = "\u2060"
 
 @dataclass(frozen=True)
 class Message:
-    """What is to be said: a title of one line, and lines of plain text."""
+    """What is to be said: a title of one line, lines of plain text, and Apprise's type of it."""
 
     title: str
     body: str
+    kind: str = "info"
 
 
 TEST = Message(
@@ -126,6 +127,7 @@ def deliver(target: Target, message: Message) -> str:
     try:
         result = sender.notify(
             title=message.title,
+            notify_type=message.kind,
             body=message.body,
             body_format=apprise.NotifyFormat.TEXT,
             interpret_escapes=False,

@@ -147,7 +147,7 @@ def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) 
     if len(found) > SHOWN:
         parts.append(f"And {len(found) - SHOWN} more.")
     parts.append("\n".join(_where_to_look(found[:SHOWN], ui_url)))
-    return Message(title, "\n\n".join(parts))
+    return Message(title, "\n\n".join(parts), "warning")
 
 
 def _lines(one: Detractor) -> Iterator[str]:

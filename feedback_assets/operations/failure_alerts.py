@@ -126,7 +126,9 @@ def compose(causes: Mapping[str, Open], names: Iterable[str], ui_url: str) -> Me
     if not found:
         return None
     title = found[0].title if len(found) == 1 else f"Runs fail, for {len(found)} reasons"
-    return Message(title, "\n\n".join("\n".join(_lines(cause, ui_url)) for cause in found))
+    headed = len(found) > 1
+    parts = ("\n".join(_lines(cause, ui_url, headed=headed)) for cause in found)
+    return Message(title, "\n\n".join(parts), "failure")
 
 
 def _failed(before: Open | None, failure: Failure, run: Ended) -> Open:
@@ -164,8 +166,9 @@ def _without_gone(
     return kept
 
 
-def _lines(cause: Open, ui_url: str) -> Iterator[str]:
-    yield cause.title
+def _lines(cause: Open, ui_url: str, *, headed: bool) -> Iterator[str]:
+    if headed:
+        yield cause.title
     days = {day for first, last in cause.spans for day in days_between(first, last)}
     runs = "1 run" if cause.runs == 1 else f"{cause.runs} runs"
     of_days = ""
@@ -177,7 +180,9 @@ def _lines(cause: Open, ui_url: str) -> Iterator[str]:
     yield harmless(cause.what, _LONGEST)
     if cause.gone:
         yield "It has succeeded since."
-    yield f"What to do: {harmless(cause.cure, _LONGEST)}"
+    # A provider's error says it already.
+    if cause.cure not in cause.what:
+        yield f"What to do: {harmless(cause.cure, _LONGEST)}"
     tables = [subject for subject in sorted(cause.failed) if "." in subject]
     if days and len(tables) == len(cause.failed):
         select = " or ".join(f'key:"{table.replace(".", "/")}"' for table in tables)

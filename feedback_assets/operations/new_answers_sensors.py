@@ -67,18 +67,19 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Asks {feed.provider} for new answers, and reads the days they belong to.",
     )
-    def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         moment = now()
         state = decode(context.cursor, moment)
         try:
             with _patient_for_a_tick(feed.provider, settings) as client:
                 news = look(client, feed, state.asked, settings.zone(feed.provider), start)
         except ProviderError as error:
-            # The cursor stays as it is, so the next answer brings all since the last one.
-            return dg.SkipReason(
+            # With the state as it was, the next answer brings all since the last one.
+            reason = (
                 f"{error} Nothing is lost: news since {state.asked:%Y-%m-%d %H:%M} UTC are asked "
                 "for again at the next tick."
             )
+            return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=encode(state))
         warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,

@@ -179,7 +179,10 @@ def test_a_wrong_key_is_named_with_its_variable(
     watched: tuple[Project, Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
-    _, said = Watcher(*watched, "feedbackpulse").tick(NOON)
+    watcher = Watcher(*watched, "feedbackpulse")
+    _, said = watcher.tick(NOON)
+    # Also of a first look that fails: the next one asks since then.
+    assert decode(watcher.cursor, NOON + timedelta(days=1)).asked == NOON
     assert "FEEDBACKPULSE_API_KEY" in said
     assert "wrong-and-secret" not in said
 
