@@ -45,6 +45,7 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("WICKED_REPORTS_TIMEZONE", "../../etc/passwd"),
         ("WICKED_REPORTS_REQUESTS_PER_MINUTE", "0"),
         ("THANX_URL", "api.thanx.com"),
+        ("FEEDBACK_UI_URL", "dagster.example.com"),
         ("FEEDBACKPULSE_URL", "ftp://example.com"),
         ("FEEDBACK_WAREHOUSE", "s4q://bucket/warehouse"),
         ("FEEDBACK_WAREHOUSE", "/etc/passwd/warehouse"),

@@ -36,7 +36,7 @@ LOGGERS = (
 
 _SHORT = 6
 _TOKEN = 8
-_WORDS = re.compile(r"[\d.]+|[A-Za-z][a-z]*([._-][A-Za-z][a-z]*)*")
+_WORDS = re.compile(r"[\d.]+|[A-Za-z][a-z]{0,15}([._-][A-Za-z][a-z]{0,15})*")
 """Addresses and names such as `127.0.0.1`, `hooks.slack.com` and `format`; no token is one."""
 _lock = threading.Lock()
 _secrets: set[str] = set()

@@ -185,6 +185,7 @@ def test_nothing_of_a_url_that_may_be_a_secret_is_seen(
 def test_words_of_a_url_are_not_taken_for_secrets() -> None:
     url = f"https://hooks.slack.com/services/{TOKEN}?format=markdown&overflow=truncate"
     assert url_secrets(url) == {url, TOKEN}
+    assert "qwertyuiopasdfghjklz" in url_secrets("json://host/qwertyuiopasdfghjklz")
     assert "p@ss" in url_secrets("mailto://me:p%40ss@example.com")
 
 

@@ -225,6 +225,7 @@ def test_without_a_url_or_before_the_mart_is_built_the_tick_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_marts_of_a_backfill_give_the_alerts(
     shop: Project,
 ) -> None:
