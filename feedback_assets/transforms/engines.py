@@ -11,7 +11,6 @@ import pyarrow as pa
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import Table
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
-from feedback_assets.transforms.spark import SparkEngine
 
 
 class Engine(Protocol):
@@ -56,4 +55,6 @@ def engine_of(name: str, spark_master: str) -> Engine:
         return DuckDBEngine()
     if find_spec("pyspark") is None or find_spec("sqlglot") is None:
         raise SparkMissing
+    from feedback_assets.transforms.spark import SparkEngine
+
     return SparkEngine(spark_master)

@@ -21,7 +21,7 @@ def spark_query(query: str, views: Mapping[str, str]) -> str:
     has the columns ``inner_pad`` and ``outer_pad``.
     """
 
-    def named(node: exp.Expression) -> exp.Expression:
+    def named(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.db:
             view = exp.to_table(views[f"{node.db}.{node.name}"])
             # A column may be named after the table it is of.
@@ -34,14 +34,14 @@ def spark_query(query: str, views: Mapping[str, str]) -> str:
     return tree.transform(_written_out).transform(named).sql(dialect="spark", comments=False)
 
 
-def _written_out(node: exp.Expression) -> exp.Expression:
+def _written_out(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.Anonymous) or node.name.lower() not in _BODIES:
         return node
     function = _BODIES[node.name.lower()]
     given = dict(zip(function.parameters, node.expressions, strict=True))
     body = sqlglot.parse_one(str(function.spark), read="spark")
 
-    def filled(part: exp.Expression) -> exp.Expression:
+    def filled(part: exp.Expr) -> exp.Expr:
         if isinstance(part, exp.Column) and not part.table and part.name in given:
             return exp.Paren(this=given[part.name].copy())
         return part
