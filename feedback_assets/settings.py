@@ -83,6 +83,18 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _engine(text: str) -> str:
+    if text.lower() not in ("duckdb", "spark"):
+        raise ValueError("is no engine; write duckdb or spark")
+    return text.lower()
+
+
+def _spark_master(text: str) -> str:
+    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
+        raise ValueError("is no Spark; write local[*], spark://host:7077 or sc://host:15002")
+    return text
+
+
 def _past(day: date) -> date:
     if day > datetime.now(UTC).date():
         raise ValueError("lies in the future; write the first day to load")
@@ -121,6 +133,8 @@ class Settings(BaseModel):
     feedback_refresh_timezone: Zone = "UTC"
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
+    feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
+    feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: SecretStr | None = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None

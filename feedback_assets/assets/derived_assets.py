@@ -13,7 +13,8 @@ from feedback_assets.assets.specs import asset_spec, column_lineage
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Written, days_between
 from feedback_assets.tables import DERIVED_TABLES, Table, find_table
-from feedback_assets.transforms.engine import Parameters, build_days, build_whole
+from feedback_assets.transforms.engine import Parameters
+from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
 
 
@@ -30,6 +31,11 @@ def parameters(settings: Settings) -> Parameters:
         customer_secret=settings.customer_secret(),
         memory_limit=f"{_memory_limit_mb()}MB",
     )
+
+
+def engine(settings: Settings) -> Engine:
+    """The engine that the settings name."""
+    return engine_of(settings.feedback_engine, settings.feedback_spark_master)
 
 
 def spans(settings: Settings) -> Spans:
@@ -61,7 +67,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         built_from = _inputs(table, span, context.instance, spans(settings))
         if span is None:
             written = warehouse.replace_whole(
-                table, build_whole(table, warehouse, parameters(settings))
+                table, engine(settings).build_whole(table, warehouse, parameters(settings))
             )
             metadata = {
                 "dagster/row_count": written.rows,
@@ -69,7 +75,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
                 "inputs_hash": built_from[None],
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        for day, rows in build_days(table, *span, warehouse, parameters(settings)):
+        for day, rows in engine(settings).build_days(table, *span, warehouse, parameters(settings)):
             context.add_asset_metadata(
                 _day_metadata(warehouse.replace_day(table, day, rows), built_from[day]),
                 asset_key=table.asset_key,

@@ -1,12 +1,23 @@
-"""What DuckDB must be told so that the SQL files run on it: types, names and a few functions.
+"""What the engines must be told so that the SQL files run: types, names and a few functions.
 
 The files keep to SQL that Spark reads too. What the two spell differently is a function here;
-another engine defines the same six and runs the same files.
+for the rest, sqlglot writes what DuckDB reads as Spark reads it.
 """
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from math import factorial
 
 import pyarrow as pa
 
 from feedback_assets.transforms.text import WHITE_SPACE
+
+
+def _escaped(text: str) -> str:
+    """The text as a literal of Spark's has it, whatever invisible characters are in it."""
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
 
 _TYPES = {
     pa.string(): "varchar",
@@ -20,23 +31,143 @@ _TYPES = {
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }
 
-# Each with what it gives; ``customer_key`` takes the pads as arguments, since a function cannot
-# see a query's parameters.
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the SQL files that the engines spell differently: its body for each.
+
+    None where the engine has the function under this name.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    duckdb: str
+    spark: str | None
+
+
+def _two_to_the(x: str) -> str:
+    """2^x by sums and products, which every machine rounds alike.
+
+    A power's last bit is the C library's or Java's to choose: of 300,000 powers, DuckDB and Spark
+    gave 29,000 different ones. Within 3e-16 of the exact value.
+    """
+    logarithm = Decimal("0.69314718055994530941723212145818")
+    terms = [f"{float(logarithm**n / factorial(n))!r}" for n in range(19)]
+    terms = [term if "e" in term else f"{term}e0" for term in terms]
+    fraction = reduce(lambda sum_, term: f"({sum_}) * ({x} - floor({x})) + {term}", terms[::-1])
+    # A whole power of two is exact everywhere.
+    return f"power(2e0, floor({x})) * ({fraction})"
+
+
+# ``customer_key`` takes the pads as arguments, since a function cannot see a query's parameters.
 FUNCTIONS = (
     # Text without white space around it.
-    f"trimmed(t) as trim(t, '{WHITE_SPACE}')",
+    Function(
+        "trimmed",
+        ("t",),
+        duckdb=f"trim(t, '{WHITE_SPACE}')",
+        spark=f"trim(both '{_escaped(WHITE_SPACE)}' from t)",
+    ),
     # Text as written, null where blank.
-    "present(t) as case when trimmed(t) <> '' then t end",
-    # An e-mail trimmed and in lower case, null where blank.
-    "normal_email(t) as lower(trimmed(present(t)))",
+    Function(
+        "present",
+        ("t",),
+        duckdb="case when trimmed(t) <> '' then t end",
+        spark="case when trimmed(t) <> '' then t end",
+    ),
+    # An e-mail trimmed and in lower case, null where blank. Spark's lower looks at a word as a
+    # whole and makes two letters of one, so beyond ASCII each letter is lowered alone.
+    Function(
+        "normal_email",
+        ("t",),
+        duckdb="lower(trimmed(present(t)))",
+        spark="""case
+            when t rlike '^[\\x00-\\x7F]*$' then lower(trimmed(present(t)))
+            when present(t) is not null then array_join(
+                transform(
+                    sequence(1, char_length(trimmed(t))),
+                    place -> substring(lower(substring(trimmed(t), place, 1)), 1, 1)
+                ),
+                ''
+            )
+        end""",
+    ),
     # Microseconds since 1970, so that limits are compared in whole numbers.
-    "unix_micros(t) as epoch_us(t)",
+    Function("unix_micros", ("t",), duckdb="epoch_us(t)", spark=None),
     # Whole days from one date to another.
-    "days_between(first_day, last_day) as last_day - first_day",
+    Function(
+        "days_between",
+        ("first_day", "last_day"),
+        duckdb="last_day - first_day",
+        spark="datediff(last_day, first_day)",
+    ),
+    # An instant as 2021-05-20T14:25:27Z; the fraction of a second is written where there is one.
+    Function(
+        "utc_text",
+        ("t",),
+        duckdb="""case
+            when epoch_us(t) % 1000000 = 0 then strftime(t, '%Y-%m-%dT%H:%M:%SZ')
+            else strftime(t, '%Y-%m-%dT%H:%M:%S.%fZ')
+        end""",
+        spark="""case
+            when unix_micros(t) % 1000000 = 0 then date_format(t, "yyyy-MM-dd'T'HH:mm:ss'Z'")
+            else date_format(t, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
+        end""",
+    ),
+    # Two to the power of a number.
+    Function("two_to_the", ("x",), duckdb=_two_to_the("x"), spark=_two_to_the("x")),
+    # A share in whole 10^-15, and such a number as a share again: whole numbers add up to the same
+    # in any order, and on any engine.
+    Function(
+        "units",
+        ("x",),
+        duckdb="""cast(floor(x) as hugeint) * 1000000000000000
+            + cast(floor((x - floor(x)) * 1e15 + 0.5e0) as hugeint)""",
+        spark="""cast(floor(x) as decimal(38, 0)) * cast(1000000000000000 as decimal(16, 0))
+            + cast(floor((x - floor(x)) * 1e15 + 0.5e0) as decimal(38, 0))""",
+    ),
+    Function(
+        "of_units",
+        ("n",),
+        duckdb="""cast(n // 1000000000000000 as double)
+            + cast(n % 1000000000000000 as double) / 1e15""",
+        spark="""cast(n div cast(1000000000000000 as decimal(16, 0)) as double)
+            + cast(n % cast(1000000000000000 as decimal(16, 0)) as double) / 1e15""",
+    ),
+    # Mean and sample deviation of the values in their order: a sum of floats taken in another
+    # order differs in its last bit.
+    Function(
+        "mean_of",
+        ("x",),
+        duckdb="avg(x order by x)",
+        spark="""case when count(x) > 0
+            then aggregate(sort_array(collect_list(x)), 0e0, (total, v) -> total + v) / count(x)
+        end""",
+    ),
+    Function(
+        "deviation_of",
+        ("x",),
+        duckdb="stddev_samp(x order by x)",
+        spark="""aggregate(
+            sort_array(collect_list(x)),
+            named_struct('n', 0e0, 'mean', 0e0, 'squares', 0e0),
+            (so_far, v) -> named_struct(
+                'n', so_far.n + 1e0,
+                'mean', so_far.mean + (v - so_far.mean) / (so_far.n + 1e0),
+                'squares', so_far.squares + (v - so_far.mean)
+                    * (v - (so_far.mean + (v - so_far.mean) / (so_far.n + 1e0)))
+            ),
+            so_far -> case when so_far.n > 1e0 then sqrt(so_far.squares / (so_far.n - 1e0)) end
+        )""",
+    ),
     # Hex HMAC-SHA256 of the UTF-8 of a text.
-    (
-        "customer_key(t, inner_pad, outer_pad) as "
-        "sha256(outer_pad || unhex(sha256(inner_pad || encode(t))))"
+    Function(
+        "customer_key",
+        ("t", "inner_pad", "outer_pad"),
+        duckdb="sha256(outer_pad || unhex(sha256(inner_pad || encode(t))))",
+        spark="""sha2(
+            concat(outer_pad, unhex(sha2(concat(inner_pad, encode(t, 'UTF-8')), 256))), 256
+        )""",
     ),
 )
 

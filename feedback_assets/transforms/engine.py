@@ -79,11 +79,11 @@ def build_days(
 def _build_range(
     table: Table, first: date, last: date, warehouse: Source, parameters: Parameters
 ) -> Iterator[tuple[date, pa.Table]]:
-    connection = _open(table, warehouse, parameters, _days_read(table, first, last, parameters))
+    connection = _open(table, warehouse, parameters, days_to_read(table, first, last, parameters))
     try:
         query, values = query_of(table, parameters, first, last)
         result = connection.sql(query, params=values).to_arrow_reader(_BATCH_ROWS)
-        yield from _cut(result, table, first, last)
+        yield from cut_days(result, table, first, last)
     finally:
         connection.close()
 
@@ -97,7 +97,7 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
     if table.partitioned:
         raise ValueError(f"{table.full_name} has days")
     last = last_day_held(table, warehouse)
-    connection = _open(table, warehouse, parameters, _days_read(table, last, last, parameters))
+    connection = _open(table, warehouse, parameters, days_to_read(table, last, last, parameters))
     try:
         query, values = query_of(table, parameters, None, last)
         return connection.sql(query, params=values).to_arrow_table().cast(table.schema)
@@ -162,9 +162,10 @@ def _values(parameters: Parameters, first: date | None, last: date | None) -> di
     }
 
 
-def _days_read(
+def days_to_read(
     table: Table, first: date | None, last: date | None, parameters: Parameters
 ) -> dict[str, Days]:
+    """The first and last day, of each table that the query reads, that it looks at."""
     days: dict[str, Days] = {}
     for name, depends in table.depends.items():
         if depends.every or first is None or last is None:
@@ -191,9 +192,10 @@ def _open(
     )
 
 
-def _cut(
+def cut_days(
     batches: pa.RecordBatchReader, table: Table, first: date, last: date
 ) -> Iterator[tuple[date, pa.Table]]:
+    """Rows that come by day, in order, as one table a day; a day without rows as an empty one."""
     day = first
     held: list[pa.RecordBatch] = []
     for batch in batches:

@@ -63,7 +63,8 @@ def connect(
     try:
         connection.execute("set TimeZone = 'UTC'")
         for function in FUNCTIONS:
-            connection.execute(f"create macro {function}")
+            given = ", ".join(function.parameters)
+            connection.execute(f"create macro {function.name}({given}) as {function.duckdb}")
         if isinstance(source, Warehouse):
             source.register(connection)
         for table in tables:

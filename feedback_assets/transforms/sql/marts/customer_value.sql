@@ -66,7 +66,8 @@ select
     orders,
     net_amount,
     -- Rounded half away from zero.
-    sign(net_amount) * cast((2 * units + customers) // (2 * customers) as decimal(18, 0))
+    case when net_amount < 0 then -1 else 1 end
+        * cast((2 * units + customers) // (2 * customers) as decimal(18, 0))
         * cast(0.0001 as decimal(5, 4)) as net_amount_per_customer,
     cast(repeaters as double) / customers as repeat_rate
 from scaled

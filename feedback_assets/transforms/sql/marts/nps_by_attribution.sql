@@ -39,8 +39,7 @@ credited as (
             when touch.order_id is null then '(unattributed)'
             else coalesce(touch.campaign, '(none)')
         end as campaign,
-        -- Summed as decimals: the sum is the same whatever order it is taken in.
-        cast(coalesce(touch.weight, 1) as decimal(38, 18)) as weight
+        units(coalesce(touch.weight, 1e0)) as weight
     from scored
     cross join models
     left join unified.attribution as touch
@@ -55,9 +54,9 @@ select
     source,
     medium,
     campaign,
-    sum(weight) as responses,
-    sum(case when nps_class = 'promoter' then weight else 0 end) as promoters,
-    sum(case when nps_class = 'passive' then weight else 0 end) as passives,
-    sum(case when nps_class = 'detractor' then weight else 0 end) as detractors
+    of_units(sum(weight)) as responses,
+    of_units(sum(case when nps_class = 'promoter' then weight else 0 end)) as promoters,
+    of_units(sum(case when nps_class = 'passive' then weight else 0 end)) as passives,
+    of_units(sum(case when nps_class = 'detractor' then weight else 0 end)) as detractors
 from credited
 group by day, model, source, medium, campaign

@@ -7,7 +7,6 @@ windows as (
     from (values (7), (30), (90), (365)) as lengths(window_days)
 ),
 
--- Summed as decimals: the sum is the same whatever order it is taken in.
 summed as (
     select
         windows.window_days,
@@ -15,10 +14,10 @@ summed as (
         source,
         medium,
         campaign,
-        cast(sum(cast(responses as decimal(38, 18))) as double) as responses,
-        cast(sum(cast(promoters as decimal(38, 18))) as double) as promoters,
-        cast(sum(cast(passives as decimal(38, 18))) as double) as passives,
-        cast(sum(cast(detractors as decimal(38, 18))) as double) as detractors
+        of_units(sum(units(responses))) as responses,
+        of_units(sum(units(promoters))) as promoters,
+        of_units(sum(units(passives))) as passives,
+        of_units(sum(units(detractors))) as detractors
     from marts.nps_by_attribution
     inner join windows
         on days_between(nps_by_attribution.day, cast($last_day as date))

@@ -26,14 +26,13 @@ names as (
     from products
 ),
 
--- The order within the sums only fixes the last bit of a sum of floats.
 summed as (
     select
         real_id,
         count(*) as reviews,
         count(score) as scores,
-        avg(score order by score) as score_mean,
-        stddev_samp(score order by score) as deviation,
+        mean_of(score) as score_mean,
+        deviation_of(score) as deviation,
         count(present(comment)) as comments
     from retargeting.product_reviews
     group by real_id

@@ -133,8 +133,7 @@ window_clicks as (
 ),
 
 -- "time_decay (half-life 7 days before the order)". Measured from the last touch, which divides
--- every touch's decay by the same number and keeps old ones from vanishing; as a decimal, so that
--- the sum is the same whatever order it is taken in.
+-- every touch's decay by the same number and keeps old ones from vanishing.
 touches as (
     select
         w.contact_id,
@@ -143,17 +142,14 @@ touches as (
         w.click_number,
         w.click_number - w.clicks_before as touch_index,
         w.touch_count,
-        cast(
-            power(2e0, (unix_micros(clicks.touched_at) - w.last_touch) / 86400e6 / 7)
-            as decimal(38, 18)
-        ) as decay
+        two_to_the((unix_micros(clicks.touched_at) - w.last_touch) / 86400e6 / 7) as decay
     from window_clicks as w
     inner join clicks
         on clicks.contact_id = w.contact_id and clicks.click_number = w.click_number
 ),
 
 decay_sums as (
-    select order_id, ordered_at, sum(decay) as decay_sum
+    select order_id, ordered_at, of_units(sum(units(decay))) as decay_sum
     from touches
     group by order_id, ordered_at
 )
@@ -183,7 +179,7 @@ select
     case
         when models.model = 'linear' then 1e0 / t.touch_count
         when models.model = 'time_decay'
-            then cast(t.decay as double) / cast(decay_sums.decay_sum as double)
+            then t.decay / decay_sums.decay_sum
         when t.touch_count = 1 then 1e0
         when t.touch_count = 2 then 0.5e0
         when t.touch_index in (1, t.touch_count) then 0.4e0

@@ -90,11 +90,7 @@ answers as (
     select
         day,
         'retargeting' as provider,
-        order_no || ':' || case
-            when unix_micros(added_on) % 1000000 = 0
-                then strftime(added_on, '%Y-%m-%dT%H:%M:%SZ')
-            else strftime(added_on, '%Y-%m-%dT%H:%M:%S.%fZ')
-        end as provider_feedback_id,
+        order_no || ':' || utc_text(added_on) as provider_feedback_id,
         added_on as responded_at,
         score,
         cast(null as tinyint) as stars,

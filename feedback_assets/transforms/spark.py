@@ -1,0 +1,170 @@
+"""The engine of the transforms on a Spark cluster: the same SQL files, the same rows.
+
+Spark reads the partitions, computes, and hands the rows back as Arrow, some days at a time; who
+asked writes them, so that a partition is replaced the same way whatever engine built it. Spark's
+workers must see the warehouse: a shared directory, or an object store that their Hadoop knows.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from feedback_assets.store.layout import Warehouse, days_between
+from feedback_assets.tables import Table, find_table
+from feedback_assets.transforms.engine import (
+    Parameters,
+    cut_days,
+    days_to_read,
+    last_day_held,
+    query_of,
+)
+from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.sources import Days
+from feedback_assets.transforms.spark_sql import SECRETS, spark_query
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Rows that come to this process at once: some hundred megabytes of the widest table.
+_ROWS_AT_ONCE = 1_000_000
+# Object stores by the name that Hadoop has for them.
+_HADOOP = {"s3": "s3a", "az": "abfss", "gs": "gs"}
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    # A value that does not fit is an error and not null, as in DuckDB.
+    "spark.sql.ansi.enabled": "true",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """A Spark to build with.
+
+    ``address`` is a master (``spark://host:7077``, ``local[4]``) or a Spark Connect URL
+    (``sc://host:15002``).
+    """
+
+    address: str
+
+    def build_days(
+        self, table: Table, first: date, last: date, warehouse: Warehouse, parameters: Parameters
+    ) -> Iterator[tuple[date, pa.Table]]:
+        """As ``engine.build_days``, day for day and row for row."""
+        if not table.partitioned:
+            raise ValueError(f"{table.full_name} has no days")
+        if last < first:
+            raise ValueError(f"{last} comes before {first}")
+        with self._rows(table, first, last, warehouse, parameters) as computed:
+            # Kept on the cluster while it is taken away in pieces, else each piece computes all.
+            rows = computed.persist()
+            try:
+                for some in _portions(rows, days_between(first, last)):
+                    found = rows.where(rows["day"].between(some[0], some[-1])).toArrow()
+                    yield from cut_days(found.to_reader(), table, some[0], some[-1])
+            finally:
+                rows.unpersist()
+
+    def build_whole(self, table: Table, warehouse: Warehouse, parameters: Parameters) -> pa.Table:
+        """As ``engine.build_whole``, row for row."""
+        if table.partitioned:
+            raise ValueError(f"{table.full_name} has days")
+        last = last_day_held(table, warehouse)
+        with self._rows(table, None, last, warehouse, parameters) as rows:
+            return rows.toArrow().cast(table.schema)
+
+    @contextmanager
+    def _rows(
+        self,
+        table: Table,
+        first: date | None,
+        last: date | None,
+        warehouse: Warehouse,
+        parameters: Parameters,
+    ) -> Iterator["DataFrame"]:
+        session = _session(self.address)
+        start = first if table.partitioned else last
+        days = days_to_read(table, start, last, parameters)
+        views: dict[str, str] = {}
+        try:
+            for name in table.depends:
+                frame = _partitions(session, warehouse, find_table(name), days[name])
+                views[name] = _view(frame)
+            query, values = query_of(table, parameters, first, last)
+            pads = hmac_pads(parameters.customer_secret)
+            secrets = pa.table({"inner_pad": [pads[0]], "outer_pad": [pads[1]]})
+            views[SECRETS] = _view(session.createDataFrame(secrets))
+            bound = {name: values[name] for name in values.keys() - set(secrets.column_names)}
+            yield session.sql(spark_query(query, views), args=bound)
+        finally:
+            for view in views.values():
+                session.catalog.dropTempView(view)
+
+
+@cache
+def _session(address: str) -> "SparkSession":
+    # Some seconds, and only where Spark is the engine.
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("feedback_assets")
+    for name, value in _SETTINGS.items():
+        builder = builder.config(name, value)
+    if address.startswith("sc://"):
+        return builder.remote(address).getOrCreate()
+    return builder.master(address).getOrCreate()
+
+
+def _view(frame: "DataFrame") -> str:
+    # Runs share a session, and with it the names of its views.
+    name = f"v{uuid.uuid4().hex}"
+    frame.createTempView(name)
+    return name
+
+
+def _partitions(
+    session: "SparkSession", warehouse: Warehouse, table: Table, days: Days
+) -> "DataFrame":
+    schema = spark_schema(table)
+    files = warehouse.files(table, *days)
+    if not files:
+        return session.createDataFrame([], schema)
+    reader = session.read.schema(schema)
+    if table.partitioned:
+        reader = reader.option("basePath", _hadoop(warehouse.directory(table)))
+    return reader.parquet(*map(_hadoop, files))
+
+
+def _hadoop(path: str) -> str:
+    protocol, found, rest = path.partition("://")
+    return f"{_HADOOP.get(protocol, protocol)}://{rest}" if found else f"file://{path}"
+
+
+@cache
+def spark_schema(table: Table) -> Any:
+    """The columns that the views of a table have in Spark, with ``day`` where it has days."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    schema = table.schema
+    if table.partitioned:
+        schema = schema.append(pa.field("day", pa.date32()))
+    return from_arrow_schema(schema)
+
+
+def _portions(rows: "DataFrame", days: list[date]) -> Iterator[list[date]]:
+    """The days in order, in groups of not too many rows."""
+    counted = {row["day"]: row["count"] for row in rows.groupBy("day").count().collect()}
+    portion: list[date] = []
+    held = 0
+    for day in days:
+        if portion and held + counted.get(day, 0) > _ROWS_AT_ONCE:
+            yield portion
+            portion, held = [], 0
+        portion.append(day)
+        held += counted.get(day, 0)
+    yield portion
