@@ -15,7 +15,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(INSTALL) --require-hashes -r constraints.txt
+	$(BIN)/python $(INSTALL) --require-hashes --no-deps -r constraints.txt
 	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null \
 		|| { $(BIN)/python -m pip check; echo "constraints.txt is behind pyproject.toml: make constraints"; exit 1; }
@@ -51,7 +51,7 @@ docs: $(VENV)/.installed
 
 $(TOOLS)/.installed: constraints-tools.txt
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python $(INSTALL) --require-hashes -r constraints-tools.txt
+	$(TOOLS)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-tools.txt
 	@touch $@
 
 # After a change of dependencies: what is pinned stays, unless a range or UPGRADE=1 moves it.
@@ -59,10 +59,12 @@ constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
 
-# Asks a service on the internet which of the pinned versions have known holes.
+# Asks a service on the internet which of the pinned versions have known holes. Strict: a package
+# that the service does not know fails, else an answer of nothing would look like all is well.
 audit: $(TOOLS)/.installed
-	@$(TOOLS)/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r constraints.txt \
-		|| { echo "make audit: holes are listed above, or, if none are, the service was not reached"; exit 1; }
+	@$(TOOLS)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+		-r constraints.txt || { echo "make audit: failed. Known holes are listed in a table above;" \
+		"an ERROR or a traceback means that the service was not reached and nothing was audited."; exit 1; }
 
 clean:
 	rm -rf $(VENV) $(TOOLS) data
