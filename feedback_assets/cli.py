@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def main() -> None:
     """Entry point of ``feedback-assets``."""
     # An answer piped into head is no error.
     try:
-        app()
+        with masked_errors():
+            app()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
