@@ -15,8 +15,7 @@ from tests.operations.test_ui import LAUNCH_RUN, LOCATIONS, RUN, _one_day, webse
 from tests.test_secrets import LOG_ALL, SECRETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-RUNS = (
-    """
+RUNS = """
 { runsOrError { ... on Runs { results {
     runId status runConfigYaml tags { key value } eventConnection(limit: 1000) { events {
         __typename ... on MessageEvent { message }
@@ -29,8 +28,6 @@ RUNS = (
     } }
 } } } }
 """
-    % ERROR
-)
 INSTANCE = """
 { instance { info runLauncher { name } daemonHealth { id } concurrencyLimits { concurrencyKey } }
   version }
