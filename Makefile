@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
-.PHONY: demo dev test lint types tests properties slow docs constraints clean
+TOOLS := .venv-tools
+INSTALL := -m pip install --quiet --disable-pip-version-check
+COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+.PHONY: demo dev test lint types tests properties slow docs constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,s3]'
+	$(BIN)/python $(INSTALL) --require-hashes --no-deps -r constraints.txt
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null \
+		|| { $(BIN)/python -m pip check; echo "constraints.txt is behind pyproject.toml: make constraints"; exit 1; }
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -41,8 +49,22 @@ slow: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
 
-constraints: $(VENV)/.installed
-	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+$(TOOLS)/.installed: constraints-tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-tools.txt
+	@touch $@
+
+# After a change of dependencies: what is pinned stays, unless a range or UPGRADE=1 moves it.
+constraints: $(TOOLS)/.installed
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
+
+# Asks a service on the internet which of the pinned versions have known holes. Strict: a package
+# that the service does not know fails, else an answer of nothing would look like all is well.
+audit: $(TOOLS)/.installed
+	@$(TOOLS)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+		-r constraints.txt || { echo "make audit: failed. Known holes are listed in a table above;" \
+		"an ERROR or a traceback means that the service was not reached and nothing was audited."; exit 1; }
 
 clean:
-	rm -rf $(VENV) data
+	rm -rf $(VENV) $(TOOLS) data

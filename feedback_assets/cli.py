@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
+from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def main() -> None:
     """Entry point of ``feedback-assets``."""
     # An answer piped into head is no error.
     try:
-        app()
+        with masked_errors():
+            app()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -51,7 +54,9 @@ def _settings() -> Settings:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    _err.print(escape(message), soft_wrap=True)
+    from feedback_assets.operations.query import visible
+
+    _err.print(Text(visible(message)), soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -161,26 +166,26 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run DuckDB SQL over the tables, named "<group>"."<table>"; it only reads."""
-    from feedback_assets.operations.query import (
-        QueryError,
-        run_query,
-        to_csv,
-        to_json,
-    )
+    from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json
     from feedback_assets.store.layout import Warehouse
 
     if as_csv and as_json:
         _fail("--csv or --json, not both", code=2)
     try:
         rows = run_query(sql, Warehouse(_settings().warehouse))
+        if as_csv or as_json:
+            _write(to_csv(rows) if as_csv else to_json(rows))
+        else:
+            _out.print(_grid(rows))
     except QueryError as error:
         _fail(str(error))
-    if as_csv:
-        sys.stdout.write(to_csv(rows))
-    elif as_json:
-        sys.stdout.write(to_json(rows))
-    else:
-        _out.print(_grid(rows))
+
+
+def _write(text: str) -> None:
+    from feedback_assets.operations.query import visible
+
+    # A file gets what people wrote; a terminal would obey the escape sequences in it.
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
 
 @app.command()
@@ -227,26 +232,29 @@ def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(escape(text) for text in row))
+        grid.add_row(*(Text(text) for text in row))
     return grid
 
 
 def _grid(rows: "pa.Table", title: str | None = None) -> Grid:
+    from feedback_assets.operations.query import values, visible
+
     grid = Grid(title=title, title_justify="left", header_style="bold")
     for field in rows.schema:
         number = str(field.type).startswith(("int", "double", "decimal"))
-        grid.add_column(field.name, justify="right" if number else "left")
-    for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        grid.add_column(Text(visible(field.name)), justify="right" if number else "left")
+    for row in zip(*(values(column) for column in rows.columns), strict=True):
         grid.add_row(*(_cell(value) for value in row))
     return grid
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
+    from feedback_assets.operations.query import visible
+
     if value is None:
-        return "[dim]null[/]"
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    return escape(str(value))
+        return Text("null", style="dim")
+    # As Text, not as markup: people write [bold] and :heart: and mean it.
+    return Text(f"{value:,.2f}" if isinstance(value, float) else visible(str(value)))
 
 
 @contextmanager

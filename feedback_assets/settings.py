@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dotenv
 import fsspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from feedback_assets.providers.masking import register, url_secrets
 from feedback_assets.providers.registry import PROVIDERS, find_provider
@@ -26,6 +34,12 @@ def _project_root() -> Path:
 
 
 PROJECT_ROOT = _project_root()
+
+
+_EARLIEST = date(2000, 1, 1)
+_LONGEST_SHOWN = 100
+# abfs://container@account.dfs.core.windows.net: a container, not a user.
+_AZURE = ("abfs://", "abfss://", "az://")
 
 
 class SettingsError(ValueError):
@@ -48,7 +62,7 @@ def _clock(text: str) -> str:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("is no URL; write https://…")
     return text.rstrip("/")
 
@@ -56,13 +70,21 @@ def _url(text: str) -> str:
 def _root(text: str) -> str:
     protocol, found, _ = text.partition("://")
     if not found:
+        _directory(text)
+    elif protocol not in fsspec.available_protocols():
+        raise ValueError("is no file system that fsspec knows; write a path or s3://…")
+    return text
+
+
+def _directory(text: str) -> str:
+    try:
         nearest = PROJECT_ROOT / Path(text).expanduser()
         while not nearest.exists():
             nearest = nearest.parent
-        if not nearest.is_dir():
-            raise ValueError(f"cannot be a directory: {nearest} is a file")
-    elif protocol not in fsspec.available_protocols():
-        raise ValueError("is no file system that fsspec knows; write a path or s3://…")
+    except (OSError, RuntimeError) as error:  # too long; a ~user that does not exist
+        raise ValueError(f"cannot be a directory: {getattr(error, 'strerror', error)}") from None
+    if not nearest.is_dir():
+        raise ValueError(f"cannot be a directory: {nearest} is a file")
     return text
 
 
@@ -96,6 +118,8 @@ def _spark_master(text: str) -> str:
 
 
 def _past(day: date) -> date:
+    if day < _EARLIEST:
+        raise ValueError(f"lies before {_EARLIEST}; every day from then on is a partition")
     if day > datetime.now(UTC).date():
         raise ValueError("lies in the future; write the first day to load")
     return day
@@ -114,7 +138,7 @@ def _providers(text: Any) -> Any:
 Zone = Annotated[str, AfterValidator(_zone)]
 Url = Annotated[str, AfterValidator(_url)]
 Days = Annotated[int, Field(ge=1, le=3660)]
-Rate = Annotated[int, Field(ge=1)]
+Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Settings(BaseModel):
@@ -122,7 +146,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    dagster_home: Path = PROJECT_ROOT / "dagster_home"
+    dagster_home: Annotated[Path, BeforeValidator(_directory)] = PROJECT_ROOT / "dagster_home"
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
@@ -214,7 +238,9 @@ class Settings(BaseModel):
         """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        return _kept_secret(self.dagster_home / "customer_secret")
+        kept = _kept_secret(self.dagster_home / "customer_secret")
+        register(kept.decode())
+        return kept
 
 
 def _kept_secret(path: Path) -> bytes:
@@ -249,6 +275,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         for name, field in names.items()
         if environ.get(name, "").strip()
     }
+    for field, value in given.items():
+        if not _is_secret(field):
+            _refuse_hidden(field, value)
     try:
         settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -260,10 +289,39 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _is_secret(field: str) -> bool:
+    return Settings.model_fields[field].annotation == SecretStr | None
+
+
+def _refuse_hidden(field: str, value: str) -> None:
+    """What would be shown, in the UI or in an error, holds no password and stays on its line."""
+    if not value.isprintable():
+        raise SettingsError(f"{field.upper()}: holds a line break or another control character")
+    if field.endswith("_url"):
+        hidden = any(mark in value for mark in "@?#")
+    else:
+        authority = value.partition("://")[2].partition("/")[0]
+        hidden = "@" in authority and not value.startswith(_AZURE)
+    if hidden:
+        raise SettingsError(
+            f"{field.upper()}: holds a user name, a password or a query, which would be shown "
+            "wherever the address is; write it without"
+        )
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
-    variable = str(first["loc"][0]).upper()
+    field = str(first["loc"][0])
     message = first["msg"].removeprefix("Value error, ")
-    secret = Settings.model_fields[variable.lower()].annotation == SecretStr | None
-    value = "" if secret else f"={str(first['input'])!r}"
-    return f"{variable}{value}: {message}"
+    return f"{field.upper()}{_shown(field, str(first['input']))}: {_cut(message, 4)}"
+
+
+def _shown(field: str, value: str) -> str:
+    if _is_secret(field):
+        return ""
+    return f"={_cut(value)!r}"
+
+
+def _cut(text: str, times: int = 1) -> str:
+    longest = times * _LONGEST_SHOWN
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

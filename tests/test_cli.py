@@ -146,9 +146,10 @@ def test_backfill_refuses_days_that_cannot_be(shop: Project) -> None:
         result = shop.backfill(first, last)
         assert result.exit_code == 2
         assert words in result.stderr
-    result = shop.backfill(DAY, DAY, "--select", "no_such_table")
-    assert result.exit_code == 2
-    assert "no_such_table" in result.stderr
+    for selection in ("no_such_table", "status:FAILED", "code_location:x", "((", "a\nb", ""):
+        result = shop.backfill(DAY, DAY, "--select", selection)
+        assert result.exit_code == 2
+        assert f"--select {selection!r}" in result.stderr
 
 
 def test_backfill_with_nothing_configured_fails_and_names_the_missing_variables(

@@ -1,5 +1,6 @@
 """Settings: what is read, what is refused, and in one line."""
 
+import base64
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from feedback_assets import settings as settings_module
+from feedback_assets.providers.masking import mask
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY
 from feedback_assets.settings import Settings, SettingsError, load_settings
 
@@ -57,6 +59,61 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, 
     assert str(caught.value).startswith(f"{name}={value!r}")
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+PLAIN = [
+    name.upper()
+    for name, field in Settings.model_fields.items()
+    if "SecretStr" not in str(field.annotation) and name != "thanx_merchant_id"
+]
+
+
+GARBAGE = ("9" * 5000, "x\nFEEDBACK_MATCH_DAYS=1", "\x1b[31m", "x" * 5000 + "/y", "~nobody-here/x")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("value", GARBAGE)
+def test_garbage_of_any_kind_is_one_short_line_naming_the_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: value})
+    line = str(caught.value)
+    assert line.startswith(name)
+    assert line.isprintable()
+    assert len(line) < 600
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THANX_URL", "https://ana:hunter2@api.thanx.com"),
+        ("THANX_URL", "ana:hunter2@api.thanx.com"),
+        ("THANX_URL", "https://ana:hun/ter2@api.thanx.com"),
+        ("RETARGETING_URL", "https://api.retargeting.app/v1?k=hunter2"),
+        ("FEEDBACK_WAREHOUSE", "sftp://ana:hunter2@host/warehouse"),
+    ],
+)
+def test_a_password_where_none_belongs_is_refused_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: value})
+    assert str(caught.value).startswith(f"{name}: ")
+    assert "hun" not in str(caught.value)
+
+
+def test_a_container_of_azure_is_no_password() -> None:
+    root = "abfs://container@account.dfs.core.windows.net/warehouse"
+    assert load_settings({"FEEDBACK_WAREHOUSE": root}).warehouse == root
+
+
+def test_the_passwords_in_alert_urls_and_the_generated_secret_are_masked(tmp_path: Path) -> None:
+    urls = "mailto://joe:pa%20ss7@example.com, slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    environ = {"FEEDBACK_ALERT_URLS": urls, "DAGSTER_HOME": str(tmp_path)}
+    made = load_settings(environ).customer_secret().decode()
+    for secret in (made, "pa%20ss7", "pa ss7", "TIiajkdnlazkcOXrIdevi7FQ", "A1BRTD4JD"):
+        assert mask(f"before {secret} after") == "before *** after"
+    basic = base64.b64encode(b"joe:pa ss7").decode()
+    assert "YSBzczc" not in mask(f"Authorization: Basic {basic}")
+    assert mask("example.com answered 500") == "example.com answered 500"
 
 
 def test_an_empty_value_counts_as_not_set() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from feedback_assets.providers.client import Client
+from feedback_assets.providers.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
@@ -22,7 +23,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
 
     provider: str
     plain: dict[str, Any]
-    secrets: dict[str, str]
+    secrets: dict[str, str] = Field(repr=False)
     quota_dir: str
     zone: str = "UTC"
 
@@ -30,7 +31,8 @@ class ProviderResource(dg.ConfigurableResource[Any]):
     def connected(self) -> Iterator[Client]:
         """A client, closed at the end; raises ``CredentialsMissing`` naming every variable."""
         arguments = {**self.plain, **self.secrets}
-        with find_provider(self.provider).connect(arguments, Path(self.quota_dir)) as client:
+        provider = find_provider(self.provider)
+        with masked_errors(), provider.connect(arguments, Path(self.quota_dir)) as client:
             yield client
 
 

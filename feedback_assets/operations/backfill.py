@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster_shared.check import CheckError
 
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations.refresh import ranges
@@ -171,6 +172,8 @@ def prepare(
     try:
         selection = dg.AssetSelection.from_string(select)
         chosen = selection.resolve(defs.resolve_asset_graph())
+    except (NotImplementedError, CheckError):  # status: and code_location:
+        raise ValueError(f"--select {select!r}: can be selected by in the UI only") from None
     except (dg.DagsterError, KeyError, ValueError) as error:
         raise ValueError(f"--select {select!r}: {error}") from None
     if not chosen:

@@ -3,29 +3,42 @@
 import csv
 import io
 import json
+import os
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import SCHEMA, quarantine_files
+from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.sources import connect
 
 # A spreadsheet takes a cell that begins so for a formula, and comments are written by strangers.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide forms are those of East Asian keyboards, which spreadsheets take alike.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# What a terminal obeys (escape, bell, C1), and what turns the order of a line around. Letters are
+# joined by U+200C and U+200D in Persian, in Indian scripts and in emoji, so these stay.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BATCH_ROWS = 10_000
+LARGEST_ANSWER = 512 * 1024 * 1024
+"""Bytes of Arrow data; as text in a table or CSV it is several times as much."""
+_SPILLED = "20GB"
 
 
 class QueryError(ValueError):
     """SQL that is not one reading statement, or that DuckDB cannot run; says why."""
 
 
-def run_query(sql: str, warehouse: Warehouse) -> pa.Table:
+def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) -> pa.Table:
     """The rows of one ``select`` over ``"<group>"."<table>"``; raises ``QueryError``.
 
-    It can read the warehouse and nothing else: no other file, no network, no writing.
+    It can read the tables and nothing else: no other file, not even of the warehouse, no network,
+    no variable of this process, no writing. It may take half of the machine's memory, then spills
+    up to 20 GB, and an answer of more than ``largest`` bytes is refused.
     """
     try:
         statements = duckdb.extract_statements(sql)
@@ -33,13 +46,35 @@ def run_query(sql: str, warehouse: Warehouse) -> pa.Table:
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT is what can be asked; nothing else is run")
-    with connect(warehouse, STORED_TABLES) as connection:
+    memory = f"{_memory() // 2 // 1_000_000}MB"
+    with connect(warehouse, STORED_TABLES, memory_limit=memory) as connection:
         _add_quarantine(connection, warehouse)
         _lock(connection, warehouse)
         try:
-            return connection.sql(sql).to_arrow_table()
+            # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
+            return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
+        except (pa.ArrowInvalid, UnicodeError) as error:
+            raise QueryError(f"the answer holds what cannot be shown: {error}") from None
+
+
+def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        size += batch.nbytes
+        if size > largest:
+            raise QueryError(
+                f"the answer is larger than {largest // 1024**2:,} MiB: ask for less, "
+                "or read the table's Parquet files"
+            )
+        held.append(batch)
+    return pa.Table.from_batches(held, batches.schema)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _add_quarantine(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
@@ -59,9 +94,28 @@ def _add_quarantine(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
-    connection.execute(f"set allowed_directories = [{literal(warehouse.base)}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
+    # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
+    directories = [
+        *(warehouse.directory(table) for table in STORED_TABLES),
+        *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
+    ]
+    for setting, value in (
+        ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
+        ("max_temp_directory_size", literal(_SPILLED)),
+        # sqlite_scan and read_xlsx would fetch an extension, which no other setting prevents.
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        # Else a name that is no table is looked for among the variables of this program.
+        ("python_enable_replacements", "false"),
+        ("enable_external_access", "false"),
+        ("lock_configuration", "true"),
+    ):
+        connection.execute(f"set {setting} = {value}")
+
+
+def visible(text: str) -> str:
+    """The text with what a terminal would obey written out; line ends and tabs stay."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def to_csv(rows: pa.Table) -> str:
@@ -85,7 +139,18 @@ def to_json(rows: pa.Table) -> str:
 
 
 def _plain(rows: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return list(zip(*(values(column) for column in rows.columns), strict=True))
+
+
+def values(column: pa.ChunkedArray) -> Iterable[Any]:
+    """A column's values in Python; ``QueryError`` for one that Python cannot hold."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError, pa.ArrowException) as error:
+        raise QueryError(
+            "a value cannot be shown, such as a time beyond the year 9999: "
+            f"cast it to text ({error})"
+        ) from None
 
 
 def _harmless(value: Any) -> Any:

@@ -21,6 +21,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SNIFF = 100
+_READ_TO_DESCRIBE = 64 * 1024
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -162,7 +163,8 @@ def describe(body: bytes) -> str:
         return "an empty body"
     if looks_like_html(body):
         return "a web page (HTML) instead of JSON"
-    return one_line(body[:_SNIFF].decode(errors="replace"), limit=_SNIFF)
+    # Masked before it is cut: half a key is not known for one.
+    return one_line(body[:_READ_TO_DESCRIBE].decode(errors="replace"), limit=_SNIFF)
 
 
 def looks_like_html(body: bytes) -> bool:

@@ -31,7 +31,7 @@ from feedback_assets.providers.errors import (
     ProviderError,
     TransientError,
 )
-from feedback_assets.providers.masking import register
+from feedback_assets.providers.masking import mask_bytes, register
 from feedback_assets.providers.quota import Quota, QuotaClosedError
 from feedback_assets.providers.retrying import RetryPolicy, told_to_wait
 from feedback_assets.providers.transport import Deadline, open_session, proxies_for
@@ -71,6 +71,7 @@ class HttpClient:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         register(*secrets)
+        self._secrets = secrets
         self.provider = provider
         self.base_url = checked_url(provider, base_url, advice.url)
         self.advice = advice
@@ -264,7 +265,8 @@ class HttpClient:
         if broken:
             return self._failure(TransientError, call, broken, status, LATER, told=told)
         if refused is None:
-            return body
+            # A provider that repeats the key in a link or a record would have it stored with them.
+            return mask_bytes(body, self._secrets)
         named, message = refused
         passing = named in _RETRIED_4XX or (named or 0) >= 500
         passing = passing or any(part in message.lower() for part in (*_BUSY, *self.advice.passing))

@@ -1,43 +1,32 @@
 """Secrets that must never be seen, and how they are taken out of texts and log records.
 
-Clients register their credentials here when they are built. Everything that this package raises or
-logs goes through `mask`, and a filter on the HTTP libraries' loggers does the same for their debug
-lines, which carry the path with its query.
+Settings register every secret that is set, clients their credentials when they are built. All that
+this package raises or logs goes through `mask`, and every log record of the process, whoever makes
+it, is masked where it is made: `urllib3` logs the path with its query, and the logger that a
+library will use tomorrow cannot be listed today.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import logging
 import re
 import threading
-from urllib.parse import quote, quote_plus, unquote
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 MASK = "***"
-
-LOGGERS = (
-    "urllib3",
-    "urllib3.connection",
-    "urllib3.connectionpool",
-    "urllib3.poolmanager",
-    "urllib3.response",
-    "urllib3.util",
-    "urllib3.util.retry",
-    "urllib3.util.ssl_",
-    "requests",
-    "requests.sessions",
-    "requests.adapters",
-    "charset_normalizer",
-    "pyrate_limiter",
-    "apprise",
-)
-"""Every logger by name: a filter on a logger does not see the records of its children."""
 
 _SHORT = 6
 _TOKEN = 8
 _WORDS = re.compile(r"[\d.]+|[A-Za-z][a-z]{0,15}([._-][A-Za-z][a-z]{0,15})*")
 """Addresses and names such as `127.0.0.1`, `hooks.slack.com` and `format`; no token is one."""
+_SECRET_NAME = re.compile(r"(?i)key|token|secret|pass|pwd|auth|sig")
 _lock = threading.Lock()
 _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
@@ -47,7 +36,24 @@ def _forms(secret: str) -> set[str]:
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     lower = {re.sub(r"%[0-9A-F]{2}", lambda m: m.group().lower(), form) for form in quoted}
     escaped = {json.dumps(secret)[1:-1], repr(secret)[1:-1], html.escape(secret)}
-    return {secret} | quoted | lower | escaped
+    return {secret} | quoted | lower | escaped | _base64_forms(secret)
+
+
+def _base64_forms(secret: str) -> set[str]:
+    """What is the same of the secret's base64 whatever stands before and after it.
+
+    Basic authentication encodes `user:password`, so where in it the secret begins is not known.
+    """
+    raw = secret.encode()
+    if len(raw) < _SHORT:
+        return set()
+    forms = set()
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw).decode()
+        # The letters that are made of other bytes too, at its begin and end, are left out.
+        first = (before * 8 + 5) // 6
+        forms.add(encoded[first : (before + len(raw)) * 8 // 6])
+    return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
 
 
 def _expression(form: str) -> str:
@@ -67,7 +73,6 @@ def register(*secrets: str | None) -> None:
         _secrets.update(wanted)
         forms = sorted({f for s in _secrets for f in _forms(s)}, key=lambda f: (-len(f), f))
         _pattern = re.compile("|".join(_expression(form) for form in forms))
-    install()
 
 
 def url_secrets(url: str) -> set[str]:
@@ -83,6 +88,8 @@ def url_secrets(url: str) -> set[str]:
     for part in re.split(r"[/?&=:@,#]", rest):
         if len(part) >= _TOKEN and not _WORDS.fullmatch(part):
             found |= {part}
+    query = parse_qsl(rest.partition("?")[2])
+    found |= {value for name, value in query if value and _SECRET_NAME.search(name)}
     return found | {unquote(part) for part in found if part != url}
 
 
@@ -92,32 +99,67 @@ def mask(text: str) -> str:
     return text if pattern is None else pattern.sub(MASK, text)
 
 
-class MaskingFilter(logging.Filter):
-    """Takes secrets out of a log record: message, arguments and traceback."""
+def mask_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
+    """A body without these secrets, for a provider that repeats them in what it serves.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record where needed; never drops one."""
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):
-            message = f"{record.msg} {record.args}"
-        masked = mask(message)
-        if masked != message:
-            record.msg, record.args = masked, None
-        if record.exc_info:
+    Only as they are and as they look in a URL or in JSON, and only those of eight characters or
+    more: a body is a megabyte, and a number such as 4711 may be anybody's.
+    """
+    for secret in secrets:
+        if len(secret) < _TOKEN:
+            continue
+        for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}:
+            if form.encode() in body:
+                body = body.replace(form.encode(), MASK.encode())
+    return body
+
+
+@contextmanager
+def masked_errors() -> Iterator[None]:
+    """Raise what is raised inside; an error whose texts hold a secret as one whose do not.
+
+    The errors of this package hold none. This is for the mistake that nobody foresaw.
+    """
+    hidden: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        if mask(text := "".join(traceback.format_exception(error))) == text:
+            raise
+        # Its chain would be stored with it, and shown.
+        hidden = RuntimeError(f"{type(error).__name__}: {mask(str(error))}")
+        hidden = hidden.with_traceback(error.__traceback__)
+    if hidden is not None:
+        raise hidden from None
+
+
+def clean(record: logging.LogRecord) -> logging.LogRecord:
+    """The record without secrets in message, arguments and traceback."""
+    if _pattern is None:
+        return record
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError):
+        message = f"{record.msg} {record.args}"
+    masked = mask(message)
+    if masked != message:
+        record.msg, record.args = masked, None
+    if record.exc_info and record.exc_info[0] is not None:
+        text = logging.Formatter().formatException(record.exc_info)
+        masked = mask(text)
+        if masked != text:
             # The exception object itself would be formatted again by every handler.
-            record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
-        return True
+            record.exc_text, record.exc_info = masked, None
+    return record
 
 
-_FILTER = MaskingFilter()
+def _cleaning(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    def make_clean(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        return clean(make(*args, **kwargs))
+
+    return make_clean
 
 
-def install(names: tuple[str, ...] = LOGGERS) -> None:
-    """Put the filter on these loggers; doing it twice changes nothing."""
-    for name in names:
-        logging.getLogger(name).addFilter(_FILTER)
-
-
-install()
+# A filter on a logger does not see the records of its children, and one on a handler is lost when
+# logging is configured anew, as Dagster does at the start of each run.
+logging.setLogRecordFactory(_cleaning(logging.getLogRecordFactory()))

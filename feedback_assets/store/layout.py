@@ -34,6 +34,7 @@ FILE = "data.parquet"
 # a usual day is one group.
 ROW_GROUP_ROWS = 64 * 1024
 
+_LOCAL = ("file://", "local://")
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
 # No partition takes as long to write; what is older was left by a machine that is gone.
 _ABANDONED_SECONDS = 24 * 3600
@@ -58,11 +59,12 @@ class Warehouse:
 
     @property
     def is_local(self) -> bool:
-        return "://" not in self.root or self.root.startswith("file://")
+        return "://" not in self.root or self.root.startswith(_LOCAL)
 
     @cached_property
     def _local_root(self) -> Path:
-        return Path(self.root.removeprefix("file://")).expanduser().absolute()
+        path = self.root.split("://", 1)[-1]
+        return Path(path).expanduser().absolute()
 
     @cached_property
     def filesystem(self) -> Any:
@@ -73,8 +75,15 @@ class Warehouse:
 
     @cached_property
     def base(self) -> str:
-        """The root as people and DuckDB write it, without a slash at its end."""
-        return str(self._local_root) if self.is_local else self.root.rstrip("/")
+        """The root without a slash at its end, spelt as the file system spells what it lists.
+
+        ``memory://bucket`` is listed as ``memory:///bucket``, ``s3a://`` as ``s3://``, and Azure's
+        account is no part of a path: a query may read only what begins with this.
+        """
+        if self.is_local:
+            return str(self._local_root)
+        inside = self.filesystem._strip_protocol(self.root)
+        return str(self.filesystem.unstrip_protocol(inside)).rstrip("/")
 
     def directory(self, table: Table) -> str:
         return f"{self.base}/{table.group}/{table.name}"
@@ -116,7 +125,7 @@ class Warehouse:
 
     def _remote_partitions(self, directory: str) -> Iterator[str]:
         # One listing of the table's prefix, a thousand keys a request, not one a day.
-        protocol = self.root.split("://", 1)[0]
+        protocol = self.base.split("://", 1)[0]
         self.filesystem.invalidate_cache()
         for path in self.filesystem.find(directory):
             yield path if "://" in path else f"{protocol}://{path}"

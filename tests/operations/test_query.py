@@ -1,0 +1,183 @@
+"""What SQL may do to the machine it runs on: read the tables, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pytest
+
+from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json, visible
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.quarantine import SetAside, set_aside
+from feedback_assets.tables import find_table
+from tests.conftest import Project
+
+SUBMISSIONS = find_table("feedbackpulse.submissions")
+DAY = date(2026, 11, 1)
+SHUT = "Cannot access|disabled by configuration|not in the catalog|locked|does not exist|one SELECT"
+
+
+def put(warehouse: Warehouse, comment: str = "hello") -> Warehouse:
+    row = {"id": 1, "text_feedback": comment, "created_at": datetime(2026, 11, 1, 9, tzinfo=UTC)}
+    warehouse.replace_day(SUBMISSIONS, DAY, pa.Table.from_pylist([row], schema=SUBMISSIONS.schema))
+    return warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    warehouse = put(Warehouse(str(tmp_path / "warehouse")))
+    (tmp_path / "outside.csv").write_text("a\nTREASURE\n")
+    (tmp_path / "warehouse-2").mkdir()
+    (tmp_path / "warehouse-2" / "x.csv").write_text("a\nTREASURE\n")
+    (tmp_path / "warehouse" / "reports").mkdir()
+    (tmp_path / "warehouse" / "reports" / "list.csv").write_text("a\nTREASURE\n")
+    (tmp_path / "warehouse" / "marts" / "nps_daily").mkdir(parents=True)
+    link = tmp_path / "warehouse" / "marts" / "nps_daily" / "link.csv"
+    link.symlink_to(tmp_path / "outside.csv")
+    return warehouse
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "from read_csv('{tmp}/outside.csv')",
+        "from read_text('{tmp}/outside.csv')",
+        "from read_blob('{tmp}/outside.csv')",
+        "from '{tmp}/outside.csv'",
+        "from sniff_csv('{tmp}/outside.csv')",
+        "from read_csv('{tmp}/warehouse/../outside.csv')",
+        "from read_csv('{tmp}/warehouse/marts/nps_daily/../../../outside.csv')",
+        "from read_csv('{tmp}/warehouse/marts/nps_daily/link.csv')",
+        "from read_csv('{tmp}/warehouse/reports/list.csv')",
+        "from read_csv('{tmp}/warehouse-2/x.csv')",
+        "from glob('{tmp}/*')",
+        "from glob('{tmp}/warehouse/reports/*')",
+        "from parquet_metadata('/etc/passwd')",
+        "from read_text('/proc/self/environ')",
+        "from read_parquet('https://127.0.0.1/x.parquet')",
+        "from read_parquet('s3://bucket/x.parquet')",
+        "from sqlite_scan('{tmp}/x.db', 't')",
+        "from read_xlsx('{tmp}/x.xlsx')",
+        "from duckdb_secrets()",
+        "select getenv('HOME')",
+        "from query('copy (select 1) to ''{tmp}/out.csv''')",
+        "copy (select 1) to '{tmp}/out.csv'",
+        "export database '{tmp}/out'",
+        "attach '{tmp}/out.db'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "reset lock_configuration",
+        "pragma enable_profiling",
+        "from enable_logging()",
+        "create macro f() as 1",
+        "create secret (type s3)",
+        "create temp table t as select 1",
+        "insert into feedbackpulse.submissions select 1",
+        "call pragma_version()",
+        "from PROVIDER_TABLES",
+        "from statements",
+        "select 1; drop view unified.feedback",
+        "begin",
+    ],
+)
+def test_a_query_reaches_no_other_file_no_network_no_setting_and_no_variable(
+    warehouse: Warehouse, tmp_path: Path, sql: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(QueryError) as caught:
+        run_query(sql.format(tmp=tmp_path), warehouse)
+    assert not isinstance(caught.value.__cause__, Exception)
+    assert "TREASURE" not in str(caught.value)
+    # Refused for what it is, not for a slip in this test.
+    assert any(words in str(caught.value) for words in (*SHUT.split("|"), "single SELECT"))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("root", ["memory://bucket/wh", "memory://wh/", "local://{tmp}", "{tmp}"])
+def test_a_warehouse_is_read_however_its_root_is_spelt_and_nothing_beside_it(
+    tmp_path: Path, root: str
+) -> None:
+    warehouse = put(Warehouse(root.format(tmp=tmp_path / "wh")))
+    set_aside(warehouse, SUBMISSIONS, [SetAside(DAY, "bad", "{}")], datetime.now(UTC))
+    fsspec.filesystem("memory").pipe_file("/other.txt", b"TREASURE")
+    try:
+        sql = (
+            "select (select count(*) from feedbackpulse.submissions) a, "
+            '(select count(*) from quarantine."feedbackpulse.submissions") b'
+        )
+        assert run_query(sql, warehouse).to_pylist() == [{"a": 1, "b": 1}]
+        with pytest.raises(QueryError, match="Cannot access"):
+            run_query("from read_text('memory:///other.txt')", warehouse)
+    finally:
+        fsspec.filesystem("memory").store.clear()
+
+
+def test_an_answer_that_would_fill_the_memory_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(QueryError, match="larger than 1 MiB"):
+        run_query("select range from range(100000000000)", warehouse, largest=1024**2)
+
+
+@pytest.mark.slow
+def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project) -> None:
+    sql = "select count(*) from range(10000000) a, range(1000000) b where a.range * b.range % 7 = 3"
+    command = [sys.executable, "-m", "feedback_assets.cli", "query", sql]
+    started = time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
+        try:
+            time.sleep(3)
+            assert process.poll() is None
+            # As a person does: one that comes while modules are loaded may be lost.
+            while process.poll() is None and time.monotonic() < started + 60:
+                process.send_signal(signal.SIGINT)
+                time.sleep(1)
+            assert process.poll() is not None
+        finally:
+            process.kill()
+        printed = "".join(process.communicate())
+    assert process.returncode != 0
+    assert "Traceback" not in printed
+
+
+def test_values_that_python_cannot_hold_are_said_to_be_so(warehouse: Warehouse) -> None:
+    for sql in ("select 'infinity'::timestamp t", "select date '290000-01-01' t"):
+        rows = run_query(sql, warehouse)
+        for written in (to_csv, to_json):
+            with pytest.raises(QueryError, match="cast it to text"):
+                written(rows)
+
+
+HOSTILE = "\x1b]8;;http://evil.example\x07click\x1b]8;;\x07 [bold]:heart:\x9b31m \u202egnp.exe"
+
+
+def test_what_people_wrote_does_nothing_to_a_terminal(project: Project) -> None:
+    put(project.warehouse, HOSTILE)
+    sql = 'select text_feedback as "\x1b[31m[red]" from feedbackpulse.submissions'
+    shown = project.run("query", sql).stdout
+    error = project.run("query", "select cast(text_feedback as int) from feedbackpulse.submissions")
+    for text in (shown, error.stderr):
+        assert not any(letter in text for letter in "\x1b\x07\x9b\u202e")
+        assert r"\x1b]8;;http://evil.example" in text
+        assert "[bold]:heart:" in text
+    assert r"\x1b[31m[red]" in shown
+    family = "👩‍👩‍👧 می‌خواهم\n\tnext"
+    assert visible(family) == family
+
+
+@pytest.mark.parametrize("text", ["\n=1", "\r=1", "＝1", "＋1", "－1", "＠SUM(A1)"])
+def test_csv_gives_a_spreadsheet_nothing_to_run_in_any_script(
+    warehouse: Warehouse, text: str
+) -> None:
+    rows = pa.table({"comment": [text], "=cmd": [-1.5]})
+    assert to_csv(rows).startswith("comment,'=cmd\n")
+    assert f"'{text}" in to_csv(rows)
+    # A number is no text: with a quote before it, it could not be added up.
+    assert to_csv(rows).endswith(",-1.5\n")

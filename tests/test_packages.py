@@ -1,0 +1,69 @@
+"""What is installed is what was pinned: constraints.txt has every package, and its digests."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PINS = ("constraints.txt", "constraints-tools.txt")
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
+
+
+def pins(name: str) -> dict[str, list[tuple[Version, int]]]:
+    """By package the versions pinned, one for each marker, and how many digests each has."""
+    found: dict[str, list[tuple[Version, int]]] = {}
+    for block in re.split(r"\n(?=[A-Za-z0-9])", (ROOT / name).read_text()):
+        pin = _PIN.match(block)
+        assert pin is not None, f"{name}: not a pin: {block[:80]}"
+        count = len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block))
+        found.setdefault(canonicalize_name(pin[1]), []).append((Version(pin[2]), count))
+    return found
+
+
+def declared() -> dict[str, list[Requirement]]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    make = (ROOT / "Makefile").read_text()
+    installed = re.findall(r"--extra (\S+)", make)
+    assert "dev" in installed
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    wanted += [text for name in installed for text in extras[name]]
+    tools = project["dependency-groups"]["tools"]
+    return {PINS[0]: [Requirement(t) for t in wanted], PINS[1]: [Requirement(t) for t in tools]}
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_every_declared_package_is_pinned_within_its_range(name: str) -> None:
+    pinned = pins(name)
+    for requirement in declared()[name]:
+        versions = pinned.get(canonicalize_name(requirement.name))
+        assert versions, f"{requirement.name} is not in {name}: make constraints"
+        for version, _ in versions:
+            assert version in requirement.specifier, f"{requirement} is {version}: make constraints"
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_every_pin_has_digests(name: str) -> None:
+    assert [package for package, found in pins(name).items() if not all(n for _, n in found)] == []
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_pins_name_packages_and_no_place_to_fetch_them_from(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+    assert " @ " not in text
+
+
+def test_make_installs_nothing_without_a_digest() -> None:
+    lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "(INSTALL) " in line]
+    assert len(lines) == 3
+    for line in lines:
+        assert ("--require-hashes" in line) != ("--no-build-isolation" in line), line
+        assert "--no-deps" in line

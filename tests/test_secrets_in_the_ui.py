@@ -1,0 +1,97 @@
+"""No credential is in what a real webserver tells: runs, their logs and config, the instance."""
+
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from feedback_assets.operations.backfill import open_instance
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY, Project
+from tests.leaks import files_of, leaks
+from tests.operations.test_ui import LAUNCH_RUN, LOCATIONS, RUN, _one_day, webserver
+from tests.test_secrets import LOG_ALL, SECRETS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+RUNS = """
+{ runsOrError { ... on Runs { results {
+    runId status runConfigYaml tags { key value } eventConnection(limit: 1000) { events {
+        __typename ... on MessageEvent { message }
+        ... on ExecutionStepFailureEvent { error {
+            message stack className cause { message stack } errorChain { error { message stack } }
+        }
+            failureMetadata { description metadataEntries { label description
+                ... on TextMetadataEntry { text } } } }
+        ... on LogsCapturedEvent { fileKey }
+    } }
+} } } }
+"""
+INSTANCE = """
+{ instance { info runLauncher { name } daemonHealth { id } concurrencyLimits { concurrencyKey } }
+  version }
+"""
+RESOURCES = """
+query ($name: String!, $location: String!) { allTopLevelResourceDetailsOrError(
+    repositorySelector: { repositoryName: $name, repositoryLocationName: $location }) {
+  __typename ... on ResourceDetailsList { results {
+    name configFields { name defaultValueAsJson } configuredValues { key value type }
+  } } ... on PythonError { message } } }
+"""
+VARIABLES = """
+query ($name: String!, $location: String!) { utilizedEnvVarsOrError(
+    repositorySelector: { repositoryName: $name, repositoryLocationName: $location }) {
+  __typename ... on EnvVarWithConsumersList { results { envVarName envVarConsumers { name } } } } }
+"""
+LOGS = """
+query ($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }
+"""
+
+
+def test_nothing_that_the_ui_tells_of_good_and_bad_runs_holds_a_credential(
+    shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = [v for name, v in sandbox.environment().items() if name in SECRETS]
+    wrong = "wrong/7+f&=%'<9>"
+    monkeypatch.setenv("FEEDBACK_ALERT_URLS", SECRETS["FEEDBACK_ALERT_URLS"])
+    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", SECRETS["FEEDBACK_CUSTOMER_SECRET"])
+    monkeypatch.setenv("RETARGETING_REST_KEY", wrong)
+    home = shop.settings.dagster_home
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_text(yaml.safe_dump(LOG_ALL))
+    open_instance(shop.settings).dispose()
+    told: list[tuple[str, bytes]] = []
+    with webserver("dagster", tmp_path) as served:
+        repository = served.ask(LOCATIONS)["repositoriesOrError"]["nodes"][0]
+        where = {"name": repository["name"], "location": repository["location"]["name"]}
+        runs, ended = {}, ("SUCCESS", "FAILURE")
+        for name in ("thanx.feedbacks", "unified.feedback", "retargeting.order_feedback"):
+            params = _one_day(where["location"], find_table(name), YESTERDAY)
+            run = served.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]["run"]["runId"]
+            served.wait_until(
+                lambda run=run: served.ask(RUN, id=run)["runOrError"]["status"] in ended, 180
+            )
+            runs[name] = served.ask(RUN, id=run)["runOrError"]["status"]
+        assert runs["thanx.feedbacks"] == "SUCCESS"
+        assert runs["retargeting.order_feedback"] == "FAILURE"
+        for query, values in (
+            (RUNS, {}), (INSTANCE, {}), (RESOURCES, where), (VARIABLES, where),
+        ):  # fmt: skip
+            told.append((query.split("{")[1].strip(), repr(served.ask(query, **values)).encode()))
+        for path in sorted(home.rglob("compute_logs/*")):
+            key = [path.parent.parent.name, "compute_logs", path.stem]
+            told.append((path.stem, repr(served.ask(LOGS, key=key)).encode()))
+        told += [
+            (path, requests.get(served.url + path, timeout=60).content)
+            for path in ("/", "/server_info", "/runs", "/deployment/config", "/locations")
+        ]
+    everything = b"".join(content for _, content in told)
+    # What is searched is what it should be: the failure, the names of the variables.
+    assert b"RETARGETING_REST_KEY" in everything
+    assert b"retargeting GET /" in everything
+    assert any("compute_logs" in str(path) for path in home.rglob("*"))
+    wanted = [*secrets, wrong, SECRETS["FEEDBACK_CUSTOMER_SECRET"], "alert/passw0rd"]
+    places = [*told, *files_of(home, Path(shop.settings.warehouse)),
+              ("ui.log", (tmp_path / "ui.log").read_bytes())]  # fmt: skip
+    assert leaks(wanted, places) == []
