@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from feedback_assets.settings import Settings, SettingsError, load_settings
+from feedback_assets.store.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -202,6 +203,53 @@ def contact(
             _out.print(escape(section.note), soft_wrap=True)
         if section.rows:
             _out.print(_texts(section.columns, section.rows))
+
+
+@app.command()
+def forget(
+    email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
+    at_most: Annotated[
+        int, typer.Option(help="Ids of contacts that the e-mail may lead to.", min=1)
+    ] = 20,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be rewritten, and change nothing.")
+    ] = False,
+) -> None:
+    """Erase a person from every table, the quarantine and the records of runs, for good."""
+    from feedback_assets.definitions import build_defs
+    from feedback_assets.operations import forget as operation
+
+    settings = _settings()
+    with _quiet_dagster(), _steps() as progress:
+        try:
+            done = operation.forget(
+                settings,
+                build_defs(settings),
+                email,
+                at_most=at_most,
+                dry_run=dry_run,
+                progress=progress,
+            )
+        except (operation.NotForgotten, ErasureKeyMissing) as error:
+            _fail(str(error))
+    for line in operation.lines(done, dry_run=dry_run):
+        _out.print(escape(line), soft_wrap=True)
+    if not done.complete:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that says what is being done; on a pipe nothing is drawn."""
+    from rich.progress import Progress
+
+    with Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        task = bar.add_task("")
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=escape(what), completed=done, total=total)
+
+        yield progress
 
 
 def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:

@@ -105,6 +105,7 @@ class Settings(BaseModel):
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_customer_secret: SecretStr | None = None
+    feedback_erasure_secret: SecretStr | None = None
     feedback_alert_urls: SecretStr | None = None
 
     wicked_reports_url: Url = "https://api.wickedreports.com"
@@ -176,10 +177,21 @@ class Settings(BaseModel):
         """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        return _kept_secret(self.dagster_home / "customer_secret")
+        return kept_secret(self.dagster_home / "customer_secret")
+
+    def erasure_secret(self) -> bytes:
+        """The key of the list of erased persons; made once in ``DAGSTER_HOME`` if none is set."""
+        if self.feedback_erasure_secret is not None:
+            return self.feedback_erasure_secret.get_secret_value().encode()
+        return kept_secret(self.erasure_secret_file)
+
+    @property
+    def erasure_secret_file(self) -> Path:
+        return self.dagster_home / "erasure_secret"
 
 
-def _kept_secret(path: Path) -> bytes:
+def kept_secret(path: Path) -> bytes:
+    """The secret in this file, for its owner alone; made where there is none yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")

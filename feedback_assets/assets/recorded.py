@@ -33,6 +33,13 @@ def read_recorded(
     return Recorded(content, built_from)
 
 
+def latest_metadata(
+    instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None = None
+) -> dict[Day, Mapping[str, Any]]:
+    """What each partition's latest materialisation said; None for a table without days."""
+    return dict(_latest(instance, table, days))
+
+
 def _latest(
     instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None
 ) -> Iterator[tuple[Day, Mapping[str, Any]]]:
