@@ -238,6 +238,38 @@ def forget(
         raise typer.Exit(1)
 
 
+@app.command()
+def replay(
+    table: Annotated[str, typer.Option(help="One provider table, group.table; default all.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would land, and change nothing.")
+    ] = False,
+) -> None:
+    """Type the quarantine again, and land the records that can be typed by now."""
+    from feedback_assets.operations import replay as operation
+    from feedback_assets.tables import PROVIDER_TABLES
+
+    tables = [one for one in PROVIDER_TABLES if table in ("", one.full_name)]
+    if not tables:
+        names = ", ".join(one.full_name for one in PROVIDER_TABLES)
+        _fail(f"--table {table}: no provider table; there are {names}", code=2)
+    with _quiet_dagster():
+        try:
+            results = operation.replay(_settings(), tables, dry_run=dry_run)
+        except ErasureKeyMissing as error:
+            _fail(str(error))
+    for one, result in results.items():
+        verb = "would land" if dry_run else "landed"
+        _out.print(
+            f"{one.full_name}: {result.looked_at} record(s), {result.landed} {verb} on "
+            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} of "
+            f"days not held, {result.bad} still bad",
+            soft_wrap=True,
+        )
+    if not results:
+        _out.print("The quarantine is empty.")
+
+
 @contextmanager
 def _steps() -> Iterator[Callable[[str, int, int], None]]:
     """A bar that says what is being done; on a pipe nothing is drawn."""

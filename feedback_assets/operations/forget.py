@@ -5,7 +5,7 @@ file is replaced whole, and what was rewritten is left as it is.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,7 +13,7 @@ import dagster as dg
 import pyarrow as pa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from feedback_assets.assets.recorded import latest_metadata
+from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
 from feedback_assets.operations.person import Person, find_partitions, find_person
@@ -26,6 +26,11 @@ from feedback_assets.tables import PROVIDER_TABLES, Table
 from feedback_assets.tables.text import normal_email
 
 AT_MOST = 20
+_LISTED = (
+    "Put on the list of erased persons: what a provider serves of them later is written without "
+    "them."
+)
+_LISTED_BEFORE = "On the list of erased persons already; what was left of them is erased now."
 REPORT = dg.AssetKey(["reports", "nps"])
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -53,11 +58,6 @@ class Forgotten:
         """Whether nothing is left that this command could not reach."""
         return not (self.runs.under_way or self.runs.left or self.report == "failed")
 
-    @property
-    def found(self) -> bool:
-        """Whether there was anything of theirs in the warehouse."""
-        return bool(self.rows or self.quarantined)
-
 
 def forget(
     settings: Settings,
@@ -66,7 +66,7 @@ def forget(
     *,
     at_most: int = AT_MOST,
     dry_run: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress | None = None,
 ) -> Forgotten:
     """Erase whoever has this e-mail from tables, quarantine and the records of runs.
 
@@ -80,6 +80,7 @@ def forget(
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
     person = erased.hash_of("email", address)
+    progress = progress or _silent
     progress("looking for what is theirs", 0, 1)
     found = find_person(warehouse, address)
     if found.count("contact") > at_most:
@@ -88,9 +89,11 @@ def forget(
             f"{found.count('email')} e-mails, so it may be shared by many people: look at them "
             f"first, and give --at-most {found.count('contact')} if all are to be erased"
         )
+    emails = frozenset(found.known["email"])
     result = Forgotten(found, was_listed=person in erased.persons)
     if dry_run:
-        _count(warehouse, erased, person, address, settings, result)
+        listed = erased.with_more(found.addition(erased, person, settings.customer_secret()))
+        _count(_Search(warehouse, listed, person, emails), result)
         return result
     with open_instance(settings) as instance:
         result.writing = len(instance.get_run_ids(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
@@ -101,7 +104,8 @@ def forget(
         result.runs = erase_runs(
             instance, home, found.known["email"], found.known["contact"], found.names
         )
-        _rewrite(warehouse, erased, person, address, instance, result, progress)
+        search = _Search(warehouse, erased, person, emails)
+        _rewrite(search, instance, result, progress)
         for table in PROVIDER_TABLES:
             result.quarantined[table.full_name] += erase_quarantine(warehouse, table)
         result.quarantined = +result.quarantined
@@ -110,20 +114,31 @@ def forget(
     return result
 
 
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """For whoever does not want to hear of it."""
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Where to look for whom."""
+
+    warehouse: Warehouse
+    erased: Erased
+    person: str
+    emails: frozenset[str]
+
+    def partitions(self) -> list[tuple[Table, date | None]]:
+        return find_partitions(self.warehouse, self.erased, self.person, self.emails)
+
+
 def _rewrite(
-    warehouse: Warehouse,
-    erased: Erased,
-    person: str,
-    email: str,
-    instance: dg.DagsterInstance,
-    result: Forgotten,
-    progress: Progress,
+    search: _Search, instance: dg.DagsterInstance, result: Forgotten, progress: Progress
 ) -> None:
-    partitions = find_partitions(warehouse, erased, person, email)
+    partitions = search.partitions()
     written: dict[Table, dict[date | None, Written]] = {}
     for done, (table, day) in enumerate(partitions):
         progress(f"{table.full_name} {day or ''}".strip(), done, len(partitions))
-        theirs, replaced = _erase_partition(warehouse, table, day, erased)
+        theirs, replaced = _erase_partition(search, table, day)
         if replaced is not None:
             result.rows[table.full_name] += theirs
             result.partitions[table.full_name] += 1
@@ -133,56 +148,43 @@ def _rewrite(
     progress("tables", len(partitions), len(partitions))
 
 
-def _erase_partition(
-    warehouse: Warehouse, table: Table, day: date | None, erased: Erased
-) -> tuple[int, Written | None]:
+def _erase_partition(search: _Search, table: Table, day: date | None) -> tuple[int, Written | None]:
     counted = [0]
 
     def change(rows: pa.Table) -> pa.Table | None:
-        done = erase_rows(table, rows, erased)
+        done = erase_rows(table, rows, search.erased)
         counted[0] = done.theirs
         return done.rows if done.changed else None
 
-    written = warehouse.change_partition(table, day, change)
+    written = search.warehouse.change_partition(table, day, change)
     return counted[0], written
 
 
-def _count(
-    warehouse: Warehouse,
-    erased: Erased,
-    person: str,
-    email: str,
-    settings: Settings,
-    result: Forgotten,
-) -> None:
-    listed = erased.with_more(result.person.addition(erased, person, settings.customer_secret()))
-    for table, day in find_partitions(warehouse, listed, person, email):
-        days = (day, day) if day is not None else (None, None)
-        rows = warehouse.read_arrow(table, *days)
-        done = erase_rows(table, rows.drop_columns("day") if table.partitioned else rows, listed)
+def _count(search: _Search, result: Forgotten) -> None:
+    for table, day in search.partitions():
+        rows = search.warehouse.read_arrow(table, day, day)
+        if table.partitioned:
+            rows = rows.drop_columns("day")
+        done = erase_rows(table, rows, search.erased)
         if done.changed:
             result.rows[table.full_name] += done.theirs
             result.partitions[table.full_name] += 1
 
 
-def _record(instance: dg.DagsterInstance, table: Table, days: dict[date | None, Written]) -> None:
+def _record(
+    instance: dg.DagsterInstance, table: Table, days: Mapping[date | None, Written]
+) -> None:
     """Say what the partitions hold now, so that what is computed from them is looked at again.
 
     Only of those that the instance has a record of: for another it would look newly made.
     """
-    held = [day for day in days if day is not None]
-    span = (min(held), max(held)) if held else None
-    for day, metadata in latest_metadata(instance, table, span).items():
-        if day not in days:
-            continue
-        kept = {name: value for name, value in metadata.items() if isinstance(value, str | int)}
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                asset_key=list(table.asset_key),
-                partition=day.isoformat() if day else None,
-                metadata={**kept, "content_hash": days[day].content_hash},
-            )
-        )
+    before = latest_metadata(instance, table, days)
+    now = {
+        day: {**before[day], "content_hash": written.content_hash}
+        for day, written in days.items()
+        if day in before
+    }
+    record_days(instance, table, now)
 
 
 def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
@@ -201,34 +203,28 @@ def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
 def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
     """What was done, as it is printed; no e-mail, name or id is in it."""
     found = done.person
-    verb = "would be rewritten" if dry_run else "rewritten"
-    told = []
-    if done.was_listed:
-        told.append("On the list of erased persons already; what was left of them is erased now.")
-    elif not dry_run:
-        told.append(
-            "Put on the list of erased persons: what a provider serves of them later is "
-            "written without them."
-        )
+    told = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
     told.append(
         f"Known by {found.count('email')} e-mail(s), {found.count('contact')} id(s) of contacts, "
         f"{found.count('order')} number(s) of orders, {found.count('answer')} answer(s)."
     )
+    verb = "would be rewritten" if dry_run else "rewritten"
     for name, days in done.partitions.items():
         told.append(f"{name}: {done.rows[name]} row(s), {days} partition(s) {verb}")
     for name, count in done.quarantined.items():
         told.append(f'quarantine."{name}": {count} record(s) rewritten')
     if not done.partitions and not done.quarantined:
         told.append("Nothing of them was held in the tables.")
-    if dry_run:
-        return told
-    told.append(f"Runs that named them: {done.runs.deleted} deleted")
-    if done.runs.under_way:
-        told.append(f"Runs that name them and are under way: {', '.join(done.runs.under_way)}")
-    if done.runs.left:
-        told.append(f"Files that could not be rewritten: {', '.join(done.runs.left)}")
+    return told if dry_run else [*told, *_about_runs(done)]
+
+
+def _about_runs(done: Forgotten) -> Iterator[str]:
+    yield f"Runs that named them: {done.runs.deleted} deleted"
     if done.report:
-        told.append(f"reports/nps: {done.report}")
+        yield f"reports/nps: {done.report}"
+    if done.runs.under_way:
+        yield f"Runs that name them and are under way: {', '.join(done.runs.under_way)}"
+    if done.runs.left:
+        yield f"Files that hold them and could not be rewritten: {', '.join(done.runs.left)}"
     if done.writing:
-        told.append(f"{done.writing} run(s) were under way: once they have ended, run this again.")
-    return told
+        yield f"{done.writing} run(s) were under way: once they have ended, run this again."

@@ -5,14 +5,16 @@ orders, an order to the answers on it and to the ids of whoever gave them, until
 """
 
 import hmac
-from collections.abc import Iterator
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from feedback_assets.store.erased import Addition, Erased, same_text
+from feedback_assets.store.erased import Addition, Erased, is_pseudonym, same_text
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import STORED_TABLES, Table
 from feedback_assets.tables.columns import TEXT, Column, Personal, PointsAt, leaves
@@ -50,42 +52,43 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
     """All that the tables know of whoever has the e-mail; the e-mail alone where they know none."""
     person = Person()
     person.known["email"].add(email)
-    with connect(warehouse, STORED_TABLES) as connection:
+    held = [table for table in STORED_TABLES if warehouse.files(table)]
+    with connect(warehouse, held) as connection:
         size = 0
         while size != (size := sum(len(texts) for texts in person.known.values())):
             _offer(connection, person)
-            for table in STORED_TABLES:
-                if warehouse.days_held(table) if table.partitioned else warehouse.files(table):
-                    _look(connection, table, person)
+            for table in held:
+                _look(connection, table, person)
     return person
 
 
 def find_partitions(
-    warehouse: Warehouse, erased: Erased, person: str, email: str
+    warehouse: Warehouse, erased: Erased, person: str, emails: Collection[str]
 ) -> list[tuple[Table, date | None]]:
-    """The partitions with a row that is the erased person's, or that mentions the e-mail."""
+    """The partitions with a row of the erased person, or one that mentions their e-mail."""
     hashes = [text for text, owner in erased.persons.items() if owner == person]
+    pattern = "|".join(re.escape(email.strip()) for email in emails)
     inner, outer = hmac_pads(erased.key)
     found: list[tuple[Table, date | None]] = []
-    with connect(warehouse, STORED_TABLES) as connection:
+    held = [table for table in STORED_TABLES if warehouse.files(table)]
+    with connect(warehouse, held) as connection:
         connection.register("listed", pa.table({"hash": pa.array(hashes, TEXT)}))
-        for table in STORED_TABLES:
+        for table in held:
             if not table.partitioned:
-                found += [(table, None)] if warehouse.files(table) else []
+                found.append((table, None))
                 continue
             tests = [
-                f"customer_key('{column.points_at}:' || {_same(path, column)}, $inner, $outer) "
-                "in (select hash from listed)"
+                f"{_hashed(path, column)} in (from listed)"
                 for path, column in leaves(table.columns)
                 if column.points_at
             ]
-            values = {"inner": inner, "outer": outer} if tests else {}
+            values: dict[str, Any] = {"inner": inner, "outer": outer} if tests else {}
             mentions = [
-                f"contains(lower({_name(path)}), $email)"
+                f"regexp_matches({_name(path)}, $emails, 'i')"
                 for path, column in leaves(table.columns)
                 if column.type == TEXT and column.personal is not Personal.EMAIL
             ]
-            values |= {"email": email} if mentions else {}
+            values |= {"emails": pattern} if mentions else {}
             if not tests + mentions:
                 continue
             where = " or ".join(f"coalesce({test}, false)" for test in tests + mentions)
@@ -99,13 +102,9 @@ def find_partitions(
 
 
 def _offer(connection: duckdb.DuckDBPyConnection, person: Person) -> None:
-    rows = [
-        {"kind": kind, "same": same_text(kind, text)}
-        for kind, texts in person.known.items()
-        for text in texts
-    ]
-    known = pa.Table.from_pylist(rows, schema=pa.schema([("kind", TEXT), ("same", TEXT)]))
-    connection.register("known", known)
+    for kind, texts in person.known.items():
+        same = pa.array({same_text(kind, text) for text in texts}, TEXT)
+        connection.register(f"known_{kind}", pa.table({"same": same}))
 
 
 def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
@@ -114,11 +113,10 @@ def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -
     if not pointing:
         return
     called = [path for path, column in leaves(table.columns) if column.personal is Personal.NAME]
-    tests = (
-        f"coalesce({_same(path, column)} in "
-        f"(select same from known where kind = '{column.points_at}'), false)"
+    tests = [
+        f"coalesce({_same(path, column)} in (from known_{column.points_at}), false)"
         for path, column in pointing
-    )
+    ]
     rows = connection.execute(
         f"select distinct {', '.join([*(_text(p, c) for p, c in pointing), *map(_name, called)])} "  # noqa: S608
         f"from {quoted(table.group)}.{quoted(table.name)} where {' or '.join(tests)}"
@@ -126,11 +124,17 @@ def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -
     for row in rows:
         for (_, column), text in zip(pointing, row, strict=False):
             kind = column.points_at
-            if kind and text and same_text(kind, text) and (kind != "email" or "@" in text):
+            if kind and text and _tells(kind, text):
                 person.known[kind].add(text)
         name = " ".join(part for part in row[len(pointing) :] if part)
         if name:
             person.names.add(name)
+
+
+def _tells(kind: PointsAt, text: str) -> bool:
+    # A phone number stands where an e-mail may.
+    told = "@" in text if kind == "email" else bool(same_text(kind, text))
+    return told and not is_pseudonym(text)
 
 
 def _name(path: str) -> str:
@@ -149,13 +153,10 @@ def _same(path: str, column: Column) -> str:
     return f"{rule}({_text(path, column)})"
 
 
+def _hashed(path: str, column: Column) -> str:
+    """As ``Erased.hash_of``, in SQL."""
+    return f"customer_key('{column.points_at}:' || {_same(path, column)}, $inner, $outer)"
+
+
 def _customer_key(secret: bytes, text: str) -> str:
     return hmac.digest(secret, text.encode(), "sha256").hex()
-
-
-def by_table(partitions: list[tuple[Table, date | None]]) -> Iterator[tuple[Table, int]]:
-    """Each table with the number of its partitions."""
-    for table in STORED_TABLES:
-        count = sum(other is table for other, _ in partitions)
-        if count:
-            yield table, count

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from feedback_assets.tables.columns import PointsAt
 from feedback_assets.tables.text import WHITE_SPACE, normal_email
@@ -55,7 +56,7 @@ class Erased:
 
     def pseudonym(self, kind: str, text: str) -> str:
         """What replaces a value that others are compared with: equal ones stay equal."""
-        if _PSEUDONYM.fullmatch(text):
+        if is_pseudonym(text):
             return text
         same = normal_email(text) if kind == "email" else text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
@@ -90,6 +91,11 @@ class Addition:
     person: str
     hashes: frozenset[str]
     customer_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether it stands in the place of something that was erased."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 def same_text(kind: PointsAt, text: str) -> str:
@@ -130,11 +136,11 @@ def written_addition(key: bytes, added: Addition) -> tuple[str, bytes]:
     return f"{hashlib.sha256(content).hexdigest()[:32]}.json", content
 
 
-_files: dict[str, dict[str, object]] = {}
+_files: dict[str, dict[str, Any]] = {}
 """What was read: the name of a file is the hash of its content."""
 
 
-def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, object]:
+def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, Any]:
     name = path.rsplit("/", 1)[-1]
     if name not in _files:
         _files[name] = json.loads(read(path))

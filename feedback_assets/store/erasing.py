@@ -8,7 +8,7 @@ stay; words become ``(erased)``, since a comment is counted; the rest becomes nu
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -55,13 +55,9 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
     additions = tuple(Addition(person, frozenset(hashes)) for person, hashes in learned.items())
     if not concerned:
         return ErasedRows(rows, learned=additions)
+    pen = _Pen(table, erased)
     instead = [
-        scrub(
-            _record(record, table, erased, lambda column: column.name)
-            if place in owners
-            else record,
-            erased,
-        )
+        scrub(pen.record(record) if place in owners else record, erased)
         for place, record in zip(concerned, rows.take(concerned).to_pylist(), strict=True)
     ]
     put = _in_place(rows, concerned, pa.Table.from_pylist(instead, schema=rows.schema))
@@ -87,7 +83,7 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
         return erased.scrubbed(payload)
     try:
         if _is_theirs(record, table, erased):
-            record = _record(record, table, erased, lambda column: column.json_name)
+            record = _Pen(table, erased, as_json=True).record(record)
             return erased.scrubbed(_encoder.encode(record).decode())
         return erased.scrubbed(payload)
     except (ValueError, RecursionError, UnicodeEncodeError):
@@ -181,9 +177,9 @@ def _mentions(rows: pa.Table, table: Table, erased: Erased) -> set[int]:
 def _is_theirs(record: dict[str, Any], table: Table, erased: Erased) -> bool:
     for path, column in _json_leaves(table.columns):
         value = _at(record, path)
-        if column.points_at and isinstance(value, str | int):
-            if erased.person_of(column.points_at, f"{column.prefix}{value}"):
-                return True
+        kind = column.points_at if isinstance(value, str | int) else None
+        if kind and erased.person_of(kind, f"{column.prefix}{value}"):
+            return True
     return False
 
 
@@ -197,74 +193,61 @@ def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[st
     return found
 
 
-def _record(
-    record: Mapping[str, Any], table: Table, erased: Erased, named: Callable[[Column], str]
-) -> dict[str, Any]:
-    return _fields(record, table.columns, table, erased, named, "")
+@dataclass(frozen=True)
+class _Pen:
+    """Writes what stands in the place of one person's values, in rows or as the provider's JSON."""
 
+    table: Table
+    erased: Erased
+    as_json: bool = False
 
-def _fields(
-    record: Mapping[str, Any],
-    columns: tuple[Column, ...],
-    table: Table,
-    erased: Erased,
-    named: Callable[[Column], str],
-    prefix: str,
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for column in columns:
-        name = named(column)
-        if name not in record:
-            continue
-        value = record[name]
-        if value is None or column is EXTRA:
-            found[name] = None
-        elif column.fields:
-            found[name] = _inner(value, column, table, erased, named, prefix)
-        else:
-            found[name] = _value(value, column, f"{prefix}{column.name}" in table.key, erased)
-    return found
+    def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return self._fields(record, self.table.columns, "")
 
+    def _fields(
+        self, record: Mapping[str, Any], columns: tuple[Column, ...], prefix: str
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for column in columns:
+            name = column.json_name if self.as_json else column.name
+            if name in record:
+                value = record[name]
+                unknown = value is None or column is EXTRA
+                found[name] = None if unknown else self._value(value, column, prefix)
+        return found
 
-def _inner(
-    value: Any,
-    column: Column,
-    table: Table,
-    erased: Erased,
-    named: Callable[[Column], str],
-    prefix: str,
-) -> Any:
-    path = f"{prefix}{column.name}."
-    if isinstance(value, dict):
-        return _fields(value, column.fields, table, erased, named, path)
-    if isinstance(value, list):
-        return [
-            _fields(item, column.fields, table, erased, named, path)
-            if isinstance(item, dict)
-            else None
-            for item in value
-        ]
-    # No object and no list: what is in it, nobody knows.
-    return WORDS
+    def _value(self, value: Any, column: Column, prefix: str) -> Any:
+        path = f"{prefix}{column.name}"
+        if column.fields:
+            return self._objects(value, column, f"{path}.")
+        if column.points_at == "customer":
+            return self.erased.customer_keys.get(value, value)
+        if column.personal is None:
+            # A value where no object belongs: nobody knows what is in one.
+            return WORDS if value and isinstance(value, dict | list) else value
+        text = value if isinstance(value, str) else str(value)
+        blank = not same_text("contact", text)
+        return value if blank else self._instead(text, column.personal, path)
 
+    def _objects(self, value: Any, column: Column, prefix: str) -> Any:
+        if isinstance(value, dict):
+            return self._fields(value, column.fields, prefix)
+        if isinstance(value, list):
+            inner = (item if isinstance(item, dict) else None for item in value)
+            return [item and self._fields(item, column.fields, prefix) for item in inner]
+        # Neither object nor list: what is in it, nobody knows.
+        return WORDS
 
-def _value(value: Any, column: Column, in_key: bool, erased: Erased) -> Any:
-    if column.points_at == "customer":
-        return erased.customer_keys.get(value, value)
-    if column.personal is None:
-        # A value where no object belongs: nobody knows what is in one.
-        return WORDS if value and isinstance(value, dict | list) else value
-    text = value if isinstance(value, str) else str(value)
-    if not same_text("contact", text):
-        return value
-    match column.personal:
-        case Personal.EMAIL:
-            return erased.pseudonym("email", text)
-        case Personal.CONTACT_ID:
-            return erased.pseudonym("contact", text)
-        case Personal.FREE_TEXT:
-            return WORDS
-    return erased.pseudonym("link", text) if in_key else None
+    def _instead(self, text: str, kind: Personal, path: str) -> str | None:
+        match kind:
+            case Personal.EMAIL:
+                return self.erased.pseudonym("email", text)
+            case Personal.CONTACT_ID:
+                return self.erased.pseudonym("contact", text)
+            case Personal.FREE_TEXT:
+                return WORDS
+        # Two clicks that differ in the URL alone are still two.
+        return self.erased.pseudonym("link", text) if path in self.table.key else None
 
 
 def _in_place(rows: pa.Table, places: list[int], instead: pa.Table) -> pa.Table:

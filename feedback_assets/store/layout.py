@@ -159,6 +159,13 @@ class Warehouse:
         self.filesystem.invalidate_cache()
         return bool(self.filesystem.exists(path))
 
+    def remove(self, path: str) -> None:
+        """Remove one file; nothing happens where there is none."""
+        if self.is_local:
+            Path(path).unlink(missing_ok=True)
+        elif self.exists(path):
+            self.filesystem.rm_file(path)
+
     def replace_day(self, table: Table, day: date, rows: pa.Table) -> Written:
         """Put ``rows`` in the place of the partition of ``day``, at once or not at all."""
         return self._replace(table, self.path(table, day), rows)

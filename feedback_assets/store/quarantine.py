@@ -7,12 +7,13 @@ time when it was first set aside, however often it is read.
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -120,6 +121,18 @@ def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
                     warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
                 count += changed
     return count
+
+
+def take_out(warehouse: Warehouse, path: str, payloads: Collection[str]) -> None:
+    """Remove these records from one quarantine file, and the file once it is empty."""
+    with warehouse.changing(alone=False), _lock(warehouse, path):
+        held = read_quarantine_file(warehouse, path)
+        gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
+        left = held.filter(pc.invert(gone))
+        if left.num_rows:
+            warehouse.write_parquet(path, left)
+        else:
+            warehouse.remove(path)
 
 
 def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:

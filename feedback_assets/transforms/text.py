@@ -1,4 +1,4 @@
-"""The rules about text under the name by which SQL's side knows them; they are ``tables.text``'s."""
+"""The rules about text as SQL and Python share them: those of ``tables.text``."""
 
 from feedback_assets.tables.text import WHITE_SPACE, normal_email, present
 
