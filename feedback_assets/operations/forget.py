@@ -6,6 +6,7 @@ file is replaced whole, and what was rewritten is left as it is.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -26,6 +27,7 @@ from feedback_assets.tables import PROVIDER_TABLES, Table
 from feedback_assets.tables.text import normal_email
 
 AT_MOST = 20
+_UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
 _LISTED = (
     "Put on the list of erased persons: what a provider serves of them later is written without "
     "them."
@@ -95,23 +97,35 @@ def forget(
         listed = erased.with_more(found.addition(erased, person, settings.customer_secret()))
         _count(_Search(warehouse, listed, person, emails), result)
         return result
-    with open_instance(settings) as instance:
-        result.writing = len(instance.get_run_ids(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
-        erased = warehouse.add_erased(found.addition(erased, person, settings.customer_secret()))
-        # Before the tables: they alone tell what else the person is called.
-        progress("looking through the runs", 0, 1)
-        home = settings.dagster_home.absolute()
-        result.runs = erase_runs(
-            instance, home, found.known["email"], found.known["contact"], found.names
-        )
+    addition = found.addition(erased, person, settings.customer_secret())
+    if not addition.hashes <= erased.persons.keys():
+        erased = warehouse.add_erased(addition)
+    with _opened(settings) as instance:
+        if instance is not None:
+            # Before the tables: they alone tell what else the person is called.
+            progress("looking through the runs", 0, 1)
+            result.writing = len(instance.get_run_ids(_UNDER_WAY))
+            home = settings.dagster_home.absolute()
+            ids = found.known["contact"]
+            result.runs = erase_runs(instance, home, emails, ids, found.names)
         search = _Search(warehouse, erased, person, emails)
         _rewrite(search, instance, result, progress)
         for table in PROVIDER_TABLES:
             result.quarantined[table.full_name] += erase_quarantine(warehouse, table)
         result.quarantined = +result.quarantined
-        if result.partitions:
+        if instance is not None and result.partitions:
             result.report = _build_report(defs, instance)
     return result
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+    """The instance, ``None`` where nothing was ever run: it is not made for this."""
+    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
+        with open_instance(settings) as instance:
+            yield instance
+    else:
+        yield None
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
@@ -132,7 +146,7 @@ class _Search:
 
 
 def _rewrite(
-    search: _Search, instance: dg.DagsterInstance, result: Forgotten, progress: Progress
+    search: _Search, instance: dg.DagsterInstance | None, result: Forgotten, progress: Progress
 ) -> None:
     partitions = search.partitions()
     written: dict[Table, dict[date | None, Written]] = {}
@@ -143,8 +157,9 @@ def _rewrite(
             result.rows[table.full_name] += theirs
             result.partitions[table.full_name] += 1
             written.setdefault(table, {})[day] = replaced
-    for table, days in written.items():
-        _record(instance, table, days)
+    if instance is not None:
+        for table, days in written.items():
+            _record(instance, table, days)
     progress("tables", len(partitions), len(partitions))
 
 

@@ -83,8 +83,9 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
         return erased.scrubbed(payload)
     try:
         if _is_theirs(record, table, erased):
-            record = _Pen(table, erased, as_json=True).record(record)
-            return erased.scrubbed(_encoder.encode(record).decode())
+            left = _Pen(table, erased, as_json=True).record(record)
+            if left != record:
+                payload = _encoder.encode(left).decode()
         return erased.scrubbed(payload)
     except (ValueError, RecursionError, UnicodeEncodeError):
         return _whole(payload, erased)
@@ -207,11 +208,11 @@ class _Pen:
     def _fields(
         self, record: Mapping[str, Any], columns: tuple[Column, ...], prefix: str
     ) -> dict[str, Any]:
+        declared = {(c.json_name if self.as_json else c.name): c for c in columns}
         found: dict[str, Any] = {}
-        for column in columns:
-            name = column.json_name if self.as_json else column.name
-            if name in record:
-                value = record[name]
+        for name, value in record.items():
+            column = declared.get(name)
+            if column is not None:
                 unknown = value is None or column is EXTRA
                 found[name] = None if unknown else self._value(value, column, prefix)
         return found

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import pytest
-
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.window import DayCounts, read_window
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.providers.paging import Page
-from feedback_assets.store.quarantine import SetAside, quarantine_files, set_aside
-from feedback_assets.store.quarantine import read_quarantine_file
+from feedback_assets.store.quarantine import (
+    SetAside,
+    quarantine_files,
+    read_quarantine_file,
+    set_aside,
+)
 from feedback_assets.tables import DERIVED_TABLES, Table
 from feedback_assets.tables.feedbackpulse import SUBMISSIONS
 from feedback_assets.tables.retargeting import ORDER_FEEDBACK
