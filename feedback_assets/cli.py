@@ -247,12 +247,11 @@ def replay(
 ) -> None:
     """Type the quarantine again, and land the records that can be typed by now."""
     from feedback_assets.operations import replay as operation
-    from feedback_assets.tables import PROVIDER_TABLES
 
-    tables = [one for one in PROVIDER_TABLES if table in ("", one.full_name)]
-    if not tables:
-        names = ", ".join(one.full_name for one in PROVIDER_TABLES)
-        _fail(f"--table {table}: no provider table; there are {names}", code=2)
+    try:
+        tables = operation.tables_named(table)
+    except ValueError as error:
+        _fail(f"--table {error}", code=2)
     with _quiet_dagster():
         try:
             results = operation.replay(_settings(), tables, dry_run=dry_run)

@@ -62,6 +62,15 @@ class _Typed:
     row: pa.Table
 
 
+def tables_named(name: str) -> list[Table]:
+    """The provider table of that name, all of them without one; ``ValueError`` if none is."""
+    tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
+    if not tables:
+        there = ", ".join(table.full_name for table in PROVIDER_TABLES)
+        raise ValueError(f"{name}: no provider table; there are {there}")
+    return tables
+
+
 def replay(
     settings: Settings, tables: Iterable[Table] = PROVIDER_TABLES, *, dry_run: bool = False
 ) -> dict[Table, Replayed]:

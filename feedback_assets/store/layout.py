@@ -146,11 +146,7 @@ class Warehouse:
     @property
     def lock_directory(self) -> Path:
         """Where processes of this machine agree on who writes; never inside the warehouse."""
-        directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
-        directory.mkdir(mode=0o700, exist_ok=True)
-        if directory.stat().st_uid != os.getuid() or directory.is_symlink():
-            raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
-        return directory
+        return private_directory()
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -309,6 +305,15 @@ class Warehouse:
         """Let DuckDB read this warehouse; a local one it can read as it is."""
         if not self.is_local:
             connection.register_filesystem(self.filesystem)
+
+
+def private_directory() -> Path:
+    """A directory for temporary files of this user alone, on this machine."""
+    directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+        raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
+    return directory
 
 
 def days_between(first: date, last: date) -> list[date]:

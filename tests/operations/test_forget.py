@@ -97,7 +97,7 @@ def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         monkeypatch.setattr(module, "REPLIES", Replies())
     monkeypatch.setattr(identity, "names", lambda _, n: (f"Vorname{n}x", f"Nachname{n}x"))
     faults = Faults(quotas=False, malformed_rate=0.04, extra_fields=True)
-    with running_sandbox(seed=7, days=30, customers=30, faults=faults) as sandbox:
+    with running_sandbox(seed=7, days=35, customers=150, faults=faults) as sandbox:
         configure(monkeypatch, sandbox)
         assert project.backfill(FIRST, YESTERDAY).exit_code == 0
         told = project.run("query", WHOM, "--json").stdout
