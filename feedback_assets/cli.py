@@ -209,8 +209,8 @@ def contact(
 def forget(
     email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
     at_most: Annotated[
-        int, typer.Option(help="Ids of contacts that the e-mail may lead to.", min=1)
-    ] = 20,
+        int | None, typer.Option(help="Ids of contacts that it may lead to; default 20.", min=1)
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be rewritten, and change nothing.")
     ] = False,
@@ -226,7 +226,7 @@ def forget(
                 settings,
                 build_defs(settings),
                 email,
-                at_most=at_most,
+                at_most=at_most or operation.AT_MOST,
                 dry_run=dry_run,
                 progress=progress,
             )

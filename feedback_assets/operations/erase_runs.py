@@ -6,6 +6,7 @@ provider. SQLite leaves what it deletes in its pages until they are written anew
 
 import html
 import json
+import mmap
 import re
 import shutil
 import sqlite3
@@ -138,8 +139,13 @@ def _files_with(home: Path, addresses: set[str]) -> list[Path]:
     pattern = re.compile(b"|".join(re.escape(form.encode()) for form in forms), re.IGNORECASE)
     found = []
     for path in home.rglob("*") if addresses else ():
-        with suppress(OSError):
-            if path.is_file() and pattern.search(path.read_bytes()):
+        # A file that goes meanwhile, or an empty one, which cannot be mapped.
+        with (
+            suppress(OSError, ValueError),
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            if pattern.search(content):
                 found.append(path)
     return found
 

@@ -38,11 +38,14 @@ class Person:
     def addition(self, erased: Erased, person: str, customer_secret: bytes) -> Addition:
         """What is put on the list, with the customer keys that change."""
         keys = {}
-        for kind, of_kind in (("email", "email"), ("contact", "contact")):
-            for text in self.known[of_kind]:  # type: ignore[index]
-                was = same_text("email", text) if kind == "email" else text
-                now = erased.pseudonym(kind, text)
-                keys[_customer_key(customer_secret, was)] = _customer_key(customer_secret, now)
+        for text in self.known["email"]:
+            keys[same_text("email", text)] = erased.pseudonym("email", text)
+        for text in self.known["contact"]:
+            keys[text] = erased.pseudonym("contact", text)
+        keys = {
+            _customer_key(customer_secret, was): _customer_key(customer_secret, now)
+            for was, now in keys.items()
+        }
         hashes = {erased.hash_of(kind, text) for kind in KINDS for text in self.known[kind]}
         hashes |= {erased.hash_of("customer", key) for key in keys}
         return Addition(person, frozenset(hashes), keys)
