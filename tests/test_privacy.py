@@ -67,7 +67,8 @@ def test_temporary_files_lie_where_nobody_else_looks(
 @pytest.mark.timeout(300)
 def test_no_mart_and_no_report_tells_an_e_mail_a_name_a_number_or_a_link(shop: Project) -> None:
     first = YESTERDAY - timedelta(days=20)
-    assert shop.backfill(first, YESTERDAY).exit_code == 0
+    filled = shop.backfill(first, YESTERDAY)
+    assert filled.exit_code == 0, filled.output
     told = {
         text.lower()
         for name, columns in PERSONAL.items()
