@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
+from feedback_assets.store.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -225,6 +226,84 @@ def alert_test() -> None:
         print(f"✗ {name}: {reason}" if reason else f"✓ {name}: took it")
     if any(reasons.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def forget(
+    email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
+    at_most: Annotated[
+        int | None, typer.Option(help="Ids of contacts that it may lead to; default 20.", min=1)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be rewritten, and change nothing.")
+    ] = False,
+) -> None:
+    """Erase a person from every table, the quarantine and the records of runs, for good."""
+    from feedback_assets.definitions import build_defs
+    from feedback_assets.operations import forget as operation
+
+    settings = _settings()
+    with _quiet_dagster(), _steps() as progress:
+        try:
+            done = operation.forget(
+                settings,
+                build_defs(settings),
+                email,
+                at_most=at_most or operation.AT_MOST,
+                dry_run=dry_run,
+                progress=progress,
+            )
+        except (operation.NotForgotten, ErasureKeyMissing) as error:
+            _fail(str(error))
+    for line in operation.lines(done, dry_run=dry_run):
+        _out.print(escape(line), soft_wrap=True)
+    if not done.complete:
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    table: Annotated[str, typer.Option(help="One provider table, group.table; default all.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would land, and change nothing.")
+    ] = False,
+) -> None:
+    """Type the quarantine again, and land the records that can be typed by now."""
+    from feedback_assets.operations import replay as operation
+
+    try:
+        tables = operation.tables_named(table)
+    except ValueError as error:
+        _fail(f"--table {error}", code=2)
+    with _quiet_dagster():
+        try:
+            results = operation.replay(_settings(), tables, dry_run=dry_run)
+        except ErasureKeyMissing as error:
+            _fail(str(error))
+    for one, result in results.items():
+        verb = "would land" if dry_run else "landed"
+        _out.print(
+            f"{one.full_name}: {result.looked_at} record(s), {result.landed} {verb} on "
+            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} of "
+            f"days not held, {result.bad} still bad",
+            soft_wrap=True,
+        )
+    if not results:
+        _out.print("The quarantine is empty.")
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that says what is being done; on a pipe nothing is drawn."""
+    from rich.progress import Progress
+
+    with Progress(console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        task = bar.add_task("")
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=escape(what), completed=done, total=total)
+
+        yield progress
 
 
 def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:

@@ -160,6 +160,7 @@ class Settings(BaseModel):
     feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: SecretStr | None = None
+    feedback_erasure_secret: SecretStr | None = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
 
@@ -238,12 +239,21 @@ class Settings(BaseModel):
         """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        kept = _kept_secret(self.dagster_home / "customer_secret")
-        register(kept.decode())
-        return kept
+        return kept_secret(self.dagster_home / "customer_secret")
+
+    def erasure_secret(self) -> bytes:
+        """The key of the list of erased persons; made once in ``DAGSTER_HOME`` if none is set."""
+        if self.feedback_erasure_secret is not None:
+            return self.feedback_erasure_secret.get_secret_value().encode()
+        return kept_secret(self.erasure_secret_file)
+
+    @property
+    def erasure_secret_file(self) -> Path:
+        return self.dagster_home / "erasure_secret"
 
 
-def _kept_secret(path: Path) -> bytes:
+def kept_secret(path: Path) -> bytes:
+    """The secret in this file, for its owner alone; made where there is none yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -257,7 +267,9 @@ def _kept_secret(path: Path) -> bytes:
             pass
         finally:
             draft.unlink()
-    return path.read_text().strip().encode()
+    kept = path.read_text().strip()
+    register(kept)
+    return kept.encode()
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
-from feedback_assets.settings import Settings
+from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.store.layout import Warehouse
 
 
@@ -37,12 +37,22 @@ class ProviderResource(dg.ConfigurableResource[Any]):
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
-    """The root under which all tables lie: a local path or an fsspec URI."""
+    """The root under which all tables lie: a local path or an fsspec URI.
+
+    The key of the list of erased persons is ``erasure_secret``, else what is in
+    ``erasure_secret_file``.
+    """
 
     root: str
+    erasure_secret: str = ""
+    erasure_secret_file: str = ""
 
     @property
     def warehouse(self) -> Warehouse:
+        if self.erasure_secret:
+            return Warehouse(self.root, self.erasure_secret.encode)
+        if self.erasure_secret_file:
+            return Warehouse(self.root, lambda: kept_secret(Path(self.erasure_secret_file)))
         return Warehouse(self.root)
 
 
@@ -63,9 +73,21 @@ def provider_resource(provider: str, settings: Settings) -> ProviderResource:
     )
 
 
+def warehouse_resource(settings: Settings) -> WarehouseResource:
+    """The warehouse with the key of its erased persons, as ``EnvVar`` where it is set."""
+    secret: dict[str, Any] = {}
+    if settings.feedback_erasure_secret is not None:
+        secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")
+    return WarehouseResource(
+        root=settings.warehouse,
+        erasure_secret_file=str(settings.erasure_secret_file.absolute()),
+        **secret,
+    )
+
+
 def resources(settings: Settings) -> dict[str, Any]:
     """All resources by key: each provider's name, and ``warehouse``."""
     return {
         **{provider: provider_resource(provider, settings) for provider in settings.providers},
-        "warehouse": WarehouseResource(root=settings.warehouse),
+        "warehouse": warehouse_resource(settings),
     }

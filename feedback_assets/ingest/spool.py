@@ -1,5 +1,6 @@
 """Rows of a window on their way from pages to days, in bounded memory."""
 
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -210,8 +211,9 @@ class Spool:
 @contextmanager
 def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
     options = pa.ipc.IpcWriteOptions(compression="lz4")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with (
-        pa.OSFile(str(path), "wb") as sink,
+        os.fdopen(descriptor, "wb") as sink,
         pa.ipc.new_file(sink, schema, options=options) as writer,
     ):
         yield writer

@@ -92,6 +92,7 @@ class TableResult:
 
 
 _FAILURES_IN_A_ROW = 2
+_KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
 _NOTHING_CAPTURED = {
     "module": "dagster.core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
@@ -187,7 +188,10 @@ def prepare(
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance in ``DAGSTER_HOME``, made if it is not there yet."""
     home = settings.dagster_home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What runs were given and said may be personal; Dagster would make these for all to read.
+    for name in _KEPT_BY_DAGSTER:
+        (home / name).mkdir(mode=0o700, exist_ok=True)
     template = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
     if template.is_file() and not (home / template.name).exists():
         shutil.copyfile(template, home / template.name)

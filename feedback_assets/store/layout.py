@@ -6,14 +6,17 @@ put, and both are atomic. The day is in the path alone: pandas and pyarrow refus
 whose partition key is a column of its files too.
 """
 
+import fcntl
+import hashlib
 import os
 import re
 import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +27,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.store.content import content_hash
+from feedback_assets.store.erased import (
+    DIRECTORY,
+    Addition,
+    Erased,
+    load_erased,
+    written_addition,
+)
+from feedback_assets.store.erasing import erase_rows
 from feedback_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -53,9 +64,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The Parquet tables under one root: a local path or any fsspec URI."""
+    """The Parquet tables under one root: a local path or any fsspec URI.
+
+    Whatever is written comes without the persons on its list of erased ones, whose key
+    ``erasure_secret`` gives; where there is such a list and no key, writing fails.
+    """
 
     root: str
+    erasure_secret: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_local(self) -> bool:
@@ -139,11 +155,7 @@ class Warehouse:
     @property
     def lock_directory(self) -> Path:
         """Where processes of this machine agree on who writes; never inside the warehouse."""
-        directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
-        directory.mkdir(mode=0o700, exist_ok=True)
-        if directory.stat().st_uid != os.getuid() or directory.is_symlink():
-            raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
-        return directory
+        return private_directory()
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -151,6 +163,13 @@ class Warehouse:
             return Path(path).is_file()
         self.filesystem.invalidate_cache()
         return bool(self.filesystem.exists(path))
+
+    def remove(self, path: str) -> None:
+        """Remove one file; nothing happens where there is none."""
+        if self.is_local:
+            Path(path).unlink(missing_ok=True)
+        elif self.exists(path):
+            self.filesystem.rm_file(path)
 
     def replace_day(self, table: Table, day: date, rows: pa.Table) -> Written:
         """Put ``rows`` in the place of the partition of ``day``, at once or not at all."""
@@ -162,13 +181,92 @@ class Warehouse:
 
     def _replace(self, table: Table, path: str, rows: pa.Table) -> Written:
         rows = rows.cast(table.schema)
-        self.write_parquet(path, rows)
+        with self.changing(alone=False):
+            rows = self._without_erased(table, rows)
+            self.write_parquet(path, rows)
         return Written(rows.num_rows, content_hash(rows))
+
+    def _without_erased(self, table: Table, rows: pa.Table) -> pa.Table:
+        erased = self.erased()
+        if not erased:
+            return rows
+        done = erase_rows(table, rows, erased)
+        for addition in done.learned:
+            self._put_on_list(erased.key, addition)
+        return done.rows
+
+    def erased(self) -> Erased | None:
+        """The list of erased persons as it is now, ``None`` where nobody was erased.
+
+        Raises ``ErasureKeyMissing`` where there is one and its key is not that of this warehouse.
+        """
+        listed = (path for path in self.list_files(self._list) if path.endswith(".json"))
+        return load_erased(listed, self._read_bytes, self.erasure_secret)
+
+    @property
+    def _list(self) -> str:
+        return f"{self.base}/{DIRECTORY}"
+
+    def add_erased(self, addition: Addition) -> Erased:
+        """Put a person on the list; what is being written at this moment is in place by then."""
+        if self.erasure_secret is None:
+            raise ValueError("this warehouse was opened without the key of the erased persons")
+        with self.changing(alone=True):
+            self._put_on_list(self.erasure_secret(), addition)
+        return self.erased() or Erased(self.erasure_secret())
+
+    def _put_on_list(self, key: bytes, addition: Addition) -> None:
+        name, content = written_addition(key, addition)
+        path = f"{self._list}/{name}"
+        if self.is_local:
+            _write_local(Path(path), lambda sink: sink.write(content))
+        else:
+            self.filesystem.pipe_file(path, content)
+
+    def _read_bytes(self, path: str) -> bytes:
+        with self.filesystem.open(path, "rb") as source:
+            content: bytes = source.read()
+        return content
+
+    @contextmanager
+    def changing(self, *, alone: bool) -> Iterator[None]:
+        """While partitions are written; ``alone``: while no other on this machine is.
+
+        What is written before a person is put on the list is seen by the search that follows,
+        and what is written after it knows the list. Not to be entered twice by one caller.
+        """
+        name = hashlib.sha256(self.base.encode()).hexdigest()[:24]
+        descriptor = os.open(self.lock_directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def change_partition(
+        self, table: Table, day: date | None, change: Callable[[pa.Table], pa.Table | None]
+    ) -> Written | None:
+        """Replace a partition by what ``change`` makes of it, unless that gives None.
+
+        Nobody else on this machine writes meanwhile.
+        """
+        path = self.path(table, day)
+        with self.changing(alone=True):
+            if not self.exists(path):
+                rows = table.schema.empty_table()
+            else:
+                rows = self._read_file(table, path, table.schema)
+            changed = change(rows)
+            if changed is None:
+                return None
+            changed = self._without_erased(table, changed.cast(table.schema))
+            self.write_parquet(path, changed)
+        return Written(changed.num_rows, content_hash(changed))
 
     def write_parquet(self, path: str, rows: pa.Table) -> None:
         """Write one Parquet file so that a reader finds the old one or the new one."""
         if self.is_local:
-            _write_local(Path(path), rows)
+            _write_local(Path(path), lambda sink: _write(rows, sink))
             return
         sink = pa.BufferOutputStream()
         _write(rows, sink)
@@ -218,6 +316,15 @@ class Warehouse:
             connection.register_filesystem(self.filesystem)
 
 
+def private_directory() -> Path:
+    """A directory for temporary files of this user alone, on this machine."""
+    directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+        raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
+    return directory
+
+
 def days_between(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``, both included."""
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
@@ -254,7 +361,7 @@ def _write(rows: pa.Table, sink: Any) -> None:
     )
 
 
-def _write_local(path: Path, rows: pa.Table) -> None:
+def _write_local(path: Path, write: Callable[[Any], object]) -> None:
     _make_private(path.parent)
     _sweep(path.parent)
     temporary = path.parent / f".{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
@@ -262,7 +369,7 @@ def _write_local(path: Path, rows: pa.Table) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
-            _write(rows, sink)
+            write(sink)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -7,15 +7,18 @@ time when it was first set aside, however often it is read.
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from feedback_assets.store.erased import Erased
+from feedback_assets.store.erasing import erase_payload, erase_reason
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import DATE, STAMP, TEXT
@@ -50,10 +53,33 @@ def quarantine_directory(warehouse: Warehouse, table: Table) -> str:
 def set_aside(
     warehouse: Warehouse, table: Table, records: Iterable[SetAside], fetched_at: datetime
 ) -> None:
-    """Add ``records`` to the table's quarantine; one that is there already stays as it is."""
+    """Add ``records`` to the table's quarantine; one that is there already stays as it is.
+
+    Those of erased persons are set aside without their person.
+    """
     by_day: dict[date | None, list[SetAside]] = defaultdict(list)
-    for record in records:
-        by_day[record.day].append(record)
+    with warehouse.changing(alone=False):
+        erased = warehouse.erased()
+        for record in records:
+            by_day[record.day].append(_without_erased(table, record, erased))
+        _add(warehouse, table, by_day, fetched_at)
+
+
+def _without_erased(table: Table, record: SetAside, erased: Erased | None) -> SetAside:
+    if not erased:
+        return record
+    payload = erase_payload(table, record.payload, erased)
+    if payload == record.payload:
+        return record
+    return SetAside(record.day, erase_reason(record.reason), payload)
+
+
+def _add(
+    warehouse: Warehouse,
+    table: Table,
+    by_day: dict[date | None, list[SetAside]],
+    fetched_at: datetime,
+) -> None:
     for day, found in by_day.items():
         path = f"{quarantine_directory(warehouse, table)}/{day or UNDATED}.parquet"
         with _lock(warehouse, path):
@@ -73,6 +99,40 @@ def set_aside(
                 schema=SCHEMA,
             )
             warehouse.write_parquet(path, pa.concat_tables([held, added]))
+
+
+def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
+    """Take erased persons out of what is in the table's quarantine already; how many records."""
+    count = 0
+    with warehouse.changing(alone=True):
+        erased = warehouse.erased()
+        for path in quarantine_files(warehouse, table):
+            with _lock(warehouse, path):
+                held = read_quarantine_file(warehouse, path)
+                rows = held.to_pylist()
+                changed = 0
+                for row in rows:
+                    record = SetAside(row["day"], row["reason"] or "", row["payload"])
+                    done = _without_erased(table, record, erased)
+                    if done is not record:
+                        row |= {"reason": done.reason, "payload": done.payload}
+                        changed += 1
+                if changed:
+                    warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+                count += changed
+    return count
+
+
+def take_out(warehouse: Warehouse, path: str, payloads: Collection[str]) -> None:
+    """Remove these records from one quarantine file, and the file once it is empty."""
+    with warehouse.changing(alone=False), _lock(warehouse, path):
+        held = read_quarantine_file(warehouse, path)
+        gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
+        left = held.filter(pc.invert(gone))
+        if left.num_rows:
+            warehouse.write_parquet(path, left)
+        else:
+            warehouse.remove(path)
 
 
 def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:

@@ -1,5 +1,6 @@
 """What a column is: its Arrow type, its name in the provider's JSON, and who may see it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -30,6 +31,15 @@ class Personal(StrEnum):
     FREE_TEXT = "free text"
 
 
+PointsAt = Literal["email", "contact", "order", "answer", "customer"]
+"""Of what a value is the name: an e-mail, somebody's id, an order, an answer, a customer key."""
+_BY_KIND: dict[Personal, PointsAt] = {
+    Personal.EMAIL: "email",
+    Personal.ADDRESS: "email",
+    Personal.CONTACT_ID: "contact",
+}
+
+
 @dataclass(frozen=True)
 class Column:
     """One column, or one field of a struct.
@@ -38,6 +48,9 @@ class Column:
     ``fallback`` the dotted path of the field that fills it where it is null;
     ``source`` the columns (``group.table.column``) it is computed from, for lineage;
     ``low`` and ``high`` the bounds of a value that counts, both included;
+    ``names`` says by what a row can be told to be somebody's, where ``personal`` does not say it;
+    ``prefix`` what an answer's id lacks to be a ``feedback_id``; ``unless`` the path of the column
+    beside which this one names nothing.
     ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
     """
 
@@ -52,12 +65,20 @@ class Column:
     low: float | None = None
     high: float | None = None
     nullable: bool = True
+    names: PointsAt | None = None
+    prefix: str = ""
+    unless: str = ""
     fields: tuple["Column", ...] = ()
     shape: Literal["value", "struct", "list"] = "value"
 
     @property
     def json_name(self) -> str:
         return self.json or self.name
+
+    @property
+    def points_at(self) -> PointsAt | None:
+        """By what a value of it tells whose the row is; ``None`` where it does not."""
+        return self.names or (_BY_KIND.get(self.personal) if self.personal else None)
 
     @property
     def arrow_field(self) -> pa.Field:
@@ -89,3 +110,12 @@ def personal_paths(columns: tuple[Column, ...], prefix: str = "") -> dict[str, P
             found[path] = column.personal
         found |= personal_paths(column.fields, f"{path}.")
     return found
+
+
+def leaves(columns: tuple[Column, ...], prefix: str = "") -> Iterator[tuple[str, Column]]:
+    """Dotted path and column of every value that is in no list."""
+    for column in columns:
+        if column.shape == "struct":
+            yield from leaves(column.fields, f"{prefix}{column.name}.")
+        elif column.shape == "value":
+            yield f"{prefix}{column.name}", column

@@ -29,7 +29,7 @@ SURVEY_TRACKERS = provider_table(
     Column(
         "customer_id", TEXT, "Id of the customer", json="customerId", personal=Personal.CONTACT_ID
     ),
-    Column("purchase_id", TEXT, "Id of the purchase", json="purchaseId"),
+    Column("purchase_id", TEXT, "Id of the purchase", json="purchaseId", names="order"),
     Column(
         "sending_type", TEXT, "How it is sent; the values are not documented", json="sendingType"
     ),

@@ -58,6 +58,7 @@ def _kept(column: Column) -> Column:
         source=(_F + column.name,),
         unit=column.unit,
         personal=column.personal,
+        names=column.names,
         low=column.low,
         high=column.high,
         nullable=column.nullable,
@@ -65,11 +66,18 @@ def _kept(column: Column) -> Column:
 
 
 def _order(name: str, type_: pa.DataType, description: str, of: str, unit: str = "") -> Column:
-    return Column(name, type_, description, source=(_O + of, *_MATCH_SOURCES), unit=unit)
+    return Column(
+        name,
+        type_,
+        description,
+        source=(_O + of, *_MATCH_SOURCES),
+        unit=unit,
+        names="order" if name in ("order_id", "order_source_id") else None,
+    )
 
 
 def _customer_key(description: str) -> Column:
-    return Column("customer_key", TEXT, description, source=_KEY_SOURCES)
+    return Column("customer_key", TEXT, description, source=_KEY_SOURCES, names="customer")
 
 
 def _given_touches(models: tuple[str, ...], source: str) -> tuple[Column, ...]:
@@ -486,6 +494,7 @@ DETRACTOR_QUEUE = Table(
             TEXT,
             "provider:id of the answer",
             nullable=False,
+            names="answer",
             source=(_OF + "feedback_id",),
         ),
         Column("provider", TEXT, "Who asked", nullable=False, source=(_OF + "provider",)),
@@ -514,6 +523,7 @@ DETRACTOR_QUEUE = Table(
                 ORDER_FEEDBACK.column(name).description,
                 source=(_OF + name,),
                 unit=ORDER_FEEDBACK.column(name).unit,
+                names=ORDER_FEEDBACK.column(name).names,
             )
             for name in ("order_id", "order_source_id", "ordered_at", "currency", "net_amount")
         ),

@@ -9,13 +9,14 @@ _ORDER_NO = Column(
     "order_no",
     TEXT,
     "Number of the order, lifted from order",
+    names="order",
     fallback="order.order_no",
     nullable=False,
 )
 _ORDER = struct(
     "order",
     "The order that the feedback is about",
-    Column("order_no", TEXT, "Number of the order", json="orderno"),
+    Column("order_no", TEXT, "Number of the order", json="orderno", names="order"),
     Column("date", STAMP, "When the order was placed"),
 )
 

@@ -18,6 +18,7 @@ GENERATED = Table(
             TEXT,
             "Id of the order in Wicked Reports",
             nullable=False,
+            names="order",
             source=(_ORDERS + "order_id",),
         ),
         Column(
@@ -25,6 +26,7 @@ GENERATED = Table(
             TEXT,
             "What Fullwhere was asked for: the order's id in the source system",
             nullable=False,
+            names="order",
             source=(_ORDERS + "source_id",),
         ),
         Column(

@@ -38,6 +38,7 @@ FEEDBACK = Table(
             "feedback_id",
             TEXT,
             "provider:id",
+            names="answer",
             nullable=False,
             source=(
                 _THANX + "id",
@@ -148,12 +149,15 @@ FEEDBACK = Table(
             "order_ref",
             TEXT,
             "The order that the answer names",
+            names="order",
             source=(_THANX + "purchase", _RETARGETING + "order_no"),
         ),
         Column(
             "purchase_ref",
             TEXT,
             "The purchase that the answer names",
+            names="order",
+            unless="order_ref",
             source=(_THANX + "purchase",),
         ),
         Column(
@@ -222,12 +226,14 @@ ORDERS = Table(
             TEXT,
             "Id of the order in Wicked Reports",
             nullable=False,
+            names="order",
             source=(_ORDERS + "id",),
         ),
         Column(
             "source_id",
             TEXT,
             "Id of the order in the source system",
+            names="order",
             source=(_ORDERS + "source_id",),
         ),
         Column(

@@ -37,7 +37,7 @@ _LAST_CLICK = _touch("last_click", "The last click before the order", "lastClick
 
 
 def _link(name: str) -> Column:
-    href = Column("href", TEXT, f"Path of the {name} in the API", personal=Personal.CONTACT_ID)
+    href = Column("href", TEXT, f"Path of the {name} in the API", personal=Personal.LINK)
     return struct(name, f"Where the {name} are", href)
 
 
@@ -151,8 +151,10 @@ ORDERS = provider_table(
     PROVIDER,
     "orders",
     "One row is one order with its products, payments and Wicked Reports' own attributions.",
-    Column("id", TEXT, "Id of the order in Wicked Reports", nullable=False),
-    Column("source_id", TEXT, "Id of the order in the source system", json="sourceId"),
+    Column("id", TEXT, "Id of the order in Wicked Reports", nullable=False, names="order"),
+    Column(
+        "source_id", TEXT, "Id of the order in the source system", json="sourceId", names="order"
+    ),
     Column("source_system", TEXT, "The shop or payment system it came from", json="sourceSystem"),
     Column("date", STAMP, "When the order was placed", nullable=False),
     struct(

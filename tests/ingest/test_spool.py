@@ -1,5 +1,8 @@
 """Rows on their way to their days: once per key, sorted, in bounded memory."""
 
+import os
+import stat
+import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,22 @@ def test_the_later_read_wins_across_pages_days_and_spills(rows_in_memory: int) -
             found[int(row["id"][1:])] = ((day - FIRST).days, row["source_id"])
     assert found == expected
     assert duplicates == len(reads) - len(found)
+
+
+def test_what_waits_on_the_disk_is_for_its_owner_alone_and_gone_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mask = os.umask(0o000)
+    try:
+        with Spool(ORDERS, 1) as spool:
+            spool.add(parse(ORDERS, order(1, 0), order(2, 1)).rows)
+            found = list(tmp_path.rglob("*"))
+            modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in found}
+    finally:
+        os.umask(mask)
+    assert modes == {(True, 0o700), (False, 0o600)}
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("rows_in_memory", [1, 1000])

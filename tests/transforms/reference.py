@@ -217,8 +217,8 @@ def attribution(world: World, touch_days: int) -> list[Row]:
 
 def _click_order(click: Row) -> tuple[Any, ...]:
     utms = click["utms"] or {}
-    texts = [click["tracking_url"]]
-    texts += [utms.get(name) for name in ("source", "medium", "campaign", "content", "term")]
+    texts = [utms.get(name) for name in ("source", "medium", "campaign", "content", "term")]
+    texts.append(click["tracking_url"])
     return (click["date"], *((text is not None, text or "") for text in texts))
 
 

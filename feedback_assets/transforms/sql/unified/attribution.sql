@@ -43,7 +43,8 @@ given_touches as (
 ),
 
 -- Every click of whoever ordered, numbered by contact. Clicks of one instant stand in the order
--- of the rest of their key, so that the numbers are the same in every build.
+-- of the rest of their key, so that the numbers are the same in every build: the URL last, so that
+-- they are the same too once it was erased.
 clicks as (
     select
         contact_id,
@@ -57,12 +58,12 @@ clicks as (
             partition by contact_id
             order by
                 "date",
-                tracking_url nulls first,
                 utms.source nulls first,
                 utms.medium nulls first,
                 utms.campaign nulls first,
                 utms.content nulls first,
-                utms.term nulls first
+                utms.term nulls first,
+                tracking_url nulls first
         ) as click_number
     from wicked_reports.clicks
     where contact_id in (select contact_id from orders where contact_id is not null)

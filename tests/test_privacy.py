@@ -1,0 +1,95 @@
+"""Who can read what is kept, and what the marts tell of people."""
+
+import json
+import os
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from feedback_assets.operations.backfill import open_instance
+from feedback_assets.store.layout import private_directory
+from feedback_assets.tables import MART_TABLES, find_table
+from tests.conftest import YESTERDAY, Project
+
+PERSONAL = {
+    "wicked_reports.contacts": ("id", "source_id", "email", "first_name", "last_name"),
+    "thanx.feedbacks": ("user_id",),
+    "feedbackpulse.submissions": ("customer_name", "customer_email"),
+    "fullwhere.survey_trackers": ("customer_id", "link", "new_review_link", "sent_to"),
+}
+
+
+@pytest.fixture
+def everybody_may_read() -> object:
+    mask = os.umask(0o000)
+    yield
+    os.umask(mask)
+
+
+@pytest.mark.usefixtures("everybody_may_read")
+def test_what_dagster_keeps_and_the_secrets_are_for_their_owner_alone(project: Project) -> None:
+    settings = project.settings
+    settings.customer_secret()
+    settings.erasure_secret()
+    settings.dagster_home.chmod(0o755)
+    with open_instance(settings) as instance:
+        assert instance.get_runs_count() == 0
+    home = settings.dagster_home
+    for name in ("customer_secret", "erasure_secret"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+    open_to_all = {
+        path.name for path in home.iterdir() if stat.S_IMODE(path.stat().st_mode) & 0o077
+    }
+    assert open_to_all <= {"dagster.yaml"}
+    kept = list(home.rglob("*.db"))
+    assert kept
+    for path in kept:
+        assert any(stat.S_IMODE(above.stat().st_mode) == 0o700 for above in path.parents)
+
+
+@pytest.mark.usefixtures("everybody_may_read")
+def test_a_home_that_is_made_is_for_its_owner_alone(project: Project) -> None:
+    with open_instance(project.settings):
+        assert stat.S_IMODE(project.settings.dagster_home.stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("everybody_may_read")
+def test_temporary_files_lie_where_nobody_else_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert stat.S_IMODE(private_directory().stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_no_mart_and_no_report_tells_an_e_mail_a_name_a_number_or_a_link(shop: Project) -> None:
+    first = YESTERDAY - timedelta(days=20)
+    filled = shop.backfill(first, YESTERDAY)
+    assert filled.exit_code == 0, filled.output
+    told = {
+        text.lower()
+        for name, columns in PERSONAL.items()
+        for column in columns
+        for text in shop.warehouse.read_arrow(find_table(name))[column].to_pylist()
+        if text
+    }
+    assert len(told) > 100
+    for table in MART_TABLES:
+        rows = shop.warehouse.read_arrow(table).to_pylist()
+        assert rows, table.full_name
+        values = {
+            str(value).lower()
+            for row in rows
+            for column, value in row.items()
+            if column not in {"comment", "reply"}
+        }
+        assert not values & told, table.full_name
+        # Within a longer text too, where that is unmistakable.
+        text = json.dumps(sorted(values))
+        assert not any(word in text for word in told if "@" in word or "://" in word)
+    for page in Path(shop.settings.warehouse).glob("reports/*"):
+        text = page.read_text(encoding="utf-8").lower()
+        assert not any(word in text for word in told if "@" in word or "survey.example" in word)
