@@ -1,6 +1,7 @@
 """The command line: each command reads the settings, calls one function, and prints."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -141,8 +142,20 @@ def _backfill(
             )
         except ValueError as error:
             _fail(str(error), code=2)
-        with progress_of(request.plan, _err) as progress:
-            results = operation.run_plan(request.plan, request.defs, request.instance, progress)
+        try:
+            with progress_of(request.plan, _err) as progress:
+                results = operation.run_plan(request.plan, request.defs, request.instance, progress)
+        except operation.Canceled as canceled:
+            again = ["backfill", "--from", str(first), "--to", str(last), "--missing"]
+            again += [] if select == "*" else ["--select", select]
+            _err.print(
+                "canceled: what was read stays. To go on where it stopped: "
+                + escape(shlex.join(["feedback-assets", *again])),
+                soft_wrap=True,
+            )
+            if canceled.abandoned:
+                os._exit(canceled.status)
+            raise typer.Exit(canceled.status) from None
     _out.print(summary(results, first, last, time.monotonic() - started))
     failed = {table: result.error for table, result in results.items() if result.error}
     for table, reason in failed.items():

@@ -56,7 +56,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             if dg.AssetKey(table.asset_key) in context.selected_asset_keys
         ]
         resource: ProviderResource = getattr(context.resources, source.provider)
-        done = begun.setdefault(context.run_id, [])
+        done = begun.setdefault(context.run.run_id, [])
         days = window = days_of_run(context)
         failure: dg.Failure | None = None
         try:
@@ -72,9 +72,9 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
             if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
-                yield from _read_before(begun.pop(context.run_id))
+                yield from _read_before(begun.pop(context.run.run_id))
             raise failure
-        del begun[context.run_id]
+        del begun[context.run.run_id]
         for table in wanted:
             for counts in done:
                 for day in counts[table]:

@@ -16,6 +16,14 @@ from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 
+_open_clients: set[Client] = set()
+
+
+def close_clients() -> None:
+    """End what the clients of this process wait for; their runs fail at the next request."""
+    for client in list(_open_clients):
+        client.close()
+
 
 class ProviderResource(dg.ConfigurableResource[Any]):
     """One provider: what its client is made of, the secrets apart from the rest."""
@@ -31,7 +39,11 @@ class ProviderResource(dg.ConfigurableResource[Any]):
         """A client, closed at the end; raises ``CredentialsMissing`` naming every variable."""
         arguments = {**self.plain, **self.secrets}
         with find_provider(self.provider).connect(arguments, Path(self.quota_dir)) as client:
-            yield client
+            _open_clients.add(client)
+            try:
+                yield client
+            finally:
+                _open_clients.discard(client)
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
