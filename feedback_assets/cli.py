@@ -144,7 +144,7 @@ def _backfill(
             _fail(str(error), code=2)
         try:
             with progress_of(request.plan, _err) as progress:
-                results = operation.run_plan(request.plan, request.defs, request.instance, progress)
+                results = operation.run_plan(request, progress)
         except operation.Canceled as canceled:
             again = ["backfill", "--from", str(first), "--to", str(last), "--missing"]
             again += [] if select == "*" else ["--select", select]

@@ -6,6 +6,7 @@ from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.resources import resources
 from feedback_assets.operations.checks import asset_checks
+from feedback_assets.operations.failed_days import failed_days_sensor
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.operations.refresh_sensor import refresh_sensor
 from feedback_assets.operations.schedules import schedules
@@ -28,7 +29,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         assets=[*provider_assets(settings, tables), *derived_assets(settings, tables)],
         asset_checks=asset_checks(settings, tables),
         schedules=schedules(settings, tables),
-        sensors=[refresh_sensor(settings, tables)],
+        sensors=[refresh_sensor(settings, tables), failed_days_sensor(settings, tables)],
         jobs=operation_jobs(settings),
         resources=resources(settings),
         # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.

@@ -20,6 +20,7 @@ from dagster._core.utils import make_new_run_id
 
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
+from feedback_assets.operations import failed_days
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import PROJECT_ROOT, Settings
@@ -152,6 +153,7 @@ class Request:
     plan: Plan
     defs: dg.Definitions
     instance: dg.DagsterInstance
+    start: date
 
 
 def prepare(
@@ -187,7 +189,7 @@ def prepare(
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in ALL_TABLES if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
-    return Request(plan, defs, open_instance(settings))
+    return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -225,13 +227,12 @@ class Canceled(BaseException):
         self.abandoned = 0
 
 
-def run_plan(
-    plan: Plan, defs: dg.Definitions, instance: dg.DagsterInstance, progress: Progress
-) -> dict[Table, TableResult]:
+def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
     """Carry out the plan; what depends on a table that failed is not built, all else is.
 
     Raises ``Canceled`` on SIGINT and SIGTERM.
     """
+    plan, defs, instance = request.plan, request.defs, request.instance
     results: dict[Table, TableResult] = defaultdict(TableResult)
     carrying_out = _CarryingOut(defs.resolve_implicit_global_asset_job_def(), instance, progress)
     # Queries run in a thread as well: in the main thread Dagster takes the signals for itself.
@@ -258,6 +259,8 @@ def run_plan(
         raise
     finally:
         pool.shutdown(wait=False)
+    # A run that fails does not come to its checks.
+    failed_days.report(instance, [t for t, r in results.items() if r.error], request.start)
     return {table: results[table] for table in ALL_TABLES if table in results}
 
 
