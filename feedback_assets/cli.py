@@ -168,6 +168,20 @@ def _backfill(
 
 
 @app.command()
+def limits() -> None:
+    """Set how many runs of each provider Dagster lets go on at the same time."""
+    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.limits import right_limits, set_limits
+
+    settings = _settings()
+    with open_instance(settings) as instance:
+        for limit in set_limits(instance, right_limits(settings.providers)):
+            was = "not set" if limit.before is None else str(limit.before)
+            done = "as it was" if limit.before == limit.runs else f"was {was}"
+            print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="For instance: select * from marts.nps_by_channel")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

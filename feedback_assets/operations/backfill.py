@@ -16,12 +16,14 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations import failed_days
 from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
@@ -357,7 +359,8 @@ def _execute(run: Run, run_id: str, job: Any, instance: dg.DagsterInstance) -> _
         instance=instance,
         run_id=run_id,
         asset_selection=[dg.AssetKey(table.asset_key) for table in run.tables],
-        tags=range_tags(run.first, run.last),
+        # Nobody but this process can try such a run again.
+        tags={**range_tags(run.first, run.last), **process_tag(), MAX_RETRIES_TAG: "0"},
         run_config=_QUIET,
         raise_on_error=False,
     )
