@@ -38,7 +38,7 @@ def read_recorded(
 def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list[date]:
     """Days since ``start`` whose last run failed and that no later run has made; as the UI has it.
 
-    Dagster keeps the answer and looks only at the events since: 0.1 s for three years.
+    Dagster keeps the answer and looks only at the events since, so that years cost what a day does.
     """
     partitions = daily(start)
     found = get_and_update_asset_status_cache_value(

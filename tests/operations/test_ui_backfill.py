@@ -5,10 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from feedback_assets.tables import Table, find_table
 from tests.conftest import YESTERDAY, Project
 from tests.operations.test_ui import BACKFILL, LAUNCH_BACKFILL, ROOT, Webserver, answers
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CANCEL = """
 mutation ($id: String!) {
@@ -75,13 +74,9 @@ def running(directory: Path, command: str, *arguments: str) -> Iterator[subproce
         try:
             yield process
         finally:
-            try:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(20)
-                time.sleep(1)
+            # All below it too: a code server would wait for its runs.
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                pass
             process.wait()
 
 
@@ -92,7 +87,7 @@ def webserver(directory: Path) -> Iterator[Webserver]:
         port = probe.getsockname()[1]
     with running(directory, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port)):
         served = Webserver(port)
-        served.wait_until(lambda: answers(served), 120)
+        served.wait_until(lambda: answers(served), 300)
         yield served
 
 
@@ -139,14 +134,14 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
 ) -> None:
     with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
         backfill = launch(served, TABLES)
-        (first,) = served.wait_until(lambda: [t for t in READ if versions(instance, t)], 150)
+        (first,) = served.wait_until(lambda: [t for t in READ if versions(instance, t)], 300)
         sandbox.set_faults(HELD_UP)
         sandbox.forget_requests()
-        served.wait_until(lambda: sandbox.requests, 100)
+        served.wait_until(lambda: sandbox.requests, 300)
         assert served.ask(CANCEL, id=backfill)["cancelPartitionBackfill"]["__typename"] == (
             "CancelBackfillSuccess"
         )
-        served.wait_until(lambda: status(served, backfill) == "CANCELED", 100)
+        served.wait_until(lambda: status(served, backfill) == "CANCELED", 300)
         runs = instance.get_runs()
         assert all(run.is_finished for run in runs)
         assert {run.status for run in runs} == {
@@ -162,7 +157,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
         launched = served.ask(REEXECUTE, id=backfill)["reexecutePartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         again = launched["backfillId"]
-        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 150)
+        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 300)
         assert status(served, again) == "COMPLETED_SUCCESS"
     assert {provider for provider, _ in sandbox.requests} == {
         table.group for table in READ if table is not first
@@ -183,7 +178,7 @@ def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
     with webserver(tmp_path) as served:
         with running(tmp_path, "dagster-daemon", "run") as daemon:
             backfill = launch(served, TABLES)
-            served.wait_until(lambda: sandbox.requests, 150)
+            served.wait_until(lambda: sandbox.requests, 300)
             if what == "the daemon":
                 os.kill(daemon.pid, signal.SIGKILL)
                 daemon.wait()
@@ -195,7 +190,7 @@ def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
                 started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
                 assert started
             with running(tmp_path, "dagster-daemon", "run"):
-                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 200)
+                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 300)
         assert status(served, backfill) == "COMPLETED_SUCCESS"
     runs = instance.get_runs()
     assert all(run.is_finished for run in runs)
