@@ -154,7 +154,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
         launched = served.ask(REEXECUTE, id=backfill)["reexecutePartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         again = launched["backfillId"]
-        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 300)
+        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 500)
         assert status(served, again) == "COMPLETED_SUCCESS"
     assert {provider for provider, _ in sandbox.requests} == {
         table.group for table in READ if table is not first
@@ -187,7 +187,7 @@ def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
                 started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
                 assert started
             with running(tmp_path, "dagster-daemon", "run"):
-                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 300)
+                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 500)
         assert status(served, backfill) == "COMPLETED_SUCCESS"
     runs = instance.get_runs()
     assert all(run.is_finished for run in runs)
