@@ -1,6 +1,7 @@
 """The command line: each command reads the settings, calls one function, and prints."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -147,8 +148,20 @@ def _backfill(
             )
         except ValueError as error:
             _fail(str(error), code=2)
-        with progress_of(request.plan, _err) as progress:
-            results = operation.run_plan(request.plan, request.defs, request.instance, progress)
+        try:
+            with progress_of(request.plan, _err) as progress:
+                results = operation.run_plan(request, progress)
+        except operation.Canceled as canceled:
+            again = ["backfill", "--from", str(first), "--to", str(last), "--missing"]
+            again += [] if select == "*" else ["--select", select]
+            _err.print(
+                "canceled: what was read stays. To go on where it stopped: "
+                + escape(shlex.join(["feedback-assets", *again])),
+                soft_wrap=True,
+            )
+            if canceled.abandoned:
+                os._exit(canceled.status)
+            raise typer.Exit(canceled.status) from None
     _out.print(summary(results, first, last, time.monotonic() - started))
     failed = {table: result.error for table, result in results.items() if result.error}
     for table, reason in failed.items():
@@ -158,6 +171,20 @@ def _backfill(
         kind = "[yellow]warning:[/]" if check.warns else "[red]check failed:[/]"
         _err.print(f"{kind} {check.table} {check.name}: {escape(check.numbers)}", soft_wrap=True)
     return not failed and all(check.warns for check in checks)
+
+
+@app.command()
+def limits() -> None:
+    """Set how many runs of each provider Dagster lets go on at the same time."""
+    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.limits import right_limits, set_limits
+
+    settings = _settings()
+    with open_instance(settings) as instance:
+        for limit in set_limits(instance, right_limits(settings.providers)):
+            was = "not set" if limit.before is None else str(limit.before)
+            done = "as it was" if limit.before == limit.runs else f"was {was}"
+            print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
 
 
 @app.command()

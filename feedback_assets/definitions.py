@@ -7,6 +7,7 @@ from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.resources import resources
 from feedback_assets.operations.alert_sensors import alert_sensors
 from feedback_assets.operations.checks import asset_checks
+from feedback_assets.operations.failed_days import failed_days_sensor
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
 from feedback_assets.operations.refresh_sensor import refresh_sensor
@@ -32,6 +33,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         schedules=schedules(settings, tables),
         sensors=[
             refresh_sensor(settings, tables),
+            failed_days_sensor(settings, tables),
             *new_answers_sensors(settings),
             *alert_sensors(settings),
         ],

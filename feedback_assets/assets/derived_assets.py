@@ -17,6 +17,10 @@ from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
 
+# All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
+# and a later day reads the earlier ones, which a run before it may still be building.
+POOL = "duckdb"
+
 
 def derived_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
     """An asset for each unified table and mart."""
@@ -58,6 +62,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitioned else None,
         required_resource_keys={"warehouse"},
+        pool=POOL,
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         warehouse = context.resources.warehouse.warehouse

@@ -1,6 +1,6 @@
 """The provider tables as assets: one run reads a day or a range of days of one list."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,14 +8,16 @@ import dagster as dg
 
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
-from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
+from feedback_assets.ingest.sources import SOURCES, Source
 from feedback_assets.ingest.window import DayCounts, asked, read_window
+from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
 from feedback_assets.tables import Table
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
+_ANY_NUMBER_OF_DAYS = 100_000
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -27,7 +29,14 @@ def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.As
     ]
 
 
+Window = tuple[date, date]
+Counts = Mapping[Table, list[DayCounts]]
+
+
 def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
+    # By run, what its first try has read: a second try goes on at the window that failed.
+    begun: dict[str, list[Counts]] = {}
+
     @dg.multi_asset(
         name=f"{source.provider}__{'__'.join(table.name for table in source.tables)}",
         specs=[asset_spec(table, settings, tables) for table in source.tables],
@@ -38,46 +47,84 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         pool=source.provider,
         retry_policy=_RETRY,
     )
-    def read(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    def read(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
         wanted = [
             table
             for table in source.tables
             if dg.AssetKey(table.asset_key) in context.selected_asset_keys
         ]
-        first, last = days_of_run(context)
         resource: ProviderResource = getattr(context.resources, source.provider)
-        margin_first, margin_last = asked(first, last)
+        done = begun.setdefault(context.run.run_id, [])
+        days = window = days_of_run(context)
         failure: dg.Failure | None = None
         try:
             with resource.connected() as client:
-                counts = read_window(
-                    lambda: source.read(client, margin_first, margin_last),
-                    {table: source.typing(resource.zone) for table in wanted},
-                    first,
-                    last,
-                    context.resources.warehouse.warehouse,
-                )
+                for window in list(source.windows(*days))[len(done) :]:
+                    done.append(_read(source, client, wanted, window, context))
                 cost = {"requests": client.requests, "bytes": client.bytes}
         except ProviderError as error:
-            failure = _failure(error, wanted, first, last)
+            failure = _failure(error, wanted, *window)
+        except dg.DagsterExecutionInterruptedError:
+            # As it is, Dagster would take it for a reason to try the step again after 30 s.
+            failure = _canceled(wanted, *window)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
+            if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
+                yield from _read_before(begun.pop(context.run.run_id))
             raise failure
+        del begun[context.run.run_id]
         for table in wanted:
-            for day in counts[table]:
-                context.add_asset_metadata(
-                    day_metadata(day), asset_key=table.asset_key, partition_key=day.day.isoformat()
-                )
+            for counts in done:
+                for day in counts[table]:
+                    context.add_asset_metadata(
+                        day_metadata(day),
+                        asset_key=table.asset_key,
+                        partition_key=day.day.isoformat(),
+                    )
             yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
 
     return read
 
 
 def backfill_policy(source: Source) -> dg.BackfillPolicy:
-    """A run for as many days as the provider can be asked for at once."""
-    if source.whole_list:
-        return dg.BackfillPolicy.single_run()
-    return dg.BackfillPolicy.multi_run(max_partitions_per_run=WINDOW_DAYS)
+    """A run for all days of a list, which reads window after window.
+
+    With a run a window, a day could be built before the days ahead of it that its query reads,
+    see ``specs._dependency``. Dagster puts lists with the same policy into one run, one after the
+    other; a limit of its own, which no range of days reaches, keeps each in a run of its own.
+    """
+    return dg.BackfillPolicy.multi_run(_ANY_NUMBER_OF_DAYS + SOURCES.index(source))
+
+
+def _read(
+    source: Source,
+    client: Client,
+    tables: list[Table],
+    window: Window,
+    context: dg.AssetExecutionContext,
+) -> Counts:
+    resource: ProviderResource = getattr(context.resources, source.provider)
+    counts = read_window(
+        lambda: source.read(client, *asked(*window)),
+        {table: source.typing(resource.zone) for table in tables},
+        *window,
+        context.resources.warehouse.warehouse,
+    )
+    rows = sum(day.rows for days in counts.values() for day in days)
+    context.log.info("%s to %s: %s rows", *window, rows)
+    return counts
+
+
+def _read_before(done: list[Counts]) -> Iterator[dg.AssetMaterialization]:
+    """The days of the windows that were read before one failed: they are there, and stay."""
+    for counts in done:
+        for table, days in counts.items():
+            for day in days:
+                yield dg.AssetMaterialization(
+                    table.asset_key, partition=day.day.isoformat(), metadata=day_metadata(day)
+                )
 
 
 def days_of_run(context: dg.AssetExecutionContext) -> tuple[date, date]:
@@ -96,6 +143,17 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
         "quarantined": day.quarantined,
         "content_hash": day.content_hash,
     }
+
+
+def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:
+    names = ", ".join(table.full_name for table in tables)
+    return dg.Failure(
+        description=(
+            f"{names}, {first} to {last}: canceled while it was read. What was held of these days "
+            "is unchanged or read anew."
+        ),
+        allow_retries=False,
+    )
 
 
 def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:

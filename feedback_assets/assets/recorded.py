@@ -10,7 +10,9 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.events import DagsterEventType
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from feedback_assets.assets.specs import daily
 from feedback_assets.store.layout import days_between
 from feedback_assets.tables import Table
 from feedback_assets.transforms.inputs import Day, Recorded
@@ -59,6 +61,21 @@ def record_days(
                 metadata=dict(metadata),
             )
         )
+
+
+def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list[date]:
+    """Days since ``start`` whose last run failed and that no later run has made; as the UI has it.
+
+    Dagster keeps the answer and looks only at the events since, so that years cost what a day does.
+    """
+    partitions = daily(start)
+    found = get_and_update_asset_status_cache_value(
+        instance, dg.AssetKey(table.asset_key), partitions
+    )
+    if found is None:
+        return []
+    keys = found.deserialize_failed_partition_subsets(partitions).get_partition_keys()
+    return sorted(date.fromisoformat(key) for key in keys)
 
 
 def _latest(

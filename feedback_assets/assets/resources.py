@@ -17,6 +17,14 @@ from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.store.layout import Warehouse
 
+_open_clients: set[Client] = set()
+
+
+def close_clients() -> None:
+    """End what the clients of this process wait for; their runs fail at the next request."""
+    for client in list(_open_clients):
+        client.close()
+
 
 class ProviderResource(dg.ConfigurableResource[Any]):
     """One provider: what its client is made of, the secrets apart from the rest."""
@@ -33,7 +41,11 @@ class ProviderResource(dg.ConfigurableResource[Any]):
         arguments = {**self.plain, **self.secrets}
         provider = find_provider(self.provider)
         with masked_errors(), provider.connect(arguments, Path(self.quota_dir)) as client:
-            yield client
+            _open_clients.add(client)
+            try:
+                yield client
+            finally:
+                _open_clients.discard(client)
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):

@@ -32,11 +32,7 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
     kinds = {"parquet", table.group if table.full_name in _PROVIDER_NAMES else "duckdb"}
     return dg.AssetSpec(
         key=list(table.asset_key),
-        deps=[
-            _dependency(table, upstream, settings)
-            for upstream in table.depends
-            if upstream in loaded
-        ],
+        deps=[_dependency(table, upstream) for upstream in table.depends if upstream in loaded],
         description=_description(table),
         group_name=table.group,
         kinds=kinds,
@@ -75,20 +71,15 @@ def _description(table: Table) -> str:
     return f"{table.description}\n\nKey: `{', '.join(table.key)}`.{example}"
 
 
-def _dependency(table: Table, upstream: str, settings: Settings) -> dg.AssetDep:
-    depends = table.depends[upstream]
+def _dependency(table: Table, upstream: str) -> dg.AssetDep:
     key = list(find_table(upstream).asset_key)
     if not table.partitioned:
         return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
-    back = depends.days_back(settings.feedback_match_days, settings.feedback_touch_days)
-    # ``ahead`` is left out: with it a backfill from the UI would also build the day before the
-    # first one asked for. The query reads that day all the same, where it is held.
-    mapping = dg.TimeWindowPartitionMapping(
-        start_offset=-back,
-        # The first days look back before the first partition.
-        allow_nonexistent_upstream_partitions=True,
-    )
-    return dg.AssetDep(key, partition_mapping=mapping)
+    # The same day, though the query reads up to 90 days before it: told of those, a backfill from
+    # the UI would also build the 120 days after the ones asked for, half empty. What it takes
+    # that the days before are there in time: a provider's range is one run (provider_assets),
+    # and derived tables are built one after the other (their pool).
+    return dg.AssetDep(key, partition_mapping=dg.TimeWindowPartitionMapping())
 
 
 def column_schema(table: Table) -> dg.TableSchema:

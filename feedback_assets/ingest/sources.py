@@ -5,7 +5,7 @@ docs/adding-a-provider.md lists what else a new provider takes.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from feedback_assets.ingest.records import Typing
@@ -23,8 +23,8 @@ from feedback_assets.tables import (
 
 Pages = Iterator[Mapping[str, Page]]
 WINDOW_DAYS = 28
-"""Days of a run: with a day before and two after, 31 dates and so 30 days of difference, which
-is as far apart as Wicked Reports' clicks may be asked."""
+"""Days asked for at once: with a day before and two after, 31 dates and so 30 days of difference,
+which is as far apart as Wicked Reports' clicks may be asked."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Source:
     """One list of a provider and the tables that it fills.
 
     ``read(client, first, last)`` asks for the dates ``first`` to ``last``, margin included.
-    ``whole_list``: the provider cannot be asked for the end of a window, so one run reads any
-    number of days.
+    ``whole_list``: the provider cannot be asked for the end of a window, so one reading takes
+    any number of days.
     """
 
     provider: str
@@ -41,6 +41,14 @@ class Source:
     read: Callable[[Any, date, date], Pages]
     whole_list: bool = False
     null_text: bool = False
+
+    def windows(self, first: date, last: date) -> Iterator[tuple[date, date]]:
+        """The days ``first`` to ``last`` as they are asked for, the earliest first."""
+        step = (last - first).days + 1 if self.whole_list else WINDOW_DAYS
+        while first <= last:
+            end = min(last, first + timedelta(days=step - 1))
+            yield first, end
+            first = end + timedelta(days=1)
 
     def typing(self, zone: str) -> Typing:
         """How its JSON is typed, in the zone of its zone-less time stamps."""

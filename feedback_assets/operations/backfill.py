@@ -2,19 +2,29 @@
 
 import os
 import shutil
+import signal
+import threading
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import FrameType
 from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+from dagster._core.utils import make_new_run_id
 from dagster_shared.check import CheckError
 
+from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
+from feedback_assets.operations import failed_days
 from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
@@ -93,6 +103,8 @@ class TableResult:
 
 _FAILURES_IN_A_ROW = 2
 _KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
+_GRACE_SECONDS = 8.0
+"""Less than the ten seconds that a supervisor waits between SIGTERM and SIGKILL."""
 _NOTHING_CAPTURED = {
     "module": "dagster.core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
@@ -145,6 +157,7 @@ class Request:
     plan: Plan
     defs: dg.Definitions
     instance: dg.DagsterInstance
+    start: date
 
 
 def prepare(
@@ -182,7 +195,7 @@ def prepare(
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in ALL_TABLES if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
-    return Request(plan, defs, open_instance(settings))
+    return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -210,33 +223,70 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return instance
 
 
-def run_plan(
-    plan: Plan, defs: dg.Definitions, instance: dg.DagsterInstance, progress: Progress
-) -> dict[Table, TableResult]:
-    """Carry out the plan; what depends on a table that failed is not built, all else is."""
+class Canceled(BaseException):
+    """The backfill was stopped by a signal; its runs are marked as canceled.
+
+    ``status`` is what a process ends with that a signal ended. ``abandoned``: runs whose thread
+    did not end in time, so that the process can only end without waiting for it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+        self.abandoned = 0
+
+
+def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
+    """Carry out the plan; what depends on a table that failed is not built, all else is.
+
+    Raises ``Canceled`` on SIGINT and SIGTERM.
+    """
+    plan, defs, instance = request.plan, request.defs, request.instance
     results: dict[Table, TableResult] = defaultdict(TableResult)
-    job = defs.resolve_implicit_global_asset_job_def()
-    lanes = max(1, len(plan.reading))
-    with ThreadPoolExecutor(lanes, thread_name_prefix="backfill") as pool:
-        running = [pool.submit(_run_lane, lane, job, instance, progress) for lane in plan.reading]
-        try:
-            for done in as_completed(running):
+    carrying_out = _CarryingOut(defs.resolve_implicit_global_asset_job_def(), instance, progress)
+    # Queries run in a thread as well: in the main thread Dagster takes the signals for itself.
+    pool = ThreadPoolExecutor(max(1, len(plan.reading)), thread_name_prefix="backfill")
+    try:
+        with _signals_raised():
+            for done in as_completed(
+                [pool.submit(carrying_out.lane, lane) for lane in plan.reading]
+            ):
                 for run, outcome in done.result():
                     _record(results, run, outcome)
-        except BaseException:
-            for lane in running:
-                lane.cancel()
-            raise
-    for run in plan.building:
-        broken = _broken_upstream(run.tables[0], results)
-        if broken:
-            results[run.tables[0]].error = f"not built, since {broken} failed"
-            progress(run, False)
-            continue
-        outcome = _execute(run, job, instance)
-        _record(results, run, outcome)
-        progress(run, not outcome.error)
+            for run in plan.building:
+                broken = _broken_upstream(run.tables[0], results)
+                if broken:
+                    results[run.tables[0]].error = f"not built, since {broken} failed"
+                    progress(run, False)
+                    continue
+                outcome = pool.submit(carrying_out.one, run).result()
+                _record(results, run, outcome)
+                progress(run, not outcome.error)
+    except Canceled as canceled:
+        pool.shutdown(wait=False, cancel_futures=True)
+        canceled.abandoned = carrying_out.cancel()
+        raise
+    finally:
+        pool.shutdown(wait=False)
+    # A run that fails does not come to its checks.
+    failed_days.report(instance, [t for t, r in results.items() if r.error], request.start)
     return {table: results[table] for table in ALL_TABLES if table in results}
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Canceled(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
@@ -247,28 +297,77 @@ class _Outcome:
     hopeless: bool = False
 
 
-def _run_lane(
-    lane: Lane, job: Any, instance: dg.DagsterInstance, progress: Progress
-) -> list[tuple[Run, _Outcome]]:
-    outcomes: list[tuple[Run, _Outcome]] = []
-    hopeless, in_a_row = "", 0
-    for run in lane.runs:
-        outcome = _Outcome(error=hopeless) if hopeless else _execute(run, job, instance)
-        in_a_row = in_a_row + 1 if outcome.error else 0
-        # A wrong key stays wrong, and a provider that is down costs a minute a window: the other
-        # windows would only say so again.
-        if outcome.hopeless or in_a_row == _FAILURES_IN_A_ROW:
-            hopeless = outcome.error
-        outcomes.append((run, outcome))
-        progress(run, not outcome.error)
-    return outcomes
+class _CarryingOut:
+    """The runs of a plan: which are under way, and whether there are to be more."""
+
+    def __init__(self, job: Any, instance: dg.DagsterInstance, progress: Progress) -> None:
+        self.job = job
+        self.instance = instance
+        self.progress = progress
+        self.stopping = threading.Event()
+        self.under_way: set[str] = set()
+
+    def lane(self, lane: Lane) -> list[tuple[Run, _Outcome]]:
+        """The runs of a lane, one after the other."""
+        outcomes: list[tuple[Run, _Outcome]] = []
+        hopeless, in_a_row = "", 0
+        for run in lane.runs:
+            if self.stopping.is_set():
+                break
+            outcome = _Outcome(error=hopeless) if hopeless else self.one(run)
+            in_a_row = in_a_row + 1 if outcome.error else 0
+            # A wrong key stays wrong, and a provider that is down costs a minute a window: the
+            # other windows would only say so again.
+            if outcome.hopeless or in_a_row == _FAILURES_IN_A_ROW:
+                hopeless = outcome.error
+            outcomes.append((run, outcome))
+            self.progress(run, not outcome.error)
+        return outcomes
+
+    def one(self, run: Run) -> _Outcome:
+        """One run, to its end."""
+        run_id = make_new_run_id()
+        self.under_way.add(run_id)
+        try:
+            return _execute(run, run_id, self.job, self.instance)
+        finally:
+            self.under_way.discard(run_id)
+
+    def cancel(self) -> int:
+        """End the runs under way, at their next request or after ``_GRACE_SECONDS``.
+
+        Each is marked as canceled: no run stays under way for ever. Returns how many did not end.
+        """
+        self.stopping.set()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        try:
+            with _signals_raised():
+                while self.under_way and time.monotonic() < deadline:
+                    # Again and again: a run may have been just about to open its client.
+                    for run in self._runs():
+                        if run.status is not dg.DagsterRunStatus.CANCELING:
+                            self.instance.report_run_canceling(run)
+                    close_clients()
+                    time.sleep(0.1)
+        except Canceled:
+            pass  # Asked twice: no longer wait.
+        left = self._runs()
+        for run in left:
+            self.instance.report_run_canceled(run)
+        return len(left)
+
+    def _runs(self) -> list[dg.DagsterRun]:
+        runs = [self.instance.get_run_by_id(run_id) for run_id in list(self.under_way)]
+        return [run for run in runs if run is not None and not run.is_finished]
 
 
-def _execute(run: Run, job: Any, instance: dg.DagsterInstance) -> _Outcome:
+def _execute(run: Run, run_id: str, job: Any, instance: dg.DagsterInstance) -> _Outcome:
     result = job.execute_in_process(
         instance=instance,
+        run_id=run_id,
         asset_selection=[dg.AssetKey(table.asset_key) for table in run.tables],
-        tags=range_tags(run.first, run.last),
+        # Nobody but this process can try such a run again.
+        tags={**range_tags(run.first, run.last), **process_tag(), MAX_RETRIES_TAG: "0"},
         run_config=_QUIET,
         raise_on_error=False,
     )

@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from feedback_assets.operations import failed_days
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
@@ -122,6 +123,9 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) is held."),
         ]
 
+    if table.partitioned:
+        specs.append(_spec(table, failed_days.CHECK, failed_days.DESCRIPTION))
+
     @dg.multi_asset_check(
         name=f"{table.group}__{table.name}__checks",
         specs=specs,
@@ -131,7 +135,12 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         warehouse = context.resources.warehouse.warehouse
         days = run_days(context.run.tags) if table.partitioned else None
         numbers: Mapping[str, Any]
-        for name, numbers, warns in results(table, warehouse, settings, days):
+        found = list(results(table, warehouse, settings, days))
+        if table.partitioned:
+            start = settings.feedback_start_date
+            still = failed_days.numbers(context.instance, table, start)
+            found.append((failed_days.CHECK, still, True))
+        for name, numbers, warns in found:
             yield dg.AssetCheckResult(
                 asset_key=table.asset_key,
                 check_name=name,

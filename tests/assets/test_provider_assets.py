@@ -1,5 +1,6 @@
 """Provider tables as assets: what a run leaves on each day's materialisation."""
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.store.layout import days_between
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from tests.conftest import YESTERDAY, Project
 
@@ -165,3 +168,59 @@ def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(
     assert not any(event.is_step_up_for_retry for event in result.all_node_events)
     assert len(httpserver.log) == 2
     assert project.warehouse.files(find_table("wicked_reports.orders")) == []
+
+
+def answer_orders_until(httpserver: HTTPServer, failing: date, status: int) -> None:
+    """An order a window; a window that ends after ``failing`` is refused."""
+
+    def answer(request: Request) -> Response:
+        if date.fromisoformat(request.args["to"][:10]) > failing:
+            return Response(status=status)
+        day = date.fromisoformat(request.args["from"][:10]) + timedelta(days=3)
+        row = {"id": str(day), "sourceId": "s", "date": f"{day}T10:00:00Z"}
+        body = {"status": "success", "results": [row], "page": 1, "totalPages": 1, "total": 1}
+        return Response(json.dumps(body), content_type="application/json")
+
+    httpserver.expect_request("/orders").respond_with_handler(answer)
+
+
+@pytest.fixture
+def orders_only(
+    project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    monkeypatch.setenv("WICKED_REPORTS_URL", httpserver.url_for(""))
+    monkeypatch.setenv("WICKED_REPORTS_API_KEY", "key-of-the-shop")
+    return project
+
+
+def test_a_range_is_read_in_windows_and_those_before_one_that_fails_count_as_read(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    orders = find_table("wicked_reports.orders")
+    first = YESTERDAY - timedelta(days=69)
+    answer_orders_until(httpserver, YESTERDAY - timedelta(days=5), 400)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(orders_only, [orders.full_name], first, YESTERDAY, instance)
+        known = counts_by_day(instance, orders)
+    assert not result.success
+    assert len(httpserver.log) == 3
+    read = days_between(first, first + timedelta(days=55))
+    assert sorted(known) == [str(day) for day in read]
+    assert orders_only.warehouse.days_held(orders) == read
+    assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_second_try_goes_on_at_the_window_that_failed(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    first = YESTERDAY - timedelta(days=55)
+    answer_orders_until(httpserver, YESTERDAY - timedelta(days=5), 503)
+    with dg.DagsterInstance.ephemeral() as instance:
+        names = ["wicked_reports.orders"]
+        result = materialise(orders_only, names, first, YESTERDAY, instance)
+        known = counts_by_day(instance, find_table(names[0]))
+    assert any(event.is_step_up_for_retry for event in result.all_node_events)
+    assert len(known) == 28
+    assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 10

@@ -1,9 +1,14 @@
-"""What Dagster is told of every table beside its columns: owner, age, code."""
+"""What Dagster is told of every table beside its columns: owner, age, code, days, runs."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
+from dagster._core.execution.asset_backfill import AssetBackfillData
+
+from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES
-from tests.conftest import Project
+from tests.conftest import YESTERDAY, Project
 
 
 def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
@@ -18,3 +23,44 @@ def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
         assert len(references) == 2
         for reference in references:
             assert Path(reference.file_path).is_file(), reference.file_path
+
+
+def test_a_backfill_from_the_ui_builds_the_days_it_was_given_and_no_later_one(
+    project: Project,
+) -> None:
+    graph = project.defs.resolve_asset_graph()
+    days = {str(YESTERDAY - timedelta(days=n)) for n in range(200, 230)}
+    with dg.DagsterInstance.ephemeral() as instance:
+        target = AssetBackfillData.from_asset_partitions(
+            asset_graph=graph,
+            partition_names=sorted(days),
+            asset_selection=[dg.AssetKey(t.asset_key) for t in PROVIDER_TABLES + DERIVED_TABLES],
+            dynamic_partitions_store=instance,
+            backfill_start_timestamp=project.settings.feedback_start_date.toordinal() * 86400.0,
+            all_partitions=False,
+        ).target_subset
+    for table in PROVIDER_TABLES + DERIVED_TABLES:
+        key = dg.AssetKey(table.asset_key)
+        if table.partitioned:
+            subset = target.partitions_subsets_by_asset_key[key]
+            assert set(subset.get_partition_keys()) == days, table.full_name
+        else:
+            assert key in target.non_partitioned_asset_keys
+
+
+def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_at_a_time(
+    project: Project,
+) -> None:
+    graph = project.defs.resolve_asset_graph()
+    policies = []
+    for source in SOURCES:
+        nodes = [graph.get(dg.AssetKey(table.asset_key)) for table in source.tables]
+        assert {pool for node in nodes for pool in node.pools or ()} == {source.provider}
+        (policy,) = {node.backfill_policy for node in nodes}
+        policies.append(policy)
+    # Dagster puts assets with equal policies into one run, and reads them there one by one.
+    assert len(set(policies)) == len(SOURCES)
+    for table in DERIVED_TABLES:
+        node = graph.get(dg.AssetKey(table.asset_key))
+        assert node.pools == {"duckdb"}
+        assert node.backfill_policy not in policies

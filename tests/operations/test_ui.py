@@ -51,7 +51,18 @@ RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 LOCATIONS = """
 { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }
 """
-ASSETS = "{ assetNodes { assetKey { path } groupName description isPartitioned } }"
+ASSETS = """
+{
+  assetNodes {
+    assetKey { path } groupName description isPartitioned
+    owners { ... on TeamAssetOwner { team } }
+    internalFreshnessPolicy {
+      ... on TimeWindowFreshnessPolicy { failWindowSeconds warnWindowSeconds }
+    }
+    metadataEntries { label }
+  }
+}
+"""
 
 
 class Webserver:
@@ -91,7 +102,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
         )  # fmt: skip
         served = Webserver(port)
         try:
-            served.wait_until(lambda: _answers(served), 240)
+            served.wait_until(lambda: answers(served), 240)
             yield served
         finally:
             os.killpg(process.pid, signal.SIGINT)
@@ -101,7 +112,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _answers(served: Webserver) -> bool:
+def answers(served: Webserver) -> bool:
     try:
         return bool(served.ask(ASSETS)["assetNodes"])
     except requests.RequestException:
@@ -122,6 +133,12 @@ def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_descri
         assert node["groupName"] == table.group
         assert node["description"].startswith(table.description)
         assert node["isPartitioned"] == table.partitioned
+        assert node["owners"] == [{"team": "data"}]
+        assert node["internalFreshnessPolicy"] == {
+            "failWindowSeconds": 54 * 3600,
+            "warnWindowSeconds": 30 * 3600,
+        }
+        assert "dagster/code_references" in {entry["label"] for entry in node["metadataEntries"]}
 
 
 def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
