@@ -92,14 +92,18 @@ class Daemon:
         self._queue = QueuedRunCoordinatorDaemon(interval_seconds=5)
         self._retries = EventLogConsumerDaemon()
 
-    def switch_on(self) -> None:
-        """All schedules and sensors that there are."""
+    def switch_on(self, *names: str) -> None:
+        """These schedules and sensors."""
         location = self._workspace.create_request_context().code_locations[0]
         (repository,) = location.get_repositories().values()
         for schedule in repository.get_schedules():
-            self.instance.start_schedule(schedule)
+            if schedule.name in names:
+                self.instance.start_schedule(schedule)
         for sensor in repository.get_sensors():
-            self.instance.start_sensor(sensor)
+            if sensor.name in names:
+                self.instance.start_sensor(sensor)
+        on = self.instance.all_instigator_state()
+        assert {state.instigator_name for state in on if state.is_running} == set(names)
 
     def run_schedules(self) -> None:
         at = self.clock.now

@@ -164,6 +164,8 @@ def _columns(reader: Reader, served: Webserver, shop: Project) -> None:
         for column in table.columns:
             assert column.description in text, column.name
             assert not column.unit or f"[{column.unit}]" in text, column.name
+            for inner in column.fields:
+                assert f"{column.name}.{inner.name} " in text, column.name
 
 
 def _checks(reader: Reader, served: Webserver, shop: Project) -> None:

@@ -14,7 +14,8 @@ import pytest
 from dagster._core.storage.dagster_run import RunRecord
 
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
-from feedback_assets.operations.schedules import RESTATED_FOR_EVER
+from feedback_assets.operations.refresh_sensor import NAME
+from feedback_assets.operations.schedules import DAILY, MONTHLY, RESTATED_FOR_EVER
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.tables import DERIVED_TABLES, Table, find_table
@@ -189,8 +190,9 @@ def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_mor
         providers.set_now(clock.now)
         make_home(project)
         assert project.backfill(START, clock.now.date() - timedelta(days=1)).exit_code == 0
+        # What other sensors do is held by tests of their own: here each run has one cause.
         with daemon(project, clock) as machine:
-            machine.switch_on()
+            machine.switch_on(DAILY, MONTHLY, NAME)
             diary = _live_through(machine, project, providers, clock)
         _old_orders_and_late_answers_occurred(project)
 

@@ -91,7 +91,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
         )  # fmt: skip
         served = Webserver(port)
         try:
-            served.wait_until(lambda: _answers(served), 90)
+            served.wait_until(lambda: _answers(served), 300)
             yield served
         finally:
             os.killpg(process.pid, signal.SIGINT)
