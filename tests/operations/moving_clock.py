@@ -39,6 +39,11 @@ _IN_PROCESS = {
     "module": "dagster._core.launcher.sync_in_memory_run_launcher",
     "class": "SyncInMemoryRunLauncher",
 }
+# Capturing what a step prints redirects the output of this process, and so of the test.
+_NOTHING_CAPTURED = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 _ONE_FILE_OF_EVENTS = """
 event_log_storage:
   module: dagster._core.storage.event_log
@@ -156,7 +161,8 @@ def make_home(project: Project) -> None:
 def daemon(project: Project, clock: Clock) -> Iterator[Daemon]:
     """Over the instance in ``DAGSTER_HOME`` as ``make_home`` left it."""
     ref = InstanceRef.from_dir(
-        str(project.settings.dagster_home), overrides={"run_launcher": _IN_PROCESS}
+        str(project.settings.dagster_home),
+        overrides={"run_launcher": _IN_PROCESS, "compute_logs": _NOTHING_CAPTURED},
     )
     origin = InProcessCodeLocationOrigin(
         LoadableTargetOrigin(module_name="feedback_assets.definitions"),
