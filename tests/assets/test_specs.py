@@ -6,8 +6,9 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.execution.asset_backfill import AssetBackfillData
 
+from feedback_assets.assets.specs import column_schema
 from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
 
 
@@ -64,3 +65,14 @@ def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_
         node = graph.get(dg.AssetKey(table.asset_key))
         assert node.pools == {"duckdb"}
         assert node.backfill_policy not in policies
+
+
+def test_the_fields_of_an_object_are_columns_of_their_own_on_the_table_s_page() -> None:
+    shown = {
+        column.name: column for column in column_schema(find_table("wicked_reports.orders")).columns
+    }
+    assert shown["attributions"].type == "struct"
+    assert shown["payments"].type == "list of structs"
+    touch = shown["attributions.first_click.source"]
+    assert (touch.type, touch.description) == ("string", "utm_source of the touch")
+    assert shown["contact.email"].tags == {"personal": "e-mail"}

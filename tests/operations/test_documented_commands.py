@@ -1,0 +1,73 @@
+"""What docs/operations.md has its reader type for the day, the month and the incident works."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY, Project
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+SECTIONS = ("The day", "The month", "The incident")
+CUSTOMER = "ana@example.com"
+
+
+def _section(title: str) -> str:
+    found = re.search(rf"^## {title}\n(.*?)(?=^## )", PAGE, re.DOTALL | re.MULTILINE)
+    assert found, title
+    return found[1]
+
+
+def _commands(text: str) -> list[str]:
+    """Each command of the blocks, with the lines that continue it, and each in a table's cell."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    found = [
+        command.strip()
+        for block in blocks
+        for command in re.split(
+            r"^(?=\.venv/bin/)",
+            re.sub(r"^#.*\n", "", block, flags=re.MULTILINE),
+            flags=re.MULTILINE,
+        )
+    ]
+    cells = re.findall(
+        r"`(\.venv/bin/[^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    )
+    return [command for command in [*found, *cells] if command]
+
+
+COMMANDS = list(
+    dict.fromkeys(command for title in SECTIONS for command in _commands(_section(title)))
+)
+
+
+def test_each_section_has_commands_and_all_of_them_are_the_project_s_own() -> None:
+    for title in SECTIONS:
+        assert _commands(_section(title)), title
+    assert all(command.startswith(".venv/bin/feedback-assets ") for command in COMMANDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_command_of_the_day_the_month_and_the_incident_works_as_written(
+    shop: Project,
+) -> None:
+    done = shop.backfill(YESTERDAY, YESTERDAY, "--select", "not key:marts/survey_funnel")
+    assert done.exit_code == 0, done.output
+    orders = shop.warehouse.read_arrow(find_table("unified.orders"))
+    email = orders["customer_email"].drop_null()[0].as_py()
+    directory = str(Path(sys.executable).parent)
+    for command in COMMANDS:
+        typed = command.replace(".venv/bin", directory).replace(CUSTOMER, email)
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", typed],
+            cwd=ROOT, env={**os.environ, "DAY": str(YESTERDAY)},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+        assert ran.stdout.strip(), command
