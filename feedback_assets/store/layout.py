@@ -12,7 +12,7 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -159,11 +159,18 @@ class Warehouse:
     def write_parquet(self, path: str, rows: pa.Table) -> None:
         """Write one Parquet file so that a reader finds the old one or the new one."""
         if self.is_local:
-            _write_local(Path(path), rows)
+            _write_local(Path(path), lambda sink: _write(rows, sink))
             return
         sink = pa.BufferOutputStream()
         _write(rows, sink)
         self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write a file that is no table so that a reader finds the old one or the new one."""
+        if self.is_local:
+            _write_local(Path(path), lambda sink: sink.write(content))
+            return
+        self.filesystem.pipe_file(path, content)
 
     def read_arrow(
         self,
@@ -245,7 +252,7 @@ def _write(rows: pa.Table, sink: Any) -> None:
     )
 
 
-def _write_local(path: Path, rows: pa.Table) -> None:
+def _write_local(path: Path, write: Callable[[Any], object]) -> None:
     _make_private(path.parent)
     _sweep(path.parent)
     temporary = path.parent / f".{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
@@ -253,7 +260,7 @@ def _write_local(path: Path, rows: pa.Table) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
-            _write(rows, sink)
+            write(sink)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
