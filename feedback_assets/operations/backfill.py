@@ -15,10 +15,13 @@ from dagster._core.instance.ref import InstanceRef
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.schedules import range_tags
+from feedback_assets.reports.path import page_path
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
-from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, Table
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Table
 
+_BUILT = DERIVED_TABLES + REPORT_PAGES
+_ALL = ALL_TABLES + REPORT_PAGES
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _COUNTED = ("fetched", "dagster/partition_row_count", "outside_window", "duplicates", "quarantined")
 
@@ -60,7 +63,7 @@ class Plan:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return tuple(table for table in ALL_TABLES if self.days_of(table))
+        return tuple(table for table in _ALL if self.days_of(table))
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,20 @@ def make_plan(
         if runs:
             reading.append(Lane(tuple(runs)))
     building: list[Run] = []
-    for table in DERIVED_TABLES:
+    for table in _BUILT:
         if table not in wanted:
             continue
         if table.partitioned:
             building += [Run((table,), *span) for span in ranges(to_make(table), len(days))]
-        elif not (missing and warehouse.files(table)) or building:
+        elif not (missing and _is_there(table, warehouse)) or building:
             building.append(Run((table,)))
     return Plan(tuple(reading), tuple(building))
+
+
+def _is_there(table: Table, warehouse: Warehouse) -> bool:
+    if table in REPORT_PAGES:
+        return warehouse.exists(page_path(warehouse))
+    return bool(warehouse.files(table))
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,7 @@ def prepare(
     if not chosen:
         raise ValueError(f"--select {select!r} selects no table")
     names = {".".join(key.path) for key in chosen}
-    tables = [table for table in ALL_TABLES if table.full_name in names]
+    tables = [table for table in _ALL if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
     return Request(plan, defs, open_instance(settings))
 
@@ -229,7 +238,7 @@ def run_plan(
         outcome = _execute(run, job, instance)
         _record(results, run, outcome)
         progress(run, not outcome.error)
-    return {table: results[table] for table in ALL_TABLES if table in results}
+    return {table: results[table] for table in _ALL if table in results}
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ Vega-Lite (BSD-3-Clause) comes with vl-convert, which also draws the same charts
 a browser.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 Spec = dict[str, Any]
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
 
 
@@ -84,8 +86,10 @@ def _chart(palette: Palette, **parts: Any) -> Spec:
     }
 
 
-def trend(palette: Palette, *, height: int = 240) -> Spec:
+def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec:
     """NPS by week with its band; rows ``week``, ``nps``, ``low``, ``high``, ``few``, ``tip``."""
+    # Vega's own ticks are Sundays, the first of the month, …; the weeks begin on Mondays.
+    ticks = [{"year": w.year, "month": w.month, "date": w.day, "utc": True} for w in weeks]
     x = {
         "field": "week",
         "type": "temporal",
@@ -94,9 +98,9 @@ def trend(palette: Palette, *, height: int = 240) -> Spec:
             "title": None,
             "grid": False,
             "format": "%-d %b",
-            "labelOverlap": True,
-            "labelBound": True,
-            "tickCount": {"expr": "width < 420 ? 4 : 8"},
+            "labelOverlap": "parity",
+            "labelSeparation": 8,
+            "values": ticks,
         },
     }
     y = {
@@ -134,18 +138,31 @@ def trend(palette: Palette, *, height: int = 240) -> Spec:
     )
 
 
-def intervals(
-    palette: Palette, *, domain: tuple[float, float] | None = None, reference: bool = False
-) -> Spec:
+def days(palette: Palette, *, height: int) -> Spec:
+    """Rows a day as columns; rows ``day``, ``rows``."""
+    return _chart(
+        palette,
+        height=height,
+        mark={"type": "bar", "color": palette.promoter},
+        encoding={
+            "x": {
+                "field": "day",
+                "type": "temporal",
+                "timeUnit": "utcyearmonthdate",
+                "axis": {"title": None, "grid": False, "format": "%-d %b"},
+            },
+            "y": {"field": "rows", "type": "quantitative", "axis": {"title": None, "tickCount": 4}},
+        },
+    )
+
+
+def intervals(palette: Palette, *, reference: bool = False) -> Spec:
     """A row for each name: its interval and point, its label above the line.
 
     Rows ``name``, ``shown``, ``value``, ``low``, ``high``, ``verdict``, ``note``, ``tip``, in the
     order to be drawn. ``reference``: with a vertical line at ``whole`` of the rows.
     """
-    scale: Spec = {"nice": True, "zero": False}
-    if domain is not None:
-        scale = {"domain": list(domain)}
-    x = {"type": "quantitative", "scale": scale}
+    x = {"type": "quantitative", "scale": {"nice": True, "zero": reference}}
     y = {"field": "name", "type": "nominal", "sort": None, "axis": None}
     colour = {
         "condition": [
@@ -161,7 +178,7 @@ def intervals(
     }
     layers: list[Spec] = [
         {
-            "mark": {"type": "rule", "strokeWidth": 2, "dy": 8, "yOffset": 8},
+            "mark": {"type": "rule", "strokeWidth": 2, "yOffset": 8},
             "encoding": {
                 "x": {"field": "low", **x, "axis": {"title": None, "tickCount": 5}},
                 "x2": {"field": "high"},

@@ -4,7 +4,8 @@ Bounded whatever the warehouse holds: sums come from the marts, and of channels,
 comments as many as ``Bounds`` says, with the number of those left out.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ from feedback_assets.reports.statistics import (
 )
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.store.quarantine import quarantine_files
-from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, Table, find_table
 from feedback_assets.transforms.sources import Days, connect
 
 MODELS = (
@@ -33,7 +34,9 @@ MODELS = (
 WINDOWS = (7, 30, 90, 365)
 LEVELS = ("source", "medium", "campaign")
 SMALLER = "(smaller ones)"
-UNCREDITED = ("(unmatched)", "(unattributed)")
+# Days of a partitioned mart that the page reads, up to the last one.
+_LENGTHS = {"marts.nps_daily": 730, "marts.order_feedback": 365, "marts.match_coverage": 90}
+_READ = [table for table in MART_TABLES if table.name != "nps_by_attribution"]
 
 
 @dataclass(frozen=True)
@@ -262,43 +265,42 @@ def read_report(
     bounds = bounds or Bounds()
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
     last = held_days[-1] if held_days else None
-    empty = Report(
-        built_at or datetime.now(UTC),
-        bounds,
-        absent=tuple(t.full_name for t in MART_TABLES if not warehouse.files(t)),
-        sources=_sources(warehouse, read_at or {}),
-    )
-    days: dict[str, Days] = {}
-    if last is not None:
-        days = {
-            "marts.nps_daily": (last - timedelta(days=729), last),
-            "marts.order_feedback": (last - timedelta(days=364), last),
-            "marts.match_coverage": (last - timedelta(days=89), last),
-        }
-    tables = [table for table in MART_TABLES if table.name != "nps_by_attribution"]
-    with connect(warehouse, tables, days=days, memory_limit=memory_limit) as connection:
-        ask = _Ask(connection, {"last_day": last or date.min})
+    with _connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
         return Report(
-            built_at=empty.built_at,
+            built_at=built_at or datetime.now(UTC),
             bounds=bounds,
-            absent=empty.absent,
-            sources=empty.sources,
+            absent=tuple(t.full_name for t in MART_TABLES if not warehouse.files(t)),
+            sources=_sources(warehouse, read_at or {}),
             last_day=last,
             first_day=held_days[0] if held_days else None,
             missing_days=_gaps(held_days),
             periods=_periods(ask, held_days),
-            weeks=tuple(Week(row["week"], row["days"], _counts(row)) for row in ask("weeks")),
+            weeks=_weeks(ask),
             channels=_channels(ask, bounds),
             values=_values(ask, bounds),
             surveys=tuple(Survey(**row) for row in ask("funnel")[: bounds.surveys]),
             products=products,
             products_in_all=products_in_all,
             said=_said(ask, bounds),
-            coverage=tuple(
-                (row["provider"], row["match_method"], row["responses"]) for row in ask("coverage")
-            ),
+            coverage=_coverage(ask),
         )
+
+
+def read_weeks(warehouse: Warehouse) -> tuple[Week, ...]:
+    """The weeks of the last two years, of ``marts.nps_daily`` alone."""
+    table = find_table("marts.nps_daily")
+    held_days = warehouse.days_held(table)
+    with _connected(warehouse, [table], held_days[-1] if held_days else None) as ask:
+        return _weeks(ask)
+
+
+def read_coverage(warehouse: Warehouse) -> tuple[tuple[str, str, int], ...]:
+    """Provider, rule and answers of the last 90 days, of ``marts.match_coverage`` alone."""
+    table = find_table("marts.match_coverage")
+    held_days = warehouse.days_held(table)
+    with _connected(warehouse, [table], held_days[-1] if held_days else None) as ask:
+        return _coverage(ask)
 
 
 Row = dict[str, Any]
@@ -323,6 +325,32 @@ class _Ask:
         named = {key: value for key, value in values.items() if f"${key}" in text}
         rows: list[Row] = self._connection.sql(text, params=named).to_arrow_table().to_pylist()
         return rows
+
+
+@contextmanager
+def _connected(
+    warehouse: Warehouse,
+    tables: Collection[Table],
+    last: date | None,
+    memory_limit: str | None = None,
+) -> Iterator[_Ask]:
+    days: dict[str, Days] = {}
+    if last is not None:
+        days = {
+            name: (last - timedelta(days=length - 1), last) for name, length in _LENGTHS.items()
+        }
+    with connect(warehouse, tables, days=days, memory_limit=memory_limit) as connection:
+        yield _Ask(connection, {"last_day": last or date.min})
+
+
+def _weeks(ask: _Ask) -> tuple[Week, ...]:
+    return tuple(Week(row["week"], row["days"], _counts(row)) for row in ask("weeks"))
+
+
+def _coverage(ask: _Ask) -> tuple[tuple[str, str, int], ...]:
+    return tuple(
+        (row["provider"], row["match_method"], row["responses"]) for row in ask("coverage")
+    )
 
 
 def _counts(row: Row) -> Counts:

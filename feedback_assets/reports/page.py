@@ -8,7 +8,7 @@ reach the page through Jinja's escaping, or as JSON in which no tag can end.
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,7 +20,9 @@ import jinja2
 from markupsafe import Markup
 
 from feedback_assets.reports import charts, words
+from feedback_assets.reports import rows as rows_of
 from feedback_assets.reports.figures import LEVELS, MODELS, Channel, Report
+from feedback_assets.reports.path import page_path
 from feedback_assets.store.layout import Warehouse
 
 DEFAULT_MODEL = "last_click"
@@ -48,11 +50,6 @@ class Figures:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def page_path(warehouse: Warehouse) -> str:
-    """Where the page lies: beside the tables, as the asset's key says."""
-    return f"{warehouse.base}/reports/nps.html"
-
-
 def write_page(warehouse: Warehouse, report: Report) -> int:
     """Put the page in the place of the one before, at once or not at all; its size in bytes."""
     content = render(report).encode()
@@ -65,28 +62,32 @@ def render(report: Report) -> str:
     script, style = _text("nps.js"), _text("nps.css")
     library = _library()
     scripts = " ".join(_hash(text) for text in (library, script))
-    return _environment().get_template("nps.html").render(
-        r=report,
-        w=words,
-        verdicts=_VERDICTS,
-        models=[(name, words.MODELS[name]) for name in MODELS if _has(report, name)],
-        levels=LEVELS,
-        default_window=_default_window(report),
-        default_model=DEFAULT_MODEL,
-        default_level=DEFAULT_LEVEL,
-        chosen=_in_order(_default_channels(report)),
-        few=report.bounds.few_answers,
-        few_reviews=report.bounds.few_reviews,
-        month=report.period(30),
-        currencies=_currencies(report),
-        stale_days=_stale_days(report),
-        unattributed=_unattributed(report),
-        policy=f"default-src 'none'; script-src {scripts}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'",
-        style=Markup(style),  # noqa: S704 - our own files
-        library=Markup(library),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        data=Markup(_json(_data(report))),  # noqa: S704 - no tag can end in it
+    return (
+        _environment()
+        .get_template("nps.html")
+        .render(
+            r=report,
+            w=words,
+            verdicts=_VERDICTS,
+            models=[(name, words.MODELS[name]) for name in MODELS if _has(report, name)],
+            levels=LEVELS,
+            default_window=_default_window(report),
+            default_model=DEFAULT_MODEL,
+            default_level=DEFAULT_LEVEL,
+            chosen=_in_order(_default_channels(report)),
+            few=report.bounds.few_answers,
+            few_reviews=report.bounds.few_reviews,
+            month=report.period(30),
+            currencies=_currencies(report),
+            stale_days=_stale_days(report),
+            unattributed=_unattributed(report),
+            policy=f"default-src 'none'; script-src {scripts}; style-src {_hash(style)}; "
+            "base-uri 'none'; form-action 'none'",
+            style=Markup(style),  # noqa: S704 - our own files
+            library=Markup(library),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            data=Markup(_json(_data(report))),  # noqa: S704 - no tag can end in it
+        )
     )
 
 
@@ -112,7 +113,7 @@ def _library() -> str:
     import vl_convert
 
     # Within the script a closing tag of one may stand in a text of the library.
-    return str(vl_convert.javascript_bundle()).replace("</script", "<\\/script").strip()
+    return str(vl_convert.javascript_bundle(None)).replace("</script", "<\\/script").strip()
 
 
 def _hash(text: str) -> str:
@@ -181,167 +182,36 @@ def _unattributed(report: Report) -> tuple[float, float]:
 
 def _data(report: Report) -> dict[str, Any]:
     page = charts.ON_PAGE
-    methods = {
-        "by order number": page.promoter,
-        "by customer id": "var(--second)",
-        "by e-mail": "var(--third)",
-        "not matched": page.line,
-    }
+    methods = [page.promoter, "var(--second)", "var(--third)", page.line]
     specs: dict[str, charts.Spec] = {
-        "weeks": charts.trend(page),
+        "weeks": charts.trend(page, [week.first for week in report.weeks]),
         "classes": charts.shares(
             page,
             ["Promoters", "Passives", "Detractors"],
             [page.promoter, page.passive, page.detractor],
         ),
-        "channels": charts.intervals(page, domain=(-100, 100), reference=True),
+        "channels": charts.intervals(page, reference=True),
         "funnel": charts.bars(page),
         "products": charts.intervals(page),
-        "coverage": charts.shares(page, list(methods), list(methods.values())),
+        "coverage": charts.shares(page, list(rows_of.METHODS), methods),
     }
-    rows: dict[str, list[dict[str, Any]]] = {
-        "weeks": _week_rows(report),
-        "classes": _class_rows(report),
-        "funnel": _funnel_rows(report),
-        "products": _product_rows(report),
-        "coverage": _coverage_rows(report, list(methods)),
+    month = report.period(30)
+    rows: dict[str, list[rows_of.Row]] = {
+        "weeks": rows_of.week_rows(report.weeks, report.bounds.few_answers),
+        "classes": rows_of.class_rows(month.now) if month else [],
+        "funnel": rows_of.funnel_rows(report.surveys),
+        "products": rows_of.product_rows(report.products),
+        "coverage": rows_of.coverage_rows(report.coverage),
     }
     for place, currency in enumerate(_currencies(report)[:_CHARTED_CURRENCIES]):
         specs[f"value-{place}"] = charts.bars(page)
-        rows[f"value-{place}"] = _value_rows(report, currency)
+        rows[f"value-{place}"] = rows_of.value_rows(report.values, currency)
     return {
         "specs": specs,
         "rows": rows,
         "channels": _channel_data(report),
         "figures": {name: vars(figures) for name, figures in _figures(report).items()},
     }
-
-
-def _week_rows(report: Report) -> list[dict[str, Any]]:
-    return [
-        {
-            "week": week.first.isoformat(),
-            "nps": week.counts.nps,
-            "low": interval[0],
-            "high": interval[1],
-            "few": week.counts.responses < report.bounds.few_answers,
-            "tip": f"Week from {words.day(week.first)}: NPS {words.nps(week.counts)}, "
-            f"{words.counted(week.counts.responses, 'answer')}"
-            + ("" if week.days == 7 else f" on {words.counted(week.days, 'day')}"),
-        }
-        for week in report.weeks
-        if (interval := week.counts.interval) is not None
-    ]
-
-
-def _class_rows(report: Report) -> list[dict[str, Any]]:
-    period = report.period(30)
-    if period is None or not period.now.responses:
-        return []
-    now = period.now
-    parts = (
-        ("Promoters", now.promoters),
-        ("Passives", now.passives),
-        ("Detractors", now.detractors),
-    )
-    return [
-        {
-            "name": "all",
-            "part": part,
-            "value": value,
-            "order": place,
-            "shown": " · ".join(f"{words.percent(v / now.responses)} {p}" for p, v in parts),
-            "note": "",
-            "tip": f"{words.counted(value, part.lower()[:-1])}, "
-            f"{words.percent(value / now.responses)}",
-        }
-        for place, (part, value) in enumerate(parts)
-    ]
-
-
-def _value_rows(report: Report, currency: str | None) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": value.nps_class,
-            "colour": words.CLASSES[value.nps_class],
-            "value": float(value.per_customer or 0),
-            "shown": f"{words.CLASSES[value.nps_class]} "
-            f"({words.counted(value.customers, 'customer')})",
-            "note": words.money(value.per_customer, currency),
-            "tip": f"{words.CLASSES[value.nps_class]}: "
-            f"{words.money(value.per_customer, currency)} a customer",
-        }
-        for value in report.values
-        if value.currency == currency
-    ]
-
-
-def _funnel_rows(report: Report) -> list[dict[str, Any]]:
-    planned, sent, clicked, answered = words.funnel_steps(report.surveys)
-    steps = (("Planned", planned), ("Sent", sent), ("Clicked", clicked), ("Answered", answered))
-    return [
-        {
-            "name": step,
-            "colour": "Promoters",
-            "value": count,
-            "shown": step,
-            "note": words.number(count)
-            + (f", {words.percent(count / sent)} of sent" if sent and place > 1 else ""),
-            "tip": f"{step}: {words.counted(count, 'survey')}",
-        }
-        for place, (step, count) in enumerate(steps)
-        if planned
-    ]
-
-
-def _product_rows(report: Report) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": product.real_id,
-            "shown": product.name,
-            "value": product.mean,
-            "low": product.low,
-            "high": product.high,
-            "verdict": "alike" if product.is_enough else "few",
-            "note": f"{words.number(product.mean, 1)} · "
-            f"{words.counted(product.reviews, 'review')}",
-            "tip": f"{product.name}: {words.number(product.mean, 1)}"
-            + (
-                f" ({words.span((product.low, product.high), 1)})"
-                if product.low is not None and product.high is not None
-                else ""
-            )
-            + f", {words.counted(product.reviews, 'review')}",
-        }
-        for product in report.products
-        if product.mean is not None
-    ]
-
-
-def _coverage_rows(report: Report, methods: Sequence[str]) -> list[dict[str, Any]]:
-    wholes: dict[str, int] = {}
-    found: dict[tuple[str, str], int] = {}
-    for name, method, responses in report.coverage:
-        wholes[name] = wholes.get(name, 0) + responses
-        found[name, words.METHODS[method]] = responses
-    rows = []
-    for name, whole in wholes.items():
-        matched = whole - found.get((name, "not matched"), 0)
-        for place, method in enumerate(methods):
-            count = found.get((name, method), 0)
-            rows.append(
-                {
-                    "name": name,
-                    "part": method,
-                    "order": place,
-                    "value": count,
-                    "shown": words.provider(name),
-                    "note": f"{words.percent(matched / whole if whole else 0)} of "
-                    f"{words.counted(whole, 'answer')}",
-                    "tip": f"{words.provider(name)}: {words.counted(count, 'answer')} {method}",
-                }
-            )
-    return rows
 
 
 def _channel_data(report: Report) -> dict[str, Any]:

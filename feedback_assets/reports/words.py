@@ -299,9 +299,7 @@ def said(report: Report) -> str:
         else f"{number(found.waiting_comments)} of them wrote why"
     )
     verb = "waits" if found.waiting == 1 else "wait"
-    return (
-        f"{counted(found.waiting, 'detractor')} of the last 30 days {verb} for a reply; {wrote}."
-    )
+    return f"{counted(found.waiting, 'detractor')} of the last 30 days {verb} for a reply; {wrote}."
 
 
 def trust(report: Report) -> str:

@@ -4,6 +4,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const views = new Map();
+  const ERRORS_ONLY = 1;
 
   // Charts. Colours are CSS variables, so that light, dark and print need no drawing anew.
   const tip = document.createElement("div");
@@ -38,6 +39,7 @@
     const spec = { ...data.specs[id], data: { values: rows }, description: place.dataset.label };
     const embedded = await window.vegaEmbed(place, spec, {
       actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: showTip,
+      logLevel: ERRORS_ONLY,
     });
     views.set(id, embedded);
   }
@@ -127,7 +129,7 @@
     const figures = data.figures[button.dataset.csv];
     if (!figures.rows.length) continue;
     button.hidden = false;
-    button.textContent = `Take along: ${figures.file}`;
+    button.textContent = `Download ${figures.file}`;
     button.addEventListener("click", () => take(button.dataset.csv));
   }
 
