@@ -11,6 +11,9 @@ from typing import Any
 
 Spec = dict[str, Any]
 
+ROWS = "rows"
+"""Name of the data set that a chart draws; the specifications come without it."""
+
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
 
@@ -65,6 +68,7 @@ def _chart(palette: Palette, **parts: Any) -> Spec:
         "background": None,
         "padding": {"left": 2, "right": 6, "top": 6, "bottom": 2},
         "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"name": ROWS},
         "config": {
             "font": palette.font,
             "view": {"stroke": None},

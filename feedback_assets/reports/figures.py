@@ -34,6 +34,7 @@ MODELS = (
 WINDOWS = (7, 30, 90, 365)
 LEVELS = ("source", "medium", "campaign")
 SMALLER = "(smaller ones)"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Days of a partitioned mart that the page reads, up to the last one.
 _LENGTHS = {"marts.nps_daily": 730, "marts.order_feedback": 365, "marts.match_coverage": 90}
 _READ = [table for table in MART_TABLES if table.name != "nps_by_attribution"]
@@ -476,6 +477,8 @@ def _products(ask: _Ask, bounds: Bounds) -> tuple[tuple[Product, ...], int]:
 def _said(ask: _Ask, bounds: Bounds) -> Said:
     shown = [
         Comment(
+            # As a whole number it needs no pandas, whose import takes longer than all the rest.
+            responded_at=_EPOCH + timedelta(microseconds=row.pop("responded_at")),
             text=_cut(row.pop("comment"), bounds.characters),
             reply=_cut(row.pop("reply"), bounds.characters),
             **row,

@@ -113,7 +113,19 @@ def _library() -> str:
     import vl_convert
 
     # Within the script a closing tag of one may stand in a text of the library.
-    return str(vl_convert.javascript_bundle(None)).replace("</script", "<\\/script").strip()
+    return (
+        str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+        .replace("</script", "<\\/script")
+        .strip()
+    )
+
+
+@cache
+def _compiled(spec: str) -> Any:
+    """Vega-Lite's specification as Vega's: a phone need not do that, and no warning is left."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_vega(spec, vl_version="6.4")
 
 
 def _hash(text: str) -> str:
@@ -207,7 +219,7 @@ def _data(report: Report) -> dict[str, Any]:
         specs[f"value-{place}"] = charts.bars(page)
         rows[f"value-{place}"] = rows_of.value_rows(report.values, currency)
     return {
-        "specs": specs,
+        "specs": {name: _compiled(json.dumps(spec)) for name, spec in specs.items()},
         "rows": rows,
         "channels": _channel_data(report),
         "figures": {name: vars(figures) for name, figures in _figures(report).items()},

@@ -72,7 +72,7 @@ def _picture(spec: charts.Spec, rows: list[dict[str, Any]], title: str) -> str:
         "width": _WIDTH,
         "autosize": {"type": "pad", "contains": "padding"},
         "background": "white",
-        "data": {"values": rows},
+        "data": {"name": charts.ROWS, "values": rows},
     }
     image = base64.b64encode(_packed(vl_convert.vegalite_to_png(whole, scale=1))).decode()
     return f"![{title}](data:image/png;base64,{image})"

@@ -5,8 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from feedback_assets.reports.figures import (
-    SMALLER,
     Channel,
+    Comment,
     Period,
     Product,
     Report,
@@ -302,6 +302,19 @@ def said(report: Report) -> str:
     return f"{counted(found.waiting, 'detractor')} of the last 30 days {verb} for a reply; {wrote}."
 
 
+def behind(comment: Comment) -> str:
+    """The order and the customer behind a comment; empty where neither is known."""
+    parts = []
+    if comment.order_source_id:
+        touch = " / ".join(filter(None, dict.fromkeys((comment.source, comment.campaign))))
+        parts.append(f"Order {comment.order_source_id}{f', by {touch}' if touch else ''}")
+    if comment.customer_net_amount is not None:
+        parts.append(f"bought for {money(comment.customer_net_amount, comment.currency)} in all")
+    if comment.customer_key:
+        parts.append(f"customer {comment.customer_key[:8]}")
+    return " · ".join(parts)
+
+
 def trust(report: Report) -> str:
     """How much of the answers met an order."""
     whole = sum(responses for _, _, responses in report.coverage)
@@ -312,7 +325,3 @@ def trust(report: Report) -> str:
         f"{percent(matched / whole)} of the {counted(whole, 'answer')} of the last 90 days "
         "met the order they are about."
     )
-
-
-def is_folded(channel: Channel) -> bool:
-    return channel.name == SMALLER

@@ -36,8 +36,11 @@
     }
     place.hidden = false;
     views.get(id)?.finalize();
-    const spec = { ...data.specs[id], data: { values: rows }, description: place.dataset.label };
+    const spec = structuredClone(data.specs[id]);
+    spec.data.find(({ name }) => name === "rows").values = structuredClone(rows);
+    spec.description = place.dataset.label;
     const embedded = await window.vegaEmbed(place, spec, {
+      mode: "vega",
       actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: showTip,
       logLevel: ERRORS_ONLY,
     });

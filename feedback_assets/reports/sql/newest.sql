@@ -2,7 +2,7 @@
 select
     answer.feedback_id,
     answer.provider,
-    answer.responded_at,
+    unix_micros(answer.responded_at) as responded_at,
     answer.score,
     answer.nps_class,
     answer.comment,

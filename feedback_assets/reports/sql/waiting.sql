@@ -2,7 +2,7 @@
 select
     queue.feedback_id,
     queue.provider,
-    queue.responded_at,
+    unix_micros(queue.responded_at) as responded_at,
     queue.score,
     'detractor' as nps_class,
     queue.comment,
