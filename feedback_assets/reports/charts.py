@@ -15,6 +15,8 @@ ROWS = "rows"
 """Name of the data set that a chart draws; the specifications come without it."""
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+# What the pointer shows and a screen reader says of a mark.
+_SAID: Spec = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
 
 
@@ -115,17 +117,17 @@ def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec
     return _chart(
         palette,
         height=height,
-        encoding={"x": x, "tooltip": {"field": "tip"}},
+        encoding={"x": x, **_SAID},
         layer=[
             {
-                "mark": {"type": "area", "color": palette.band, "opacity": 0.16},
+                "mark": {"type": "area", "aria": False, "color": palette.band, "opacity": 0.16},
                 "encoding": {
                     "y": {"field": "low", **y},
                     "y2": {"field": "high"},
                 },
             },
             {
-                "mark": {"type": "line", "color": palette.band, "strokeWidth": 2},
+                "mark": {"type": "line", "aria": False, "color": palette.band, "strokeWidth": 2},
                 "encoding": {"y": {"field": "nps", **y}},
             },
             {
@@ -194,7 +196,13 @@ def intervals(palette: Palette, *, reference: bool = False) -> Spec:
             "encoding": {"x": {"field": "value", **x}, "color": colour},
         },
         {
-            "mark": {"type": "text", "align": "left", "dy": -7, "limit": {"expr": "width - 120"}},
+            "mark": {
+                "type": "text",
+                "aria": False,
+                "align": "left",
+                "dy": -7,
+                "limit": {"expr": "width - 120"},
+            },
             "encoding": {
                 "x": {"value": 0},
                 "text": {"field": "shown"},
@@ -202,7 +210,7 @@ def intervals(palette: Palette, *, reference: bool = False) -> Spec:
             },
         },
         {
-            "mark": {"type": "text", "align": "right", "dy": -7},
+            "mark": {"type": "text", "aria": False, "align": "right", "dy": -7},
             "encoding": {
                 "x": {"value": "width"},
                 "text": {"field": "note"},
@@ -224,13 +232,14 @@ def intervals(palette: Palette, *, reference: bool = False) -> Spec:
                     "x": {"aggregate": "min", "field": "whole", **x},
                     "y": None,
                     "tooltip": None,
+                    "description": {"value": "NPS of all answers"},
                 },
             },
         )
     return _chart(
         palette,
         height={"step": 42},
-        encoding={"y": y, "tooltip": {"field": "tip"}},
+        encoding={"y": y, **_SAID},
         layer=layers,
     )
 
@@ -242,7 +251,7 @@ def bars(palette: Palette) -> Spec:
         height={"step": 44},
         encoding={
             "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
-            "tooltip": {"field": "tip"},
+            **_SAID,
         },
         layer=[
             {
@@ -263,11 +272,11 @@ def bars(palette: Palette) -> Spec:
                 },
             },
             {
-                "mark": {"type": "text", "align": "left", "dy": -8},
+                "mark": {"type": "text", "aria": False, "align": "left", "dy": -8},
                 "encoding": {"x": {"value": 0}, "text": {"field": "shown"}},
             },
             {
-                "mark": {"type": "text", "align": "right", "dy": -8},
+                "mark": {"type": "text", "aria": False, "align": "right", "dy": -8},
                 "encoding": {
                     "x": {"value": "width"},
                     "text": {"field": "note"},
@@ -288,7 +297,7 @@ def shares(palette: Palette, domain: list[str], colours: list[str], *, step: int
         height={"step": step},
         encoding={
             "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
-            "tooltip": {"field": "tip"},
+            **_SAID,
         },
         layer=[
             {
@@ -311,12 +320,12 @@ def shares(palette: Palette, domain: list[str], colours: list[str], *, step: int
             },
             {
                 "transform": [{"filter": "datum.order === 0"}],
-                "mark": {"type": "text", "align": "left", "dy": -8},
+                "mark": {"type": "text", "aria": False, "align": "left", "dy": -8},
                 "encoding": {"x": {"value": 0}, "text": {"field": "shown"}},
             },
             {
                 "transform": [{"filter": "datum.order === 0"}],
-                "mark": {"type": "text", "align": "right", "dy": -8},
+                "mark": {"type": "text", "aria": False, "align": "right", "dy": -8},
                 "encoding": {
                     "x": {"value": "width"},
                     "text": {"field": "note"},

@@ -59,7 +59,7 @@ class Seen:
     asked: list[str] = field(default_factory=list)
 
     def text(self, selector: str) -> str:
-        return self.page.locator(selector).inner_text()
+        return str(self.page.locator(selector).text_content())
 
 
 @contextmanager
@@ -99,27 +99,30 @@ def test_nothing_that_a_stranger_wrote_runs(seen: Seen) -> None:
     assert seen.page.locator("main img, main iframe").count() == 0
     assert seen.page.evaluate("document.scripts.length") == 3
     quoted = seen.page.locator("blockquote").all_text_contents()
-    assert set(HOSTILE) <= set(quoted)
+    # HTML knows a carriage return as a line feed.
+    assert {text.replace("\r", "\n") for text in HOSTILE} <= set(quoted)
 
 
 def test_the_policy_stops_scripts_and_requests_that_get_in_all_the_same(seen: Seen) -> None:
+    failed = []
+    seen.page.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
     seen.page.evaluate(
         """() => {
             const script = document.createElement('script');
             script.textContent = "document.title = 'run'";
             document.body.append(script);
-            document.body.insertAdjacentHTML('beforeend', '<img src="https://example.com/x.png">');
+            document.body.insertAdjacentHTML('beforeend', '<img src="http://127.0.0.1:9/x.png">');
         }"""
     )
     seen.page.wait_for_timeout(300)
     assert seen.page.title() != "run"
-    assert any("Content Security Policy" in text for text in seen.told)
-    assert seen.asked == [seen.address]
+    assert sum("Content Security Policy" in text for text in seen.told) == 2
+    assert failed == [("http://127.0.0.1:9/x.png", "csp")]
 
 
 def test_the_model_can_be_switched_and_small_channels_stay_grey_and_last(seen: Seen) -> None:
     rows = seen.page.locator("#channels-table tbody tr")
-    names = [row.locator("th").inner_text() for row in rows.all()]
+    names = [row.locator("th").text_content() for row in rows.all()]
     assert names == [
         "google / cpc / brand",
         "mail / email / news",
@@ -149,7 +152,7 @@ def test_comments_are_found_by_word_whatever_accents_and_by_class(seen: Seen) ->
     assert shown.count() == 1
     assert "1 of" in seen.text("#said-count")
     seen.page.get_by_label("Search").fill("")
-    seen.page.get_by_label("Show").select_option("promoter")
+    seen.page.select_option("[name=class]", "promoter")
     before = shown.count()
     seen.page.get_by_role("button", name="Show more").click()
     assert shown.count() > before
