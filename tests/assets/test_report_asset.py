@@ -79,19 +79,15 @@ def test_every_asset_says_what_a_row_of_it_is(project: Project) -> None:
         assert table.description.endswith("."), table.full_name
 
 
-@pytest.fixture
-def built(shop: Project) -> Project:
+@pytest.mark.slow
+def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
+    shop: Project,
+) -> None:
     result = shop.backfill(FIRST, YESTERDAY)
     assert result.exit_code == 0, result.output
-    return shop
-
-
-def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
-    built: Project,
-) -> None:
-    with built.warehouse.filesystem.open(page_path(built.warehouse), "rb") as file:
+    with shop.warehouse.filesystem.open(page_path(shop.warehouse), "rb") as file:
         page = file.read().decode()
-    daily = built.warehouse.read_arrow(find_table("marts.nps_daily")).to_pydict()
+    daily = shop.warehouse.read_arrow(find_table("marts.nps_daily")).to_pydict()
     block = page[page.index('<script type="application/json"') :]
     data = json.loads(block[block.index(">") + 1 : block.index("</script>")])
     weeks = data["figures"]["weeks"]["rows"]
@@ -99,31 +95,32 @@ def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
     assert sum(row[3] for row in weeks) == sum(daily["promoters"])
 
     emails = set(
-        built.warehouse.read_arrow(find_table("unified.orders"))["customer_email"].to_pylist()
+        shop.warehouse.read_arrow(find_table("unified.orders"))["customer_email"].to_pylist()
     )
     text = html.unescape(page).lower()
     assert not [email for email in emails if email and email in text]
 
-    with open_instance(built.settings) as instance:
+    with open_instance(shop.settings) as instance:
         report = metadata(instance, "reports.nps")
         trend = metadata(instance, "marts.nps_daily", YESTERDAY)
         coverage = metadata(instance, "marts.match_coverage", YESTERDAY)
         read = metadata(instance, "thanx.feedbacks", YESTERDAY)
         earlier = metadata(instance, "thanx.feedbacks", FIRST)
-        plan = due(instance, built.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
+        plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
     assert plan.builds == ()
     for shown in (report, trend, read):
         assert shown["picture"].startswith("![")
         assert len(json.dumps(shown)) < MOST_BYTES
-    assert report["page"] == page_path(built.warehouse)
+    assert report["page"] == page_path(shop.warehouse)
     assert "| Thanx |" in coverage["coverage"]
     assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]
     assert "picture" not in earlier, "one picture a run"
+    _after_a_mart_changed_the_page_alone_is_due(shop)
 
 
-def test_when_a_mart_changes_the_page_is_due_after_it(built: Project) -> None:
+def _after_a_mart_changed_the_page_alone_is_due(shop: Project) -> None:
     table = find_table("marts.product_scores")
-    with open_instance(built.settings) as instance:
+    with open_instance(shop.settings) as instance:
         today = datetime.now(UTC).date()
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
@@ -134,7 +131,7 @@ def test_when_a_mart_changes_the_page_is_due_after_it(built: Project) -> None:
                 },
             )
         )
-        plan = due(instance, built.settings, [*DERIVED_TABLES, PAGE], today)
+        plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], today)
         assert [build.table for build in plan.builds] == [PAGE]
-        assert materialise(built, instance).success
-        assert due(instance, built.settings, [*DERIVED_TABLES, PAGE], today).builds == ()
+        assert materialise(shop, instance).success
+        assert due(instance, shop.settings, [*DERIVED_TABLES, PAGE], today).builds == ()
