@@ -271,7 +271,7 @@ def read_report(
         return Report(
             built_at=built_at or datetime.now(UTC),
             bounds=bounds,
-            absent=tuple(t.full_name for t in MART_TABLES if not warehouse.files(t)),
+            absent=tuple(t.full_name for t in _READ if not warehouse.files(t)),
             sources=_sources(warehouse, read_at or {}),
             last_day=last,
             first_day=held_days[0] if held_days else None,

@@ -166,7 +166,9 @@ def rate_against_before(period: Period) -> str:
     difference = period.rate_difference
     if difference is None:
         return "no full period before"
-    sign = "+" if round(difference.points, 1) > 0 else ""
+    if not round(difference.points, 1):
+        return "as before"
+    sign = "+" if difference.points > 0 else ""
     change = f"{sign}{number(difference.points, 1)} points"
     return f"{change} against before, {chance(difference)}"
 
