@@ -392,6 +392,8 @@ def demo(
     )
     for title, rows in shown.tables:
         _out.print(_grid(rows, title))
+    _out.print(f"\n[bold]{escape(shown.headline)}[/]", soft_wrap=True)
+    _out.print(f"Report: [link={shown.report}]{escape(shown.report)}[/link]", soft_wrap=True)
     for line in shown.lines:
         _out.print(line, soft_wrap=True)
     if not shown.complete:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
+from feedback_assets.assets.report_asset import report_assets
 from feedback_assets.assets.resources import resources
 from feedback_assets.operations.alert_sensors import alert_sensors
 from feedback_assets.operations.checks import asset_checks
@@ -28,7 +29,11 @@ def build_defs(settings: Settings) -> dg.Definitions:
     """A fresh set of definitions for these settings; tests build their own."""
     tables = loaded_tables(settings)
     return dg.Definitions(
-        assets=[*provider_assets(settings, tables), *derived_assets(settings, tables)],
+        assets=[
+            *provider_assets(settings, tables),
+            *derived_assets(settings, tables),
+            *report_assets(settings),
+        ],
         asset_checks=asset_checks(settings, tables),
         schedules=schedules(settings, tables),
         sensors=[

@@ -14,6 +14,9 @@ import pyarrow as pa
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.query import run_query
 from feedback_assets.providers.registry import PROVIDERS
+from feedback_assets.reports.figures import read_report
+from feedback_assets.reports.path import page_path
+from feedback_assets.reports.words import headline
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
 from feedback_assets.store.layout import Warehouse
 
@@ -21,7 +24,12 @@ NPS_BY_CHANNEL = """
     select
         source, medium, campaign,
         round(responses, 1) as responses,
-        round(nps, 1) as nps, round(nps_low, 1) as nps_low, round(nps_high, 1) as nps_high
+        round(nps, 1) as nps, round(nps_low, 1) as nps_low, round(nps_high, 1) as nps_high,
+        -- The interval from -100 to 100 on forty columns, a dot at the NPS.
+        repeat(' ', floor((nps_low + 100) / 5)::int)
+        || repeat('─', (floor((nps + 100) / 5) - floor((nps_low + 100) / 5))::int)
+        || '●'
+        || repeat('─', (ceil((nps_high + 100) / 5) - floor((nps + 100) / 5))::int) as interval
     from marts.nps_by_channel
     where model = 'last_click' and window_days = 90
     order by marts.nps_by_channel.nps desc nulls last, source, medium, campaign
@@ -41,9 +49,14 @@ MATCH_COVERAGE = """
 
 @dataclass(frozen=True)
 class Shown:
-    """The tables and lines that the demo ends with; ``complete`` unless something failed."""
+    """What the demo ends with; ``complete`` unless something failed.
 
+    ``report`` is where the page lies, a URL where a browser can open it.
+    """
+
+    headline: str
     tables: tuple[tuple[str, pa.Table], ...]
+    report: str
     lines: tuple[str, ...]
     complete: bool
 
@@ -69,7 +82,9 @@ def run_demo(
         settings = load_settings()
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
+    page = page_path(warehouse)
     return Shown(
+        headline=headline(read_report(warehouse)),
         tables=(
             (
                 "NPS by channel (last click, 90 days, 95 % interval)",
@@ -77,6 +92,7 @@ def run_demo(
             ),
             ("How much was matched with an order", run_query(MATCH_COVERAGE, warehouse)),
         ),
+        report=Path(page).as_uri() if warehouse.is_local else page,
         lines=(
             f"Parquet: {warehouse.base}",
             "Ask more: .venv/bin/feedback-assets query 'select * from marts.survey_funnel'",

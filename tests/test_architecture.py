@@ -16,6 +16,7 @@ LAYERS = (
     {"providers", "tables"},
     {"settings", "store"},
     {"transforms", "ingest"},
+    {"reports"},
     {"assets"},
     {"operations"},
     {"definitions"},
@@ -82,7 +83,7 @@ def test_no_part_is_named_here_that_is_not_there() -> None:
 def test_providers_and_tables_know_no_dagster() -> None:
     for path in modules():
         part = part_of(module_name(path))
-        if part in {"providers", "tables", "store", "transforms", "ingest", "sandbox"}:
+        if part in {"providers", "tables", "store", "transforms", "ingest", "reports", "sandbox"}:
             foreign = {name.split(".")[0] for name in imports(path)}
             assert "dagster" not in foreign, module_name(path)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
@@ -69,7 +70,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         # Before anything is read: content that is replaced meanwhile then differs from what is
         # recorded here, and leads to one build too many, never to one too few.
         span = days_of_run(context) if table.partitioned else None
-        built_from = _inputs(table, span, context.instance, spans(settings))
+        built_from = inputs_now(table, span, context.instance, spans(settings))
         if span is None:
             written = warehouse.replace_whole(
                 table, engine(settings).build_whole(table, warehouse, parameters(settings))
@@ -86,12 +87,17 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
+        context.add_asset_metadata(
+            mart_previews(table, warehouse),
+            asset_key=table.asset_key,
+            partition_key=span[1].isoformat(),
+        )
         return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage)
 
     return build
 
 
-def _inputs(
+def inputs_now(
     table: Table,
     span: tuple[date, date] | None,
     instance: dg.DagsterInstance,

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
 from feedback_assets.ingest.sources import SOURCES, Source
@@ -83,6 +84,11 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
                         asset_key=table.asset_key,
                         partition_key=day.day.isoformat(),
                     )
+            context.add_asset_metadata(
+                rows_a_day([(day.day, day.rows) for counts in done for day in counts[table]]),
+                asset_key=table.asset_key,
+                partition_key=days[-1].isoformat(),
+            )
             yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
 
     return read

@@ -24,10 +24,10 @@ def read_recorded(
     instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None = None
 ) -> Recorded:
     """The record of the partitions from the first to the last of ``days``; None: of all."""
-    content: dict[date, str] = {}
+    content: dict[Day, str] = {}
     built_from: dict[Day, str] = {}
     for day, metadata in _latest(instance, table, days):
-        if day is not None and "content_hash" in metadata:
+        if "content_hash" in metadata:
             rows = metadata.get("dagster/partition_row_count")
             content[day] = "" if rows == 0 else str(metadata["content_hash"])
         if "inputs_hash" in metadata:

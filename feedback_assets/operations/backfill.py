@@ -26,10 +26,13 @@ from feedback_assets.operations import failed_days
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
+from feedback_assets.reports.path import page_path
 from feedback_assets.settings import PROJECT_ROOT, Settings
 from feedback_assets.store.layout import Warehouse, days_between
-from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, Table
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Table
 
+_BUILT = DERIVED_TABLES + REPORT_PAGES
+_ALL = ALL_TABLES + REPORT_PAGES
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _COUNTED = ("fetched", "dagster/partition_row_count", "outside_window", "duplicates", "quarantined")
 
@@ -71,7 +74,7 @@ class Plan:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return tuple(table for table in ALL_TABLES if self.days_of(table))
+        return tuple(table for table in _ALL if self.days_of(table))
 
 
 @dataclass(frozen=True)
@@ -140,14 +143,20 @@ def make_plan(
         if runs:
             reading.append(Lane(tuple(runs)))
     building: list[Run] = []
-    for table in DERIVED_TABLES:
+    for table in _BUILT:
         if table not in wanted:
             continue
         if table.partitioned:
             building += [Run((table,), *span) for span in ranges(to_make(table), len(days))]
-        elif not (missing and warehouse.files(table)) or building:
+        elif not (missing and _is_there(table, warehouse)) or building:
             building.append(Run((table,)))
     return Plan(tuple(reading), tuple(building))
+
+
+def _is_there(table: Table, warehouse: Warehouse) -> bool:
+    if table in REPORT_PAGES:
+        return warehouse.exists(page_path(warehouse))
+    return bool(warehouse.files(table))
 
 
 @dataclass(frozen=True)
@@ -193,7 +202,7 @@ def prepare(
     if not chosen:
         raise ValueError(f"--select {select!r} selects no table")
     names = {".".join(key.path) for key in chosen}
-    tables = [table for table in ALL_TABLES if table.full_name in names]
+    tables = [table for table in _ALL if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
     return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
 
@@ -270,7 +279,7 @@ def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
         pool.shutdown(wait=False)
     # A run that fails does not come to its checks.
     failed_days.report(instance, [t for t, r in results.items() if r.error], request.start)
-    return {table: results[table] for table in ALL_TABLES if table in results}
+    return {table: results[table] for table in _ALL if table in results}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from feedback_assets.operations import backfill
-from feedback_assets.tables import PROVIDER_TABLES, Table
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def summary(
         read = table in PROVIDER_TABLES
         numbers = (
             counts["fetched"] if read else None,
-            counts["rows"],
+            None if table in REPORT_PAGES else counts["rows"],
             counts["outside_window"] if read else None,
             counts["duplicates"] if read else None,
             counts["quarantined"] if read else None,

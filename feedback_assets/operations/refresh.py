@@ -91,7 +91,7 @@ def _wanted(
         yield from [None] if held else []
         return
     held |= set(recorded.get(table.full_name, Recorded()).content)
-    yield from (day for day in held if first <= day <= last)
+    yield from (day for day in held if day is not None and first <= day <= last)
 
 
 def _builds(table: Table, due: Mapping[Day, str], known: Mapping[Day, str]) -> Iterator[Build]:

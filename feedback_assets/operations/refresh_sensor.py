@@ -17,19 +17,19 @@ from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.operations.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import Settings
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES, Table
 
 NAME = "build_what_changed"
 EVERY_SECONDS = 30
 # A process that was killed may leave its run unfinished for ever.
 _FORGOTTEN_AFTER = timedelta(hours=6)
-_CONCERNED = PROVIDER_TABLES + DERIVED_TABLES
+_CONCERNED = PROVIDER_TABLES + DERIVED_TABLES + REPORT_PAGES
 _KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
 
 
 def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
-    """The sensor over the derived tables among ``tables``; off until it is switched on."""
-    derived = [table for table in DERIVED_TABLES if table in tables]
+    """The sensor over the derived tables among ``tables`` and the pages; off until switched on."""
+    derived = [table for table in DERIVED_TABLES if table in tables] + [*REPORT_PAGES]
 
     @dg.sensor(
         name=NAME,

@@ -272,6 +272,13 @@ class Warehouse:
         _write(rows, sink)
         self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
 
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write a file that is no table so that a reader finds the old one or the new one."""
+        if self.is_local:
+            _write_local(Path(path), lambda sink: sink.write(content))
+            return
+        self.filesystem.pipe_file(path, content)
+
     def read_arrow(
         self,
         table: Table,

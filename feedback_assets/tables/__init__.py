@@ -4,6 +4,7 @@ from feedback_assets.tables import (
     feedbackpulse,
     fullwhere,
     marts,
+    reports,
     retargeting,
     survey_links,
     thanx,
@@ -24,6 +25,8 @@ MART_TABLES: tuple[Table, ...] = marts.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
 ALL_TABLES: tuple[Table, ...] = PROVIDER_TABLES + DERIVED_TABLES
 """The tables that are assets: read from a provider, or computed from what was read."""
+REPORT_PAGES: tuple[Table, ...] = reports.PAGES
+"""The pages built from the marts; what they depend on is declared as for a table."""
 OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
 """The tables that jobs write; nothing materialises them."""
 STORED_TABLES: tuple[Table, ...] = ALL_TABLES + OPERATION_TABLES
@@ -45,6 +48,7 @@ __all__ = [
     "MART_TABLES",
     "OPERATION_TABLES",
     "PROVIDER_TABLES",
+    "REPORT_PAGES",
     "STORED_TABLES",
     "UNIFIED_TABLES",
     "Table",

@@ -14,8 +14,8 @@ from feedback_assets.tables import Table, find_table
 Day = date | None
 """A partition: a day, or None for a table that has none."""
 
-Contents = Mapping[str, Mapping[date, str]]
-"""By ``group.table``: the content hash of each day held, ``""`` for a day without rows."""
+Contents = Mapping[str, Mapping[Day, str]]
+"""By ``group.table``: the content hash of each partition, ``""`` for a day without rows."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Spans:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is known of a table: the content of each day held, and what each was built from.
+    """What is known of a table: the content of each partition, and what each was built from.
 
     ``content`` has ``""`` for a day without rows. ``built_from`` holds the ``inputs_hash`` of
     each partition, and nothing for a table that is read from a provider.
     """
 
-    content: Mapping[date, str] = field(default_factory=dict)
+    content: Mapping[Day, str] = field(default_factory=dict)
     built_from: Mapping[Day, str] = field(default_factory=dict)
 
 
@@ -78,11 +78,15 @@ def days_read(table: Table, name: str, first: date, last: date, spans: Spans) ->
 def _of_whole(table: Table, contents: Contents) -> str:
     digest = hashlib.sha256()
     for name in sorted(table.depends):
-        depends, held = table.depends[name], contents.get(name, {})
+        depends = table.depends[name]
+        if not find_table(name).partitioned:
+            digest.update(f"{name} {contents.get(name, {}).get(None, '')}\n".encode())
+            continue
+        held = {day: text for day, text in contents.get(name, {}).items() if day is not None}
         last = max(held, default=None)
         # A window of days, such as the last 365, ends with the last day held.
         first = date.min
-        if last is not None and find_table(name).partitioned and not depends.every:
+        if last is not None and not depends.every:
             first = last - timedelta(days=depends.back)
         rows = (f"{day} {held[day]}" for day in sorted(held) if held[day] and day >= first)
         digest.update(f"{name} {last} {' '.join(rows)}\n".encode())

@@ -23,7 +23,13 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings
 from feedback_assets.store.content import content_hash
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table, find_table
+from feedback_assets.tables import (
+    DERIVED_TABLES,
+    PROVIDER_TABLES,
+    REPORT_PAGES,
+    Table,
+    find_table,
+)
 from feedback_assets.transforms.engine import build_days, build_whole
 from feedback_assets.transforms.inputs import Day
 from tests.conftest import YESTERDAY, Project, configure
@@ -33,6 +39,8 @@ DAYS = 14
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)
 MIDNIGHT = datetime.combine(YESTERDAY + timedelta(days=1), time.min, UTC)
 ALL = PROVIDER_TABLES + DERIVED_TABLES
+ASSETS = {table.full_name: table for table in ALL + REPORT_PAGES}
+(PAGE,) = REPORT_PAGES
 START_SENSOR = """
 mutation ($selector: SensorSelector!) {
   startSensor(sensorSelector: $selector) {
@@ -93,7 +101,7 @@ class Robot:
             for request in requests:
                 self.execute(request)
                 (key,) = request.asset_selection or []
-                table = find_table(".".join(key.path))
+                table = ASSETS[".".join(key.path)]
                 span = request.partition_key_range
                 days: list[Day] = [None]
                 if span is not None:
@@ -189,6 +197,8 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
         partitions: list[Day] = [*days] if table.partitioned else [None]
         due = {day for day in partitions if reads(table, day, changed, project.settings)}
         assert built.get(table, set()) == due, table.full_name
+    mart_changed = any(name in PAGE.depends for name, _ in changed)
+    assert built.get(PAGE, set()) == ({None} if mart_changed else set())
     assert any(table not in built or built[table] < set(days) for table in DERIVED_TABLES)
 
     for table in DERIVED_TABLES:

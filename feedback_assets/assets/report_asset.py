@@ -1,0 +1,97 @@
+"""The page ``reports/nps.html`` as an asset: built from the marts whenever one of them changed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.assets.derived_assets import inputs_now, parameters, spans
+from feedback_assets.assets.previews import report_previews
+from feedback_assets.assets.specs import FRESHNESS, OWNERS
+from feedback_assets.reports.path import page_path
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table, find_table
+
+_REPORTS = Path(__file__).resolve().parents[1] / "reports"
+
+
+def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """An asset for each page."""
+    return [_asset(page, settings) for page in REPORT_PAGES]
+
+
+def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"{page.group}__{page.name}",
+        specs=[_spec(page)],
+        required_resource_keys={"warehouse"},
+    )
+    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        # Template and charts are imported where they are used: definitions load without them.
+        from feedback_assets.reports.figures import read_report
+        from feedback_assets.reports.page import write_page
+
+        warehouse = context.resources.warehouse.warehouse
+        built_from = inputs_now(page, None, context.instance, spans(settings))
+        report = read_report(
+            warehouse,
+            read_at=_read_at(context.instance),
+            memory_limit=parameters(settings).memory_limit,
+        )
+        size = write_page(warehouse, report)
+        path = page_path(warehouse)
+        metadata = {
+            "page": dg.MetadataValue.path(path)
+            if warehouse.is_local
+            else dg.MetadataValue.text(path),
+            "bytes": size,
+            "last_day": report.last_day.isoformat() if report.last_day else "none",
+            "inputs_hash": built_from[None],
+        }
+        return dg.MaterializeResult(
+            asset_key=page.asset_key, metadata=metadata | report_previews(report)
+        )
+
+    return build
+
+
+def _spec(page: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=list(page.asset_key),
+        deps=[
+            dg.AssetDep(
+                list(find_table(name).asset_key), partition_mapping=dg.AllPartitionMapping()
+            )
+            for name in page.depends
+        ],
+        description=page.description,
+        group_name=page.group,
+        kinds={"html", "duckdb"},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        metadata={
+            "dagster/code_references": dg.CodeReferencesMetadataValue(
+                code_references=[
+                    dg.LocalFileCodeReference(file_path=str(_REPORTS / name), label=label)
+                    for label, name in (
+                        ("figures", "figures.py"),
+                        ("template", f"page/{page.name}.html"),
+                    )
+                ]
+            ),
+        },
+    )
+
+
+def _read_at(instance: dg.DagsterInstance) -> Mapping[str, datetime]:
+    """When each provider table was materialised last, by ``group.table``."""
+    records = instance.get_asset_records([dg.AssetKey(t.asset_key) for t in PROVIDER_TABLES])
+    return {
+        ".".join(record.asset_entry.asset_key.path): datetime.fromtimestamp(
+            record.asset_entry.last_materialization_record.timestamp, UTC
+        )
+        for record in records
+        if record.asset_entry.last_materialization_record is not None
+    }

@@ -1,0 +1,336 @@
+"""The charts as Vega-Lite specifications without data; what colours them is the caller's.
+
+Vega-Lite (BSD-3-Clause) comes with vl-convert, which also draws the same charts as PNG without
+a browser.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+Spec = dict[str, Any]
+
+ROWS = "rows"
+"""Name of the data set that a chart draws; the specifications come without it."""
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+# What the pointer shows and a screen reader says of a mark.
+_SAID: Spec = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
+FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Palette:
+    """What the charts are drawn in: colours, or names of CSS variables that hold them."""
+
+    ink: str
+    muted: str
+    line: str
+    promoter: str
+    passive: str
+    detractor: str
+    band: str
+    font: str = FONT
+
+    @property
+    def classes(self) -> Spec:
+        """A colour a class; blue, grey and orange are told apart by the colour-blind too."""
+        return {
+            "domain": ["Promoters", "Passives", "Detractors", "No answer"],
+            "range": [self.promoter, self.passive, self.detractor, self.line],
+        }
+
+
+ON_PAGE = Palette(
+    ink="var(--ink)",
+    muted="var(--muted)",
+    line="var(--line)",
+    promoter="var(--promoter)",
+    passive="var(--passive)",
+    detractor="var(--detractor)",
+    band="var(--promoter)",
+)
+IN_PICTURE = Palette(
+    ink="#1c1e21",
+    muted="#5c636b",
+    line="#d5d8dc",
+    promoter="#1f66a8",
+    passive="#9aa1a9",
+    detractor="#c2560c",
+    band="#1f66a8",
+    font="Liberation Sans, Arial, sans-serif",
+)
+
+
+def _chart(palette: Palette, **parts: Any) -> Spec:
+    return {
+        "$schema": _SCHEMA,
+        "width": "container",
+        "background": None,
+        "padding": {"left": 2, "right": 6, "top": 6, "bottom": 2},
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"name": ROWS},
+        "config": {
+            "font": palette.font,
+            "view": {"stroke": None},
+            "axis": {
+                "labelColor": palette.muted,
+                "titleColor": palette.muted,
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "titleFontWeight": "normal",
+                "gridColor": palette.line,
+                "gridOpacity": 0.6,
+                "domain": False,
+                "ticks": False,
+                "labelPadding": 6,
+            },
+            "text": {"color": palette.ink, "fontSize": 13},
+        },
+        **parts,
+    }
+
+
+def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec:
+    """NPS by week with its band; rows ``week``, ``nps``, ``low``, ``high``, ``few``, ``tip``."""
+    # Vega's own ticks are Sundays, the first of the month, …; the weeks begin on Mondays.
+    ticks = [{"year": w.year, "month": w.month, "date": w.day, "utc": True} for w in weeks]
+    x = {
+        "field": "week",
+        "type": "temporal",
+        "scale": {"type": "utc"},
+        "axis": {
+            "title": None,
+            "grid": False,
+            "format": "%-d %b",
+            "labelOverlap": "parity",
+            "labelSeparation": 8,
+            "values": ticks,
+        },
+    }
+    y = {
+        "type": "quantitative",
+        "scale": {"nice": True, "zero": True},
+        "axis": {"title": None, "tickCount": 5},
+    }
+    return _chart(
+        palette,
+        height=height,
+        encoding={"x": x, **_SAID},
+        layer=[
+            {
+                "mark": {"type": "area", "aria": False, "color": palette.band, "opacity": 0.16},
+                "encoding": {
+                    "y": {"field": "low", **y},
+                    "y2": {"field": "high"},
+                },
+            },
+            {
+                "mark": {"type": "line", "aria": False, "color": palette.band, "strokeWidth": 2},
+                "encoding": {"y": {"field": "nps", **y}},
+            },
+            {
+                "mark": {"type": "point", "size": 44, "filled": True, "opacity": 1},
+                "encoding": {
+                    "y": {"field": "nps", **y},
+                    "color": {
+                        "condition": {"test": "datum.few", "value": palette.passive},
+                        "value": palette.band,
+                    },
+                },
+            },
+        ],
+    )
+
+
+def days(palette: Palette, *, height: int) -> Spec:
+    """Rows a day as columns; rows ``day``, ``rows``."""
+    return _chart(
+        palette,
+        height=height,
+        mark={"type": "bar", "color": palette.promoter},
+        encoding={
+            "x": {
+                "field": "day",
+                "type": "temporal",
+                "timeUnit": "utcyearmonthdate",
+                "axis": {"title": None, "grid": False, "format": "%-d %b"},
+            },
+            "y": {"field": "rows", "type": "quantitative", "axis": {"title": None, "tickCount": 4}},
+        },
+    )
+
+
+def intervals(palette: Palette, *, reference: bool = False) -> Spec:
+    """A row for each name: its interval and point, its label above the line.
+
+    Rows ``name``, ``shown``, ``value``, ``low``, ``high``, ``verdict``, ``note``, ``tip``, in the
+    order to be drawn. ``reference``: with a vertical line at ``whole`` of the rows.
+    """
+    x = {"type": "quantitative", "scale": {"nice": True, "zero": reference}}
+    y = {"field": "name", "type": "nominal", "sort": None, "axis": None}
+    colour = {
+        "condition": [
+            {"test": "datum.verdict === 'above'", "value": palette.promoter},
+            {"test": "datum.verdict === 'below'", "value": palette.detractor},
+            {"test": "datum.verdict === 'few'", "value": palette.passive},
+        ],
+        "value": palette.ink,
+    }
+    words = {
+        "condition": {"test": "datum.verdict === 'few'", "value": palette.muted},
+        "value": palette.ink,
+    }
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2, "yOffset": 8},
+            "encoding": {
+                "x": {"field": "low", **x, "axis": {"title": None, "tickCount": 5}},
+                "x2": {"field": "high"},
+                "color": colour,
+            },
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "yOffset": 8},
+            "encoding": {"x": {"field": "value", **x}, "color": colour},
+        },
+        {
+            "mark": {
+                "type": "text",
+                "aria": False,
+                "align": "left",
+                "dy": -7,
+                "limit": {"expr": "width - 120"},
+            },
+            "encoding": {
+                "x": {"value": 0},
+                "text": {"field": "shown"},
+                "color": words,
+            },
+        },
+        {
+            "mark": {"type": "text", "aria": False, "align": "right", "dy": -7},
+            "encoding": {
+                "x": {"value": "width"},
+                "text": {"field": "note"},
+                "color": {"value": palette.muted},
+            },
+        },
+    ]
+    if reference:
+        layers.insert(
+            0,
+            {
+                "mark": {
+                    "type": "rule",
+                    "color": palette.muted,
+                    "strokeDash": [3, 3],
+                    "clip": True,
+                },
+                "encoding": {
+                    "x": {"aggregate": "min", "field": "whole", **x},
+                    "y": None,
+                    "tooltip": None,
+                    "description": {"value": "NPS of all answers"},
+                },
+            },
+        )
+    return _chart(
+        palette,
+        height={"step": 42},
+        encoding={"y": y, **_SAID},
+        layer=layers,
+    )
+
+
+def bars(palette: Palette) -> Spec:
+    """A bar for each name, its label above; rows ``name``, ``shown``, ``value``, ``note``."""
+    return _chart(
+        palette,
+        height={"step": 44},
+        encoding={
+            "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
+            **_SAID,
+        },
+        layer=[
+            {
+                "mark": {"type": "bar", "height": 12, "yOffset": 9, "cornerRadiusEnd": 2},
+                "encoding": {
+                    "x": {
+                        "field": "value",
+                        "type": "quantitative",
+                        "axis": None,
+                        "scale": {"zero": True, "nice": False},
+                    },
+                    "color": {
+                        "field": "colour",
+                        "type": "nominal",
+                        "legend": None,
+                        "scale": palette.classes,
+                    },
+                },
+            },
+            {
+                "mark": {"type": "text", "aria": False, "align": "left", "dy": -8},
+                "encoding": {"x": {"value": 0}, "text": {"field": "shown"}},
+            },
+            {
+                "mark": {"type": "text", "aria": False, "align": "right", "dy": -8},
+                "encoding": {
+                    "x": {"value": "width"},
+                    "text": {"field": "note"},
+                    "color": {"value": palette.muted},
+                },
+            },
+        ],
+    )
+
+
+def shares(palette: Palette, domain: list[str], colours: list[str], *, step: int = 44) -> Spec:
+    """A bar a name, cut by ``part`` in the order of ``domain``; rows ``name``, ``part``, ``value``.
+
+    ``shown`` is the label, ``order`` the place of the part.
+    """
+    return _chart(
+        palette,
+        height={"step": step},
+        encoding={
+            "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
+            **_SAID,
+        },
+        layer=[
+            {
+                "mark": {"type": "bar", "height": 14, "yOffset": 9},
+                "encoding": {
+                    "x": {
+                        "field": "value",
+                        "type": "quantitative",
+                        "stack": "normalize",
+                        "axis": None,
+                    },
+                    "order": {"field": "order"},
+                    "color": {
+                        "field": "part",
+                        "type": "nominal",
+                        "legend": None,
+                        "scale": {"domain": domain, "range": colours},
+                    },
+                },
+            },
+            {
+                "transform": [{"filter": "datum.order === 0"}],
+                "mark": {"type": "text", "aria": False, "align": "left", "dy": -8},
+                "encoding": {"x": {"value": 0}, "text": {"field": "shown"}},
+            },
+            {
+                "transform": [{"filter": "datum.order === 0"}],
+                "mark": {"type": "text", "aria": False, "align": "right", "dy": -8},
+                "encoding": {
+                    "x": {"value": "width"},
+                    "text": {"field": "note"},
+                    "color": {"value": palette.muted},
+                },
+            },
+        ],
+    )

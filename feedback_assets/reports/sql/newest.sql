@@ -1,0 +1,26 @@
+-- The newest comments of the last year beside those of the queue; no spam.
+select
+    answer.feedback_id,
+    answer.provider,
+    unix_micros(answer.responded_at) as responded_at,
+    answer.score,
+    answer.nps_class,
+    answer.comment,
+    answer.reply,
+    cast(null as bigint) as days_waiting,
+    answer.customer_key,
+    answer.order_source_id,
+    answer.currency,
+    cast(null as decimal(18, 4)) as customer_net_amount,
+    answer.last_click_source as source,
+    answer.last_click_campaign as campaign
+from marts.order_feedback as answer
+where
+    trim(answer.comment) <> ''
+    and answer.is_spam is not true
+    and answer.day > cast($last_day as date) - 365
+    and not exists (
+        select 1 from marts.detractor_queue as queue where queue.feedback_id = answer.feedback_id
+    )
+order by answer.responded_at desc, answer.feedback_id
+limit $most

@@ -1,0 +1,11 @@
+-- How many there are of what the page shows the newest of.
+select
+    (select count(*) from marts.detractor_queue) as waiting,
+    (select count(*) from marts.detractor_queue where trim(comment) <> '') as waiting_comments,
+    (
+        select count(*) from marts.order_feedback
+        where
+            trim(comment) <> ''
+            and is_spam is not true
+            and day > cast($last_day as date) - 365
+    ) as comments

@@ -1,0 +1,20 @@
+-- Detractors who wrote something and have no reply, newest first.
+select
+    queue.feedback_id,
+    queue.provider,
+    unix_micros(queue.responded_at) as responded_at,
+    queue.score,
+    'detractor' as nps_class,
+    queue.comment,
+    cast(null as varchar) as reply,
+    queue.days_waiting,
+    queue.customer_key,
+    queue.order_source_id,
+    queue.currency,
+    queue.customer_net_amount,
+    queue.last_click_source as source,
+    queue.last_click_campaign as campaign
+from marts.detractor_queue as queue
+where trim(queue.comment) <> ''
+order by queue.responded_at desc, queue.feedback_id
+limit $most

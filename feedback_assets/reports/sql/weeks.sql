@@ -1,0 +1,12 @@
+-- The last two years by week, Monday to Sunday (UTC); answers with a score that are not spam.
+select
+    cast(date_trunc('week', day) as date) as week,
+    count(distinct day) as days,
+    sum(responses)::double as responses,
+    sum(promoters)::double as promoters,
+    sum(passives)::double as passives,
+    sum(detractors)::double as detractors
+from marts.nps_daily
+where day > cast($last_day as date) - 728
+group by week
+order by week

@@ -1,0 +1,94 @@
+"""The few tests and intervals that the page needs beyond those of the marts; no data, no I/O."""
+
+import math
+from dataclasses import dataclass
+
+Z95 = 1.96
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Answers by class; fractions where an attribution model shares an answer out."""
+
+    responses: float = 0
+    promoters: float = 0
+    passives: float = 0
+    detractors: float = 0
+
+    @property
+    def nps(self) -> float | None:
+        """100 × (promoters − detractors) / responses; None without responses."""
+        if not self.responses:
+            return None
+        return 100 * (self.promoters - self.detractors) / self.responses
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends of the adjusted Wald interval at 95 %, cut to ±100; None without responses."""
+        if not self.responses:
+            return None
+        centre, variance = _adjusted(self)
+        half = Z95 * math.sqrt(variance)
+        return max(-100.0, 100 * (centre - half)), min(100.0, 100 * (centre + half))
+
+    def without(self, other: "Counts") -> "Counts":
+        """These answers less those of ``other``, which are among them."""
+        return Counts(
+            max(0.0, self.responses - other.responses),
+            max(0.0, self.promoters - other.promoters),
+            max(0.0, self.passives - other.passives),
+            max(0.0, self.detractors - other.detractors),
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference in points (NPS or per cent) with its 95 % interval and two-sided p."""
+
+    points: float
+    low: float
+    high: float
+    p: float
+
+    def beyond_chance(self, comparisons: int = 1) -> bool:
+        """Whether p is under 5 %, shared out over as many comparisons (Bonferroni)."""
+        return self.p < LEVEL / max(1, comparisons)
+
+
+def nps_difference(now: Counts, before: Counts) -> Difference | None:
+    """How much more the NPS of ``now`` is: a z test of two adjusted Wald estimates.
+
+    Both are moved towards 0 by three answers, as for the interval of one, so that a handful of
+    answers that agree is no proof. ``points`` is the difference of the two NPS as they stand.
+    None where one of the two has no responses.
+    """
+    if now.nps is None or before.nps is None:
+        return None
+    (a, a_variance), (b, b_variance) = _adjusted(now), _adjusted(before)
+    return _difference(now.nps - before.nps, a - b, a_variance + b_variance)
+
+
+def rate_difference(hits: int, of: int, hits_before: int, of_before: int) -> Difference | None:
+    """How many points of a per cent more the first rate is, by Agresti and Caffo's interval.
+
+    One success and one failure are added to each of the two. None where one is out of nothing.
+    """
+    if not of or not of_before:
+        return None
+    a, b = (hits + 1) / (of + 2), (hits_before + 1) / (of_before + 2)
+    variance = a * (1 - a) / (of + 2) + b * (1 - b) / (of_before + 2)
+    return _difference(100 * (hits / of - hits_before / of_before), a - b, variance)
+
+
+def _adjusted(counts: Counts) -> tuple[float, float]:
+    """(p − d) and its variance with ¾ promoter, 1½ passives and ¾ detractor added."""
+    n = counts.responses + 3
+    p, d = (counts.promoters + 0.75) / n, (counts.detractors + 0.75) / n
+    return p - d, (p + d - (p - d) ** 2) / n
+
+
+def _difference(points: float, centre: float, variance: float) -> Difference:
+    error = math.sqrt(variance)
+    p = math.erfc(abs(centre) / error / math.sqrt(2)) if error else 1.0
+    return Difference(points, 100 * (centre - Z95 * error), 100 * (centre + Z95 * error), p)

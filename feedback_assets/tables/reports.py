@@ -1,0 +1,18 @@
+"""The pages that are built from the marts: no Parquet, but made anew when a mart is."""
+
+from feedback_assets.tables.marts import TABLES as MARTS
+from feedback_assets.tables.table import ALL_DAYS, Table
+
+NPS_PAGE = Table(
+    "reports",
+    "nps",
+    "One page, reports/nps.html in the warehouse, for people who never open this UI: how we are "
+    "doing, which channels bring promoters, what they are worth, where answers are lost, what "
+    "people say, and how far all that can be trusted.",
+    columns=(),
+    key=(),
+    partitioned=False,
+    depends={mart.full_name: ALL_DAYS for mart in MARTS},
+)
+
+PAGES = (NPS_PAGE,)

@@ -1,0 +1,137 @@
+"""The page as an asset: built last, built again when a mart changed, with a picture in the UI."""
+
+import html
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from feedback_assets.operations.backfill import make_plan, open_instance
+from feedback_assets.operations.refresh_sensor import due
+from feedback_assets.reports.path import page_path
+from feedback_assets.reports.pictures import MOST_BYTES
+from feedback_assets.tables import (
+    ALL_TABLES,
+    DERIVED_TABLES,
+    MART_TABLES,
+    REPORT_PAGES,
+    find_table,
+)
+from tests.conftest import YESTERDAY, Project
+
+FIRST = YESTERDAY - timedelta(days=8)
+(PAGE,) = REPORT_PAGES
+KEY = dg.AssetKey(["reports", "nps"])
+
+
+def metadata(instance: dg.DagsterInstance, key: str, day: date | None = None) -> dict[str, Any]:
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(
+            dg.AssetKey(key.split(".")), asset_partitions=None if day is None else [str(day)]
+        ),
+        limit=1,
+    ).records
+    assert found[0].asset_materialization is not None
+    return {name: value.value for name, value in found[0].asset_materialization.metadata.items()}
+
+
+def materialise(project: Project, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    job = project.defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, asset_selection=[KEY])
+
+
+def test_an_empty_warehouse_gets_a_page_that_says_so(project: Project) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialise(project, instance).success
+        shown = metadata(instance, "reports.nps")
+    with project.warehouse.filesystem.open(page_path(project.warehouse), "rb") as file:
+        content = file.read()
+    assert shown["bytes"] == len(content)
+    assert shown["last_day"] == "none"
+    assert b"No answers are held yet" in content
+
+
+def test_the_page_waits_for_every_mart_and_stands_last_in_a_backfill(project: Project) -> None:
+    spec = project.defs.resolve_asset_graph().get(KEY)
+    assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in MART_TABLES}
+    assert spec.group_name == "reports"
+    plan = make_plan(project.settings, [*ALL_TABLES, PAGE], FIRST, YESTERDAY)
+    assert plan.building[-1].tables == (PAGE,)
+    assert plan.days_of(PAGE) == 1
+
+
+def test_missing_leaves_a_page_that_is_there_unless_a_mart_is_made(project: Project) -> None:
+    project.warehouse.write_bytes(page_path(project.warehouse), b"there")
+    plan = make_plan(project.settings, [PAGE], FIRST, YESTERDAY, missing=True)
+    assert not plan.building
+    daily = find_table("marts.nps_daily")
+    plan = make_plan(project.settings, [daily, PAGE], FIRST, YESTERDAY, missing=True)
+    assert [run.tables for run in plan.building] == [(daily,), (PAGE,)]
+
+
+def test_every_asset_says_what_a_row_of_it_is(project: Project) -> None:
+    for spec in project.defs.resolve_all_asset_specs():
+        description = str(spec.description)
+        assert description.startswith(("One row is ", "One page")), spec.key
+    for table in ALL_TABLES:
+        assert table.description.endswith("."), table.full_name
+
+
+@pytest.mark.slow
+def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
+    shop: Project,
+) -> None:
+    result = shop.backfill(FIRST, YESTERDAY)
+    assert result.exit_code == 0, result.output
+    with shop.warehouse.filesystem.open(page_path(shop.warehouse), "rb") as file:
+        page = file.read().decode()
+    daily = shop.warehouse.read_arrow(find_table("marts.nps_daily")).to_pydict()
+    block = page[page.index('<script type="application/json"') :]
+    data = json.loads(block[block.index(">") + 1 : block.index("</script>")])
+    weeks = data["figures"]["weeks"]["rows"]
+    assert sum(row[2] for row in weeks) == sum(daily["responses"]) > 0
+    assert sum(row[3] for row in weeks) == sum(daily["promoters"])
+
+    emails = set(
+        shop.warehouse.read_arrow(find_table("unified.orders"))["customer_email"].to_pylist()
+    )
+    text = html.unescape(page).lower()
+    assert not [email for email in emails if email and email in text]
+
+    with open_instance(shop.settings) as instance:
+        report = metadata(instance, "reports.nps")
+        trend = metadata(instance, "marts.nps_daily", YESTERDAY)
+        coverage = metadata(instance, "marts.match_coverage", YESTERDAY)
+        read = metadata(instance, "thanx.feedbacks", YESTERDAY)
+        earlier = metadata(instance, "thanx.feedbacks", FIRST)
+        plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
+    assert plan.builds == ()
+    for shown in (report, trend, read):
+        assert shown["picture"].startswith("![")
+        assert len(shown["picture"]) + len(shown["preview"]) < MOST_BYTES
+    assert report["page"] == page_path(shop.warehouse)
+    assert "| Thanx |" in coverage["coverage"]
+    assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]
+    assert "picture" not in earlier, "one picture a run"
+    _after_a_mart_changed_the_page_alone_is_due(shop)
+
+
+def _after_a_mart_changed_the_page_alone_is_due(shop: Project) -> None:
+    table = find_table("marts.product_scores")
+    with open_instance(shop.settings) as instance:
+        today = datetime.now(UTC).date()
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                dg.AssetKey(table.asset_key),
+                metadata={
+                    "content_hash": "another",
+                    "inputs_hash": metadata(instance, table.full_name)["inputs_hash"],
+                },
+            )
+        )
+        plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], today)
+        assert [build.table for build in plan.builds] == [PAGE]
+        assert materialise(shop, instance).success
+        assert due(instance, shop.settings, [*DERIVED_TABLES, PAGE], today).builds == ()

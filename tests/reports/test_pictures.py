@@ -1,0 +1,76 @@
+"""The pictures of the UI: small, readable as PNG, and of numbers alone."""
+
+import base64
+from datetime import date, timedelta
+
+import pytest
+
+from feedback_assets.reports import pictures
+from feedback_assets.reports.figures import read_coverage, read_weeks
+from tests.reports.conftest import HOSTILE, Marts
+
+
+def png(markdown: str | None) -> bytes:
+    assert markdown is not None
+    start, end = "](data:image/png;base64,", ")"
+    content = markdown[markdown.index(start) + len(start) : -len(end)]
+    return base64.b64decode(content, validate=True)
+
+
+def test_a_trend_of_two_years_is_a_png_of_a_few_kilobytes(full: Marts) -> None:
+    weeks = read_weeks(full.warehouse) * 12
+    picture = pictures.trend_picture(weeks)
+    content = png(picture)
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(str(picture)) + len(pictures.trend_table(weeks)) < pictures.MOST_BYTES
+
+
+def test_packing_leaves_the_pixels_as_they_were(full: Marts) -> None:
+    import zlib
+
+    import vl_convert
+
+    from feedback_assets.reports import charts
+
+    spec = charts.days(charts.IN_PICTURE, height=50) | {"width": 80}
+    spec["data"] = {"values": [{"day": "2026-11-20", "rows": 3}]}
+    whole = vl_convert.vegalite_to_png(spec, scale=1)
+    packed = pictures._packed(whole)
+    assert len(packed) <= len(whole)
+
+    def pixels(content: bytes) -> bytes:
+        found, place = b"", 8
+        while place < len(content):
+            length = int.from_bytes(content[place : place + 4], "big")
+            kind, data = content[place + 4 : place + 8], content[place + 8 : place + 8 + length]
+            crc = int.from_bytes(content[place + 8 + length : place + 12 + length], "big")
+            assert crc == zlib.crc32(kind + data)
+            found += data if kind == b"IDAT" else b""
+            place += 12 + length
+        return zlib.decompress(found)
+
+    assert pixels(packed) == pixels(whole)
+
+
+@pytest.mark.parametrize("days", [2, 28, 700])
+def test_rows_a_day_are_drawn_for_any_run(days: int) -> None:
+    rows = [(date(2024, 1, 1) + timedelta(days=n), n * 37 % 101) for n in range(days)]
+    assert png(pictures.days_picture(rows)).startswith(b"\x89PNG")
+    size = len(str(pictures.days_picture(rows))) + len(pictures.days_table(rows))
+    assert size < pictures.MOST_BYTES
+    assert pictures.days_table(rows).count("\n") <= 33
+
+
+def test_one_day_or_no_answers_need_no_picture() -> None:
+    assert pictures.days_picture([(date(2026, 11, 20), 5)]) is None
+    assert pictures.trend_picture(()) is None
+
+
+def test_the_tables_are_of_numbers_and_names_of_our_own(full: Marts) -> None:
+    weeks = read_weeks(full.warehouse)
+    table = pictures.trend_table(weeks)
+    assert table.splitlines()[0] == "| week from | NPS (95 % interval) | answers |"
+    assert f"{round(weeks[-1].counts.responses)} |" in table.splitlines()[2]
+    coverage = pictures.coverage_table(read_coverage(full.warehouse))
+    assert coverage.splitlines()[2:] == ["| Thanx | 80\u00a0% of 100 answers |"]
+    assert not [text for text in HOSTILE if len(text) > 5 and text in table + coverage]
