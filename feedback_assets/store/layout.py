@@ -6,12 +6,10 @@ put, and both are atomic. The day is in the path alone: pandas and pyarrow refus
 whose partition key is a column of its files too.
 """
 
+import errno
 import os
 import re
-import socket
 import tempfile
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.store.content import content_hash
+from feedback_assets.store.litter import begin_file, end, sweep_files
 from feedback_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -35,11 +34,16 @@ FILE = "data.parquet"
 ROW_GROUP_ROWS = 64 * 1024
 
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
-# No partition takes as long to write; what is older was left by a machine that is gone.
-_ABANDONED_SECONDS = 24 * 3600
-_in_hand: set[str] = set()
-"""Names of the files that this process is writing."""
-_LITTER = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
+
+
+class NotWritten(OSError):
+    """A file that could not be written, and what to do; what was in its place is unchanged."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} was not written: {reason}. What was held there is unchanged. Make room or "
+            "mend its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again."
+        )
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,19 @@ class Warehouse:
         return Written(rows.num_rows, content_hash(rows))
 
     def write_parquet(self, path: str, rows: pa.Table) -> None:
-        """Write one Parquet file so that a reader finds the old one or the new one."""
+        """Write one Parquet file so that a reader finds the old one or the new one.
+
+        Raises ``NotWritten`` where the disk or the object store refuses it.
+        """
+        try:
+            self._write_file(path, rows)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            return
+        raise NotWritten(path, reason)
+
+    def _write_file(self, path: str, rows: pa.Table) -> None:
         if self.is_local:
             _write_local(Path(path), rows)
             return
@@ -247,17 +263,36 @@ def _write(rows: pa.Table, sink: Any) -> None:
 
 def _write_local(path: Path, rows: pa.Table) -> None:
     _make_private(path.parent)
-    _sweep(path.parent)
-    temporary = path.parent / f".{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
-    _in_hand.add(temporary.name)
+    sweep_files(path.parent)
+    temporary = begin_file(path.parent)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
             _write(rows, sink)
+            sink.flush()
+            # Else a power cut may leave the new name with none of the new bytes.
+            os.fsync(sink.fileno())
         temporary.replace(path)
+        _sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-        _in_hand.discard(temporary.name)
+        end(temporary)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Put the names in a directory on the disk, so that a rename outlives a power cut."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # may be written in, and not listed
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot; they keep their own order.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _make_private(directory: Path) -> None:
@@ -266,32 +301,4 @@ def _make_private(directory: Path) -> None:
         # Path.mkdir would give the parents the umask's mode.
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what a killed process left half-written in a partition."""
-    for entry in os.scandir(directory):
-        litter = _LITTER.match(entry.name)
-        if litter and _abandoned(entry, litter["host"], int(litter["pid"])):
-            Path(entry.path).unlink(missing_ok=True)
-
-
-def _abandoned(entry: os.DirEntry[str], host: str, pid: int) -> bool:
-    try:
-        old = time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS
-    except FileNotFoundError:
-        return False
-    if old or host != socket.gethostname():
-        return old
-    # A restarted container has the host name and the process id of the killed one.
-    return entry.name not in _in_hand if pid == os.getpid() else not _alive(pid)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            _sync_directory(path.parent)
