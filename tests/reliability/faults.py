@@ -39,6 +39,8 @@ class Fault:
 
     ``passes``: whether asking again gives the good answer, so that a fault of the first two
     requests costs nothing. ``tries``: requests of each list where it lasts.
+    ``same``: whether the rows are those of an untroubled reading to the letter. ``patient``: whether
+    the request is given its usual time, for what takes some to be found out.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Fault:
     tries: int | None = None
     tables: tuple[str, ...] = VARIED
     same: bool = True
+    patient: bool = False
 
 
 def _status(status: int | str, headers: dict[str, Any] | None = None, body: Any = None) -> Spoil:
@@ -277,6 +280,7 @@ BODIES = [
         "larger than 262,144 KiB when unpacked",
         tries=1,
         tables=ORDERS,
+        patient=True,
     ),
     Fault(
         "a body that announces 1 TB",
@@ -297,6 +301,10 @@ def _latin(good: bytes) -> bytes:
     ).encode("latin-1")  # fmt: skip
 
 
+def _wide(good: bytes) -> bytes:
+    return json.dumps(json.loads(good)).encode("utf-16-be")
+
+
 def _charset(name: str) -> dict[str, str]:
     return {"Content-Type": f"application/json; charset={name}"}
 
@@ -310,6 +318,8 @@ CHARSETS = [
         "UTF-16 without a mark",
         _body(lambda b: b.decode().encode("utf-16-le"), _charset("utf-16")),
     ),
+    Fault("UTF-16 that claims to be UTF-8", _body(_wide, _charset("utf-8"))),
+    Fault("UTF-32 without a word", _body(lambda b: b.decode().encode("utf-32-be"))),
     Fault("UTF-8 with a mark", _body(lambda b: b.decode().encode("utf-8-sig"))),
     Fault("UTF-8 that claims a set nobody knows", _body(lambda b: b, _charset("klingon"))),
 ]

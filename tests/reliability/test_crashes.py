@@ -3,8 +3,10 @@
 import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import PROVIDER_TABLES
 from tests.conftest import YESTERDAY
-from tests.reliability.processes import Runner, reading, running_runner
+from tests.reliability.processes import ROOT, Runner, reading, running_runner
 from tests.reliability.reader import either, expected_of, wrong
 
 KILLS = int(os.environ.get("RELIABILITY_KILLS", "15"))
@@ -32,10 +34,7 @@ LATE = datetime.combine(YESTERDAY, time(0), UTC)
 NAMES = [
     *(table.full_name for table in PROVIDER_TABLES),
     "unified.feedback",
-    "unified.orders",
-    "marts.order_feedback",
-    "marts.nps_daily",
-    "marts.detractor_queue",
+    "marts.product_scores",
 ]
 SELECT = " or ".join(f'key:"{name.replace(".", "/")}"' for name in NAMES)
 BACKFILL = ("backfill", "--from", str(FIRST), "--to", str(LAST), "--select", SELECT)
@@ -72,8 +71,33 @@ class Shop:
         return [str(p) for p in beside if p.suffix != ".parquet"] + [str(p) for p in waiting]
 
 
+@contextmanager
+def mounted(place: Path, options: str) -> Iterator[None]:
+    """A small disk of its own; the test is skipped where this user may not mount one."""
+    place.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(command, check=False).returncode:
+        pytest.skip("this user may not mount a disk to fill or to lock")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shop_on_a_small_disk(tmp_path: Path) -> Iterator[Shop]:
+    with mounted(tmp_path / "warehouse", "size=8m"), open_shop(tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def open_shop(tmp_path: Path) -> Iterator[Shop]:
     (tmp_path / "tmp").mkdir()
     faults = Faults(quotas=False, malformed_rate=0.05)
     with running_sandbox(seed=5, days=40, customers=1500, faults=faults) as sandbox:
@@ -102,7 +126,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chance = random.Random(KILLS)
+    chance = random.Random()
     killed = 0
     allowed = either(shop.early, shop.late)
     with reading(shop.root / "warehouse", allowed, shop.root) as reader:
@@ -116,7 +140,7 @@ def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_n
             killed += status == -9
             assert wrong(shop.warehouse, allowed) == []
             shop.set_aside()
-            if attempt % 10 == 9 or attempt == KILLS - 1:
+            if attempt % 25 == 24 or attempt == KILLS - 1:
                 shop.sandbox.set_now(LATE)
                 assert shop.runner.run(*BACKFILL)[0] == 0, (shop.root / "log").read_text()
                 assert wrong(shop.warehouse, shop.late) == []
@@ -126,3 +150,85 @@ def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_n
     assert killed >= KILLS // 2
     with capsys.disabled():
         sys.stdout.write(f"\n{killed} of {KILLS} killed, {reader.rounds} rounds of reading\n")
+        sys.stdout.flush()
+
+
+def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
+    shop_on_a_small_disk: Shop,
+) -> None:
+    shop = shop_on_a_small_disk
+    log = shop.root / "log"
+    filler = shop.root / "warehouse" / "filler"
+    allowed = either(shop.early, shop.late)
+    shop.sandbox.set_now(LATE)
+    for left in (0, 8192, 65536):
+        room = shutil.disk_usage(filler.parent).free - left
+        filler.write_bytes(b"\0" * room)
+        log.write_text("")
+        with reading(shop.root / "warehouse", allowed, shop.root) as reader:
+            assert shop.runner.run(*BACKFILL)[0] == 1, log.read_text()
+        assert "data.parquet was not written: No space left on device" in log.read_text()
+        assert reader.trouble == []
+        assert wrong(shop.warehouse, allowed) == []
+        filler.unlink()
+        assert shop.litter() == []
+    assert shop.runner.run(*BACKFILL)[0] == 0, log.read_text()
+    assert wrong(shop.warehouse, shop.late) == []
+
+
+def test_a_warehouse_that_may_not_be_written_stays_as_it_is_and_says_so(
+    shop_on_a_small_disk: Shop,
+) -> None:
+    shop = shop_on_a_small_disk
+    log, place = shop.root / "log", str(shop.root / "warehouse")
+    shop.sandbox.set_now(LATE)
+    log.write_text("")
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    try:
+        assert shop.runner.run(*BACKFILL)[0] == 1
+        assert "was not written: Read-only file system" in log.read_text()
+        assert "FEEDBACK_WAREHOUSE" in log.read_text()
+        assert wrong(shop.warehouse, shop.early) == []
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    assert shop.runner.run(*BACKFILL)[0] == 0, log.read_text()
+    assert wrong(shop.warehouse, shop.late) == []
+
+
+SPILLING = """
+import resource, sys
+from datetime import date
+from feedback_assets.ingest.spool import Spool
+from tests.ingest.documents import ORDERS, documented, parse
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+with Spool(ORDERS, rows_in_memory=1) as spool:
+    try:
+        spool.add(parse(ORDERS, *(documented(ORDERS, id=f"o{n}") for n in range(500))).rows)
+    except OSError as error:
+        print(error)
+"""
+
+
+def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", SPILLING],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "rows could not wait in" in finished.stdout
+    assert "set TMPDIR" in finished.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_put_aside_is_gone_with_the_next_that_does(tmp_path: Path) -> None:
+    spill = "spool.add(parse(ORDERS, *(documented(ORDERS, id=f'o{n}') for n in range(9))).rows)"
+    head, _, _ = SPILLING.partition("resource.setrlimit")
+    script = f"{head}import os\nspool = Spool(ORDERS, rows_in_memory=1)\n{spill}\n"
+    dying, staying = f"{script}os.kill(os.getpid(), 9)", f"{script}spool.clear()"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    for script, left in ((dying, 1), (dying, 1), (staying, 0)):
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=False)
+        assert len(list(tmp_path.iterdir())) == left

@@ -143,8 +143,10 @@ def shop(_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_the_right_rows(
-    fault: Fault, shop: Shop
+    fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if fault.patient:
+        monkeypatch.setattr(http, "RetryPolicy", lambda: replace(QUICK, read=60, total=300))
     before = files(shop.root / "warehouse")
     shop.wire.set(fault.spoil)
     failures = shop.read(fault.tables).failures
