@@ -12,6 +12,7 @@ from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
 from feedback_assets.ingest.window import DayCounts, asked, read_window
 from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
+from feedback_assets.store.layout import NotWritten
 from feedback_assets.tables import Table
 
 # The client has tried five times by then; this is for a provider that restarts.
@@ -60,6 +61,11 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
                 cost = {"requests": client.requests, "bytes": client.bytes}
         except ProviderError as error:
             failure = _failure(error, wanted, first, last)
+        except NotWritten as error:
+            # A full disk is as full after another reading of the window.
+            failure = dg.Failure(
+                description=f"{_named(wanted, first, last)}: {error}", allow_retries=False
+            )
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
             raise failure
@@ -98,11 +104,15 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
     }
 
 
-def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
+def _named(tables: list[Table], first: date, last: date) -> str:
     names = ", ".join(table.full_name for table in tables)
-    days = first.isoformat() if first == last else f"{first} to {last}"
+    return f"{names}, {first}" if first == last else f"{names}, {first} to {last}"
+
+
+def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
+    named = _named(tables, first, last)
     return dg.Failure(
-        description=f"{names}, {days}: {error} What was held of these days is unchanged.",
+        description=f"{named}: {error} What was held of these days is unchanged.",
         metadata={
             "provider": error.provider,
             "endpoint": error.endpoint,

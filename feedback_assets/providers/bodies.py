@@ -46,9 +46,9 @@ class _Signs(msgspec.Struct):
 def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
     """The body as UTF-8 without a byte order mark.
 
-    A body in another character set is transcoded by its mark, by the zeros of UTF-16 and UTF-32, or
-    by what `Content-Type` declares; one that is neither is read with U+FFFD in place of what cannot be, and a warning: one bad name
-    must not keep a thousand good rows out.
+    A body in another character set is transcoded by its mark, by the zeros of UTF-16 and UTF-32,
+    or by what `Content-Type` declares; one that is neither is read with U+FFFD in place of what
+    cannot be, and a warning: one bad name must not keep a thousand good rows out.
     """
     for bom, encoding in _BOMS:
         if body.startswith(bom):

@@ -39,8 +39,8 @@ class Fault:
 
     ``passes``: whether asking again gives the good answer, so that a fault of the first two
     requests costs nothing. ``tries``: requests of each list where it lasts.
-    ``same``: whether the rows are those of an untroubled reading to the letter. ``patient``: whether
-    the request is given its usual time, for what takes some to be found out.
+    ``same``: whether the rows are those of an untroubled reading to the letter. ``patient``:
+    whether the request is given its usual time, for what takes some to be found out.
     """
 
     name: str

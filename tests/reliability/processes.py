@@ -32,6 +32,8 @@ class Reader:
     """What ``reader.py`` saw; known once it has ended."""
 
     rounds: int = 0
+    again: int = 0
+    """Queries that DuckDB gave up because a file was replaced under it."""
     trouble: list[str] = field(default_factory=list)
 
 
@@ -52,7 +54,7 @@ def reading(root: Path, expected: dict[str, Any], place: Path) -> Iterator[Reade
         assert _line(process) == "reading"
         yield seen
         said = json.loads(process.communicate(timeout=60)[0])
-        seen.rounds, seen.trouble = said["rounds"], said["trouble"]
+        seen.rounds, seen.again, seen.trouble = said["rounds"], said["again"], said["trouble"]
     finally:
         process.kill()
         process.wait()

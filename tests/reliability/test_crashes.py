@@ -5,7 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -38,6 +38,7 @@ NAMES = [
 ]
 SELECT = " or ".join(f'key:"{name.replace(".", "/")}"' for name in NAMES)
 BACKFILL = ("backfill", "--from", str(FIRST), "--to", str(LAST), "--select", SELECT)
+READ = ("read", str(FIRST), str(LAST))
 
 
 @dataclass(frozen=True)
@@ -123,34 +124,58 @@ def open_shop(tmp_path: Path) -> Iterator[Shop]:
             yield Shop(tmp_path, sandbox, runner, states[1], states[0], seconds)
 
 
-def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
-) -> None:
+def kill_at_random(
+    shop: Shop, command: tuple[str, ...], names: list[str], seconds: float, times: int
+) -> tuple[int, int]:
+    """Kill a command so often while somebody reads; how often it was, and how often was read."""
     chance = random.Random()
     killed = 0
-    allowed = either(shop.early, shop.late)
+    log = shop.root / "log"
+    late = only(shop.late, names)
+    allowed = either(only(shop.early, names), late)
     with reading(shop.root / "warehouse", allowed, shop.root) as reader:
-        for attempt in range(KILLS):
-            if attempt % 10 == 0:
-                # An instance that is made while its maker is killed must be of use all the same.
-                shutil.rmtree(shop.root / "dagster_home")
+        for attempt in range(times):
             shop.sandbox.set_now(LATE if attempt % 2 else EARLY)
-            status = shop.runner.run_killed(chance.uniform(0, shop.seconds), *BACKFILL)
-            assert status in (0, -9), (shop.root / "log").read_text()
+            status = shop.runner.run_killed(chance.uniform(0, seconds), *command)
+            assert status in (0, -9), log.read_text()
             killed += status == -9
             assert wrong(shop.warehouse, allowed) == []
             shop.set_aside()
-            if attempt % 25 == 24 or attempt == KILLS - 1:
+            if attempt % 25 == 24 or attempt == times - 1:
                 shop.sandbox.set_now(LATE)
-                assert shop.runner.run(*BACKFILL)[0] == 0, (shop.root / "log").read_text()
-                assert wrong(shop.warehouse, shop.late) == []
+                assert shop.runner.run(*command)[0] == 0, log.read_text()
+                assert wrong(shop.warehouse, late) == []
                 assert shop.litter() == []
     assert reader.trouble == []
-    assert reader.rounds > 0
+    assert reader.rounds > reader.again
+    return killed, reader.rounds
+
+
+def only(expected: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return {kind: {name: tables[name] for name in names} for kind, tables in expected.items()}
+
+
+def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+    shop: Shop, record_property: Callable[[str, Any], None]
+) -> None:
+    # An instance that is made while its maker is killed must be of use all the same.
+    shutil.rmtree(shop.root / "dagster_home")
+    killed, rounds = kill_at_random(shop, BACKFILL, NAMES, shop.seconds, KILLS)
     assert killed >= KILLS // 2
-    with capsys.disabled():
-        sys.stdout.write(f"\n{killed} of {KILLS} killed, {reader.rounds} rounds of reading\n")
-        sys.stdout.flush()
+    record_property("killed", killed)
+    record_property("rounds of reading", rounds)
+
+
+def test_a_reading_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+    shop: Shop, record_property: Callable[[str, Any], None]
+) -> None:
+    status, seconds = shop.runner.run(*READ)
+    assert status == 0, (shop.root / "log").read_text()
+    names = [table.full_name for table in PROVIDER_TABLES]
+    killed, rounds = kill_at_random(shop, READ, names, seconds, KILLS)
+    assert killed >= KILLS // 2
+    record_property("killed", killed)
+    record_property("rounds of reading", rounds)
 
 
 def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
@@ -161,13 +186,13 @@ def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
     filler = shop.root / "warehouse" / "filler"
     allowed = either(shop.early, shop.late)
     shop.sandbox.set_now(LATE)
-    for left in (0, 8192, 65536):
+    for left in (0, 100_000):
         room = shutil.disk_usage(filler.parent).free - left
         filler.write_bytes(b"\0" * room)
         log.write_text("")
         with reading(shop.root / "warehouse", allowed, shop.root) as reader:
             assert shop.runner.run(*BACKFILL)[0] == 1, log.read_text()
-        assert "data.parquet was not written: No space left on device" in log.read_text()
+        assert ".parquet was not written: No space left on device" in log.read_text()
         assert reader.trouble == []
         assert wrong(shop.warehouse, allowed) == []
         filler.unlink()
