@@ -59,7 +59,8 @@ def record(client: HttpClient, endpoint: str, body: bytes, *names: str) -> dict[
     for name in names:
         raw = found.get(name)
         if raw is not None and bytes(raw).startswith(b"{"):
-            return whole(client, endpoint, raw)
+            decoded: dict[str, Any] = whole(client, endpoint, raw)
+            return decoded
     keys = ", ".join(sorted(found)[:20]) or "no keys"
     raise client.unrecognised(endpoint, expected, f"the keys {keys}")
 

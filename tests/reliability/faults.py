@@ -373,6 +373,11 @@ LISTS = [
         tables=SUBMISSIONS,
     ),
     Fault(
+        "a total of 10⁴⁰⁰",
+        _body(lambda b: re.sub(rb'"total":\d+', b'"total":1e400', b)),
+        tables=ORDERS,
+    ),
+    Fault(
         "the first page again and again",
         lambda e: _paged(e, lambda _: 1),
         r"\d+ rows announced, 7 came",
