@@ -28,7 +28,8 @@ def marks_by_arrow(warehouse: Warehouse, table: Table) -> dict[str, str]:
     found = {}
     for path in warehouse.files(table):
         day = path.rsplit("day=", 1)[1][:10] if table.partitioned else ""
-        found[day] = content_hash(pq.read_table(path, partitioning=None))
+        # Opened once; read_table opens twice, and fails where the file is replaced in between.
+        found[day] = content_hash(pq.ParquetFile(path).read())
     return found
 
 
