@@ -14,6 +14,7 @@ from feedback_assets.ingest.window import DayCounts, asked, read_window
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
+from feedback_assets.store.layout import NotWritten
 from feedback_assets.tables import Table
 
 # The client has tried five times by then; this is for a provider that restarts.
@@ -70,6 +71,8 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
             failure = _canceled(wanted, *window)
+        except NotWritten as error:
+            failure = _not_written(error, wanted, *window)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
             if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
@@ -77,21 +80,22 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             raise failure
         del begun[context.run.run_id]
         for table in wanted:
-            for counts in done:
-                for day in counts[table]:
-                    context.add_asset_metadata(
-                        day_metadata(day),
-                        asset_key=table.asset_key,
-                        partition_key=day.day.isoformat(),
-                    )
-            context.add_asset_metadata(
-                rows_a_day([(day.day, day.rows) for counts in done for day in counts[table]]),
-                asset_key=table.asset_key,
-                partition_key=days[-1].isoformat(),
-            )
+            _record(context, table, [day for counts in done for day in counts[table]])
             yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
 
     return read
+
+
+def _record(context: dg.AssetExecutionContext, table: Table, days: list[DayCounts]) -> None:
+    for day in days:
+        context.add_asset_metadata(
+            day_metadata(day), asset_key=table.asset_key, partition_key=day.day.isoformat()
+        )
+    context.add_asset_metadata(
+        rows_a_day([(day.day, day.rows) for day in days]),
+        asset_key=table.asset_key,
+        partition_key=days[-1].day.isoformat(),
+    )
 
 
 def backfill_policy(source: Source) -> dg.BackfillPolicy:
@@ -151,22 +155,30 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
     }
 
 
+def _not_written(error: NotWritten, tables: list[Table], first: date, last: date) -> dg.Failure:
+    # A full disk is as full after another reading of the window.
+    return dg.Failure(description=f"{_named(tables, first, last)}: {error}", allow_retries=False)
+
+
 def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:
-    names = ", ".join(table.full_name for table in tables)
     return dg.Failure(
         description=(
-            f"{names}, {first} to {last}: canceled while it was read. What was held of these days "
-            "is unchanged or read anew."
+            f"{_named(tables, first, last)}: canceled while it was read. What was held of "
+            "these days is unchanged or read anew."
         ),
         allow_retries=False,
     )
 
 
-def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
+def _named(tables: list[Table], first: date, last: date) -> str:
     names = ", ".join(table.full_name for table in tables)
-    days = first.isoformat() if first == last else f"{first} to {last}"
+    return f"{names}, {first}" if first == last else f"{names}, {first} to {last}"
+
+
+def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
+    named = _named(tables, first, last)
     return dg.Failure(
-        description=f"{names}, {days}: {error} What was held of these days is unchanged.",
+        description=f"{named}: {error} What was held of these days is unchanged.",
         metadata={
             "provider": error.provider,
             "error": type(error).__name__,

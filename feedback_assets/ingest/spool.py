@@ -1,7 +1,6 @@
 """Rows of a window on their way from pages to days, in bounded memory."""
 
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback_assets.store.litter import make_scratch, remove_scratch
 from feedback_assets.tables import Table
 
 # With a thousand orders a page, twenty pages: some 20 MB in memory before they go to disk.
@@ -40,7 +40,7 @@ class Spool:
         self._key_files: list[Path] = []
         self._keys_spilled = 0
         self._spills: dict[date, list[tuple[Path, int]]] = defaultdict(list)
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._directory: Path | None = None
 
     def __enter__(self) -> "Spool":
         return self
@@ -59,7 +59,7 @@ class Spool:
         self._hashes, self._keys, self._key_files, self._keys_spilled = [], [], [], 0
         self._spills.clear()
         if self._directory is not None:
-            self._directory.cleanup()
+            remove_scratch(self._directory)
             self._directory = None
 
     def add(self, rows: pa.Table, within: pa.ChunkedArray | None = None) -> None:
@@ -198,9 +198,8 @@ class Spool:
 
     def _new_file(self, kind: str) -> Path:
         if self._directory is None:
-            # Made by mkdtemp, so only this user can read what waits there.
-            self._directory = tempfile.TemporaryDirectory(prefix="feedback-assets-")
-        return Path(self._directory.name) / f"{self._read}.{kind}"
+            self._directory = make_scratch()
+        return self._directory / f"{self._read}.{kind}"
 
     @staticmethod
     def _load(path: Path, batch: int) -> pa.Table:
@@ -211,12 +210,21 @@ class Spool:
 @contextmanager
 def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with (
-        os.fdopen(descriptor, "wb") as sink,
-        pa.ipc.new_file(sink, schema, options=options) as writer,
-    ):
-        yield writer
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with (
+            os.fdopen(descriptor, "wb") as sink,
+            pa.ipc.new_file(sink, schema, options=options) as writer,
+        ):
+            yield writer
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        return
+    raise OSError(
+        f"rows could not wait in {path.parent}: {reason}. Nothing was replaced. Make room there "
+        "or set TMPDIR to another directory, then run it again."
+    )
 
 
 def _hashes(keys: pa.Table) -> np.ndarray:

@@ -216,7 +216,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         (home / name).mkdir(mode=0o700, exist_ok=True)
     template = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
     if template.is_file() and not (home / template.name).exists():
-        shutil.copyfile(template, home / template.name)
+        # Beside it and renamed: one killed in between would leave half a file for ever.
+        draft = home / f".{template.name}.{os.getpid()}"
+        shutil.copyfile(template, draft)
+        draft.replace(home / template.name)
     os.environ["DAGSTER_HOME"] = str(home)
     # Capturing what a step prints means changing this process's own standard output, and two
     # threads that change it and back leave it changed: seen as a backfill that prints nothing.

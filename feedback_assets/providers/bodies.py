@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import logging
 import re
 from typing import Any
@@ -46,14 +47,17 @@ class _Signs(msgspec.Struct):
 def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
     """The body as UTF-8 without a byte order mark.
 
-    A body in another character set is transcoded by its mark or by what `Content-Type` declares;
-    one that is neither is read with U+FFFD in place of what cannot be, and a warning: one bad name
-    must not keep a thousand good rows out.
+    A body in another character set is transcoded by its mark, by the zeros of UTF-16 and UTF-32,
+    or by what `Content-Type` declares; one that is neither is read with U+FFFD in place of what
+    cannot be, and a warning: one bad name must not keep a thousand good rows out.
     """
     for bom, encoding in _BOMS:
         if body.startswith(bom):
             body = body[len(bom) :]
             return body if encoding == "utf-8" else _recode(body, encoding, where)
+    if b"\0" in body[:4]:
+        # JSON begins with ASCII, so these are wide characters that nobody announced.
+        return _recode(body, json.detect_encoding(body), where)
     if _SURROGATE.search(body):
         body = _without_halves(body, where)
     if body.isascii():

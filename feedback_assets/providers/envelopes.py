@@ -59,17 +59,34 @@ def record(client: HttpClient, endpoint: str, body: bytes, *names: str) -> dict[
     for name in names:
         raw = found.get(name)
         if raw is not None and bytes(raw).startswith(b"{"):
-            decoded: dict[str, Any] = msgspec.json.decode(raw)
+            decoded: dict[str, Any] = whole(client, endpoint, raw)
             return decoded
     keys = ", ".join(sorted(found)[:20]) or "no keys"
     raise client.unrecognised(endpoint, expected, f"the keys {keys}")
 
 
-def number(raw: msgspec.Raw | None) -> int | None:
-    """A count that may come as an integer, a float or a string; None for anything else."""
+def whole(client: HttpClient, endpoint: str, body: bytes | msgspec.Raw) -> Any:
+    """All of a body decoded; `EnvelopeNotRecognised` where a number of it fits no double."""
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError as error:
+        found = str(error).lower()
+    raise client.unrecognised(endpoint, "values that can be read", found)
+
+
+def _value(raw: msgspec.Raw | None) -> Any:
+    """What stands there, or its own text where it is a number that fits no double (1e400)."""
     if raw is None:
         return None
-    value: Any = msgspec.json.decode(raw)
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return bytes(raw).decode()
+
+
+def number(raw: msgspec.Raw | None) -> int | None:
+    """A count that may come as an integer, a float or a string; None for anything else."""
+    value = _value(raw)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -81,9 +98,7 @@ def number(raw: msgspec.Raw | None) -> int | None:
 
 def key(raw: msgspec.Raw | None) -> str | None:
     """The key of a next page; None where it is missing, null, false, blank or the text `null`."""
-    if raw is None:
-        return None
-    value: Any = msgspec.json.decode(raw)
+    value = _value(raw)
     if value is None or isinstance(value, (bool, list, dict)):
         return None
     text = str(value).strip()

@@ -29,8 +29,9 @@ class ProviderError(Exception):
     """A request that did not give what it asked for.
 
     Fields: `provider` (such as `thanx`), `endpoint` (method and path, never the query), `status`
-    (HTTP status or None where there was no answer), `message` (the provider's own words, masked),
-    `advice` (what to do), `transient`.
+    (of HTTP, where it says what is wrong: None where there was no answer, or a good status with a
+    body that is not), `message` (the provider's own words, masked), `advice` (what to do),
+    `transient`.
     """
 
     transient: bool = False
@@ -105,7 +106,7 @@ class EnvelopeNotRecognised(PermanentError):
     """An answer whose shape is not one the provider documents: never taken for zero rows."""
 
     def __init__(
-        self, expected: str, found: str, *, provider: str, endpoint: str, status: int | None = 200
+        self, expected: str, found: str, *, provider: str, endpoint: str, status: int | None = None
     ) -> None:
         self.expected = expected
         self.found = found
@@ -147,7 +148,6 @@ class RowsMissing(TransientError):
             f"{said}{f' ({reason})' if reason else ''}",
             provider=provider,
             endpoint=endpoint,
-            status=200,
             advice="read the same window again, since lists move while they are read; "
             "if it stays so, narrow the window or ask the provider",
         )

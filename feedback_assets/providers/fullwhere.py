@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from feedback_assets.providers import envelopes
 from feedback_assets.providers.advice import Advice
 from feedback_assets.providers.client import Client
@@ -78,7 +76,7 @@ class Fullwhere(Client):
         body = self._http.get(PATH, {"id": tracker_id.strip()}, record_key="surveyId")
         found = envelopes.fields(self._http, endpoint, body, "a survey tracker")
         if "id" in found:
-            tracker: dict[str, Any] = msgspec.json.decode(body)
+            tracker: dict[str, Any] = envelopes.whole(self._http, endpoint, body)
             return tracker
         return envelopes.record(self._http, endpoint, body, "data", "item", "result")
 
@@ -120,7 +118,7 @@ class Fullwhere(Client):
             raise self._http.invalid(endpoint, "no purchase is named", "give its id")
         payload = {"purchaseId": purchase_id.strip()}
         body = self._http.post(f"{PATH}/generate", payload, reads=False, record_key="surveyId")
-        answer: Any = msgspec.json.decode(body)
+        answer: Any = envelopes.whole(self._http, endpoint, body)
         if not isinstance(answer, (dict, list)):
             raise self._http.unrecognised(endpoint, "trackers", envelopes.kind(body))
         return answer

@@ -103,13 +103,25 @@ def _watch(sock: Any) -> None:
         deadline.watch(sock)
 
 
+def _watched(sock: socket.socket) -> socket.socket:
+    _watch(sock)
+    return sock
+
+
 class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _watched(super()._new_conn())
+
     def getresponse(self) -> Any:
         _watch(self.sock)
         return super().getresponse()
 
 
 class _SecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        # Before TLS: a handshake that trickles keeps within the time between two pieces too.
+        return _watched(super()._new_conn())
+
     def getresponse(self) -> Any:
         _watch(self.sock)
         return super().getresponse()

@@ -6,14 +6,11 @@ put, and both are atomic. The day is in the path alone: pandas and pyarrow refus
 whose partition key is a column of its files too.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
 import re
-import socket
-import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +32,7 @@ from feedback_assets.store.erased import (
     written_addition,
 )
 from feedback_assets.store.erasing import erase_rows
+from feedback_assets.store.litter import begin_file, end, private_directory, sweep_files
 from feedback_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -47,11 +45,16 @@ ROW_GROUP_ROWS = 64 * 1024
 
 _LOCAL = ("file://", "local://")
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
-# No partition takes as long to write; what is older was left by a machine that is gone.
-_ABANDONED_SECONDS = 24 * 3600
-_in_hand: set[str] = set()
-"""Names of the files that this process is writing."""
-_LITTER = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
+
+
+class NotWritten(OSError):
+    """A file that could not be written, and what to do; what was in its place is unchanged."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} was not written: {reason}. What was held there is unchanged. Make room or "
+            "mend its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again."
+        )
 
 
 @dataclass(frozen=True)
@@ -218,10 +221,7 @@ class Warehouse:
     def _put_on_list(self, key: bytes, addition: Addition) -> None:
         name, content = written_addition(key, addition)
         path = f"{self._list}/{name}"
-        if self.is_local:
-            _write_local(Path(path), lambda sink: sink.write(content))
-        else:
-            self.filesystem.pipe_file(path, content)
+        self.write_bytes(path, content)
 
     def _read_bytes(self, path: str) -> bytes:
         with self.filesystem.open(path, "rb") as source:
@@ -264,20 +264,32 @@ class Warehouse:
         return Written(changed.num_rows, content_hash(changed))
 
     def write_parquet(self, path: str, rows: pa.Table) -> None:
-        """Write one Parquet file so that a reader finds the old one or the new one."""
-        if self.is_local:
-            _write_local(Path(path), lambda sink: _write(rows, sink))
-            return
-        sink = pa.BufferOutputStream()
-        _write(rows, sink)
-        self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
+        """Write one Parquet file so that a reader finds the old one or the new one.
+
+        Raises ``NotWritten`` where the disk or the object store refuses it.
+        """
+        self._put(path, lambda sink: _write(rows, sink))
 
     def write_bytes(self, path: str, content: bytes) -> None:
-        """Write a file that is no table so that a reader finds the old one or the new one."""
-        if self.is_local:
-            _write_local(Path(path), lambda sink: sink.write(content))
+        """Write a file that is no table so that a reader finds the old one or the new one.
+
+        Raises ``NotWritten`` as ``write_parquet`` does.
+        """
+        self._put(path, lambda sink: sink.write(content))
+
+    def _put(self, path: str, write: Callable[[Any], object]) -> None:
+        try:
+            if self.is_local:
+                _write_local(Path(path), write)
+            else:
+                sink = pa.BufferOutputStream()
+                write(sink)
+                self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
             return
-        self.filesystem.pipe_file(path, content)
+        raise NotWritten(path, reason)
 
     def read_arrow(
         self,
@@ -323,15 +335,6 @@ class Warehouse:
             connection.register_filesystem(self.filesystem)
 
 
-def private_directory() -> Path:
-    """A directory for temporary files of this user alone, on this machine."""
-    directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    if directory.stat().st_uid != os.getuid() or directory.is_symlink():
-        raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
-    return directory
-
-
 def days_between(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``, both included."""
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
@@ -370,17 +373,36 @@ def _write(rows: pa.Table, sink: Any) -> None:
 
 def _write_local(path: Path, write: Callable[[Any], object]) -> None:
     _make_private(path.parent)
-    _sweep(path.parent)
-    temporary = path.parent / f".{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
-    _in_hand.add(temporary.name)
+    sweep_files(path.parent)
+    temporary = begin_file(path.parent)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
             write(sink)
+            sink.flush()
+            # Else a power cut may leave the new name with none of the new bytes.
+            os.fsync(sink.fileno())
         temporary.replace(path)
+        _sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-        _in_hand.discard(temporary.name)
+        end(temporary)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Put the names in a directory on the disk, so that a rename outlives a power cut."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # may be written in, and not listed
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot; they keep their own order.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _make_private(directory: Path) -> None:
@@ -389,32 +411,4 @@ def _make_private(directory: Path) -> None:
         # Path.mkdir would give the parents the umask's mode.
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what a killed process left half-written in a partition."""
-    for entry in os.scandir(directory):
-        litter = _LITTER.match(entry.name)
-        if litter and _abandoned(entry, litter["host"], int(litter["pid"])):
-            Path(entry.path).unlink(missing_ok=True)
-
-
-def _abandoned(entry: os.DirEntry[str], host: str, pid: int) -> bool:
-    try:
-        old = time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS
-    except FileNotFoundError:
-        return False
-    if old or host != socket.gethostname():
-        return old
-    # A restarted container has the host name and the process id of the killed one.
-    return entry.name not in _in_hand if pid == os.getpid() else not _alive(pid)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            _sync_directory(path.parent)

@@ -1,6 +1,5 @@
 """Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.store.layout import Warehouse, private_directory
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.litter import scratch_path
 from feedback_assets.tables import ALL_TABLES, Table
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
 
@@ -100,7 +100,7 @@ def _config(
     memory_limit: str | None, temp_directory: Path | None, threads: int | None
 ) -> dict[str, Any]:
     # Else DuckDB spills into the current directory, which anybody may read.
-    spill = temp_directory or private_directory() / f"duckdb-{uuid.uuid4().hex}"
+    spill = temp_directory or scratch_path()
     config: dict[str, Any] = {"temp_directory": str(spill)}
     if memory_limit is not None:
         config["memory_limit"] = memory_limit

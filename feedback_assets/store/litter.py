@@ -1,0 +1,115 @@
+"""Names for what a process is writing, by which the next one tells what a killed one left behind.
+
+Only names of this project's form are ever removed, and only where nobody can be writing them.
+"""
+
+import os
+import re
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+# Nothing takes as long to write; what is older was left by a machine that is gone.
+_ABANDONED_SECONDS = 24 * 3600
+_FILE = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
+_DIRECTORY = re.compile(r"^feedback-assets\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}$")
+_in_hand: set[str] = set()
+"""Names of the files and directories that this process is writing."""
+_making = threading.Lock()
+
+
+def private_directory() -> Path:
+    """A directory for temporary files of this user alone, on this machine."""
+    directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+        raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
+    return directory
+
+
+def begin_file(directory: Path) -> Path:
+    """A name beside a partition's file, for what will replace it; say ``end`` when it is done."""
+    return directory / _taken(f".{_own()}.tmp")
+
+
+def end(path: Path) -> None:
+    """This process no longer writes there."""
+    _in_hand.discard(path.name)
+
+
+def sweep_files(directory: Path) -> None:
+    """Remove what a killed process left half-written in a partition."""
+    for entry in os.scandir(directory):
+        if _is_litter(entry, _FILE):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def scratch_path() -> Path:
+    """A new name in this user's temporary directory, where rows wait that memory cannot hold.
+
+    What killed processes of this user left there is removed first: it holds personal data.
+    """
+    root = private_directory()
+    with _making:
+        for entry in os.scandir(root):
+            if _is_litter(entry, _DIRECTORY) and _is_own(entry):
+                shutil.rmtree(entry.path, ignore_errors=True)
+        return root / _taken(f"feedback-assets.{_own()}")
+
+
+def make_scratch() -> Path:
+    """A new private directory there; ``remove_scratch`` takes it away."""
+    path = scratch_path()
+    path.mkdir(mode=0o700)
+    return path
+
+
+def remove_scratch(path: Path) -> None:
+    """Take away a directory that ``make_scratch`` made, with all that is in it."""
+    shutil.rmtree(path, ignore_errors=True)
+    end(path)
+
+
+def _own() -> str:
+    return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}"
+
+
+def _taken(name: str) -> str:
+    _in_hand.add(name)
+    return name
+
+
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid == os.getuid()
+    except FileNotFoundError:
+        return False
+
+
+def _is_litter(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
+    found = form.match(entry.name)
+    if not found:
+        return False
+    try:
+        old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
+    pid = int(found["pid"])
+    if old or found["host"] != socket.gethostname():
+        return old
+    # A restarted container has the host name and the process id of the killed one.
+    return entry.name not in _in_hand if pid == os.getpid() else not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

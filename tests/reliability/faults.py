@@ -1,0 +1,396 @@
+"""What goes wrong on the way from a provider, and what must come of it: one entry a row of
+docs/reliability.md."""
+
+import json
+import re
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+from tests.reliability.wire import Exchange, Spoil, edited, gzipped
+
+ALL = (
+    "wicked_reports.contacts",
+    "wicked_reports.clicks",
+    "wicked_reports.orders",
+    "thanx.feedbacks",
+    "fullwhere.survey_trackers",
+    "feedbackpulse.submissions",
+    "retargeting.order_feedback",
+    "retargeting.product_reviews",
+)
+VARIED = (
+    "wicked_reports.orders",
+    "fullwhere.survey_trackers",
+    "retargeting.order_feedback",
+    "retargeting.product_reviews",
+)
+"""Read by GET and by POST, with credentials in headers and in the query: all that the way knows."""
+SUBMISSIONS = ("feedbackpulse.submissions",)
+ORDERS = ("wicked_reports.orders",)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``says``: what the error must say if the fault lasts; empty where the right rows come.
+
+    ``passes``: whether asking again gives the good answer, so that a fault of the first two
+    requests costs nothing. ``tries``: requests of each list where it lasts.
+    ``same``: whether the rows are those of an untroubled reading to the letter. ``patient``:
+    whether the request is given its usual time, for what takes some to be found out.
+    """
+
+    name: str
+    spoil: Spoil
+    says: str = ""
+    passes: bool = False
+    tries: int | None = None
+    tables: tuple[str, ...] = VARIED
+    same: bool = True
+    patient: bool = False
+
+
+def _status(status: int | str, headers: dict[str, Any] | None = None, body: Any = None) -> Spoil:
+    def spoil(exchange: Exchange) -> None:
+        told = {k: str(v() if callable(v) else v) for k, v in (headers or {}).items()}
+        said = {"message": "as the test told"} if body is None else body
+        exchange.send(said if isinstance(said, bytes) else json.dumps(said).encode(), status, told)
+
+    return spoil
+
+
+def _busy(name: str, headers: dict[str, Any]) -> Fault:
+    return Fault(name, _status(429, headers), "answered 429", passes=True, tries=6)
+
+
+def _body(body: bytes | Callable[[bytes], bytes], headers: dict[str, str] | None = None) -> Spoil:
+    def spoil(exchange: Exchange) -> None:
+        good = exchange.good()
+        exchange.send(body if isinstance(body, bytes) else body(good), 200, headers)
+
+    return spoil
+
+
+def _soon(seconds: float) -> float:
+    return time.time() + seconds
+
+
+HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+
+WAITING = [
+    _busy("429 without a word", {}),
+    _busy("429, Retry-After in seconds", {"Retry-After": 2}),
+    _busy("429, Retry-After as an HTTP date", {"Retry-After": lambda: formatdate(_soon(2))}),
+    _busy("429, x-ratelimit-reset in seconds", {"X-RateLimit-Reset": 2}),
+    _busy("429, x-ratelimit-reset in epoch seconds", {"X-RateLimit-Reset": lambda: int(_soon(2))}),
+    _busy(
+        "429, x-ratelimit-reset in epoch milliseconds",
+        {"X-RateLimit-Reset": lambda: int(_soon(2) * 1000)},
+    ),
+    _busy("429, x-ratelimit-reset as a date", {"X-RateLimit-Reset": lambda: formatdate(_soon(2))}),
+    _busy("429 that says to wait −60 s", {"Retry-After": -60}),
+    _busy("429 that says to wait 10⁹ s", {"Retry-After": 10**9}),
+    _busy("429 that says to wait 10⁷ s", {"Retry-After": 10**7}),
+    _busy("429 that says to wait until the year 9999", {"X-RateLimit-Reset": 253402300799000}),
+    _busy("429 that says to wait for nonsense", {"Retry-After": "soon", "X-RateLimit-Reset": "∞?"}),
+    _busy("429 that says to wait for 10⁴⁰⁰ s", {"Retry-After": "1e400"}),
+    Fault(
+        "a limit told in the body alone, with 200",
+        _status(200, {}, {"status": "error", "message": "Too many requests"}),
+        "Too many requests",
+        passes=True,
+        tries=6,
+    ),
+]
+
+STATUSES = [
+    *(
+        Fault(f"{status}", _status(status), f"answered {status}", passes=True, tries=6)
+        for status in (408, 500, 503, 504)
+    ),
+    Fault("502 with a proxy's web page", _status(502, {}, HTML), "502: a web page", True, 6),
+    *(
+        Fault(f"{status}", _status(status), f"answered {status}: as the test told", tries=1)
+        for status in (400, 401, 403, 404, 422)
+    ),
+    Fault("a status that HTTP does not know (799)", _status(799), "answered 799", True, 6),
+    Fault("no HTTP at all", lambda e: e.raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "connection", True, 6),
+]
+
+
+def _reset_in_head(exchange: Exchange) -> None:
+    exchange.raw(exchange.head(length=100)[:40])
+    exchange.reset()
+
+
+def _reset_in_body(exchange: Exchange) -> None:
+    good = exchange.good()
+    exchange.raw(exchange.head(length=len(good)) + good[: len(good) // 2])
+    exchange.reset()
+
+
+def _reset_after_body(exchange: Exchange) -> None:
+    exchange.send(exchange.good())
+    exchange.reset()
+
+
+def _stall_in_body(exchange: Exchange) -> None:
+    good = exchange.good()
+    exchange.raw(exchange.head(length=len(good)) + good[: len(good) // 2])
+    exchange.stall()
+
+
+def _stall_after_head(exchange: Exchange) -> None:
+    exchange.raw(exchange.head(length=100))
+    exchange.stall()
+
+
+def _drip_head(exchange: Exchange) -> None:
+    exchange.raw(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    exchange.trickle(b"a")
+
+
+def _drip_body(exchange: Exchange) -> None:
+    exchange.raw(exchange.head() + b'{"results": [')
+    exchange.trickle(b" ")
+
+
+def _drip_gzip(exchange: Exchange) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+
+    def pieces() -> Any:
+        while True:
+            yield packer.compress(b" ") + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    exchange.raw(exchange.head(headers={"Content-Encoding": "gzip"}))
+    exchange.trickle(pieces())
+
+
+def _go_on_for_ever(exchange: Exchange) -> None:
+    exchange.trickle(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _headers_for_ever(exchange: Exchange) -> None:
+    exchange.raw(b"HTTP/1.1 200 OK\r\n")
+    for number in range(100_000):
+        exchange.raw(f"X-{number}: {'a' * 60}\r\n".encode())
+
+
+def _short(exchange: Exchange) -> None:
+    good = exchange.good()
+    exchange.raw(exchange.head(length=len(good) + 10) + good)
+
+
+def _cut_without_length(exchange: Exchange) -> None:
+    good = exchange.good()
+    exchange.raw(exchange.head() + good[: len(good) // 2])
+
+
+def _odd_chunks(exchange: Exchange) -> None:
+    exchange.raw(exchange.head(headers={"Transfer-Encoding": "chunked"}))
+    exchange.raw(b"-5\r\nhello\r\nzz\r\n")
+
+
+def _unended_chunks(exchange: Exchange) -> None:
+    good = exchange.good()
+    exchange.raw(exchange.head(headers={"Transfer-Encoding": "chunked"}))
+    exchange.raw(f"{len(good):x}\r\n".encode() + good + b"\r\n")
+
+
+CONNECTIONS = [
+    Fault("a reset before the answer", lambda e: e.reset(), "connection was lost", True, 6),
+    Fault("a reset in the headers", _reset_in_head, "connection was lost|cut", True, 6),
+    Fault("a reset in the body", _reset_in_body, "the body was cut short", True, 6),
+    Fault("a reset after the body", _reset_after_body),
+    Fault("a connection closed without a word", lambda _: None, "connection was lost", True, 6),
+    Fault("an answer that never begins", lambda e: e.stall(), "stalled|no whole answer", True, 6),
+    Fault("headers and then nothing", _stall_after_head, "stalled|no whole answer", True, 6),
+    Fault("half a body and then nothing", _stall_in_body, "stalled|no whole answer", True, 6),
+    Fault("headers a byte at a time, without end", _drip_head, "no whole answer", True, 6),
+    Fault("a body a byte at a time, without end", _drip_body, "no whole answer", True, 6),
+    Fault("a packed body a byte at a time, without end", _drip_gzip, "no whole answer", True, 6),
+    Fault("“100 Continue” without end", _go_on_for_ever, "no whole answer", True, 6),
+    Fault("a hundred thousand headers", _headers_for_ever, "connection was lost", True, 6),
+    Fault("fewer bytes than announced", _short, "the body was cut short", True, 6),
+    Fault("a body without length that is cut", _cut_without_length, "not valid JSON", True, 6),
+    Fault("chunks of no size", _odd_chunks, "the body was cut short", True, 6),
+    Fault("chunks without an end", _unended_chunks, "the body was cut short", True, 6),
+]
+
+
+def _gzip_cut(good: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = packer.compress(good) + packer.flush()
+    return packed[: len(packed) // 2]
+
+
+def _nested_record(exchange: Exchange) -> None:
+    def deepen(good: bytes) -> bytes:
+        deep = b"[" * 1_000_000 + b"]" * 1_000_000
+        return good.replace(b'{"id":', b'{"deep":' + deep + b',"id":', 1)
+
+    exchange.send(deepen(exchange.good()))
+
+
+BODIES = [
+    Fault("JSON cut in the middle", _body(lambda b: b[: len(b) // 2]), "not valid JSON", True, 6),
+    Fault(
+        "JSON with a byte too many", _body(lambda b: b[:-1] + b",}"), "not valid JSON", True, 6
+    ),
+    Fault("JSON with something after it", _body(lambda b: b + b"{}"), "not valid JSON", True, 6),
+    Fault("an empty body", _body(b""), "an empty body", True, 6),
+    Fault("204 and no body", _status(204, {}, b""), "an empty body", True, 6),
+    Fault("a web page with 200", _body(HTML), r"a web page \(HTML\) instead of JSON", tries=1),
+    Fault(
+        "an error in a body with 200",
+        _status(200, {}, {"status": "fail", "message": "as the test told"}),
+        "as the test told",
+        tries=1,
+        tables=ALL,
+    ),
+    Fault(
+        "an envelope never seen",
+        _body(b'{"rows": [{"id": 1}], "ok": true}'),
+        "not the documented one: expected .*found",
+        tries=1,
+        tables=ALL,
+    ),
+    Fault("null", _body(b"null"), "not the documented one: .*found null", tries=1, tables=ALL),
+    Fault("a list of numbers", _body(b"[1, 2, 3]"), "not the documented one", tries=1, tables=ALL),
+    Fault(
+        "gzip that cannot be unpacked",
+        _body(b"PK nonsense", {"Content-Encoding": "gzip"}),
+        "could not be unpacked",
+        True,
+        6,
+    ),
+    Fault(
+        "gzip that is cut",
+        _body(_gzip_cut, {"Content-Encoding": "gzip"}),
+        "could not be unpacked|not valid JSON",
+        True,
+        6,
+    ),
+    Fault(
+        "a gzip bomb of 1 GB",
+        _body(gzipped(1 << 30), {"Content-Encoding": "gzip"}),
+        "larger than 262,144 KiB when unpacked",
+        tries=1,
+        tables=ORDERS,
+        patient=True,
+    ),
+    Fault(
+        "a body that announces 1 TB",
+        lambda e: e.raw(e.head(length=10**12) + b"{"),
+        "larger than",
+        tries=1,
+    ),
+    Fault("10⁶ levels of nesting", _body(b"[" * 1_000_000), "nested deeper", tries=1),
+    Fault("10⁶ levels of nesting in a record", _nested_record, "nested deeper", tries=1,
+          tables=ORDERS),
+]  # fmt: skip
+
+
+def _latin(good: bytes) -> bytes:
+    text = json.dumps(json.loads(good), ensure_ascii=False)
+    return re.sub(
+        r"[^\x00-\xff]+", lambda found: json.dumps(found[0])[1:-1], text
+    ).encode("latin-1")  # fmt: skip
+
+
+def _wide(good: bytes) -> bytes:
+    return json.dumps(json.loads(good)).encode("utf-16-be")
+
+
+def _charset(name: str) -> dict[str, str]:
+    return {"Content-Type": f"application/json; charset={name}"}
+
+
+CHARSETS = [
+    Fault("latin-1 that says so", _body(_latin, _charset("iso-8859-1"))),
+    Fault("latin-1 that says nothing", _body(_latin), same=False),
+    Fault("latin-1 that claims to be UTF-8", _body(_latin, _charset("utf-8")), same=False),
+    Fault("UTF-16 with a mark", _body(lambda b: b.decode().encode("utf-16"))),
+    Fault(
+        "UTF-16 without a mark",
+        _body(lambda b: b.decode().encode("utf-16-le"), _charset("utf-16")),
+    ),
+    Fault("UTF-16 that claims to be UTF-8", _body(_wide, _charset("utf-8"))),
+    Fault("UTF-32 without a word", _body(lambda b: b.decode().encode("utf-32-be"))),
+    Fault("UTF-8 with a mark", _body(lambda b: b.decode().encode("utf-8-sig"))),
+    Fault("UTF-8 that claims a set nobody knows", _body(lambda b: b, _charset("klingon"))),
+]
+
+
+def _paged(exchange: Exchange, page: Callable[[int], int], **changes: Any) -> None:
+    """FeedbackPulse's list in pages of seven, the page asked for turned into another."""
+    asked = int(re.search(r"[?&]page=(\d+)", exchange.target)[1])  # type: ignore[index]
+    target = re.sub(r"([?&]page)=\d+", rf"\1={page(asked)}", exchange.target)
+    target = re.sub(r"per_page=\d+", "per_page=7", target)
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["meta"] |= {k: v(answer, asked) for k, v in changes.items()}
+        return answer
+
+    edited(exchange, edit, target)
+
+
+def _moved(exchange: Exchange) -> None:
+    asked = int(re.search(r"[?&]page=(\d+)", exchange.target)[1])  # type: ignore[index]
+    target = re.sub(r"per_page=\d+", "per_page=7", exchange.target)
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        # The first reading's second page lacks a row that slipped onto the page before.
+        if asked == 2 and exchange.number == 2:
+            del answer["data"][0]
+        return answer
+
+    edited(exchange, edit, target)
+
+
+def _same_next(exchange: Exchange) -> None:
+    target = re.sub(r"limit=\d+", "limit=3", re.sub(r"&?next=[^&]*", "", exchange.target))
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        return answer | {"next": "always-the-same"}
+
+    edited(exchange, edit, target)
+
+
+LISTS = [
+    Fault(
+        "pages of seven where a hundred were asked for",
+        lambda e: _paged(e, lambda page: page),
+        tables=SUBMISSIONS,
+    ),
+    Fault(
+        "a total larger than the rows",
+        lambda e: _paged(e, lambda page: page, total=lambda a, _: a["meta"]["total"] + 3),
+        r"\d+ rows announced, \d+ came",
+        tables=SUBMISSIONS,
+    ),
+    Fault(
+        "a total of 10⁴⁰⁰",
+        _body(lambda b: re.sub(rb'"total":\d+', b'"total":1e400', b)),
+        tables=ORDERS,
+    ),
+    Fault(
+        "the first page again and again",
+        lambda e: _paged(e, lambda _: 1),
+        r"\d+ rows announced, 7 came",
+        tables=SUBMISSIONS,
+    ),
+    Fault(
+        "two pages in turn, under ever new numbers",
+        lambda e: _paged(e, lambda page: (page - 1) % 2 + 1, current_page=lambda _, asked: asked),
+        r"\d+ rows announced, 14 came",
+        tables=SUBMISSIONS,
+    ),
+    Fault("a list that shifts while it is read", _moved, tables=SUBMISSIONS),
+    Fault("a next that never changes", _same_next, r"rows announced, 3 came", tables=ORDERS),
+]
+
+FAULTS = [*WAITING, *STATUSES, *CONNECTIONS, *BODIES, *CHARSETS, *LISTS]

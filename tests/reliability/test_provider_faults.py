@@ -1,0 +1,182 @@
+"""Faults on the way from a provider: the right rows or a clear error, and the old day whole."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from feedback_assets import settings as settings_module
+from feedback_assets.assets import provider_assets
+from feedback_assets.definitions import build_defs
+from feedback_assets.operations.schedules import range_tags
+from feedback_assets.providers import http
+from feedback_assets.providers.retrying import RetryPolicy
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import running_sandbox
+from feedback_assets.settings import load_settings
+from feedback_assets.store.content import content_hash
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY, configure
+from tests.reliability.faults import ALL, FAULTS, Fault
+from tests.reliability.wire import Wire, pass_on, running_wire
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+DAY = YESTERDAY - timedelta(days=2)
+NOON = datetime.combine(DAY, time(12), UTC)
+EVENING = datetime.combine(DAY + timedelta(days=1), time(0), UTC)
+QUICK = RetryPolicy(attempts=3, factor=0.002, connect=2, read=0.5, total=1.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of materialising the day: the failures of tables by name."""
+
+    failures: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project that reads through a wire, and what the day's tables hold in the evening."""
+
+    root: Path
+    wire: Wire
+    environment: dict[str, str]
+    job: Any
+    evening: dict[str, tuple[int, str]]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(str(self.root / "warehouse"))
+
+    def hold_noon(self) -> None:
+        """Put the day back as it was read at noon."""
+        shutil.rmtree(self.root / "warehouse", ignore_errors=True)
+        shutil.copytree(self.root / "noon", self.root / "warehouse")
+
+    def read(self, tables: tuple[str, ...]) -> Run:
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = self.job.execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(name.split(".")) for name in tables],
+                tags=range_tags(DAY, DAY),
+                raise_on_error=False,
+            )
+        failed = [event for event in result.all_events if event.is_step_failure]
+        texts = [event.step_failure_data.error_display_string for event in failed]
+        texts = [
+            event.step_failure_data.user_failure_data.description
+            if event.step_failure_data.user_failure_data
+            else text
+            for event, text in zip(failed, texts, strict=True)
+        ]
+        assert result.success == (not failed)
+        return Run({name: text for text in texts for name in tables if name in text})
+
+
+def contents(warehouse: Warehouse) -> dict[str, tuple[int, str]]:
+    found = {}
+    for name in ALL:
+        rows = warehouse.read_arrow(find_table(name), DAY, DAY)
+        found[name] = (rows.num_rows, content_hash(rows))
+    return found
+
+
+def files(root: Path) -> dict[str, tuple[str, int]]:
+    """Every file below, whatever its name: its bytes, hashed, and when it was written."""
+    return {
+        str(path.relative_to(root)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    root = tmp_path_factory.mktemp("shop")
+    world = running_sandbox(seed=7, days=60, customers=2500, faults=Faults(quotas=False))
+    with world as sandbox, running_wire(sandbox.url) as wire, pytest.MonkeyPatch.context() as patch:
+        for name in settings_module.Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("FEEDBACK_WAREHOUSE", str(root / "warehouse"))
+        patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
+        patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+        patch.setattr(http, "RetryPolicy", lambda: QUICK)
+        configure(patch, sandbox)
+        environment = wire.environment(sandbox.environment())
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        job = build_defs(load_settings()).resolve_implicit_global_asset_job_def()
+        shop = Shop(root, wire, environment, job, {})
+        sandbox.set_now(NOON)
+        assert not shop.read(ALL).failures
+        (root / "warehouse").rename(root / "noon")
+        sandbox.set_now(EVENING)
+        assert not shop.read(ALL).failures
+        evening = contents(shop.warehouse)
+        shop.hold_noon()
+        noon = contents(shop.warehouse)
+        assert all(evening[name][0] > 0 and evening[name] != noon[name] for name in ALL), noon
+        yield replace(shop, evening=evening)
+
+
+@pytest.fixture
+def shop(_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """The project with the day as it was at noon; by now it is evening."""
+    for name, value in _shop.environment.items():
+        monkeypatch.setenv(name, value)
+    _shop.hold_noon()
+    yield _shop
+    _shop.wire.set(pass_on)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_the_right_rows(
+    fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault.patient:
+        monkeypatch.setattr(http, "RetryPolicy", lambda: replace(QUICK, read=60, total=300))
+    before = files(shop.root / "warehouse")
+    shop.wire.set(fault.spoil)
+    failures = shop.read(fault.tables).failures
+    asked = dict(shop.wire.asked)
+    if not fault.says:
+        assert failures == {}
+        after = contents(shop.warehouse)
+        for name in fault.tables:
+            assert after[name][0] == shop.evening[name][0], name
+            assert after[name] == shop.evening[name] or not fault.same, name
+        return
+    assert set(failures) == set(fault.tables)
+    for name, text in failures.items():
+        assert text.startswith(name) or f", {name}" in text
+        assert str(DAY) in text
+        assert name.split(".", maxsplit=1)[0] in text.split(":", 1)[1]
+        assert re.search(fault.says, text), text
+        assert "unchanged" in text
+    assert files(shop.root / "warehouse") == before
+    if fault.tries is not None:
+        assert set(asked.values()) == {fault.tries}, asked
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault in FAULTS if fault.passes], ids=lambda fault: fault.name
+)
+def test_a_fault_that_passes_costs_no_row(fault: Fault, shop: Shop) -> None:
+    shop.wire.set(fault.spoil, first=2)
+    assert shop.read(fault.tables).failures == {}
+    after = contents(shop.warehouse)
+    assert {name: after[name] for name in fault.tables} == {
+        name: shop.evening[name] for name in fault.tables
+    }
