@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
+from feedback_assets.operations.event_log import hold_open
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import PROJECT_ROOT, Settings
@@ -200,6 +201,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # handlers are those of dagster.yaml and the same for every run, so once is enough.
     handlers = instance.get_yaml_python_handlers()
     instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
+    hold_open(instance)
     return instance
 
 
