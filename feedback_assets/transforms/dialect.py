@@ -20,13 +20,18 @@ _TYPES = {
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }
 
+_BEGINS_VISIBLY = "(t >= '!' and t < '~')"
+
 # Each with what it gives; ``customer_key`` takes the pads as arguments, since a function cannot
 # see a query's parameters.
 FUNCTIONS = (
-    # Text without white space around it.
-    f"trimmed(t) as trim(t, '{WHITE_SPACE}')",
+    # Text without white space around it. Text that begins and ends with a visible ASCII character
+    # is seen to have none: trimming by a list of characters takes 0.8 µs, and was half of the
+    # time of unified.attribution.
+    f"trimmed(t) as case when {_BEGINS_VISIBLY} and t[-1] between '!' and '~' then t "
+    f"else trim(t, '{WHITE_SPACE}') end",
     # Text as written, null where blank.
-    "present(t) as case when trimmed(t) <> '' then t end",
+    f"present(t) as case when {_BEGINS_VISIBLY} or trim(t, '{WHITE_SPACE}') <> '' then t end",
     # An e-mail trimmed and in lower case, null where blank.
     "normal_email(t) as lower(trimmed(present(t)))",
     # Microseconds since 1970, so that limits are compared in whole numbers.
