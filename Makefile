@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
-.PHONY: demo dev test lint types tests properties slow docs constraints clean
+.PHONY: demo dev test lint types tests properties slow bench docs constraints clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -37,6 +37,19 @@ properties: $(VENV)/.installed
 
 slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
+
+# Every claim of docs/performance.md, against the peers too: an hour or two on an idle machine.
+# A peer has an environment of its own, since its pins and ours do not go together.
+PEERS := dlt airbyte_cdk singer_sdk
+
+benchmarks/peers/.venv-%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv benchmarks/peers/.venv-$*
+	benchmarks/peers/.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
+	@for script in benchmarks/[a-z]*.py; do \
+		$(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md

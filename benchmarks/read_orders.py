@@ -22,8 +22,16 @@ def backfill(served: Served, directory: Path) -> Usage:
     env = clean_environment(directory / "home", directory / "warehouse") | served.environment()
     select = 'key:"wicked_reports/orders"'
     return run(
-        module("feedback_assets.cli", "backfill", "--from", served.first, "--to", served.last,
-               "--select", select),
+        module(
+            "feedback_assets.cli",
+            "backfill",
+            "--from",
+            served.first,
+            "--to",
+            served.last,
+            "--select",
+            select,
+        ),
         env,
     )
 
@@ -31,8 +39,13 @@ def backfill(served: Served, directory: Path) -> Usage:
 def bare(served: Served, directory: Path) -> Usage:
     """The floor: one file, nothing checked."""
     return run(
-        module("benchmarks.support.bare_reader", served.url, served.first, served.last,
-               directory / "bare.parquet")
+        module(
+            "benchmarks.support.bare_reader",
+            served.url,
+            served.first,
+            served.last,
+            directory / "bare.parquet",
+        )
     )
 
 

@@ -75,8 +75,12 @@ def main(url: str, first: str, last: str, path: str) -> None:
                 read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
                 parse_options=pj.ParseOptions(explicit_schema=PAGE),
             )
-            writer.write_table(pa.table(page.column("results").combine_chunks().flatten().flatten(),
-                               schema=pa.schema(list(ORDER))))
+            writer.write_table(
+                pa.table(
+                    page.column("results").combine_chunks().flatten().flatten(),
+                    schema=pa.schema(list(ORDER)),
+                )
+            )
             if page.column("page")[0].as_py() >= page.column("totalPages")[0].as_py():
                 return
             params["next"] = page.column("next")[0].as_py()

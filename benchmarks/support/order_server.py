@@ -116,9 +116,7 @@ class _Orders:
             if self._bad and number % PAGE == PAGE // 2:
                 template = template.replace(b'"amount":', b'"amount":"many","was":', 1)
             stamp = date_of.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            records.append(
-                template % (b"WR-%09d" % number, b"shop-%09d" % number, stamp.encode())
-            )
+            records.append(template % (b"WR-%09d" % number, b"shop-%09d" % number, stamp.encode()))
         return b",".join(records)
 
 
@@ -140,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             offset // limit + 1,
             -(-total // limit),
             total,
-            b'"next":"%032x"' % min(offset + limit, total),
+            b'"next":"%032x"' % (offset + limit) if offset + limit < total else b'"next":null',
         )
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -24,7 +24,7 @@ def hold_open(instance: dg.DagsterInstance) -> None:
     """Keep the databases of the instance's event log open; nothing where they are not SQLite."""
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
-        storage._connect = _Held(storage).connect  # type: ignore[method-assign]  # noqa: SLF001
+        storage._connect = _Held(storage).connect  # type: ignore[method-assign]
 
 
 class _Held:
@@ -37,7 +37,7 @@ class _Held:
     @contextmanager
     def connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
         # Dagster's own lock: one thread at a time uses a connection.
-        with self._storage._db_lock, self._engine(shard).begin() as connection:  # noqa: SLF001
+        with self._storage._db_lock, self._engine(shard).begin() as connection:
             yield connection
 
     def _engine(self, shard: str) -> sqlalchemy.Engine:
@@ -56,9 +56,9 @@ class _Held:
             poolclass=StaticPool,
             connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
         )
-        if shard not in storage._initialized_dbs:  # noqa: SLF001
-            storage._initdb(engine)  # noqa: SLF001
-            storage._initialized_dbs.add(shard)  # noqa: SLF001
+        if shard not in storage._initialized_dbs:
+            storage._initdb(engine)
+            storage._initialized_dbs.add(shard)
         with engine.connect() as connection:
             # A power failure may cost the last events, as it may the last partitions; the
             # database stays whole.
