@@ -17,7 +17,7 @@ TYPING = Typing(null_text=True)
 
 def pages_of(served: Served) -> list[bytes]:
     """The arrays of orders as served."""
-    found, key = [], "0"
+    found, key = [], "k0"
     params = {"from": str(served.first), "to": str(served.last), "limit": str(PAGE)}
     for _ in range(-(-served.orders // PAGE)):
         body = requests.get(f"{served.url}/orders", {**params, "next": key}, timeout=60).content

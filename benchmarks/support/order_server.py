@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         start = self.orders.position(date.fromisoformat(query["from"]))
         stop = self.orders.position(date.fromisoformat(query["to"]) + timedelta(days=1))
-        offset = int(query.get("next", "0"), 16)
+        offset = int(query.get("next", "k0")[1:], 16)
         limit = min(int(query.get("limit", "100")), PAGE)
         at, end = start + offset, min(start + offset + limit, stop)
         total = stop - start
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             offset // limit + 1,
             -(-total // limit),
             total,
-            b'"next":"%032x"' % (offset + limit) if offset + limit < total else b'"next":null',
+            b'"next":"k%031x"' % (offset + limit) if offset + limit < total else b'"next":null',
         )
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
