@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo dev test lint types tests properties slow docs constraints audit clean
+.PHONY: demo dev test lint types tests properties slow bench docs constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -43,8 +43,26 @@ tests: $(VENV)/.installed
 properties: $(VENV)/.installed
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n 2 tests/transforms/test_against_reference.py
 
-slow: $(VENV)/.installed
+# Spark is 400 MB that only its tests and a cluster's drivers need.
+$(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
+	$(BIN)/python $(INSTALL) --require-hashes --no-deps -r constraints-spark.txt
+	@touch $@
+
+slow: $(VENV)/.spark
 	$(BIN)/pytest -m slow
+
+# Every claim of docs/performance.md, against the peers too: an hour or two on an idle machine.
+# A peer has an environment of its own, since its pins and ours do not go together.
+PEERS := dlt airbyte_cdk singer_sdk
+
+benchmarks/peers/.venv-%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv benchmarks/peers/.venv-$*
+	benchmarks/peers/.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
+	@for script in benchmarks/[a-z]*.py; do \
+		$(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
@@ -57,6 +75,7 @@ $(TOOLS)/.installed: constraints-tools.txt
 # After a change of dependencies: what is pinned stays, unless a range or UPGRADE=1 moves it.
 constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra spark --constraint constraints.txt -o constraints-spark.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
 
 # Asks a service on the internet which of the pinned versions have known holes. Strict: a package

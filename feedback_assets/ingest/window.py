@@ -1,7 +1,8 @@
 """One reading of one window: pages in, partitions replaced, every record accounted for."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -121,7 +122,7 @@ def _read(
     """Whether all rows came that were announced; raises ``RowsMissing`` if not, and ``again``."""
     by_name = {table.full_name: table for table in tables}
     try:
-        for page in pages():
+        for page in _ahead(pages()):
             for name, part in page.items():
                 table = by_name.get(name)
                 if table is not None:
@@ -132,6 +133,20 @@ def _read(
             raise
         return False
     return True
+
+
+def _ahead(pages: Iterable[Mapping[str, Page]]) -> Iterator[Mapping[str, Page]]:
+    """The same pages, each asked for while the one before is typed."""
+    rest = iter(pages)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="page")
+    try:
+        coming = pool.submit(next, rest, None)
+        while (page := coming.result()) is not None:
+            coming = pool.submit(next, rest, None)
+            yield page
+    finally:
+        # Closing the client ends what a page may still wait for.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:

@@ -23,6 +23,7 @@ from dagster_shared.check import CheckError
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations import failed_days
+from feedback_assets.operations.event_log import hold_open
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
@@ -232,6 +233,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # handlers are those of dagster.yaml and the same for every run, so once is enough.
     handlers = instance.get_yaml_python_handlers()
     instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
+    hold_open(instance)
     return instance
 
 

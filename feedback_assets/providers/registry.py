@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from feedback_assets.providers.client import Client
-from feedback_assets.providers.feedbackpulse import FeedbackPulse
-from feedback_assets.providers.fullwhere import Fullwhere
-from feedback_assets.providers.retargeting import Retargeting
-from feedback_assets.providers.thanx import Thanx
-from feedback_assets.providers.wicked_reports import WickedReports
+if TYPE_CHECKING:
+    from feedback_assets.providers.client import Client
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,43 @@ class Provider:
         return self.client(**unset | dict(arguments), quota_dir=quota_dir)
 
 
+# Whoever only asks for names and settings does not wait for an HTTP library: 0.1 s of a query's.
+def _wicked_reports(**arguments: Any) -> Client:
+    from feedback_assets.providers.wicked_reports import WickedReports
+
+    return WickedReports(**arguments)
+
+
+def _thanx(**arguments: Any) -> Client:
+    from feedback_assets.providers.thanx import Thanx
+
+    return Thanx(**arguments)
+
+
+def _fullwhere(**arguments: Any) -> Client:
+    from feedback_assets.providers.fullwhere import Fullwhere
+
+    return Fullwhere(**arguments)
+
+
+def _feedbackpulse(**arguments: Any) -> Client:
+    from feedback_assets.providers.feedbackpulse import FeedbackPulse
+
+    return FeedbackPulse(**arguments)
+
+
+def _retargeting(**arguments: Any) -> Client:
+    from feedback_assets.providers.retargeting import Retargeting
+
+    return Retargeting(**arguments)
+
+
 REGISTRY: tuple[Provider, ...] = (
-    Provider("wicked_reports", WickedReports, ("api_key",), ("requests_per_minute",)),
-    Provider("thanx", Thanx, ("access_token",), ("client_id", "merchant_id")),
-    Provider("fullwhere", Fullwhere, ("api_key", "api_secret")),
-    Provider("feedbackpulse", FeedbackPulse, ("url", "api_key"), ("requests_per_minute",)),
-    Provider("retargeting", Retargeting, ("rest_key", "customer_id")),
+    Provider("wicked_reports", _wicked_reports, ("api_key",), ("requests_per_minute",)),
+    Provider("thanx", _thanx, ("access_token",), ("client_id", "merchant_id")),
+    Provider("fullwhere", _fullwhere, ("api_key", "api_secret")),
+    Provider("feedbackpulse", _feedbackpulse, ("url", "api_key"), ("requests_per_minute",)),
+    Provider("retargeting", _retargeting, ("rest_key", "customer_id")),
 )
 PROVIDERS: tuple[str, ...] = tuple(provider.name for provider in REGISTRY)
 

@@ -32,6 +32,9 @@ _TYPES = {
 }
 
 
+_BEGINS_VISIBLY = "(t >= '!' and t < '~')"
+
+
 @dataclass(frozen=True)
 class Function:
     """A function of the SQL files that the engines spell differently: its body for each.
@@ -61,18 +64,21 @@ def _two_to_the(x: str) -> str:
 
 # ``customer_key`` takes the pads as arguments, since a function cannot see a query's parameters.
 FUNCTIONS = (
-    # Text without white space around it.
+    # Text without white space around it. Text that begins and ends with a visible ASCII character
+    # is seen to have none: trimming by a list of characters takes DuckDB 0.8 µs, and was half of
+    # the time of unified.attribution.
     Function(
         "trimmed",
         ("t",),
-        duckdb=f"trim(t, '{WHITE_SPACE}')",
+        duckdb=f"""case when {_BEGINS_VISIBLY} and t[-1] between '!' and '~' then t
+            else trim(t, '{WHITE_SPACE}') end""",
         spark=f"trim(both '{_escaped(WHITE_SPACE)}' from t)",
     ),
     # Text as written, null where blank.
     Function(
         "present",
         ("t",),
-        duckdb="case when trimmed(t) <> '' then t end",
+        duckdb=f"""case when {_BEGINS_VISIBLY} or trim(t, '{WHITE_SPACE}') <> '' then t end""",
         spark="case when trimmed(t) <> '' then t end",
     ),
     # An e-mail trimmed and in lower case, null where blank. Spark's lower looks at a word as a

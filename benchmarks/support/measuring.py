@@ -1,0 +1,148 @@
+"""Whole processes measured by the operating system's account of them, in turn, as ratios."""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One finished process: seconds of wall and CPU (its children's too), bytes at its peak."""
+
+    wall: float
+    cpu: float
+    peak: int
+    output: str
+
+
+def run(
+    command: Sequence[str | Path],
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> Usage:
+    """Run a command to its end; ``SystemExit`` with what it said if it fails."""
+    with tempfile.TemporaryFile("w+") as output:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read()
+    if process.returncode:
+        raise SystemExit(f"{command} failed:\n{said[-4000:]}")
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+
+
+def module(name: str, *arguments: object) -> list[str]:
+    """The command that runs a module of this project."""
+    return [sys.executable, "-m", name, *(str(argument) for argument in arguments)]
+
+
+def script(text: str, *arguments: object) -> list[str]:
+    """The command that runs a few lines of Python."""
+    return [sys.executable, "-c", text, *(str(argument) for argument in arguments)]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs of two things in turn, A B A B …, so that a slow minute slows both."""
+
+    ours: list[Usage]
+    theirs: list[Usage]
+
+    def ratio(self, figure: Callable[[Usage], float]) -> float:
+        """The median of the ratios, pair by pair."""
+        return statistics.median(
+            figure(a) / figure(b) for a, b in zip(self.ours, self.theirs, strict=True)
+        )
+
+    def medians(self, figure: Callable[[Usage], float]) -> tuple[float, float]:
+        return (
+            statistics.median(map(figure, self.ours)),
+            statistics.median(map(figure, self.theirs)),
+        )
+
+
+def compare(ours: Callable[[], Usage], theirs: Callable[[], Usage], times: int) -> Compared:
+    """Both ``times`` times in turn, after one of each that does not count."""
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(times)]
+    return Compared([a for a, _ in pairs], [b for _, b in pairs])
+
+
+def wall(usage: Usage) -> float:
+    return usage.wall
+
+
+def cpu(usage: Usage) -> float:
+    return usage.cpu
+
+
+def peak(usage: Usage) -> float:
+    return usage.peak
+
+
+def say(claim: str, ratio: float, reach: str, detail: str) -> None:
+    """One finding: a line for people, then the same for programs."""
+    print(f"{claim}: {ratio:.2f} (reach {reach}); {detail}")
+    print(json.dumps({"claim": claim, "ratio": round(ratio, 4), "reach": reach}), flush=True)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a benchmark is run: how many times, whether small, and its own size."""
+
+    small: bool
+    times: int
+    size: int
+
+
+def options(description: str | None, *, size: int, small: int, times: int = 3) -> Options:
+    """The options that every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--small", action="store_true", help="seconds; figures mean nothing")
+    parser.add_argument("--times", type=int, help=f"runs that count, {times} unless --small")
+    parser.add_argument("--size", type=int, help=f"{size:,} unless --small")
+    given = parser.parse_args()
+    return Options(
+        given.small,
+        given.times or (1 if given.small else times),
+        given.size or (small if given.small else size),
+    )
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory of its own, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="feedback-assets-benchmark-") as directory:
+        yield Path(directory)
+
+
+def clean_environment(home: Path, warehouse: Path) -> dict[str, str]:
+    """A project with nothing configured but where it writes."""
+    home.mkdir(parents=True, exist_ok=True)
+    return {
+        "DAGSTER_HOME": str(home),
+        "FEEDBACK_WAREHOUSE": str(warehouse),
+        "FEEDBACK_CUSTOMER_SECRET": "a secret for benchmarks",
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "PYTHONWARNINGS": "ignore",
+    }
