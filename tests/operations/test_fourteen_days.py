@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import dagster as dg
-import pyarrow.compute as pc
 import pytest
 from dagster._core.storage.dagster_run import RunRecord
 
@@ -160,7 +159,7 @@ def _morning(machine: Daemon, project: Project, sandbox: Sandbox, at: datetime) 
 @pytest.fixture
 def providers() -> Iterator[Sandbox]:
     with running_sandbox(
-        seed=7, days=60, customers=80, today=LAST_TICK, faults=Faults(quotas=False)
+        seed=7, days=60, customers=400, today=LAST_TICK, faults=Faults(quotas=False)
     ) as sandbox:
         yield sandbox
 
@@ -194,7 +193,7 @@ def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_mor
         with daemon(project, clock) as machine:
             machine.switch_on(DAILY, MONTHLY, NAME)
             diary = _live_through(machine, project, providers, clock)
-        _old_orders_and_late_answers_occurred(project)
+        _a_late_answer_met_its_order(project)
 
         after = contents(project)
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "other_home"))
@@ -298,17 +297,8 @@ def _building_is_what_changed(project: Project, morning: Morning) -> None:
         assert len(runs) == _stretches(set(built)), table.full_name
 
 
-def _old_orders_and_late_answers_occurred(project: Project) -> None:
-    """The fortnight had an answer, four days or more after the purchase, that met its order."""
-    rows = project.warehouse.read_arrow(find_table("unified.feedback")).to_pylist()
-    late = {
-        row["feedback_id"]
-        for row in rows
-        if row["purchased_at"] is not None
-        and row["responded_at"] - row["purchased_at"] >= timedelta(days=4)
-        and row["day"] >= FIRST_TICK
-    }
-    assert late
-    met = project.warehouse.read_arrow(find_table("marts.order_feedback"))
-    matched = met.filter(pc.is_valid(met["order_id"]))
-    assert late & set(matched["feedback_id"].to_pylist())
+def _a_late_answer_met_its_order(project: Project) -> None:
+    """The fortnight had an answer that came a week or more after the order that it was given on."""
+    rows = project.warehouse.read_arrow(find_table("marts.order_feedback"), FIRST_TICK).to_pylist()
+    waits = [row["days_to_response"] for row in rows if row["match_method"] == "order_id"]
+    assert max(waits) >= 7
