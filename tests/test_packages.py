@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-PINS = ("constraints.txt", "constraints-tools.txt")
+PINS = ("constraints.txt", "constraints-tools.txt", "constraints-spark.txt")
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
 
 
@@ -28,13 +28,17 @@ def pins(name: str) -> dict[str, list[tuple[Version, int]]]:
 def declared() -> dict[str, list[Requirement]]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    make = (ROOT / "Makefile").read_text()
-    installed = re.findall(r"--extra (\S+)", make)
-    assert "dev" in installed
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    wanted += [text for name in installed for text in extras[name]]
-    tools = project["dependency-groups"]["tools"]
-    return {PINS[0]: [Requirement(t) for t in wanted], PINS[1]: [Requirement(t) for t in tools]}
+    base = project["project"]["dependencies"]
+    wanted = {
+        "constraints.txt": base + project["build-system"]["requires"],
+        "constraints-tools.txt": project["dependency-groups"]["tools"],
+        "constraints-spark.txt": base,
+    }
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        for name in re.findall(r"--extra (\S+)", line):
+            wanted[line.split("-o ")[1].split()[0]] += extras[name]
+    assert set(extras["dev"]) <= {*wanted["constraints.txt"]}
+    return {name: [Requirement(text) for text in texts] for name, texts in wanted.items()}
 
 
 @pytest.mark.parametrize("name", PINS)
@@ -63,7 +67,7 @@ def test_pins_name_packages_and_no_place_to_fetch_them_from(name: str) -> None:
 
 def test_make_installs_nothing_without_a_digest() -> None:
     lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "(INSTALL) " in line]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         assert ("--require-hashes" in line) != ("--no-build-isolation" in line), line
         assert "--no-deps" in line

@@ -71,7 +71,8 @@ class HttpClient:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         register(*secrets)
-        self._secrets = secrets
+        # In a closure: what shows a client's attributes shows no credential.
+        self._without_secrets = lambda body: mask_bytes(body, secrets)
         self.provider = provider
         self.base_url = checked_url(provider, base_url, advice.url)
         self.advice = advice
@@ -266,7 +267,7 @@ class HttpClient:
             return self._failure(TransientError, call, broken, status, LATER, told=told)
         if refused is None:
             # A provider that repeats the key in a link or a record would have it stored with them.
-            return mask_bytes(body, self._secrets)
+            return self._without_secrets(body)
         named, message = refused
         passing = named in _RETRIED_4XX or (named or 0) >= 500
         passing = passing or any(part in message.lower() for part in (*_BUSY, *self.advice.passing))

@@ -47,6 +47,11 @@ class Function:
     duckdb: str
     spark: str | None
 
+    @property
+    def macro(self) -> str:
+        """What defines the function in DuckDB."""
+        return f"create macro {self.name}({', '.join(self.parameters)}) as {self.duckdb}"
+
 
 def _two_to_the(x: str) -> str:
     """2^x by sums and products, which every machine rounds alike.

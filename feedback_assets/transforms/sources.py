@@ -62,8 +62,7 @@ def connect(
     try:
         connection.execute("set TimeZone = 'UTC'")
         for function in FUNCTIONS:
-            given = ", ".join(function.parameters)
-            connection.execute(f"create macro {function.name}({given}) as {function.duckdb}")
+            connection.execute(function.macro)
         if isinstance(source, Warehouse):
             source.register(connection)
         for table in tables:

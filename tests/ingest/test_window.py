@@ -212,7 +212,7 @@ def test_an_error_in_mid_reading_leaves_everything_as_it_was(
         read_window(calls, {ORDERS: typing_of(ORDERS)}, FIRST, LAST, warehouse)
     assert calls.left == []
     assert contents(warehouse.root) == before
-    assert list(waiting.iterdir()) == []
+    assert [path for path in waiting.rglob("*") if path.is_file()] == []
 
 
 def test_feedback_and_its_reviews_come_from_one_reading_and_are_counted_apart(

@@ -16,7 +16,7 @@ def test_text_is_trimmed_and_blank_wherever_white_space_stands() -> None:
     rows = pa.table({"t": pa.array([*texts, None], pa.string())})
     with duckdb.connect() as connection:
         for function in FUNCTIONS:
-            connection.execute(f"create macro {function}")
+            connection.execute(function.macro)
         connection.register("texts", rows)
         found = connection.sql("select t, trimmed(t), present(t), normal_email(t) from texts")
         wrong = [
