@@ -25,7 +25,7 @@ from feedback_assets.store.quarantine import quarantine_files, read_quarantine_f
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from feedback_assets.tables.columns import Column
 from feedback_assets.transforms.dialect import quoted
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import ask, connect
 
 MOST_QUARANTINED = 0.01
 LEAST_MATCHED = 0.5
@@ -161,19 +161,19 @@ def results(
     limits = {name: days for name in names if days is not None and find_table(name).partitioned}
     with connect(warehouse, [find_table(name) for name in names], days=limits) as connection:
 
-        def ask(sql: str) -> dict[str, Any]:
+        def row_of(sql: str) -> dict[str, Any]:
             values = _values(settings, days)
             used = {name: value for name, value in values.items() if f"${name}" in sql}
-            (row,) = connection.sql(sql, params=used).to_arrow_table().to_pylist()
+            (row,) = ask(connection, sql, used).to_pylist()
             return dict(row)
 
-        yield "keys_unique", ask(_unique(table)), False
+        yield "keys_unique", row_of(_unique(table)), False
         if _ranged(table):
-            yield "values_in_range", ask(_in_range(table)), False
+            yield "values_in_range", row_of(_in_range(table)), False
         for rule in rules:
-            yield rule.name, ask(rule_sql(rule)), rule.warns
+            yield rule.name, row_of(rule_sql(rule)), rule.warns
         if table in PROVIDER_TABLES:
-            yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, ask), True
+            yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
 
 

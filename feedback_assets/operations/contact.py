@@ -29,7 +29,7 @@ from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.unified import ORDERS as UNIFIED_ORDERS
 from feedback_assets.tables.wicked_reports import CLICKS, ORDERS
 from feedback_assets.transforms.engine import Parameters, build_days
-from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.transforms.sources import ArrowTables, ask, connect
 from feedback_assets.transforms.text import normal_email, present
 
 SHOWN = 50
@@ -197,7 +197,7 @@ def _feedback(
         "order_refs": [*ids["id"], *ids["source_id"]],
     }
     with connect(warehouse, (FEEDBACK, ORDER_FEEDBACK)) as connection:
-        return tuple(connection.sql(_HELD, params=values).to_arrow_table().to_pylist())
+        return tuple(ask(connection, _HELD, values).to_pylist())
 
 
 def sections(customer: Customer) -> tuple[Section, ...]:

@@ -15,7 +15,7 @@ import msgspec
 from feedback_assets.operations.alert_delivery import Message, Pending, also, harmless
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import ask, connect
 
 RECENT_DAYS = 7
 """An answer older than this is history: who backfills a year wants no alert for each of it."""
@@ -104,7 +104,7 @@ def recent_detractors(warehouse: Warehouse, today: date) -> list[Detractor]:
     """Those of the last days, newest first; as many days back as an alert may be late."""
     days = {ORDER_FEEDBACK.full_name: (today - timedelta(days=30), None)}
     with connect(warehouse, (ORDER_FEEDBACK, DETRACTOR_QUEUE), days=days) as connection:
-        rows = connection.sql(_RECENT).to_arrow_table().to_pylist()
+        rows = ask(connection, _RECENT).to_pylist()
     return [Detractor(**row) for row in rows]
 
 

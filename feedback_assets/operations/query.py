@@ -15,7 +15,7 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
-from feedback_assets.transforms.sources import ArrowTables, add_view, connect
+from feedback_assets.transforms.sources import ArrowTables, add_view, again_if_replaced, connect
 
 # They take the names of tables as values, which may be put together from parts.
 _NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
@@ -61,11 +61,16 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
         _lock(connection, warehouse)
         try:
             # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
-            return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
+            return _answer(connection, sql, largest)
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise QueryError(f"the answer holds what cannot be shown: {error}") from None
+
+
+@again_if_replaced
+def _answer(connection: duckdb.DuckDBPyConnection, sql: str, largest: int) -> pa.Table:
+    return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
 
 
 def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:

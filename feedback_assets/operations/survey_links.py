@@ -20,7 +20,7 @@ from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables.fullwhere import SURVEY_TRACKERS
 from feedback_assets.tables.survey_links import GENERATED
 from feedback_assets.tables.unified import ORDERS
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import ask, connect
 
 _KEPT_EVERY = 25
 """Orders after which what was got is written, so that a killed run loses no more."""
@@ -115,7 +115,7 @@ def find_due(warehouse: Warehouse, day: date) -> Due:
         GENERATED.full_name: (day, day),
     }
     with connect(warehouse, (ORDERS, SURVEY_TRACKERS, GENERATED), days=days) as connection:
-        rows = connection.sql(_ORDERS_OF_DAY).to_arrow_table().to_pylist()
+        rows = ask(connection, _ORDERS_OF_DAY).to_pylist()
     left = [row for row in rows if not row["has_tracker"] and not row["was_asked"]]
     due = [
         Order(row["order_id"], row["source_id"], row["ordered_at"])

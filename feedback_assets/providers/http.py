@@ -72,7 +72,7 @@ class HttpClient:
     ) -> None:
         register(*secrets)
         # In a closure: what shows a client's attributes shows no credential.
-        self._without_secrets = lambda body: mask_bytes(body, secrets)
+        self._without_secrets: Callable[[bytes], bytes] = lambda body: mask_bytes(body, secrets)
         self.provider = provider
         self.base_url = checked_url(provider, base_url, advice.url)
         self.advice = advice

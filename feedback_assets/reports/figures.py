@@ -25,7 +25,7 @@ from feedback_assets.reports.statistics import (
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.store.quarantine import quarantine_files
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, Table, find_table
-from feedback_assets.transforms.sources import Days, connect
+from feedback_assets.transforms.sources import Days, ask, connect
 
 MODELS = (
     "first_click", "first_optin", "re_optin", "last_click",
@@ -324,7 +324,7 @@ class _Ask:
         values = {**self._values, **more}
         # DuckDB refuses a value that the query does not name.
         named = {key: value for key, value in values.items() if f"${key}" in text}
-        rows: list[Row] = self._connection.sql(text, params=named).to_arrow_table().to_pylist()
+        rows: list[Row] = ask(self._connection, text, named).to_pylist()
         return rows
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from feedback_assets.tables import Table, find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import Days, Source, connect
+from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -62,6 +62,7 @@ def build_days(
     if last < first:
         raise ValueError(f"{last} comes before {first}")
     ranges = [(first, last)]
+    tries_left = TRIES - 1
     while ranges:
         start, end = ranges.pop()
         try:
@@ -74,6 +75,11 @@ def build_days(
                 raise
             middle = start + (end - start) // 2
             ranges += [(middle + timedelta(days=1), end), (start, middle)]
+        except duckdb.Error as error:
+            if not replaced(error) or not tries_left:
+                raise
+            tries_left -= 1
+            ranges.append((start, end))
 
 
 def _build_range(
@@ -100,7 +106,7 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
     connection = _open(table, warehouse, parameters, days_to_read(table, last, last, parameters))
     try:
         query, values = query_of(table, parameters, None, last)
-        return connection.sql(query, params=values).to_arrow_table().cast(table.schema)
+        return ask(connection, query, values).cast(table.schema)
     finally:
         connection.close()
 
