@@ -32,7 +32,7 @@ def refresh(first: date, last: date, *, build: bool) -> None:
     settings = load_settings()
     reading = " or ".join(f"group:{provider}" for provider in settings.providers)
     request = prepare(settings, build_defs(settings), first, last, reading)
-    run_plan(request.plan, request.defs, request.instance, lambda _run, _well: None)
+    run_plan(request, lambda _run, _well: None)
     if build:
         derived = [table for table in DERIVED_TABLES if table in loaded_tables(settings)]
         plan = due(request.instance, settings, derived, last + timedelta(days=1))
