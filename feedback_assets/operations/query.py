@@ -64,6 +64,11 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
             return _answer(connection, sql, largest)
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
+        except RuntimeError as error:
+            # What DuckDB makes of Ctrl-C while it hands over rows.
+            if "interrupted" in str(error):
+                raise KeyboardInterrupt from None
+            raise
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise QueryError(f"the answer holds what cannot be shown: {error}") from None
 

@@ -17,7 +17,7 @@ from feedback_assets.operations.refresh_sensor import NAME
 from feedback_assets.operations.schedules import DAILY, MONTHLY, RESTATED_FOR_EVER
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
-from feedback_assets.tables import DERIVED_TABLES, Table, find_table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table, find_table
 from feedback_assets.transforms.inputs import Day
 from tests.conftest import Project, configure
 from tests.operations.moving_clock import Clock, Daemon, daemon, make_home, moving_clock
@@ -97,8 +97,11 @@ def _tables(run: RunRecord) -> list[str]:
     return sorted(".".join(key.path) for key in run.dagster_run.asset_selection or [])
 
 
+_READ = {table.full_name for table in PROVIDER_TABLES}
+
+
 def _is_derived(run: RunRecord) -> bool:
-    return any(find_table(name) in DERIVED_TABLES for name in _tables(run))
+    return not any(name in _READ for name in _tables(run))
 
 
 def _days(run: RunRecord) -> list[Day]:
