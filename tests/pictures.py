@@ -72,7 +72,6 @@ def _keep(shown: Page | Locator, name: str) -> None:
     path = IMAGES / f"{name}.png"
     shown.screenshot(path=path, scale="css", animations="disabled")
     size = path.stat().st_size
-    print(f"{path.relative_to(ROOT)}: {size / 1000:,.0f} kB")
     if size > LARGEST:
         raise SystemExit(f"{path}: over {LARGEST / 1000:,.0f} kB; take less of the page")
 
