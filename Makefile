@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
 TOOLS := .venv-tools
+SITE := .venv-site
 INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo dev test lint types tests properties slow bench docs constraints audit clean
+.PHONY: demo dev test lint types tests properties slow bench docs site pictures constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -67,6 +68,21 @@ bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
 
+# The site needs none of the project's packages, so it has an environment of its own: eleven packages.
+$(SITE)/.installed: constraints-docs.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-docs.txt
+	@touch $@
+
+# Strict: a link or an anchor that leads nowhere fails it. It lets pictures and the menu pass, which
+# tests/test_documents.py holds.
+site: $(SITE)/.installed
+	NO_COLOR=1 $(SITE)/bin/zensical build --clean --strict
+
+# The pictures of README and docs, of the sandbox's data; needs chromium, takes some minutes.
+pictures: $(VENV)/.installed
+	$(BIN)/python -m tests.pictures
+
 $(TOOLS)/.installed: constraints-tools.txt
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-tools.txt
@@ -77,6 +93,7 @@ constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra spark --constraint constraints.txt -o constraints-spark.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group docs -o constraints-docs.txt >/dev/null
 
 # Asks a service on the internet which of the pinned versions have known holes. Strict: a package
 # that the service does not know fails, else an answer of nothing would look like all is well.
@@ -86,4 +103,4 @@ audit: $(TOOLS)/.installed
 		"an ERROR or a traceback means that the service was not reached and nothing was audited."; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(TOOLS) data
+	rm -rf $(VENV) $(TOOLS) $(SITE) site data

@@ -5,9 +5,10 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,20 @@ from feedback_assets.cli import app
 from feedback_assets.ingest import sources
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.errors import PermanentError
+from feedback_assets.providers.registry import PROVIDERS
+from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
+from tests.conftest import YESTERDAY, Project, configure
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ADDING = ROOT / "docs" / "adding-a-provider.md"
+START = ROOT / "docs" / "start.md"
+LARGEST = 300_000  # bytes of a picture; who clones the project carries every version of it
 PREFIXES = (
     "FEEDBACK_",
     "WICKED_REPORTS_",
@@ -71,6 +77,35 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         aim = (page.parent / name).resolve() if name else page
         assert aim.exists(), target
         assert not anchor or anchor in _anchors(aim), target
+
+
+@pytest.mark.parametrize("page", [PAGES[0], ROOT / "docs" / "index.md"], ids=lambda page: page.name)
+def test_who_begins_at_readme_or_index_finds_every_page(page: Path) -> None:
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for target in re.findall(r"\]\(([^)\s]+)\)", _text(page))
+    }
+    assert [other.name for other in PAGES[1:] if other not in {*linked, page}] == []
+
+
+def _menu(entries: list[Any]) -> Iterator[str]:
+    for entry in entries:
+        for aim in entry.values():
+            yield from [aim] if isinstance(aim, str) else _menu(aim)
+
+
+def test_the_menu_of_the_site_has_every_page_once() -> None:
+    project = tomllib.loads(_text(ROOT / "zensical.toml"))["project"]
+    assert sorted(_menu(project["nav"])) == sorted(page.name for page in PAGES[1:])
+
+
+def test_the_pictures_are_all_shown_and_small() -> None:
+    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    shown = "".join(_text(page) for page in PAGES)
+    assert pictures
+    for picture in pictures:
+        assert f"images/{picture.name})" in shown, picture.name
+        assert picture.stat().st_size <= LARGEST, f"{picture.name}: make pictures, of less"
 
 
 @each_page
@@ -336,3 +371,59 @@ def test_the_page_names_every_file_that_knows_the_providers_by_name() -> None:
         }
         if len(literals & own) >= 3:
             assert f"`feedback_assets/{inside}`" in text, inside
+
+
+# docs/start.md, followed to the letter.
+
+
+def _step(number: int) -> str:
+    section = re.search(rf"^## {number}\. .*?(?=^## )", _text(START), re.DOTALL | re.MULTILINE)
+    assert section, number
+    return section[0]
+
+
+def _follow(project: Project, number: int) -> str:
+    """What the commands of a step say, with the last weeks in the place of its days."""
+    days = {"2026-10-15": YESTERDAY - timedelta(days=27), "2026-11-20": YESTERDAY}
+    said = []
+    for line in re.findall(r"^\.venv/bin/feedback-assets (.+)$", _step(number), re.MULTILINE):
+        result = project.run(*[str(days.get(word, word)) for word in shlex.split(line)])
+        assert result.exit_code == 0, f"{line}: {result.output}"
+        said.append(result.output)
+    assert said, number
+    return "".join(said)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_page_leads_from_one_key_to_the_report_and_on_to_the_next_provider(
+    project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, sandbox)
+    for name in _settings():
+        if name.startswith(PREFIXES[1:]) and not name.startswith("FEEDBACKPULSE_"):
+            monkeypatch.delenv(name, raising=False)
+    verdicts = re.search(r"^```text\n(.*?)^```", _step(3), re.DOTALL | re.MULTILINE)
+    assert verdicts
+    assert _follow(project, 3) == verdicts[1]
+    assert "feedbackpulse.submissions" in _follow(project, 4)
+    assert "feedbackpulse" in _follow(project, 5)
+    assert (project.home / "warehouse" / "reports" / "nps.html").exists()
+    _follow(project, 6)
+
+    answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
+    assert answers["order_id"].null_count == answers.num_rows > 0
+    configure(monkeypatch, sandbox)
+    _follow(project, 7)
+    answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
+    assert {"feedbackpulse", "thanx", "retargeting"} == set(answers["provider"].to_pylist())
+    assert answers["order_id"].null_count < answers.num_rows / 2
+
+
+def test_the_page_names_what_each_provider_needs() -> None:
+    """The table of the page, and the lines that it has its reader write into ``.env``."""
+    rows = re.findall(r"^\| \[[^\]]+\]\(providers\.md#([a-z-]+)\)", _text(START), re.MULTILINE)
+    assert sorted(row.replace("-", "_") for row in rows) == sorted(PROVIDERS)
+    written = re.findall(r"^([A-Z_]+)=", _text(START), re.MULTILINE)
+    feedbackpulse = {name for name in written if name.startswith("FEEDBACKPULSE_")}
+    assert feedbackpulse == {"FEEDBACKPULSE_URL", "FEEDBACKPULSE_API_KEY"}

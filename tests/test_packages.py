@@ -10,7 +10,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-PINS = ("constraints.txt", "constraints-tools.txt", "constraints-spark.txt")
+PINS = (
+    "constraints.txt",
+    "constraints-tools.txt",
+    "constraints-docs.txt",
+    "constraints-spark.txt",
+)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
 
 
@@ -32,6 +37,7 @@ def declared() -> dict[str, list[Requirement]]:
     wanted = {
         "constraints.txt": base + project["build-system"]["requires"],
         "constraints-tools.txt": project["dependency-groups"]["tools"],
+        "constraints-docs.txt": project["dependency-groups"]["docs"],
         "constraints-spark.txt": base,
     }
     for line in (ROOT / "Makefile").read_text().splitlines():
@@ -67,7 +73,7 @@ def test_pins_name_packages_and_no_place_to_fetch_them_from(name: str) -> None:
 
 def test_make_installs_nothing_without_a_digest() -> None:
     lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "(INSTALL) " in line]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         assert ("--require-hashes" in line) != ("--no-build-isolation" in line), line
         assert "--no-deps" in line

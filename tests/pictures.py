@@ -1,0 +1,80 @@
+"""The pictures of README and docs, taken of the real thing: ``make pictures``.
+
+The sandbox of five providers is read into a directory that is thrown away; the report and Dagster's
+graph of it are opened in the system's Chromium. ``docs/images`` has what came out, to be committed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page
+
+from feedback_assets.demo import sandbox_process
+from feedback_assets.operations.backfill import open_instance
+from feedback_assets.reports.path import page_path
+from feedback_assets.settings import load_settings
+from feedback_assets.store.layout import Warehouse
+from tests.operations.test_browser import PATIENCE, browser
+from tests.operations.test_ui import ROOT, webserver
+
+IMAGES = ROOT / "docs" / "images"
+LARGEST = 300_000  # bytes; who clones the project carries every version of them
+DAYS = 60
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "home").mkdir()
+        os.environ["DAGSTER_HOME"] = str(directory / "home")
+        os.environ["FEEDBACK_WAREHOUSE"] = str(directory / "warehouse")
+        os.environ.pop("FEEDBACK_PROVIDERS", None)
+        with sandbox_process(customers=3000, seed=1) as environment:
+            os.environ.update(environment)
+            _backfill()
+            IMAGES.mkdir(exist_ok=True)
+            with browser(directory / "profile") as context:
+                page = context.new_page()
+                page.set_viewport_size({"width": 1000, "height": 955})
+                page.goto(Path(page_path(Warehouse(load_settings().warehouse))).as_uri())
+                page.wait_for_selector("html[data-drawn=yes]", timeout=PATIENCE)
+                _keep(page, "report")
+                _keep(page.locator("#channels"), "channels")
+                open_instance(load_settings()).dispose()
+                with webserver("dagster", directory) as served:
+                    served.ask("mutation { setNuxSeen }")
+                    page.set_viewport_size({"width": 1500, "height": 640})
+                    _graph(page, served.url)
+                    _keep(page, "graph")
+
+
+def _backfill() -> None:
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=DAYS - 1)
+    command = ["backfill", "--from", str(first), "--to", str(last)]
+    subprocess.run([sys.executable, "-m", "feedback_assets.cli", *command], cwd=ROOT, check=True)
+
+
+def _graph(page: Page, url: str) -> None:
+    page.goto(f"{url}/asset-groups", wait_until="domcontentloaded")
+    nodes = page.locator("svg foreignObject")
+    for group in ("wicked_reports", "thanx", "unified", "marts", "reports"):
+        nodes.get_by_text(group, exact=True).first.wait_for(timeout=PATIENCE)
+    page.wait_for_load_state("networkidle", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # the graph moves to its place
+
+
+def _keep(shown: Page | Locator, name: str) -> None:
+    path = IMAGES / f"{name}.png"
+    shown.screenshot(path=path, scale="css", animations="disabled")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise SystemExit(f"{path}: over {LARGEST / 1000:,.0f} kB; take less of the page")
+
+
+if __name__ == "__main__":
+    main()
