@@ -100,7 +100,10 @@ def sandbox(
             print(f"{name}={value}", flush=True)
         _err.print(f"# five providers at {running.url}; Ctrl-C ends it")
 
-    serve(world, faults, port=port, on_ready=announce)
+    try:
+        serve(world, faults, port=port, on_ready=announce)
+    except OSError as error:
+        _fail(f"port {port}: {error.strerror}; choose another, or 0 for a free one", code=2)
 
 
 @app.command()
@@ -410,7 +413,7 @@ def dev(
     days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
 ) -> None:
     """What ``make dev`` runs: the sandbox and the UI together, until Ctrl-C."""
-    from feedback_assets.demo import SandboxNotStarted, run_dev
+    from feedback_assets.demo import NotStarted, run_dev
 
     try:
         status = run_dev(
@@ -421,7 +424,7 @@ def dev(
             backfill=lambda chosen, first, last: _backfill(chosen, first, last, "*"),
             say=lambda text: _err.print(Text(text, style="bold"), soft_wrap=True),
         )
-    except SandboxNotStarted as error:
+    except NotStarted as error:
         _fail(str(error))
     raise typer.Exit(status)
 

@@ -52,8 +52,8 @@ MATCH_COVERAGE = """
 """
 
 
-class SandboxNotStarted(RuntimeError):
-    """The sandbox's process ended before it served; with what it said."""
+class NotStarted(RuntimeError):
+    """The sandbox or the UI cannot start; says why."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ def run_dev(
     Days that are held are not read again. The exit status of the UI; 0 after Ctrl-C, SIGTERM or
     SIGHUP, each of which ends every process that was started here.
     """
+    if _listens(port):
+        raise NotStarted(f"port {port} is taken; end what listens there, or choose another: --port")
     _keep_away_from_real_data(settings)
     first, last = _last(days)
     with (
@@ -247,7 +249,7 @@ def _announced(process: "subprocess.Popen[str]") -> dict[str, str]:
     ready = process.stderr.readline()
     if not ready.startswith("#"):
         rest = process.stderr.read()
-        raise SandboxNotStarted(f"the sandbox did not start: {ready}{rest}")
+        raise NotStarted(f"the sandbox did not start: {ready}{rest}".strip())
     while "RETARGETING_CUSTOMER_ID" not in environment:
         name, _, value = process.stdout.readline().strip().partition("=")
         if not name:

@@ -36,6 +36,19 @@ def _of(warehouse: str) -> set[int]:
     return found
 
 
+def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        of_ui = project.run("dev", "--port", str(port), "--sandbox-port", "0")
+        of_sandbox = project.run("sandbox", "--port", str(port), "--days", "5", "--customers", "5")
+    for result in (of_ui, of_sandbox):
+        assert result.exit_code != 0
+        (line,) = result.stderr.splitlines()
+        assert f"port {port}" in line
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
