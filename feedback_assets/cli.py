@@ -100,18 +100,24 @@ def sandbox(
             print(f"{name}={value}", flush=True)
         _err.print(f"# five providers at {running.url}; Ctrl-C ends it")
 
-    serve(world, faults, port=port, on_ready=announce)
+    try:
+        serve(world, faults, port=port, on_ready=announce)
+    except OSError as error:
+        _fail(f"port {port}: {error.strerror}; choose another, or 0 for a free one", code=2)
 
 
 @app.command()
 def check() -> None:
-    """Say for each provider whether it is configured, reachable and authorised."""
-    from feedback_assets.operations.check_providers import check_providers
+    """Say for each provider whether it is configured, reachable and authorised; and what next."""
+    from feedback_assets.operations.check_providers import check_providers, next_step
 
-    verdicts = check_providers(_settings())
+    settings = _settings()
+    verdicts = check_providers(settings)
     for verdict in verdicts:
         mark = "✗" if verdict.failed else "✓" if verdict.configured else "–"
         print(f"{mark} {verdict.provider}: {verdict.text}")
+    # Beside the answer, which is one line a provider for whoever reads it by a program.
+    _err.print(Text(f"Next: {next_step(verdicts, settings)}"), soft_wrap=True)
     if any(verdict.failed for verdict in verdicts):
         raise typer.Exit(1)
 
@@ -404,11 +410,23 @@ def demo(
 def dev(
     port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
     sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox.")] = 8765,
+    days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
 ) -> None:
     """What ``make dev`` runs: the sandbox and the UI together, until Ctrl-C."""
-    from feedback_assets.demo import run_dev
+    from feedback_assets.demo import NotStarted, run_dev
 
-    raise typer.Exit(run_dev(_settings(), port=port, sandbox_port=sandbox_port))
+    try:
+        status = run_dev(
+            _settings(),
+            port=port,
+            sandbox_port=sandbox_port,
+            days=days,
+            backfill=lambda chosen, first, last: _backfill(chosen, first, last, "*"),
+            say=lambda text: _err.print(Text(text, style="bold"), soft_wrap=True),
+        )
+    except NotStarted as error:
+        _fail(str(error))
+    raise typer.Exit(status)
 
 
 if __name__ == "__main__":

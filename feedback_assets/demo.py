@@ -1,13 +1,17 @@
-"""What ``make demo`` shows: the sandbox read over HTTP, and the answers that come of it."""
+"""What ``make demo`` and ``make dev`` show: the sandbox read over HTTP, and what comes of it."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import pyarrow as pa
 
@@ -18,7 +22,8 @@ from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.layout import Warehouse, days_between
+from feedback_assets.tables import find_table
 
 NPS_BY_CHANNEL = """
     select
@@ -45,6 +50,10 @@ MATCH_COVERAGE = """
     group by provider, match_method
     order by provider, responses desc
 """
+
+
+class NotStarted(RuntimeError):
+    """The sandbox or the UI cannot start; says why."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,9 @@ def run_demo(
     Where a provider is configured already, the demo keeps away from that warehouse.
     """
     _keep_away_from_real_data(settings)
-    last = datetime.now(UTC).date() - timedelta(days=1)
-    first = last - timedelta(days=days - 1)
+    first, last = _last(days)
     with sandbox_process(customers=customers, seed=seed) as environment:
-        os.environ.update(environment)
-        os.environ["FEEDBACK_START_DATE"] = min(first, settings.feedback_start_date).isoformat()
-        settings = load_settings()
+        settings = _pointed_at(environment, settings, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
     page = page_path(warehouse)
@@ -102,6 +108,17 @@ def run_demo(
     )
 
 
+def _last(days: int) -> tuple[date, date]:
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    return last - timedelta(days=days - 1), last
+
+
+def _pointed_at(environment: dict[str, str], settings: Settings, first: date) -> Settings:
+    os.environ.update(environment)
+    os.environ["FEEDBACK_START_DATE"] = min(first, settings.feedback_start_date).isoformat()
+    return load_settings()
+
+
 def _keep_away_from_real_data(settings: Settings) -> None:
     if any(settings.any_set(provider) for provider in PROVIDERS):
         os.environ["FEEDBACK_WAREHOUSE"] = str(PROJECT_ROOT / "data" / "demo" / "warehouse")
@@ -109,17 +126,101 @@ def _keep_away_from_real_data(settings: Settings) -> None:
         os.environ.pop("FEEDBACK_PROVIDERS", None)
 
 
-def run_dev(settings: Settings, *, port: int, sandbox_port: int) -> int:
-    """Sandbox and UI together until one ends; the exit status of the UI."""
+def run_dev(
+    settings: Settings,
+    *,
+    port: int,
+    sandbox_port: int,
+    days: int,
+    backfill: Callable[[Settings, date, date], bool],
+    say: Callable[[str], None],
+) -> int:
+    """Sandbox and UI together, with the last ``days`` days read, until one ends or Ctrl-C.
+
+    Days that are held are not read again. The exit status of the UI; 0 after Ctrl-C, SIGTERM or
+    SIGHUP, each of which ends every process that was started here.
+    """
+    if _listens(port):
+        raise NotStarted(f"port {port} is taken; end what listens there, or choose another: --port")
     _keep_away_from_real_data(settings)
-    with sandbox_process(customers=3000, seed=1, port=sandbox_port) as environment:
-        os.environ.update(environment)
-        open_instance(load_settings()).dispose()
-        command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-        executable = str(Path(sys.executable).with_name(command[0]))
-        return subprocess.run(  # noqa: S603 - our own command
-            [executable, *command[1:]], cwd=PROJECT_ROOT, check=False
-        ).returncode
+    first, last = _last(days)
+    with (
+        _signals_interrupt(),
+        sandbox_process(customers=3000, seed=1, port=sandbox_port) as environment,
+    ):
+        settings = _pointed_at(environment, settings, first)
+        open_instance(settings).dispose()
+        warehouse = Warehouse(settings.warehouse)
+        held = set(warehouse.days_held(find_table("marts.nps_by_attribution")))
+        missing = [day for day in days_between(first, last) if day not in held]
+        if missing:
+            say(f"Reading {missing[0]} to {last} from the sandbox")
+            # The UI shows what failed, too.
+            backfill(settings, missing[0], last)
+        page = page_path(warehouse)
+        page = Path(page).as_uri() if warehouse.is_local else page
+        lines = (
+            f"Open http://127.0.0.1:{port} for the UI, {page} for the report.",
+            f"Sandbox: {environment['THANX_URL'].removesuffix('/thanx')}. Ctrl-C ends all of it.",
+        )
+        return _run_ui(port, lambda: say("\n".join(lines)))
+
+
+_TICK_SECONDS = 0.5
+# Dagster gives its webserver and its daemon a while to end before it kills them.
+_END_SECONDS = 60
+
+
+def _run_ui(port: int, on_ready: Callable[[], None]) -> int:
+    command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    executable = str(Path(sys.executable).with_name(command[0]))
+    # In a session of its own, a Ctrl-C does not reach Dagster's webserver, daemon and code servers
+    # side by side: it is passed on once, to the process that ends the others in their order.
+    with (
+        subprocess.Popen(  # noqa: S603 - our own command
+            [executable, *command[1:]], cwd=PROJECT_ROOT, start_new_session=True
+        ) as process
+    ):
+        try:
+            while process.poll() is None and not _listens(port):
+                time.sleep(_TICK_SECONDS)
+            if process.poll() is None:
+                on_ready()
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            return 0
+        finally:
+            # What is left after that, or at a second Ctrl-C, is killed.
+            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                process.wait(_END_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP are as Ctrl-C: else they would leave the processes started here."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -148,7 +249,7 @@ def _announced(process: "subprocess.Popen[str]") -> dict[str, str]:
     ready = process.stderr.readline()
     if not ready.startswith("#"):
         rest = process.stderr.read()
-        raise RuntimeError(f"the sandbox did not start: {ready}{rest}")
+        raise NotStarted(f"the sandbox did not start: {ready}{rest}".strip())
     while "RETARGETING_CUSTOMER_ID" not in environment:
         name, _, value = process.stdout.readline().strip().partition("=")
         if not name:

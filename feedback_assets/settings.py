@@ -252,6 +252,26 @@ class Settings(BaseModel):
         return self.dagster_home / "erasure_secret"
 
 
+def dotenv_file() -> Path:
+    """Where settings can be written, whether the file is there or not."""
+    return PROJECT_ROOT / ".env"
+
+
+def where_set(variable: str) -> str:
+    """Where the process has a variable from, in words; where to write one that is not set."""
+    path = dotenv_file()
+    held = dotenv.dotenv_values(path).get(variable)
+    if os.environ.get(variable, "") != (held or ""):
+        return "in the environment"
+    text = path.read_text(encoding="utf-8") if held is not None else ""
+    lines = [
+        number
+        for number, line in enumerate(text.splitlines(), start=1)
+        if re.match(rf"\s*(export\s+)?{variable}\s*=", line)
+    ]
+    return f"in line {lines[-1]} of {path}" if lines else f"in {path}"
+
+
 def kept_secret(path: Path) -> bytes:
     """The secret in this file, for its owner alone; made where there is none yet."""
     if not path.exists():
@@ -279,7 +299,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     credentials from there when a run starts. Raises ``SettingsError``.
     """
     if environ is None:
-        dotenv.load_dotenv(PROJECT_ROOT / ".env", override=False)
+        dotenv.load_dotenv(dotenv_file(), override=False)
         environ = os.environ
     names = {name.upper(): name for name in Settings.model_fields}
     given = {

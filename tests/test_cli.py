@@ -5,14 +5,16 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pytest
 import requests
 
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
@@ -27,6 +29,60 @@ def test_check_says_of_each_provider_that_all_is_well(shop: Project) -> None:
     lines = result.stdout.splitlines()
     assert len(lines) == 5
     assert all("configured, reachable, authorised" in line for line in lines)
+
+
+def test_check_ends_with_a_backfill_that_can_be_run_as_it_stands(shop: Project) -> None:
+    (line,) = shop.run("check").stderr.splitlines()
+    command = shlex.split(line.removeprefix("Next: run: "))
+    assert command[:2] == ["feedback-assets", "backfill"]
+    first, last = command[3], command[5]
+    assert date.fromisoformat(last) == YESTERDAY
+    assert (YESTERDAY - date.fromisoformat(first)).days + 1 == shop.settings.feedback_refresh_days
+    done = shop.run(*command[1:], "--select", "thanx/feedbacks")
+    assert done.exit_code == 0, done.output
+
+
+def test_check_with_nothing_configured_says_where_each_value_is_found_and_what_to_write(
+    project: Project,
+) -> None:
+    result = project.run("check")
+    for line, provider in zip(result.stdout.splitlines(), REGISTRY, strict=True):
+        assert line.startswith(f"– {provider.name}: ")
+        assert provider.found in line
+    (line,) = result.stderr.splitlines()
+    assert str(project.home / ".env") in line
+    for provider in REGISTRY:
+        assert " ".join(f"{name}=…" for name in provider.needed_variables) in line
+    assert line.endswith("feedback-assets check")
+
+
+def test_check_names_the_line_of_the_dotenv_to_mend(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The environment wins, so of the two keys that are wrong one has to be mended there.
+    monkeypatch.delenv("RETARGETING_REST_KEY")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    path = shop.home / ".env"
+    path.write_text(
+        "# mine\n\nTHANX_ACCESS_TOKEN=good-enough\n\nexport RETARGETING_REST_KEY='wrong-one'\n"
+    )
+    os.environ["THANX_ACCESS_TOKEN"] = "wrong-too"
+    result = shop.run("check")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert f"RETARGETING_REST_KEY in line 5 of {path}" in line
+    assert "THANX_ACCESS_TOKEN in the environment" in line
+    assert "wrong-" not in result.output
+    for failed in (line for line in result.stdout.splitlines() if line.startswith("✗")):
+        assert any(provider.found in failed for provider in REGISTRY)
+
+
+def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sandbox) -> None:
+    sandbox.set_faults(Faults(quotas=False, down=frozenset({"fullwhere"})))
+    result = shop.run("check")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line == "Next: wait until fullwhere can be reached, then run: feedback-assets check"
 
 
 def test_check_with_nothing_configured_names_every_variable_and_succeeds(project: Project) -> None:

@@ -22,7 +22,7 @@ from feedback_assets.cli import app
 from feedback_assets.ingest import sources
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.errors import PermanentError
-from feedback_assets.providers.registry import PROVIDERS
+from feedback_assets.providers.registry import PROVIDERS, REGISTRY, Provider
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
@@ -151,6 +151,15 @@ def test_every_setting_of_a_provider_is_explained() -> None:
     text = _text(ROOT / "docs" / "providers.md")
     own = {name for name in _settings() if name.startswith(PREFIXES[1:])}
     assert {name for name in own if f"| `{name}` |" not in text} == set()
+
+
+@pytest.mark.parametrize("provider", REGISTRY, ids=lambda provider: provider.name)
+def test_check_names_the_places_that_the_page_names(provider: Provider) -> None:
+    page = " ".join(_text(ROOT / "docs" / "providers.md").split())
+    places = re.findall(r'"([^"]+)"|(\b[A-Z]{3,}_[A-Z_]+\b)|(\w+ → \w+)', provider.found)
+    for place in ("".join(groups) for groups in places):
+        assert place in page, place
+    assert provider.found.endswith(".")
 
 
 @each_page

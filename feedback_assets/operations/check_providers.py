@@ -1,7 +1,9 @@
-"""Whether each provider is configured, reachable and authorised, and if not, what to do."""
+"""Whether each provider is configured, reachable and authorised, and what to do next."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -9,17 +11,21 @@ from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 from feedback_assets.providers.retrying import RetryPolicy
-from feedback_assets.settings import Settings
+from feedback_assets.settings import Settings, dotenv_file, where_set
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one cheap request to a provider showed; ``failed`` only where it is configured."""
+    """What one cheap request to a provider showed; ``failed`` only where it is configured.
+
+    ``mend``: the variables that may be wrong or are missing.
+    """
 
     provider: str
     configured: bool
     failed: bool
     text: str
+    mend: tuple[str, ...] = ()
 
 
 def check_providers(settings: Settings) -> list[Verdict]:
@@ -43,16 +49,58 @@ def _check(provider: str, settings: Settings) -> Verdict:
             provider,
             configured=False,
             failed=wanted,
-            text=f"not configured: set {', '.join(missing)} in the environment or in .env",
+            text=f"not configured: set {', '.join(missing)} in the environment or in .env. "
+            + find_provider(provider).found,
+            mend=missing,
         )
     try:
         with connect(provider, settings) as client:
             client.ping()
     except ProviderError as error:
-        return Verdict(provider, configured=True, failed=True, text=str(error))
+        return _failed(provider, str(error), settings)
     return Verdict(
         provider, configured=True, failed=False, text="configured, reachable, authorised"
     )
+
+
+def _failed(provider: str, text: str, settings: Settings) -> Verdict:
+    """A client's error, which names the variables to look at, and where their values are found."""
+    found = find_provider(provider)
+    # Where an address is the default, it is the network that fails.
+    chosen = [
+        found.variable(argument)
+        for argument in found.arguments
+        if f"{provider}_{argument}" in settings.model_fields_set
+    ]
+    named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))
+    if set(named) & set(found.needed_variables):
+        text = f"{text} {found.found}"
+    return Verdict(provider, configured=True, failed=True, text=text, mend=named)
+
+
+def next_step(verdicts: list[Verdict], settings: Settings) -> str:
+    """One line: what to write or mend, or what to run once all is well."""
+    failed = [verdict for verdict in verdicts if verdict.failed]
+    again = "then run: feedback-assets check"
+    if any(verdict.mend for verdict in failed):
+        places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.mend]
+        return f"mend {', '.join(places)}; {again}"
+    if failed:
+        names = ", ".join(verdict.provider for verdict in failed)
+        return f"wait until {names} can be reached, {again}"
+    if not any(verdict.configured for verdict in verdicts):
+        lines = " or ".join(
+            " ".join(f"{name}=…" for name in verdict.mend) for verdict in verdicts if verdict.mend
+        )
+        needs = f"a line each, what one provider at least needs: {lines}"
+        return f"write into {dotenv_file()}, {needs}; {again}"
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = max(
+        settings.feedback_start_date, last - timedelta(days=settings.feedback_refresh_days - 1)
+    )
+    if first > last:
+        return f"FEEDBACK_START_DATE is {first}: wait until that day is over (UTC)"
+    return f"run: feedback-assets backfill --from {first} --to {last}"
 
 
 def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,15 @@ class Provider:
     """One provider; its settings are named ``<NAME>_<ARGUMENT>`` after its client's arguments.
 
     `needed`: the arguments without which nothing can be asked; `optional`: those that have a
-    default. All clients take a `url` and a `quota_dir`.
+    default. All clients take a `url` and a `quota_dir`. `found`: sentences that say where in the
+    provider's own settings the needed values are, as docs/providers.md has it.
     """
 
     name: str
     client: Callable[..., Client]
     needed: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    found: str = field(kw_only=True)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -76,11 +78,44 @@ def _retargeting(**arguments: Any) -> Client:
 
 
 REGISTRY: tuple[Provider, ...] = (
-    Provider("wicked_reports", _wicked_reports, ("api_key",), ("requests_per_minute",)),
-    Provider("thanx", _thanx, ("access_token",), ("client_id", "merchant_id")),
-    Provider("fullwhere", _fullwhere, ("api_key", "api_secret")),
-    Provider("feedbackpulse", _feedbackpulse, ("url", "api_key"), ("requests_per_minute",)),
-    Provider("retargeting", _retargeting, ("rest_key", "customer_id")),
+    Provider(
+        "wicked_reports",
+        _wicked_reports,
+        ("api_key",),
+        ("requests_per_minute",),
+        found="Ask Wicked Reports to enable the outbound API; then enable the contacts or the "
+        'orders API on the page "Authorizations" of its dashboard, and copy the text under '
+        '"Your API key".',
+    ),
+    Provider(
+        "thanx",
+        _thanx,
+        ("access_token",),
+        ("client_id", "merchant_id"),
+        found="Ask Thanx for API access: they issue token, client id and merchant id; a merchant "
+        "sets THANX_MERCHANT_ID too.",
+    ),
+    Provider(
+        "fullwhere",
+        _fullwhere,
+        ("api_key", "api_secret"),
+        found='Ask Fullwhere for "Partner API Key" and "Partner API Secret".',
+    ),
+    Provider(
+        "feedbackpulse",
+        _feedbackpulse,
+        ("url", "api_key"),
+        ("requests_per_minute",),
+        found="FEEDBACKPULSE_URL is the address of your installation, and its administrator has "
+        "the key.",
+    ),
+    Provider(
+        "retargeting",
+        _retargeting,
+        ("rest_key", "customer_id"),
+        found='In the account under Settings → Integration: "REST API Key" is the second field, '
+        '"Customer ID" the third.',
+    ),
 )
 PROVIDERS: tuple[str, ...] = tuple(provider.name for provider in REGISTRY)
 
