@@ -398,7 +398,7 @@ def _follow(project: Project, number: int) -> str:
     for line in re.findall(r"^\.venv/bin/feedback-assets (.+)$", _step(number), re.MULTILINE):
         result = project.run(*[str(days.get(word, word)) for word in shlex.split(line)])
         assert result.exit_code == 0, f"{line}: {result.output}"
-        said.append(result.output)
+        said.append(result.stdout)
     assert said, number
     return "".join(said)
 
@@ -414,7 +414,9 @@ def test_the_page_leads_from_one_key_to_the_report_and_on_to_the_next_provider(
             monkeypatch.delenv(name, raising=False)
     verdicts = re.search(r"^```text\n(.*?)^```", _step(3), re.DOTALL | re.MULTILINE)
     assert verdicts
-    assert _follow(project, 3) == verdicts[1]
+    said = _follow(project, 3).splitlines()
+    for line, shown in zip(said, verdicts[1].splitlines(), strict=True):
+        assert line.startswith(shown.removesuffix("…")), line
     assert "feedbackpulse.submissions" in _follow(project, 4)
     assert "feedbackpulse" in _follow(project, 5)
     assert (project.home / "warehouse" / "reports" / "nps.html").exists()
