@@ -1,0 +1,144 @@
+"""The same SQL on a standalone Spark of two workers gives the rows of DuckDB, hash for hash."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from benchmarks.support import history
+from feedback_assets.settings import SettingsError, load_settings
+from feedback_assets.store.content import content_hash
+from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import DERIVED_TABLES, Table
+from feedback_assets.transforms import Parameters
+from feedback_assets.transforms.engines import DuckDBEngine, Engine, engine_of
+from tests.transforms.test_engine import _fill
+from tests.transforms.worlds import FIRST, LAST, World, worlds
+
+PARAMETERS = Parameters(customer_secret=b"secret", threads=1)
+WAIT_SECONDS = 60
+
+
+@contextmanager
+def _process(name: str, arguments: list[str], log: Path, ready: str) -> Iterator[re.Match[str]]:
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    environment = os.environ | {"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
+    command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *arguments]
+    with log.open("w") as sink, subprocess.Popen(command, env=environment, stderr=sink) as process:
+        try:
+            end = time.monotonic() + WAIT_SECONDS
+            while not (found := re.search(ready, log.read_text())):
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < end, log.read_text()[-2000:]
+                time.sleep(0.2)
+            yield found
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java: apt-get install default-jre-headless")
+    logs = tmp_path_factory.mktemp("spark")
+    # 200 pieces of a few rows each would be most of the time.
+    (logs / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n")
+    with ExitStack() as processes, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", str(logs))
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        ready = r"Starting Spark master at (spark://\S+)"
+        url = processes.enter_context(_process("master.Master", arguments, logs / "master", ready))[
+            1
+        ]
+        for number in range(2):
+            place = ["--cores", "1", "--memory", "1g", "--host", "127.0.0.1", "--webui-port", "0"]
+            place += ["--work-dir", str(logs / f"work-{number}"), url]
+            processes.enter_context(
+                _process("worker.Worker", place, logs / f"{number}", "Successfully registered")
+            )
+        yield url
+        from pyspark.sql import SparkSession
+
+        if (session := SparkSession.getActiveSession()) is not None:
+            session.stop()
+
+
+def _hashes(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> dict[str, str]:
+    if not table.partitioned:
+        return {"": content_hash(engine.build_whole(table, warehouse, PARAMETERS))}
+    built = engine.build_days(table, first, last, warehouse, PARAMETERS)
+    return {day.isoformat(): content_hash(rows) for day, rows in built}
+
+
+def _build(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> None:
+    if not table.partitioned:
+        warehouse.replace_whole(table, engine.build_whole(table, warehouse, PARAMETERS))
+        return
+    for day, rows in engine.build_days(table, first, last, warehouse, PARAMETERS):
+        warehouse.replace_day(table, day, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "it's a warehouse"))
+    # A year takes Spark three minutes, of which the rows are the least part.
+    held = history.History(days=int(os.environ.get("SPARK_DAYS", "45")), orders=1_000)
+    history.write(held, warehouse)
+    duckdb, spark = DuckDBEngine(), engine_of("spark", master)
+    seconds = {"duckdb": 0.0, "spark": 0.0}
+    for table in DERIVED_TABLES:
+        start = time.monotonic()
+        wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
+        between = time.monotonic()
+        found = _hashes(spark, table, held.first, history.LAST, warehouse)
+        seconds["duckdb"] += between - start
+        seconds["spark"] += time.monotonic() - between
+        assert found == wanted, table.full_name
+        _build(duckdb, table, held.first, history.LAST, warehouse)
+    print(f"{held.days} days of {held.orders} orders: {seconds}")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_in_crowded_worlds_both_engines_agree(master: str) -> None:
+    duckdb, spark = DuckDBEngine(), engine_of("spark", master)
+
+    @settings(
+        max_examples=1,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(worlds())
+    def agree(world: World) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            warehouse = Warehouse(directory)
+            _fill(warehouse, world)
+            for table in DERIVED_TABLES:
+                wanted = _hashes(duckdb, table, FIRST, LAST, warehouse)
+                assert _hashes(spark, table, FIRST, LAST, warehouse) == wanted, table.full_name
+                _build(duckdb, table, FIRST, LAST, warehouse)
+
+    agree()
+
+
+def test_an_engine_or_a_master_that_is_none_stops_the_load() -> None:
+    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is no engine"):
+        load_settings({"FEEDBACK_ENGINE": "polars"})
+    with pytest.raises(SettingsError, match="FEEDBACK_SPARK_MASTER"):
+        load_settings({"FEEDBACK_SPARK_MASTER": "http://host"})
+    assert load_settings({"FEEDBACK_ENGINE": "Spark"}).feedback_engine == "spark"
