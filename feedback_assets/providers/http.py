@@ -39,6 +39,10 @@ from feedback_assets.providers.troubles import Trouble
 
 USER_AGENT = "feedback-assets/0.1 (+https://pypi.org/project/feedback-assets)"
 LARGEST_BODY = 256 * 1024 * 1024
+_SMALLER = "ask for a shorter time, or ask the provider why"
+# The largest page documented has 1,000 records, some hundred thousand values. 200 MB of one-digit
+# numbers, which no limit of bytes stops, would take minutes and gigabytes to look through.
+_MOST_VALUES = 20_000_000
 """Bytes of a decoded body; a page of 1,000 orders is about 1 MB."""
 
 _PIECE = 256 * 1024
@@ -225,6 +229,9 @@ class HttpClient:
 
     def _judge(self, call: _Call, response: Response, body: Body) -> Body | _Failure:
         status, headers = response.status_code, response.headers
+        if body.count(b",") >= _MOST_VALUES:
+            message = f"the body has more than {_MOST_VALUES:,} values"
+            return self._failure(PermanentError, call, message, status, _SMALLER)
         told = told_to_wait(status, headers)
         if 300 <= status < 400:
             target = urlsplit(headers.get("location") or "")
@@ -289,8 +296,7 @@ class HttpClient:
             return self._failure(TransientError, call, message, status, LATER)
         if trouble.kind == "large":
             message = f"the body is larger than {self.largest_body // 1024:,} KiB when unpacked"
-            advice = "ask for a shorter time, or ask the provider why"
-            return self._failure(PermanentError, call, message, status, advice)
+            return self._failure(PermanentError, call, message, status, _SMALLER)
         kind = PermanentError if trouble.kind in ("tls", "request") else TransientError
         advice = {
             "tls": f"check {self.advice.url}; for a certificate of your own authority "
