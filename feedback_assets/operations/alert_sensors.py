@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import msgspec
 
-from feedback_assets.operations import detractor_alerts, ended_runs, failure_alerts
+from feedback_assets.operations import cursors, detractor_alerts, ended_runs, failure_alerts
 from feedback_assets.operations.alert_delivery import NOT_SET, Target, send_pending, targets
 from feedback_assets.operations.new_answers_sensors import utc_now
 from feedback_assets.settings import Settings
@@ -50,7 +50,7 @@ def _on_detractors(
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
             return dg.SkipReason(NOT_SET)
-        state = detractor_alerts.decode(context.cursor)
+        state = cursors.decode(context.cursor, detractor_alerts.State)
         mark = _mark(context.instance, DETRACTOR_QUEUE, ORDER_FEEDBACK)
         if mark is None:
             return dg.SkipReason("marts.detractor_queue was never built.")
@@ -70,9 +70,7 @@ def _on_detractors(
             said = f"Detractors there before: {len(found)}. Those that come are told of."
         else:
             said = sent.said or "No new detractor."
-        return dg.SensorResult(
-            skip_reason=dg.SkipReason(said), cursor=detractor_alerts.encode(after)
-        )
+        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
 
     return alert
 
@@ -90,13 +88,13 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         if not chosen:
             return dg.SkipReason(NOT_SET)
         instance = context.instance
-        state = failure_alerts.decode(context.cursor)
+        state = cursors.decode(context.cursor, failure_alerts.State)
         if state is None:
             _, since, seen = ended_runs.ended_since(instance, ended_runs.newest(instance), {})
             state = failure_alerts.State(since, seen)
             return dg.SensorResult(
                 skip_reason=dg.SkipReason("Runs that fail from now on are told of."),
-                cursor=failure_alerts.encode(state),
+                cursor=cursors.encode(state),
             )
         ended, since, seen = ended_runs.ended_since(instance, state.since, state.seen)
         busy = ended_runs.under_way(instance) if state.causes or ended else set()
@@ -114,7 +112,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         said = sent.said or (
             f"Told before, and not gone: {failing}." if failing else "All is well."
         )
-        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=failure_alerts.encode(after))
+        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
 
     return alert
 

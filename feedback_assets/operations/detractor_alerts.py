@@ -85,21 +85,6 @@ class State(msgspec.Struct, frozen=True):
     pending: Pending = {}
 
 
-def encode(state: State) -> str:
-    """The state as text, for a sensor's cursor."""
-    return msgspec.json.encode(state).decode()
-
-
-def decode(text: str | None) -> State | None:
-    """The state of a cursor; none for a first look, or for a cursor of another make."""
-    if text:
-        try:
-            return msgspec.json.decode(text, type=State)
-        except msgspec.MsgspecError:
-            pass
-    return None
-
-
 def recent_detractors(warehouse: Warehouse, today: date) -> list[Detractor]:
     """Those of the last days, newest first; as many days back as an alert may be late."""
     days = {ORDER_FEEDBACK.full_name: (today - timedelta(days=30), None)}

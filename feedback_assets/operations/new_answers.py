@@ -20,6 +20,7 @@ import pyarrow as pa
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
+from feedback_assets.operations import cursors
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.providers.feedbackpulse import FeedbackPulse
 from feedback_assets.providers.paging import Page
@@ -139,19 +140,9 @@ class Reading:
     version: str
 
 
-def encode(state: State) -> str:
-    """The state as text, for a sensor's cursor."""
-    return msgspec.json.encode(state).decode()
-
-
-def decode(text: str | None, now: datetime) -> State:
+def remembered(text: str | None, now: datetime) -> State:
     """The state of a cursor; without one, or with one of another make, news begin ``now``."""
-    if text:
-        try:
-            return msgspec.json.decode(text, type=State)
-        except msgspec.MsgspecError:
-            pass
-    return State(asked=now)
+    return cursors.decode(text, State) or State(asked=now)
 
 
 def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> News:

@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from feedback_assets.operations import check_providers
+from feedback_assets.operations import check_providers, cursors
 from feedback_assets.operations.new_answers import (
     Feed,
     Reading,
-    decode,
-    encode,
     feeds,
     held_rows,
     look,
+    remembered,
     settle,
     windows,
 )
@@ -69,7 +68,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
     )
     def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         moment = now()
-        state = decode(context.cursor, moment)
+        state = remembered(context.cursor, moment)
         try:
             with _patient_for_a_tick(feed.provider, settings) as client:
                 news = look(client, feed, state.asked, settings.zone(feed.provider), start)
@@ -79,7 +78,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
                 f"{error} Nothing is lost: news since {state.asked:%Y-%m-%d %H:%M} UTC are asked "
                 "for again at the next tick."
             )
-            return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=encode(state))
+            return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
         warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,
@@ -100,7 +99,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(" ".join(filter(None, told))),
-            cursor=encode(state),
+            cursor=cursors.encode(state),
         )
 
     return read_new

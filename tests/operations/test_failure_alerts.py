@@ -10,13 +10,12 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feedback_assets.operations.alert_sensors import FAILURES, alert_sensors
+from feedback_assets.operations.cursors import decode, encode
 from feedback_assets.operations.failure_alerts import (
     Ended,
     Failure,
     State,
     compose,
-    decode,
-    encode,
     take,
     told,
 )
@@ -187,7 +186,7 @@ def fine(at: float, table: str = ORDERS) -> Ended:
 def news(state: State, *runs: Ended, busy: set[str] | None = None) -> tuple[State, list[str]]:
     """The state after a look, all told, and what was told."""
     after = take(state, runs, busy or set(), ["t"])
-    after = decode(encode(after)) or after
+    after = decode(encode(after), State) or after
     return told(after, {}), after.pending["t"]
 
 
@@ -242,6 +241,6 @@ def test_runs_are_taken_in_the_order_in_which_they_ended() -> None:
 
 
 def test_a_state_that_cannot_be_read_begins_anew() -> None:
-    assert decode(None) is None
-    assert decode("{}") is None
-    assert decode("nonsense") is None
+    assert decode(None, State) is None
+    assert decode("{}", State) is None
+    assert decode("nonsense", State) is None

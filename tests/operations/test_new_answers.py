@@ -10,15 +10,15 @@ import pytest
 
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.operations.check_providers import connect
+from feedback_assets.operations.cursors import encode
 from feedback_assets.operations.new_answers import (
     GIVEN_UP_AFTER,
     News,
     Reading,
     State,
-    decode,
-    encode,
     feeds,
     look,
+    remembered,
     settle,
     windows,
 )
@@ -182,7 +182,7 @@ def test_a_wrong_key_is_named_with_its_variable(
     watcher = Watcher(*watched, "feedbackpulse")
     _, said = watcher.tick(NOON)
     # Also of a first look that fails: the next one asks since then.
-    assert decode(watcher.cursor, NOON + timedelta(days=1)).asked == NOON
+    assert remembered(watcher.cursor, NOON + timedelta(days=1)).asked == NOON
     assert "FEEDBACKPULSE_API_KEY" in said
     assert "wrong-and-secret" not in said
 
@@ -242,7 +242,7 @@ def nothing_held(_day: date, _keys: set[str]) -> dict[str, str]:
 def test_an_answer_of_today_waits_until_its_day_is_a_partition() -> None:
     state, due = settle(State(MORNING), News({TUESDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     assert due == []
-    state = decode(encode(state), MORNING)
+    state = remembered(encode(state), MORNING)
     _, due = settle(state, News({}), nothing_held, MORNING + timedelta(days=1), 30)
     assert [(reading.first, reading.last) for reading in due] == [(TUESDAY, TUESDAY)]
 
@@ -309,4 +309,4 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
 @pytest.mark.parametrize("cursor", [None, "", "not json", '{"other": 1}'])
 def test_without_a_cursor_that_can_be_read_news_begin_now(cursor: str | None) -> None:
     here = MORNING.astimezone(ZoneInfo("Europe/Paris"))
-    assert decode(cursor, here) == State(asked=here)
+    assert remembered(cursor, here) == State(asked=here)
