@@ -49,13 +49,9 @@ $(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
 	$(BIN)/python $(INSTALL) --require-hashes --no-deps -r constraints-spark.txt
 	@touch $@
 
-# The longest files first, so that no worker begins one when the others are done. They mostly wait
-# for daemons, so three share two cores.
-LONGEST := $(addprefix tests/operations/test_,ui_backfill.py fourteen_days.py refresh_sensor.py ui.py \
-	browser.py backfill.py schedules.py failed_days.py)
-
+# They mostly wait for daemons, so three share two cores; tests/conftest.py has the longest first.
 slow: $(VENV)/.spark
-	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
+	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
 # Every claim of docs/performance.md, against the peers too: an hour or two on an idle machine.
 # A peer has an environment of its own, since its pins and ours do not go together.

@@ -19,6 +19,22 @@ from feedback_assets.settings import Settings, load_settings
 from feedback_assets.store.layout import Warehouse
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+# Files that take minutes come first, so that no worker begins one when the others are done.
+LONGEST = (
+    "test_ui_backfill.py",
+    "test_fourteen_days.py",
+    "test_refresh_sensor.py",
+    "test_ui.py",
+    "test_browser.py",
+    "test_provider_faults.py",
+    "test_backfill.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; all others keep their places."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
