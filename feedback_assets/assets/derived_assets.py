@@ -1,6 +1,5 @@
 """The unified tables and the marts as assets: one query builds a day, a range, or the whole."""
 
-import os
 from collections.abc import Collection
 from datetime import date
 from typing import Any
@@ -17,6 +16,7 @@ from feedback_assets.tables import DERIVED_TABLES, Table, find_table
 from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
+from feedback_assets.transforms.sources import machine_memory
 
 # All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
 # and a later day reads the earlier ones, which a run before it may still be building.
@@ -50,8 +50,7 @@ def spans(settings: Settings) -> Spans:
 
 def _memory_limit_mb() -> int:
     # Several runs share a machine; past its share DuckDB spills to disk.
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1024, total // 4 // 1_000_000)
+    return max(1024, machine_memory() // 4 // 1_000_000)
 
 
 def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:

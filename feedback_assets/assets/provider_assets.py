@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.failures import failure_metadata
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
@@ -179,14 +180,7 @@ def _failure(error: ProviderError, tables: list[Table], first: date, last: date)
     named = _named(tables, first, last)
     return dg.Failure(
         description=f"{named}: {error} What was held of these days is unchanged.",
-        metadata={
-            "provider": error.provider,
-            "error": type(error).__name__,
-            "endpoint": error.endpoint,
-            "status": error.status or 0,
-            "advice": error.advice,
-            "transient": error.transient,
-        },
+        metadata=failure_metadata(error),
         # A list that stayed short was read twice by then; a third reading tells nothing new.
         allow_retries=error.transient and not isinstance(error, RowsMissing),
     )

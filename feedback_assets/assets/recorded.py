@@ -4,7 +4,7 @@ Two queries a table: the latest materialisation of each partition, then those ma
 Three years of a table take 0.16 s on SQLite.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -61,6 +61,16 @@ def record_days(
                 metadata=dict(metadata),
             )
         )
+
+
+def latest_ids(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> dict[dg.AssetKey, int | None]:
+    """By asset the storage id of its last materialisation, in one query; of those known at all."""
+    return {
+        record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
+        for record in instance.get_asset_records(keys)
+    }
 
 
 def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list[date]:

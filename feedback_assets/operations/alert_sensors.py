@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import msgspec
 
+from feedback_assets.assets.recorded import latest_ids
 from feedback_assets.operations import cursors, detractor_alerts, ended_runs, failure_alerts
 from feedback_assets.operations.alert_delivery import NOT_SET, Target, send_pending, targets
 from feedback_assets.operations.new_answers_sensors import utc_now
@@ -120,10 +121,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
 def _mark(instance: dg.DagsterInstance, *tables: Table) -> str | None:
     """Stands for what the tables hold; none where the first was never built."""
     keys = [dg.AssetKey(table.asset_key) for table in tables]
-    latest = {
-        record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
-        for record in instance.get_asset_records(keys)
-    }
+    latest = latest_ids(instance, keys)
     if latest.get(keys[0]) is None:
         return None
     text = " ".join(str(latest.get(key)) for key in keys)

@@ -25,12 +25,12 @@ from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import Table
 from feedback_assets.tables.marts import ORDER_FEEDBACK
+from feedback_assets.tables.text import normal_email, present
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.unified import ORDERS as UNIFIED_ORDERS
 from feedback_assets.tables.wicked_reports import CLICKS, ORDERS
 from feedback_assets.transforms.engine import Parameters, build_days
 from feedback_assets.transforms.sources import ArrowTables, ask, connect
-from feedback_assets.transforms.text import normal_email, present
 
 SHOWN = 50
 """Rows of a list that are shown, the newest; how many there are is said."""

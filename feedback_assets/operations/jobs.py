@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import dagster as dg
 from pydantic import Field
 
+from feedback_assets.assets.failures import failure_metadata
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.operations import check_providers as checking
 from feedback_assets.operations.contact import (
@@ -316,15 +317,7 @@ def _failure(
 ) -> dg.Failure:
     return dg.Failure(
         description=f"{error} {more}".strip(),
-        metadata={
-            "provider": error.provider,
-            "error": type(error).__name__,
-            "endpoint": error.endpoint,
-            "status": error.status or 0,
-            "advice": error.advice,
-            "transient": error.transient,
-            **(metadata or {}),
-        },
+        metadata=failure_metadata(error) | (metadata or {}),
         allow_retries=False,
     )
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +14,13 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
-from feedback_assets.transforms.sources import ArrowTables, add_view, again_if_replaced, connect
+from feedback_assets.transforms.sources import (
+    ArrowTables,
+    add_view,
+    again_if_replaced,
+    connect,
+    machine_memory,
+)
 
 # They take the names of tables as values, which may be put together from parts.
 _NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
@@ -48,7 +53,7 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT is what can be asked; nothing else is run")
-    memory = f"{_memory() // 2 // 1_000_000}MB"
+    memory = f"{machine_memory() // 2 // 1_000_000}MB"
     # Every table is there to be listed, but a view of three years of days is 1,100 files to find
     # and to open, so only those that the text names have their rows.
     with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory) as connection:
@@ -90,10 +95,6 @@ def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
             )
         held.append(batch)
     return pa.Table.from_batches(held, batches.schema)
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _add_quarantine(

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.derived_assets import spans
-from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.recorded import latest_ids, read_recorded
 from feedback_assets.operations.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import Settings
@@ -70,10 +70,7 @@ def due(
 
 def _mark(instance: dg.DagsterInstance, settings: Settings, today: date) -> str:
     """Stands for all that a plan depends on, at the cost of one query."""
-    latest = {
-        record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
-        for record in instance.get_asset_records(list(_KEYS))
-    }
+    latest = latest_ids(instance, list(_KEYS))
     parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
     parts += [str(spans(settings)), str(settings.feedback_start_date)]
     return f"{today} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"

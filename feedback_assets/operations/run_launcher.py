@@ -20,6 +20,8 @@ from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
+from feedback_assets.store.litter import is_alive
+
 PROCESS_TAG = "feedback_assets/process"
 _TRIES = 3
 _BETWEEN_TRIES_SECONDS = 2.0
@@ -76,12 +78,4 @@ def _server_has(run: DagsterRun) -> bool:
 
 def _process_lives(tag: str) -> bool:
     host, _, pid = tag.rpartition(" ")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return host != socket.gethostname() or is_alive(int(pid))

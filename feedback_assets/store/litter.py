@@ -102,10 +102,11 @@ def _is_litter(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
     if old or found["host"] != socket.gethostname():
         return old
     # A restarted container has the host name and the process id of the killed one.
-    return entry.name not in _in_hand if pid == os.getpid() else not _alive(pid)
+    return entry.name not in _in_hand if pid == os.getpid() else not is_alive(pid)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether this machine has such a process, whoever's it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from feedback_assets.tables import Table, find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
+from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
 
@@ -172,16 +173,13 @@ def days_to_read(
     table: Table, first: date | None, last: date | None, parameters: Parameters
 ) -> dict[str, Days]:
     """The first and last day, of each table that the query reads, that it looks at."""
+    spans = Spans(parameters.match_days, parameters.touch_days)
     days: dict[str, Days] = {}
     for name, depends in table.depends.items():
         if depends.every or first is None or last is None:
             days[name] = (None, None)
         else:
-            back = depends.days_back(parameters.match_days, parameters.touch_days)
-            days[name] = (
-                first - timedelta(days=back),
-                last + timedelta(days=depends.ahead),
-            )
+            days[name] = days_read(table, name, first, last, spans)
     return days
 
 

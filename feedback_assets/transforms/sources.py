@@ -1,5 +1,6 @@
 """Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -126,6 +127,11 @@ def add_view(
     name = f"{quoted(table.group)}.{quoted(table.name)}"
     view = f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
     connection.execute(view)
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine has, of which a connection may be given a share."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _config(

@@ -34,9 +34,9 @@ from feedback_assets.tables import (
 )
 from feedback_assets.tables.feedbackpulse import SUBMISSIONS
 from feedback_assets.tables.retargeting import ORDER_FEEDBACK
+from feedback_assets.tables.text import normal_email
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.wicked_reports import CONTACTS, ORDERS
-from feedback_assets.transforms.text import normal_email
 from tests.conftest import YESTERDAY, Project, configure
 from tests.operations.launching import op_of
 

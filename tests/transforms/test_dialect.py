@@ -5,8 +5,8 @@ import itertools
 import duckdb
 import pyarrow as pa
 
+from feedback_assets.tables.text import WHITE_SPACE, normal_email, present
 from feedback_assets.transforms.dialect import FUNCTIONS
-from feedback_assets.transforms.text import WHITE_SPACE, normal_email, present
 
 ODD = (*WHITE_SPACE, "a", "Z", "!", "~", "\x7f", "\x00", "é", "😀", "")
 

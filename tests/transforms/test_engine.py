@@ -23,6 +23,7 @@ from feedback_assets.tables import (
     Table,
     find_table,
 )
+from feedback_assets.tables.text import WHITE_SPACE, normal_email
 from feedback_assets.transforms import (
     ArrowTables,
     Parameters,
@@ -34,7 +35,6 @@ from feedback_assets.transforms import (
 from feedback_assets.transforms.dialect import duckdb_type
 from feedback_assets.transforms.engine import query_of, sql_of
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.text import WHITE_SPACE, normal_email
 from tests.transforms.pipeline import assert_same_rows, by_reference
 from tests.transforms.worlds import DAYS, FIRST, LAST, Row, World, arrow, worlds
 
