@@ -1,7 +1,8 @@
 """Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,12 @@ from feedback_assets.tables import ALL_TABLES, Table
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
 
 Days = tuple[date | None, date | None]
+# What a container may take, in version 2 and version 1 of Linux' control groups. A share of the
+# machine's memory would be more than that, and the kernel kills who takes more.
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,14 @@ def add_view(
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this machine has, of which a connection may be given a share."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Bytes of memory that this machine or container has, of which a connection gets a share."""
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits()])
+
+
+def _container_limits() -> Iterator[int]:
+    for path in _CONTAINER_LIMITS:
+        with suppress(OSError, ValueError):  # no such file outside a container; "max": none is set
+            yield int(path.read_text())
 
 
 def _config(
