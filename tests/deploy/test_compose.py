@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
+from sqlalchemy import make_url
 
 from tests.deploy.image import ROOT, environment
 from tests.test_proxy import free_ports, running
@@ -153,6 +154,8 @@ def test_the_instance_is_that_of_one_machine_but_for_its_storage(
         if isinstance(value, dict)
     ]
     assert sorted(asked) == sorted([*given, "POSTGRES_PASSWORD"])
+    # The driver that SQLAlchemy would take by itself is another one.
+    make_url(f"{storage['postgres']['postgres_db']['scheme']}://").get_dialect().import_dbapi()
     shutil.copy(COMPOSE / "dagster.yaml", tmp_path)
     ref = InstanceRef.from_dir(str(tmp_path))
     assert ref.storage_data is not None

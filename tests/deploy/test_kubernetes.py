@@ -112,6 +112,14 @@ def test_ports_and_modules_are_those_of_the_compose_file() -> None:
     assert opened == {CODE["port"], web["service"]["port"]}
 
 
+def test_both_speak_to_postgres_with_the_same_driver() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose" / "dagster.yaml").read_text())
+    assert (
+        HELD["postgresql"]["postgresqlScheme"]
+        == (compose["storage"]["postgres"]["postgres_db"]["scheme"])
+    )
+
+
 def test_nobody_opens_a_connection_to_a_run() -> None:
     (policy,) = [
         each for each in policies() if selected(each, RUN["spec"]["template"]["metadata"]["labels"])

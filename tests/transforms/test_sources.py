@@ -1,4 +1,4 @@
-"""How much memory a connection is given a share of: the machine's, or what its container may take."""
+"""The memory that a connection is given a share of: the machine's, or its container's."""
 
 from pathlib import Path
 

@@ -1,0 +1,241 @@
+"""How it grows: the sandbox's customers and days, read over HTTP, and the tables built of orders.
+
+Least squares on logarithms: twice as much of the one is 2 to the exponent times the other.
+"""
+
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.support.history import LAST, History, write
+from benchmarks.support.measuring import (
+    Usage,
+    clean_environment,
+    module,
+    options,
+    run,
+    say,
+    scratch,
+)
+from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from feedback_assets.store.layout import Warehouse
+
+DAYS = 60
+CUSTOMERS = 3000
+"""The demo's."""
+_ORDERS = 10_000
+# Rows that one request brings at most, and windows of 28 days that 60 days are asked in; Thanx
+# and Retargeting come whole.
+_PAGES = {
+    "wicked_reports.contacts": 1000,
+    "wicked_reports.clicks": 1000,
+    "wicked_reports.orders": 1000,
+    "thanx.feedbacks": 100,
+    "fullwhere.survey_trackers": 100,
+    "feedbackpulse.submissions": 100,
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One backfill of everything: what it asked, wrote and took."""
+
+    customers: int
+    days: int
+    requests: dict[str, int]
+    fetched: dict[str, int]
+    rows: int
+    read: float
+    parquet: int
+    files: int
+    events: int
+    log: int
+    usage: Usage
+
+    @property
+    def asked(self) -> int:
+        return sum(self.requests.values())
+
+
+@dataclass(frozen=True)
+class Line:
+    """``y = factor · x ** exponent``, and the share of the variance that it explains."""
+
+    exponent: float
+    factor: float
+    r2: float
+
+    def at(self, x: float) -> float:
+        return self.factor * x**self.exponent
+
+
+def fit(xs: Iterable[float], ys: Iterable[float]) -> Line:
+    """The straight line through the logarithms."""
+    x, y = np.log(list(xs)), np.log(list(ys))
+    exponent, offset = np.polyfit(x, y, 1)
+    left = y - (exponent * x + offset)
+    spread = float(((y - y.mean()) ** 2).sum())
+    r2 = 1 - float((left**2).sum()) / spread if spread else 1.0
+    return Line(float(exponent), float(np.exp(offset)), r2)
+
+
+def read(customers: int, days: int, select: str = "*") -> Point:
+    """All tables of so many customers and days, read from the sandbox and built."""
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=days - 1)
+    server = sandbox_without_limits(customers, days + 30)
+    try:
+        with scratch() as directory:
+            env = clean_environment(directory / "home", directory / "warehouse")
+            env |= settings_of(server) | {"FEEDBACK_START_DATE": str(first), "COLUMNS": "200"}
+            span = ("--from", first, "--to", last, "--select", select)
+            usage = run(module("feedback_assets.cli", "backfill", *span), env)
+            return _point(customers, days, usage, directory)
+    finally:
+        _stop(server)
+
+
+def _stop(server: subprocess.Popen[str]) -> None:
+    server.terminate()
+    server.wait(10)
+    if server.stdout is not None:
+        server.stdout.close()
+
+
+def _point(customers: int, days: int, usage: Usage, directory: Path) -> Point:
+    fetched, requests, rows = {}, {}, 0
+    for line in usage.output.splitlines():
+        cells = [cell.strip().replace(",", "") for cell in re.split("[│|]", line)]
+        if len(cells) > 8 and re.fullmatch(r"\w+\.\w+", cells[1]):
+            rows += int(cells[4] or 0)
+            if cells[3]:
+                fetched[cells[1]], requests[cells[1]] = int(cells[3]), int(cells[8] or 0)
+    found = re.search(r"([\d.,]+) ([kMG]?)B read", usage.output)
+    assert found, usage.output
+    unit = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
+    files = list((directory / "warehouse").rglob("*.parquet"))
+    logs = [path for path in (directory / "home").rglob("*.db*") if path.is_file()]
+    return Point(
+        customers,
+        days,
+        requests,
+        fetched,
+        rows,
+        float(found[1].replace(",", "")) * unit,
+        sum(path.stat().st_size for path in files),
+        len(files),
+        _events(directory / "home"),
+        sum(path.stat().st_size for path in logs),
+        usage,
+    )
+
+
+def _events(home: Path) -> int:
+    with closing(sqlite3.connect(home / "history" / "runs" / "index.db")) as index:
+        return int(index.execute("select count(*) from event_logs").fetchone()[0])
+
+
+def least_requests(point: Point) -> int:
+    """Full pages alone, and one page where there is less."""
+    pages = [-(-rows // _PAGES.get(table, max(rows, 1))) for table, rows in point.fetched.items()]
+    return sum(pages)
+
+
+def build(orders: int, tables: tuple[str, ...] = ()) -> Usage:
+    """All unified tables and marts of so many orders in 60 days, without HTTP and Dagster."""
+    history = History(DAYS, orders)
+    with scratch() as directory:
+        root = str(directory / "warehouse")
+        write(history, Warehouse(root))
+        command = module("benchmarks.support.build_tables", root, history.first, LAST, "-")
+        return run([*command, *tables])
+
+
+def _show(point: Point) -> None:
+    print(
+        f"{point.customers:,} customers, {point.days} days: {point.asked:,} requests, "
+        f"{sum(point.fetched.values()):,} records, {point.read / 1e6:.1f} MB read, "
+        f"{point.rows:,} rows in {point.files:,} files of {point.parquet / 1e6:.1f} MB, "
+        f"{point.events:,} events of {point.log / 1e6:.1f} MB, "
+        f"{point.usage.wall:.0f} s, CPU {point.usage.cpu:.0f} s, {point.usage.peak / 1e6:.0f} MB",
+        flush=True,
+    )
+
+
+def _tell(what: str, xs: list[int], ys: list[float], detail: str) -> None:
+    line = fit(xs, ys)
+    said = f"exponent {line.exponent:.2f}, R² {line.r2:.3f}, {detail}"
+    say(f"{what}, the largest against the smallest", ys[-1] / ys[0], "none", said)
+
+
+def by_customers(sizes: list[int], days: int, select: str = "*") -> None:
+    """What grows with the rows."""
+    points = []
+    for customers in sizes:
+        points.append(read(customers, days, select))
+        _show(points[-1])
+    detail = f"{sizes[0]:,} to {sizes[-1]:,} customers, {days} days"
+    figures: dict[str, Callable[[Point], float]] = {
+        "records fetched": lambda point: sum(point.fetched.values()),
+        "bytes read": lambda point: point.read,
+        "bytes of Parquet": lambda point: point.parquet,
+        "CPU of a backfill": lambda point: point.usage.cpu,
+        "memory of a backfill": lambda point: point.usage.peak,
+    }
+    for what, figure in figures.items():
+        _tell(f"{what} against customers", sizes, [figure(point) for point in points], detail)
+    most = points[-1]
+    least = least_requests(most)
+    say("requests against full pages", most.asked / least, "none", f"{most.asked:,}, {detail}")
+
+
+def by_days(customers: int, lengths: list[int], select: str = "*") -> None:
+    """What grows with the partitions."""
+    points = []
+    for days in lengths:
+        points.append(read(customers, days, select))
+        _show(points[-1])
+    detail = f"{lengths[0]} to {lengths[-1]} days, {customers:,} customers"
+    events = [float(point.events) for point in points]
+    _tell("events against days", lengths, events, detail)
+    _tell("bytes of the event log against days", lengths, [p.log for p in points], detail)
+    _tell("files against days", lengths, [p.files for p in points], detail)
+
+
+def by_orders(sizes: list[int], tables: tuple[str, ...] = ()) -> None:
+    """What building the tables takes."""
+    usages = []
+    for orders in sizes:
+        usages.append(build(orders, tables))
+        print(
+            f"{orders:,} orders built: {usages[-1].wall:.1f} s, CPU {usages[-1].cpu:.1f} s, "
+            f"{usages[-1].peak / 1e6:.0f} MB",
+            flush=True,
+        )
+    detail = f"{sizes[0]:,} to {sizes[-1]:,} orders in {DAYS} days"
+    _tell("CPU of building against orders", sizes, [usage.cpu for usage in usages], detail)
+    _tell("memory of building against orders", sizes, [usage.peak for usage in usages], detail)
+
+
+def main() -> None:
+    chosen = options(__doc__, size=CUSTOMERS, small=100, times=1)
+    if chosen.small:
+        one = "group:wicked_reports"
+        by_customers([chosen.size, 4 * chosen.size], 2, one)
+        by_days(chosen.size, [2, 4], one)
+        by_orders([100, 400], ("unified.orders",))
+        return
+    by_customers([chosen.size * times for times in (1, 3, 10, 30)], DAYS)
+    by_days(chosen.size // 10, [30, 60, 120, 240])
+    by_orders([_ORDERS * times for times in (1, 3, 10, 30)])
+
+
+if __name__ == "__main__":
+    main()
