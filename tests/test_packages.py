@@ -14,6 +14,7 @@ PINS = (
     "constraints.txt",
     "constraints-tools.txt",
     "constraints-docs.txt",
+    "constraints-image.txt",
     "constraints-spark.txt",
 )
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
@@ -38,6 +39,7 @@ def declared() -> dict[str, list[Requirement]]:
         "constraints.txt": base + project["build-system"]["requires"],
         "constraints-tools.txt": project["dependency-groups"]["tools"],
         "constraints-docs.txt": project["dependency-groups"]["docs"],
+        "constraints-image.txt": base + project["dependency-groups"]["image"],
         "constraints-spark.txt": base,
     }
     for line in (ROOT / "Makefile").read_text().splitlines():
@@ -55,6 +57,12 @@ def test_every_declared_package_is_pinned_within_its_range(name: str) -> None:
         assert versions, f"{requirement.name} is not in {name}: make constraints"
         for version, _ in versions:
             assert version in requirement.specifier, f"{requirement} is {version}: make constraints"
+
+
+def test_an_image_has_the_versions_that_were_tested() -> None:
+    tested, built = pins("constraints.txt"), pins("constraints-image.txt")
+    for name in tested.keys() & built.keys():
+        assert {version for version, _ in built[name]} <= {version for version, _ in tested[name]}
 
 
 @pytest.mark.parametrize("name", PINS)
