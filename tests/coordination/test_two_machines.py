@@ -1,6 +1,6 @@
 """Two machines that write one warehouse, each with its own temporary directory and mount."""
 
-import itertools
+import threading
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -83,18 +83,6 @@ def anas() -> pa.Table:
     return pa.Table.from_pylist([row], schema=CONTACTS.schema)
 
 
-def write_ana(warehouse: SlowWarehouse, pipe: Connection) -> Any:
-    rows = anas()
-    for turn in itertools.count():
-        for day in DAYS:
-            warehouse.replace_day(CONTACTS, day, rows)
-        if turn == 1:
-            pipe.send("writing")
-        if pipe.poll():
-            return turn
-    return None
-
-
 def forget_ana(warehouse: Warehouse) -> None:
     """The list, then every partition held, as ``forget`` does it."""
     empty = Erased(KEY)
@@ -112,21 +100,29 @@ def forget_ana(warehouse: Warehouse) -> None:
 def test_whoever_writes_on_another_machine_does_not_bring_an_erased_person_back(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
-    here = Warehouse(str(mounted(tmp_path, 0)), lambda: KEY, Coordination(postgres.url))
-    with (
-        machine(write_ana, tmp_path, 1, postgres.url) as one,
-        machine(write_ana, tmp_path, 2, postgres.url) as other,
-    ):
-        for pipe in (one, other):
-            assert pipe.recv() == "writing"
-        forget_ana(here)
-        after = here.read_arrow(CONTACTS)
-        for pipe in (one, other):
-            pipe.send("stop")
-        assert all(pipe.recv() > 1 for pipe in (one, other))
-    for rows in (after, here.read_arrow(CONTACTS)):
-        assert rows.num_rows == len(DAYS)
-        assert EMAIL not in str(rows.to_pylist())
+    here = Warehouse(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))
+    knows_the_list, forgotten = threading.Event(), threading.Event()
+
+    class Interrupted(Warehouse):
+        def write_parquet(self, path: str, rows: pa.Table) -> None:
+            knows_the_list.set()
+            forgotten.wait(20)
+            super().write_parquet(path, rows)
+
+    there = Interrupted(str(mounted(tmp_path, 2)), lambda: KEY, Coordination(postgres.url))
+    writer = threading.Thread(target=there.replace_day, args=(CONTACTS, DAY, anas()))
+    forgetter = threading.Thread(target=forget_ana, args=(here,))
+    writer.start()
+    assert knows_the_list.wait(20)
+    forgetter.start()
+    forgetter.join(0.5)
+    assert forgetter.is_alive(), "somebody was forgotten while a partition was being written"
+    forgotten.set()
+    writer.join(20)
+    forgetter.join(20)
+    rows = here.read_arrow(CONTACTS)
+    assert rows.num_rows == 1
+    assert EMAIL not in str(rows.to_pylist())
 
 
 def test_a_partition_whose_lock_was_lost_is_written_again_without_who_was_erased_meanwhile(
