@@ -18,6 +18,9 @@ from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.store.layout import Warehouse
 
+# Fixtures: a Postgres, for what several machines share.
+from tests.servers.postgres import postgres, postgres_server  # noqa: F401
+
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Files that take minutes come first, so that no worker begins one when the others are done.
 LONGEST = (
