@@ -1,4 +1,4 @@
-"""The command line: each command reads the settings, calls one function, and prints."""
+"""The commands: each reads the settings, calls one function, and prints."""
 
 import os
 import shlex
@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 from feedback_assets.store.erased import ErasureKeyMissing
 
@@ -33,17 +32,6 @@ _WIDTH = None if sys.stdout.isatty() else 160
 _out = Console(highlight=False, width=_WIDTH)
 _err = Console(stderr=True, highlight=False)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
-
-
-def main() -> None:
-    """Entry point of ``feedback-assets``."""
-    # An answer piped into head is no error.
-    try:
-        with masked_errors():
-            app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _settings() -> Settings:
@@ -427,7 +415,3 @@ def dev(
     except NotStarted as error:
         _fail(str(error))
     raise typer.Exit(status)
-
-
-if __name__ == "__main__":
-    main()
