@@ -215,7 +215,7 @@ def prepare(
 def _selection(text: str) -> dg.AssetSelection:
     """``dg.AssetSelection.from_string``, whose grammar takes 0.13 s to load, and without it."""
     found = [_KEY.fullmatch(part) for part in text.split(" or ")]
-    keys = [KeyWildCardAssetSelection(part[1]) for part in found if part]
+    keys = [KeyWildCardAssetSelection(selected_key_wildcard=part[1]) for part in found if part]
     if len(keys) == len(found):
         return reduce(or_, keys)
     return dg.AssetSelection.all() if text == "*" else dg.AssetSelection.from_string(text)
