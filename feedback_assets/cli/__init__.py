@@ -3,8 +3,11 @@
 import atexit
 import gc
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from typing import Any
 
@@ -28,24 +31,60 @@ def main() -> None:
     if sys.argv[1:2] == ["backfill"]:
         _leave_pandas_out()
     try:
-        _run()
+        if not _quick(sys.argv[1:]):
+            _run()
+        _leave(0)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             _leave(ended.code or 0)
         raise
 
 
+def _quick(arguments: list[str]) -> bool:
+    """Whether this was a plain query that could be answered without typer and the settings."""
+    if len(arguments) not in (2, 3) or arguments[0] != "query":
+        return False
+    forms = [argument for argument in arguments[1:] if argument in ("--csv", "--json")]
+    texts = [argument for argument in arguments[1:] if not argument.startswith("-")]
+    if len(texts) != 1 or len(forms) != len(arguments) - 2:
+        return False
+    from feedback_assets.cli.shown import WIDTH, grid, write
+    from feedback_assets.operations.query_text import csv_of, json_of
+    from feedback_assets.operations.quick_query import quick_answer
+
+    # There is nothing to put in order before Ctrl-C may end it.
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    answer = quick_answer(texts[0])
+    signal.signal(signal.SIGINT, interrupted)
+    if answer is None:
+        return False
+    with _piped():
+        if forms:
+            write((csv_of if forms == ["--csv"] else json_of)(answer.names, answer.rows))
+        else:
+            from rich.console import Console
+
+            shown = grid(answer.names, answer.numbers, answer.rows)
+            Console(highlight=False, width=WIDTH).print(shown)
+    return True
+
+
+@contextmanager
+def _piped() -> Iterator[None]:
+    """An answer piped into head is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
 def _run() -> None:
     from feedback_assets.cli import app
     from feedback_assets.providers.masking import masked_errors
 
-    # An answer piped into head is no error.
-    try:
-        with masked_errors():
-            app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    with _piped(), masked_errors():
+        app()
 
 
 class _NoPandas(MetaPathFinder):
