@@ -209,6 +209,15 @@ class Settings(BaseModel):
     retargeting_customer_id: SecretStr | None = None
     retargeting_timezone: Zone = "UTC"
 
+    @classmethod
+    def checked_variables(cls) -> list[str]:
+        """The variables of which some values are refused: all but most secrets."""
+        return [
+            name.upper()
+            for name, field in cls.model_fields.items()
+            if not _is_secret(name) or field.metadata
+        ]
+
     def missing(self, provider: str) -> tuple[str, ...]:
         """The variables that the provider needs and that are not set."""
         needed = find_provider(provider).needed_variables

@@ -36,7 +36,8 @@ def run(
         began = time.monotonic()
         process = subprocess.Popen(
             [str(part) for part in command],
-            env={**os.environ, **(env or {})},
+            # Else every process compiles its modules anew, ours more of them than the others.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})},
             cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -67,6 +67,7 @@ def _ends(array: bytes) -> Iterator[int]:
 def null_for_null_text(array: bytes) -> bytes:
     """The same JSON with ``null`` wherever a value is the text ``"null"``."""
     # A quote after a colon opens a text, or what follows were no JSON. Most writers put no space
-    # there, and this is ten times as fast as the expression for those that do.
-    array = array.replace(b':"null"', b":null")
+    # there, and this is ten times as fast as the expression for those that do; twenty times where
+    # nothing has to move, hence the blanks.
+    array = array.replace(b':"null"', b":null  ")
     return _NULL_TEXT.sub(b"null", array) if b'"null"' in array else array

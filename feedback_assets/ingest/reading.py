@@ -4,7 +4,6 @@ Measured on 200,000 orders, ``pyarrow.json`` with the schema given is 1.0; ``jso
 ``from_pylist`` 2.4. DuckDB's and Polars' ``ignore_errors`` turn a wrong value into null silently.
 """
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,7 +72,7 @@ def _read(records: bytes, table: Table, *, lenient: bool) -> pa.StructArray:
         if not body.isascii():
             body.decode()
         read = pj.read_json(
-            io.BytesIO(body),
+            pa.BufferReader(body),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pj.ParseOptions(
                 explicit_schema=_json_schema(table, lenient),

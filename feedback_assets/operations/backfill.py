@@ -1,6 +1,7 @@
 """A backfill in this process: which runs it takes, and running them, the providers side by side."""
 
 import os
+import re
 import shutil
 import signal
 import threading
@@ -11,10 +12,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from types import FrameType
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_selection import KeyWildCardAssetSelection
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
@@ -34,6 +38,7 @@ from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Tab
 
 _BUILT = DERIVED_TABLES + REPORT_PAGES
 _ALL = ALL_TABLES + REPORT_PAGES
+_KEY = re.compile(r'key:"([a-z_]+/[a-z_]+)"')
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _COUNTED = ("fetched", "dagster/partition_row_count", "outside_window", "duplicates", "quarantined")
 
@@ -194,8 +199,7 @@ def prepare(
     if last > yesterday:
         raise ValueError(f"--to {last}: the last whole day is {yesterday} (UTC)")
     try:
-        selection = dg.AssetSelection.from_string(select)
-        chosen = selection.resolve(defs.resolve_asset_graph())
+        chosen = _selection(select).resolve(defs.resolve_asset_graph())
     except (NotImplementedError, CheckError):  # status: and code_location:
         raise ValueError(f"--select {select!r}: can be selected by in the UI only") from None
     except (dg.DagsterError, KeyError, ValueError) as error:
@@ -206,6 +210,15 @@ def prepare(
     tables = [table for table in _ALL if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
     return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
+
+
+def _selection(text: str) -> dg.AssetSelection:
+    """``dg.AssetSelection.from_string``, whose grammar takes 0.13 s to load, and without it."""
+    found = [_KEY.fullmatch(part) for part in text.split(" or ")]
+    keys = [KeyWildCardAssetSelection(selected_key_wildcard=part[1]) for part in found if part]
+    if len(keys) == len(found):
+        return reduce(or_, keys)
+    return dg.AssetSelection.all() if text == "*" else dg.AssetSelection.from_string(text)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

@@ -1,15 +1,17 @@
 """SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
 
-import csv
-import io
-import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from feedback_assets.operations.query_text import (
+    NAMES_ITS_TABLES_ELSEWHERE,
+    csv_of,
+    json_of,
+    visible,
+)
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
@@ -22,18 +24,12 @@ from feedback_assets.transforms.sources import (
     machine_memory,
 )
 
-# They take the names of tables as values, which may be put together from parts.
-_NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
-# A spreadsheet takes a cell that begins so for a formula, and comments are written by strangers.
-# The wide forms are those of East Asian keyboards, which spreadsheets take alike.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-# What a terminal obeys (escape, bell, C1), and what turns the order of a line around. Letters are
-# joined by U+200C and U+200D in Persian, in Indian scripts and in emoji, so these stay.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BATCH_ROWS = 10_000
 LARGEST_ANSWER = 512 * 1024 * 1024
 """Bytes of Arrow data; as text in a table or CSV it is several times as much."""
 _SPILLED = "20GB"
+
+__all__ = ["QueryError", "run_query", "to_csv", "to_json", "values", "visible"]
 
 
 class QueryError(ValueError):
@@ -53,17 +49,18 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT is what can be asked; nothing else is run")
-    memory = f"{machine_memory() // 2 // 1_000_000}MB"
+    memory = memory_limit()
     # Every table is there to be listed, but a view of three years of days is 1,100 files to find
     # and to open, so only those that the text names have their rows.
     with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory) as connection:
         warehouse.register(connection)
-        every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
+        every = bool(NAMES_ITS_TABLES_ELSEWHERE.search(sql))
         for table in STORED_TABLES:
             if every or table.name in sql.lower():
                 add_view(connection, warehouse, table)
         _add_quarantine(connection, warehouse, every=every or "quarantine" in sql.lower())
-        _lock(connection, warehouse)
+        for statement in locks(warehouse):
+            connection.execute(statement)
         try:
             # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
             return _answer(connection, sql, largest)
@@ -76,6 +73,34 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
             raise
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise QueryError(f"the answer holds what cannot be shown: {error}") from None
+
+
+def memory_limit() -> str:
+    """The memory that a query may take, as DuckDB is told: half of the machine's."""
+    return f"{machine_memory() // 2 // 1_000_000}MB"
+
+
+def locks(warehouse: Warehouse) -> list[str]:
+    """What shuts a connection, once its views are there, but for reading the tables."""
+    # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
+    directories = [
+        *(warehouse.directory(table) for table in STORED_TABLES),
+        *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
+    ]
+    return [
+        f"set {setting} = {value}"
+        for setting, value in (
+            ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
+            ("max_temp_directory_size", literal(_SPILLED)),
+            # sqlite_scan and read_xlsx would fetch an extension, which no other setting prevents.
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            # Else a name that is no table is looked for among the variables of this program.
+            ("python_enable_replacements", "false"),
+            ("enable_external_access", "false"),
+            ("lock_configuration", "true"),
+        )
+    ]
 
 
 @again_if_replaced
@@ -119,49 +144,14 @@ def _add_quarantine(
             connection.execute(f"create view {name} as select {nothing} where false")
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
-    # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
-    directories = [
-        *(warehouse.directory(table) for table in STORED_TABLES),
-        *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
-    ]
-    for setting, value in (
-        ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
-        ("max_temp_directory_size", literal(_SPILLED)),
-        # sqlite_scan and read_xlsx would fetch an extension, which no other setting prevents.
-        ("autoinstall_known_extensions", "false"),
-        ("autoload_known_extensions", "false"),
-        # Else a name that is no table is looked for among the variables of this program.
-        ("python_enable_replacements", "false"),
-        ("enable_external_access", "false"),
-        ("lock_configuration", "true"),
-    ):
-        connection.execute(f"set {setting} = {value}")
-
-
-def visible(text: str) -> str:
-    """The text with what a terminal would obey written out; line ends and tabs stay."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
 def to_csv(rows: pa.Table) -> str:
     """The rows as CSV with a header; text that a spreadsheet would run gets a leading quote."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_harmless(name) for name in rows.column_names])
-    for row in _plain(rows):
-        writer.writerow([_harmless(value) for value in row])
-    return text.getvalue()
+    return csv_of(rows.column_names, _plain(rows))
 
 
 def to_json(rows: pa.Table) -> str:
     """The rows as a JSON array of objects, a line each; money as numbers, times as ISO 8601."""
-    names = rows.column_names
-    lines = (
-        json.dumps(dict(zip(names, row, strict=True)), default=_json_value, ensure_ascii=False)
-        for row in _plain(rows)
-    )
-    return "[" + ",\n ".join(lines) + "]\n"
+    return json_of(rows.column_names, _plain(rows))
 
 
 def _plain(rows: pa.Table) -> list[tuple[Any, ...]]:
@@ -177,25 +167,3 @@ def values(column: pa.ChunkedArray) -> Iterable[Any]:
             "a value cannot be shown, such as a time beyond the year 9999: "
             f"cast it to text ({error})"
         ) from None
-
-
-def _harmless(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=_json_value, ensure_ascii=False)
-    return _text(value)
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _json_value(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if hasattr(value, "as_tuple"):
-        return float(value)
-    return str(value)

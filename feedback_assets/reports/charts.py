@@ -144,24 +144,6 @@ def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec
     )
 
 
-def days(palette: Palette, *, height: int) -> Spec:
-    """Rows a day as columns; rows ``day``, ``rows``."""
-    return _chart(
-        palette,
-        height=height,
-        mark={"type": "bar", "color": palette.promoter},
-        encoding={
-            "x": {
-                "field": "day",
-                "type": "temporal",
-                "timeUnit": "utcyearmonthdate",
-                "axis": {"title": None, "grid": False, "format": "%-d %b"},
-            },
-            "y": {"field": "rows", "type": "quantitative", "axis": {"title": None, "tickCount": 4}},
-        },
-    )
-
-
 def intervals(palette: Palette, *, reference: bool = False) -> Spec:
     """A row for each name: its interval and point, its label above the line.
 

@@ -1,7 +1,7 @@
 """What the UI shows of a table on its materialisation: a small picture and a small table.
 
 Markdown of numbers and names of our own alone: no comment, no campaign, nothing that a stranger
-wrote, and so nothing that could act as Markdown or be personal. A picture has 5 to 25 kB.
+wrote, and so nothing that could act as Markdown or be personal. A picture has 3 to 25 kB.
 """
 
 import base64
@@ -15,7 +15,8 @@ from feedback_assets.reports.figures import Bounds, Week
 from feedback_assets.reports.rows import coverage_rows, week_rows
 
 MOST_BYTES = 60_000
-_WIDTH, _HEIGHT = 560, 130
+_WIDTH, _HEIGHT, _LABEL = 560, 130, 18
+_FILLED = 0.85
 _WEEKS_DRAWN, _WEEKS_LISTED, _DAYS_LISTED = 53, 8, 31
 
 
@@ -47,12 +48,38 @@ def coverage_table(coverage: Sequence[tuple[str, str, int]]) -> str:
 
 
 def days_picture(rows: Sequence[tuple[date, int]]) -> str | None:
-    """Rows a day as columns; None for a single day, which says nothing beside its number."""
+    """Rows a day as columns; None for a single day, which says nothing beside its number.
+
+    Columns and three labels, written as SVG: Vega takes 0.45 s and 70 MB, as much as reading
+    30,000 records, and every reading has such a picture.
+    """
     if len(rows) < 2:
         return None
-    spec = charts.days(charts.IN_PICTURE, height=_HEIGHT)
-    values = [{"day": day.isoformat(), "rows": count} for day, count in rows]
-    return _picture(spec, values, "Rows a day")
+    palette, most = charts.IN_PICTURE, max(count for _, count in rows)
+    floor, step = _HEIGHT - _LABEL, _WIDTH / len(rows)
+    heights = [(floor - _LABEL) * count / max(most, 1) for _, count in rows]
+    columns = "".join(
+        f"M{n * step:.1f} {floor}v-{height:.1f}h{step * _FILLED:.1f}v{height:.1f}"
+        for n, height in enumerate(heights)
+        if height
+    )
+    labels = (
+        (0, _LABEL - 4, "start", words.number(most)),
+        (0, _HEIGHT - 4, "start", words.day(rows[0][0])),
+        (_WIDTH, _HEIGHT - 4, "end", words.day(rows[-1][0])),
+    )
+    texts = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>'
+        for x, y, anchor, text in labels
+    )
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'font-family="{palette.font}" font-size="11" fill="{palette.muted}">'
+        f'<rect width="100%" height="100%" fill="white"/><path d="{columns}" '
+        f'fill="{palette.promoter}"/><path d="M0 {floor}h{_WIDTH}" stroke="{palette.line}"/>'
+        f"{texts}</svg>"
+    )
+    return f"![Rows a day](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
 def days_table(rows: Sequence[tuple[date, int]]) -> str:

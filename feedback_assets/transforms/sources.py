@@ -123,17 +123,25 @@ def add_view(
     last: date | None = None,
 ) -> None:
     """Create or replace the view of one table over its partitions of those days."""
+    read = _scan(connection, source, table, first, last)
+    connection.execute(f"create schema if not exists {quoted(table.group)}")
+    connection.execute(_view(table, read))
+
+
+def view_of_file(table: Table, path: str) -> str:
+    """What creates the view of a table without days over its file."""
+    return _view(table, _scan_files(table, [path]))
+
+
+def _view(table: Table, read: str | None) -> str:
     columns = _columns(table)
     nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns)
     empty = f"select {nothing} where false"
-    read = _scan(connection, source, table, first, last)
     # By name, so that a column or struct field added later is null in the files before it.
     both = f"{empty} union all by name {read}" if read else empty
     wanted = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
-    connection.execute(f"create schema if not exists {quoted(table.group)}")
     name = f"{quoted(table.group)}.{quoted(table.name)}"
-    view = f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
-    connection.execute(view)
+    return f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
 
 
 def machine_memory() -> int:
@@ -177,8 +185,10 @@ def _scan(
     if isinstance(source, ArrowTables):
         return _scan_arrow(connection, source, table, first, last)
     files = source.files(table, first, last)
-    if not files:
-        return None
+    return _scan_files(table, files) if files else None
+
+
+def _scan_files(table: Table, files: Sequence[str]) -> str:
     paths = ", ".join(literal(path) for path in files)
     hive = "true, hive_types = {'day': 'date'}" if table.partitioned else "false"
     return (

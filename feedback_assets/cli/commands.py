@@ -1,8 +1,7 @@
-"""The command line: each command reads the settings, calls one function, and prints."""
+"""The commands: each reads the settings, calls one function, and prints."""
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from feedback_assets.cli.shown import WIDTH, grid, write
 from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 from feedback_assets.store.erased import ErasureKeyMissing
 
@@ -29,22 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which campaign brings people who come back and recommend.",
 )
-# A pipe has no width; eighty columns would cut the names of tables and channels.
-_WIDTH = None if sys.stdout.isatty() else 160
-_out = Console(highlight=False, width=_WIDTH)
+_out = Console(highlight=False, width=WIDTH)
 _err = Console(stderr=True, highlight=False)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
-
-
-def main() -> None:
-    """Entry point of ``feedback-assets``."""
-    # An answer piped into head is no error.
-    try:
-        with masked_errors():
-            app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _settings() -> Settings:
@@ -202,25 +188,22 @@ def query(
 ) -> None:
     """Run DuckDB SQL over the tables, named "<group>"."<table>"; it only reads."""
     from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json
+    from feedback_assets.operations.quick_query import remember
     from feedback_assets.store.layout import Warehouse
 
     if as_csv and as_json:
         _fail("--csv or --json, not both", code=2)
+    settings = _settings()
+    warehouse = Warehouse(settings.warehouse)
     try:
-        rows = run_query(sql, Warehouse(_settings().warehouse))
+        rows = run_query(sql, warehouse)
+        remember(settings, warehouse)
         if as_csv or as_json:
-            _write(to_csv(rows) if as_csv else to_json(rows))
+            write(to_csv(rows) if as_csv else to_json(rows))
         else:
             _out.print(_grid(rows))
     except QueryError as error:
         _fail(str(error))
-
-
-def _write(text: str) -> None:
-    from feedback_assets.operations.query import visible
-
-    # A file gets what people wrote; a terminal would obey the escape sequences in it.
-    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
 
 @app.command()
@@ -350,24 +333,11 @@ def _texts(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Grid:
 
 
 def _grid(rows: "pa.Table", title: str | None = None) -> Grid:
-    from feedback_assets.operations.query import values, visible
+    from feedback_assets.operations.query import values
 
-    grid = Grid(title=title, title_justify="left", header_style="bold")
-    for field in rows.schema:
-        number = str(field.type).startswith(("int", "double", "decimal"))
-        grid.add_column(Text(visible(field.name)), justify="right" if number else "left")
-    for row in zip(*(values(column) for column in rows.columns), strict=True):
-        grid.add_row(*(_cell(value) for value in row))
-    return grid
-
-
-def _cell(value: object) -> Text:
-    from feedback_assets.operations.query import visible
-
-    if value is None:
-        return Text("null", style="dim")
-    # As Text, not as markup: people write [bold] and :heart: and mean it.
-    return Text(f"{value:,.2f}" if isinstance(value, float) else visible(str(value)))
+    numbers = [str(field.type).startswith(("int", "double", "decimal")) for field in rows.schema]
+    columns = (values(column) for column in rows.columns)
+    return grid(rows.column_names, numbers, zip(*columns, strict=True), title)
 
 
 @contextmanager
@@ -428,7 +398,3 @@ def dev(
     except NotStarted as error:
         _fail(str(error))
     raise typer.Exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""``python -m feedback_assets.cli``."""
+
+from feedback_assets.cli import main
+
+main()
