@@ -71,6 +71,8 @@ class ObjectStore:
             # A put into a bucket that is not there is refused, as elsewhere.
             "-s3.autoCreateBucket=false", "-s3.iam=false", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-master.volumeSizeLimitMB=64", "-volume.max=0",
+            # One alone; else it takes 20 seconds to elect itself when it starts again.
+            "-master.peers=none",
             *(f"-{name}={port}" for name, port in self.ports.items()),
         ]  # fmt: skip
         with (self.directory / "log").open("ab") as log:
@@ -125,11 +127,15 @@ class ObjectStore:
         return True
 
     def stop(self) -> None:
-        """End it at once, for asked to it takes 25 seconds; what it has confirmed is on the disk."""
+        """End it at once: asked to, it takes 25 seconds. What it has confirmed is on the disk."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+        # It has them in /tmp, whatever its directory is.
+        for port in self.ports.values():
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
 
 @contextmanager
