@@ -11,14 +11,15 @@ import duckdb
 import pyarrow as pa
 
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_near
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, Table
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
 from feedback_assets.transforms.sources import (
     ArrowTables,
     add_view,
     again_if_replaced,
     connect,
+    copies_of,
     machine_memory,
 )
 
@@ -102,7 +103,7 @@ def _add_quarantine(
 ) -> None:
     connection.execute("create schema quarantine")
     for table in PROVIDER_TABLES:
-        files = quarantine_files(warehouse, table) if every else []
+        files = _quarantined(connection, warehouse, table) if every else []
         name = f"quarantine.{quoted(table.full_name)}"
         if files:
             paths = ", ".join(literal(path) for path in files)
@@ -119,12 +120,20 @@ def _add_quarantine(
             connection.execute(f"create view {name} as select {nothing} where false")
 
 
+def _quarantined(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: Table
+) -> list[str]:
+    return quarantine_near(warehouse, table, lambda: copies_of(connection))
+
+
 def _lock(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
     # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
     directories = [
         *(warehouse.directory(table) for table in STORED_TABLES),
         *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
     ]
+    if not warehouse.is_local:
+        directories.append(str(copies_of(connection)))
     for setting, value in (
         ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
         ("max_temp_directory_size", literal(_SPILLED)),

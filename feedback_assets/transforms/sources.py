@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, finalize
 
 import duckdb
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.litter import scratch_path
+from feedback_assets.store.litter import make_scratch, remove_scratch, scratch_path
 from feedback_assets.tables import ALL_TABLES, Table
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
 
@@ -129,6 +130,20 @@ def add_view(
     connection.execute(view)
 
 
+_copies: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Path]" = WeakKeyDictionary()
+
+
+def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
+    """The private directory for what a connection reads of a remote warehouse; goes with it.
+
+    DuckDB asks an object store up to 30 times for a file, one question after the other.
+    """
+    if connection not in _copies:
+        directory = _copies[connection] = make_scratch()
+        finalize(connection, remove_scratch, directory)
+    return _copies[connection]
+
+
 def machine_memory() -> int:
     """Bytes of memory that this machine has, of which a connection may be given a share."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -163,7 +178,7 @@ def _scan(
 ) -> str | None:
     if isinstance(source, ArrowTables):
         return _scan_arrow(connection, source, table, first, last)
-    files = source.files(table, first, last)
+    files = source.near(table, first, last, lambda: copies_of(connection))
     if not files:
         return None
     paths = ", ".join(literal(path) for path in files)
