@@ -18,6 +18,7 @@ from rich.text import Text
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 from feedback_assets.store.erased import ErasureKeyMissing
+from feedback_assets.store.remote import StoreTrouble
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,9 @@ def main() -> None:
     try:
         with masked_errors():
             app()
+    except StoreTrouble as error:
+        _err.print(Text(str(error)), soft_wrap=True)
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -63,7 +63,7 @@ def told(place: str) -> Iterator[None]:
     except StoreTrouble:
         raise
     except FileNotFoundError as error:
-        if "bucket" not in str(error).lower():
+        if "specified bucket" not in str(error):
             raise
         raise StoreTrouble(
             f"{place}: there is no such bucket. Make it, or mend FEEDBACK_WAREHOUSE."
