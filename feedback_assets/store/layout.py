@@ -379,10 +379,18 @@ class Warehouse:
         with self.filesystem.open(path, "rb") as source:
             return _read(table, path, source, schema)
 
+    @property
+    def _unremembered(self) -> Any:
+        """The file system, which for S3 would open the version that was listed, or nothing."""
+        if "s3" not in self.filesystem.protocol:
+            return self.filesystem
+        options = {**self.filesystem.storage_options, "use_listings_cache": False}
+        return type(self.filesystem)(**options)
+
     def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Let DuckDB read this warehouse; a local one it can read as it is."""
         if not self.is_local:
-            connection.register_filesystem(self.filesystem)
+            connection.register_filesystem(self._unremembered)
             # It tells versions apart by the second, and would mix those of one.
             connection.execute("set enable_external_file_cache = false")
 

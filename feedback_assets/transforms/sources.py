@@ -109,6 +109,7 @@ def ask(
     return connection.sql(query, params=values).to_arrow_table()
 
 
+@again_if_replaced
 def add_view(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
