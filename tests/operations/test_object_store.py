@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from feedback_assets import read_table
 from feedback_assets.reports.path import page_path
@@ -14,11 +15,11 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
-from tests.servers.door import Seen, running_door
+from tests.servers.door import running_door
 from tests.servers.object_store import ObjectStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-FIRST = YESTERDAY - timedelta(days=4)
+FIRST = YESTERDAY - timedelta(days=3)
 SUBMISSIONS = find_table("feedbackpulse.submissions")
 NPS = "select provider, sum(responses) as n, sum(score_sum) as s from marts.nps_daily group by 1"
 WHOM = """
@@ -91,8 +92,8 @@ def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_d
     assert left
 
 
-def test_a_server_that_dies_in_the_middle_of_a_backfill_leaves_each_day_old_or_new(
-    own_s3: ObjectStore, shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+def test_a_key_that_is_withdrawn_in_the_middle_of_a_backfill_leaves_each_day_old_or_new(
+    s3: ObjectStore, shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = ("--select", 'key:"feedbackpulse/submissions"')
     # Some of the records are missing, so that the old day is another than the new one.
@@ -100,21 +101,16 @@ def test_a_server_that_dies_in_the_middle_of_a_backfill_leaves_each_day_old_or_n
     assert shop.backfill(FIRST, YESTERDAY, *select).exit_code == 0
     old = hashes(shop.warehouse)
     sandbox.set_faults(Faults(quotas=False))
-    with running_door(own_s3.endpoint) as door:
-
-        def third_put(seen: Seen) -> int | None:
-            if sum(one.kind == "put" for one in door.seen) == 3:
-                own_s3.stop()
-            return None
-
-        door.spoil = third_put
-        with monkeypatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", door.url)
-            failed = shop.backfill(FIRST, YESTERDAY, *select)
+    with running_door(s3.endpoint) as door, monkeypatch.context() as patch:
+        door.spoil = lambda _: 403 if sum(one.kind == "put" for one in door.seen) > 2 else None
+        patch.setenv("AWS_ENDPOINT_URL", door.url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        failed = shop.backfill(FIRST, YESTERDAY, *select)
+    s3fs.S3FileSystem.clear_instance_cache()
     assert failed.exit_code == 1
     assert "feedbackpulse.submissions" in failed.output
+    assert "AWS_SECRET_ACCESS_KEY" in failed.output
     assert "Traceback" not in failed.output
-    own_s3.start()
     between = hashes(shop.warehouse)
     assert shop.backfill(FIRST, YESTERDAY, *select).exit_code == 0
     new = hashes(shop.warehouse)
