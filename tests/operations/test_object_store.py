@@ -13,14 +13,13 @@ from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.store.content import content_hash
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, find_table
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from tests.conftest import YESTERDAY, Project
 from tests.servers.door import running_door
 from tests.servers.object_store import ObjectStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 FIRST = YESTERDAY - timedelta(days=3)
-SUBMISSIONS = find_table("feedbackpulse.submissions")
 NPS = "select provider, sum(responses) as n, sum(score_sum) as s from marts.nps_daily group by 1"
 WHOM = """
     select customer_email as email from unified.feedback where comment is not null
@@ -95,7 +94,7 @@ def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_d
 def test_a_key_that_is_withdrawn_in_the_middle_of_a_backfill_leaves_each_day_old_or_new(
     s3: ObjectStore, shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    select = ("--select", 'key:"feedbackpulse/submissions"')
+    select = ("--select", 'key:"wicked_reports/orders"')
     # Some of the records are missing, so that the old day is another than the new one.
     sandbox.set_faults(Faults(quotas=False, malformed_rate=0.5))
     assert shop.backfill(FIRST, YESTERDAY, *select).exit_code == 0
@@ -108,7 +107,7 @@ def test_a_key_that_is_withdrawn_in_the_middle_of_a_backfill_leaves_each_day_old
         failed = shop.backfill(FIRST, YESTERDAY, *select)
     s3fs.S3FileSystem.clear_instance_cache()
     assert failed.exit_code == 1
-    assert "feedbackpulse.submissions" in failed.output
+    assert "wicked_reports.orders" in failed.output
     assert "AWS_SECRET_ACCESS_KEY" in failed.output
     assert "Traceback" not in failed.output
     between = hashes(shop.warehouse)

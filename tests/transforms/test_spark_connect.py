@@ -1,12 +1,16 @@
-"""The same SQL by Spark Connect, of a warehouse in an object store: DuckDB's rows, hash for hash."""
+"""The same SQL by Spark Connect, of a path and of an object store: DuckDB's rows, hash for hash."""
 
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from benchmarks.support import history
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import DERIVED_TABLES
+from feedback_assets.tables import DERIVED_TABLES, find_table
 from feedback_assets.transforms.engines import DuckDBEngine, engine_of
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
@@ -14,28 +18,43 @@ from tests.servers.spark_connect import running_spark_connect
 from tests.transforms.test_spark import _build, _hashes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-COMPARED = {"unified.feedback", "marts.order_feedback", "marts.nps_by_channel"}
+ROOT = Path(__file__).parents[2]
+OF_A_PATH = "unified.feedback"
+OF_AN_OBJECT_STORE = ("unified.attribution", "marts.nps_by_channel")
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_spark_connect(tmp_path_factory.mktemp("spark-connect")) as address:
-        yield address
-        from pyspark.sql import SparkSession
+def _by_connect(address: str, root: str, name: str, first: date, last: date) -> dict[str, str]:
+    """In a process of its own: one that has spoken to Connect can have no other Spark."""
+    arguments = [address, root, name, first.isoformat(), last.isoformat()]
+    command = [sys.executable, "-m", "tests.transforms.test_spark_connect", *arguments]
+    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    found: dict[str, str] = json.loads(said)
+    return found
 
-        if (session := SparkSession.getActiveSession()) is not None:
-            session.stop()
 
-
-def test_spark_connect_builds_what_duckdb_does_of_a_warehouse_in_an_object_store(
-    address: str, s3: ObjectStore, project: Project
+def test_spark_connect_builds_what_duckdb_does_of_a_path_and_of_an_object_store(
+    s3: ObjectStore, project: Project, tmp_path: Path
 ) -> None:
-    warehouse: Warehouse = project.warehouse
-    held = history.History(days=8, orders=40)
-    history.write(held, warehouse)
-    duckdb, spark = DuckDBEngine(), engine_of("spark", address)
+    held = history.History(days=5, orders=40)
+    span = (held.first, history.LAST)
+    duckdb = DuckDBEngine()
+    local, remote = Warehouse(str(tmp_path / "held")), project.warehouse
+    history.write(held, local)
     for table in DERIVED_TABLES:
-        if table.full_name in COMPARED:
-            wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
-            assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
-        _build(duckdb, table, held.first, history.LAST, warehouse)
+        _build(duckdb, table, *span, local)
+    remote.filesystem.put(f"{local.base}/", f"{remote.base}/", recursive=True)
+    (tmp_path / "spark").mkdir()
+    with running_spark_connect(tmp_path / "spark") as address:
+        wanted = _hashes(duckdb, find_table(OF_A_PATH), *span, local)
+        assert _by_connect(address, local.root, OF_A_PATH, *span) == wanted
+        for name in OF_AN_OBJECT_STORE:
+            wanted = _hashes(duckdb, find_table(name), *span, local)
+            assert _hashes(duckdb, find_table(name), *span, remote) == wanted
+            assert _by_connect(address, remote.root, name, *span) == wanted
+
+
+if __name__ == "__main__":
+    address, root, name, *days = sys.argv[1:]
+    first, last = map(date.fromisoformat, days)
+    spark = engine_of("spark", address)
+    print(json.dumps(_hashes(spark, find_table(name), first, last, Warehouse(root))))  # noqa: T201
