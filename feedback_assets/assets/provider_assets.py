@@ -16,7 +16,7 @@ from feedback_assets.ingest.window import DayCounts, asked, read_window
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import NotWritten
+from feedback_assets.store.remote import StoreTrouble
 from feedback_assets.tables import Table
 
 # The client has tried five times by then; this is for a provider that restarts.
@@ -73,7 +73,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
             failure = _canceled(wanted, *window)
-        except (NotWritten, CoordinationUnavailable) as error:
+        except (StoreTrouble, CoordinationUnavailable) as error:
             failure = _not_written(error, wanted, *window)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
@@ -157,9 +157,15 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
     }
 
 
-def _not_written(error: Exception, tables: list[Table], first: date, last: date) -> dg.Failure:
-    # A full disk is as full after another reading of the window, and a Postgres was waited for.
-    return dg.Failure(description=f"{_named(tables, first, last)}: {error}", allow_retries=False)
+def _not_written(
+    error: StoreTrouble | CoordinationUnavailable, tables: list[Table], first: date, last: date
+) -> dg.Failure:
+    # A full disk is as full after another reading of the window, and a Postgres was waited for; an
+    # object store may be up again.
+    return dg.Failure(
+        description=f"{_named(tables, first, last)}: {error}",
+        allow_retries=isinstance(error, StoreTrouble) and error.transient,
+    )
 
 
 def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:

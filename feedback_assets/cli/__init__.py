@@ -82,9 +82,13 @@ def _piped() -> Iterator[None]:
 def _run() -> None:
     from feedback_assets.cli import app
     from feedback_assets.providers.masking import masked_errors
+    from feedback_assets.store.remote import StoreTrouble
 
-    with _piped(), masked_errors():
-        app()
+    try:
+        with _piped(), masked_errors():
+            app()
+    except StoreTrouble as error:
+        sys.exit(str(error))
 
 
 class _NoPandas(MetaPathFinder):

@@ -1,6 +1,6 @@
 """SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -13,14 +13,15 @@ from feedback_assets.operations.query_text import (
     visible,
 )
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_files
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_near
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, Table
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
 from feedback_assets.transforms.sources import (
     ArrowTables,
     add_view,
     again_if_replaced,
     connect,
+    copies_of,
     machine_memory,
 )
 
@@ -59,7 +60,8 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
             if every or table.name in sql.lower():
                 add_view(connection, warehouse, table)
         _add_quarantine(connection, warehouse, every=every or "quarantine" in sql.lower())
-        for statement in locks(warehouse):
+        near = [] if warehouse.is_local else [str(copies_of(connection))]
+        for statement in locks(warehouse, near):
             connection.execute(statement)
         try:
             # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
@@ -80,10 +82,14 @@ def memory_limit() -> str:
     return f"{machine_memory() // 2 // 1_000_000}MB"
 
 
-def locks(warehouse: Warehouse) -> list[str]:
-    """What shuts a connection, once its views are there, but for reading the tables."""
+def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
+    """What shuts a connection, once its views are there, but for reading the tables.
+
+    ``near``: directories with copies of a remote warehouse's files.
+    """
     # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
     directories = [
+        *near,
         *(warehouse.directory(table) for table in STORED_TABLES),
         *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
     ]
@@ -127,7 +133,7 @@ def _add_quarantine(
 ) -> None:
     connection.execute("create schema quarantine")
     for table in PROVIDER_TABLES:
-        files = quarantine_files(warehouse, table) if every else []
+        files = _quarantined(connection, warehouse, table) if every else []
         name = f"quarantine.{quoted(table.full_name)}"
         if files:
             paths = ", ".join(literal(path) for path in files)
@@ -142,6 +148,12 @@ def _add_quarantine(
                 for field in SCHEMA
             )
             connection.execute(f"create view {name} as select {nothing} where false")
+
+
+def _quarantined(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: Table
+) -> list[str]:
+    return quarantine_near(warehouse, table, lambda: copies_of(connection))
 
 
 def to_csv(rows: pa.Table) -> str:

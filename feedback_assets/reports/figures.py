@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.reports.statistics import (
@@ -501,8 +502,8 @@ def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Sou
         held = warehouse.days_held(table)
         quarantined = 0
         for path in quarantine_files(warehouse, table):
-            with warehouse.filesystem.open(path, "rb") as file:
-                quarantined += pq.ParquetFile(file).metadata.num_rows
+            file = pa.BufferReader(warehouse.read_bytes(path))
+            quarantined += pq.ParquetFile(file).metadata.num_rows
         if not held and not quarantined:
             continue
         missing: tuple[date, ...] = ()

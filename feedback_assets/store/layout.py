@@ -33,6 +33,14 @@ from feedback_assets.store.erased import (
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.litter import begin_file, end, private_directory, sweep_files
 from feedback_assets.store.locks import Locks, MachineLocks, until_held
+from feedback_assets.store.remote import (
+    WHOLE_BYTES,
+    Found,
+    StoreTrouble,
+    fetched,
+    listed,
+    told,
+)
 from feedback_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -47,13 +55,14 @@ _LOCAL = ("file://", "local://")
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
 
 
-class NotWritten(OSError):
+class NotWritten(StoreTrouble):
     """A file that could not be written, and what to do; what was in its place is unchanged."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, transient: bool = False) -> None:
         super().__init__(
             f"{path} was not written: {reason}. What was held there is unchanged. Make room or "
-            "mend its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again."
+            "mend its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again.",
+            transient=transient,
         )
 
 
@@ -92,7 +101,8 @@ class Warehouse:
         """The fsspec file system of the root."""
         if self.is_local:
             return fsspec.filesystem("file")
-        return fsspec.core.url_to_fs(self.root)[0]
+        with told(self.root):
+            return fsspec.core.url_to_fs(self.root)[0]
 
     @cached_property
     def base(self) -> str:
@@ -123,43 +133,80 @@ class Warehouse:
 
     def files(self, table: Table, first: date | None = None, last: date | None = None) -> list[str]:
         """Paths of the Parquet files held, in day order; ``first`` and ``last`` included."""
-        if not table.partitioned:
-            path = self.path(table)
-            return [path] if self.exists(path) else []
-        held = self._held(table)
-        return [
-            path
-            for day, path in sorted(held)
-            if (first is None or day >= first) and (last is None or day <= last)
-        ]
+        return [found.path for found in self._files(table, first, last)]
 
     def days_held(self, table: Table) -> list[date]:
         """The days of which the table holds a partition, in order."""
         return sorted({day for day, _ in self._held(table)})
 
-    def _held(self, table: Table) -> Iterator[tuple[date, str]]:
+    def _files(self, table: Table, first: date | None, last: date | None) -> list[Found]:
+        if not table.partitioned:
+            path = self.path(table)
+            if self.is_local:
+                return [Found(path, 0)] if self.exists(path) else []
+            return [found for found in self._listed(self.directory(table)) if found.path == path]
+        held = sorted(self._held(table), key=lambda pair: (pair[0], pair[1].path))
+        return [
+            found
+            for day, found in held
+            if (first is None or day >= first) and (last is None or day <= last)
+        ]
+
+    def _held(self, table: Table) -> Iterator[tuple[date, Found]]:
         directory = self.directory(table)
         if self.is_local:
-            found = _local_partitions(Path(directory))
+            there = [Found(path, 0) for path in _local_partitions(Path(directory))]
         else:
-            found = self._remote_partitions(directory)
-        for path in found:
-            day = _day_in(path)
+            there = self._listed(directory)
+        for found in there:
+            day = _day_in(found.path)
             if day is not None:
-                yield day, path
+                yield day, found
 
-    def _remote_partitions(self, directory: str) -> Iterator[str]:
-        # One listing of the table's prefix, a thousand keys a request, not one a day.
-        protocol = self.base.split("://", 1)[0]
-        self.filesystem.invalidate_cache()
-        for path in self.filesystem.find(directory):
-            yield path if "://" in path else f"{protocol}://{path}"
+    def _listed(self, directory: str) -> list[Found]:
+        return listed(self.filesystem, directory, self.base.split("://", 1)[0])
 
     def list_files(self, directory: str) -> list[str]:
         """All files below a directory of the warehouse; none if there is no such directory."""
         if self.is_local:
             return sorted(str(path) for path in Path(directory).rglob("*") if path.is_file())
-        return sorted(self._remote_partitions(directory))
+        return [found.path for found in self._listed(directory)]
+
+    def near(
+        self, table: Table, first: date | None, last: date | None, directory: Callable[[], Path]
+    ) -> list[str]:
+        """``files`` for a reader that opens them many times: of a remote warehouse, copies.
+
+        They lie in ``directory``, as below the root; what is too large to copy stays where it is.
+        """
+        if self.is_local:
+            return self.files(table, first, last)
+        return self._copied(self._files(table, first, last), directory)
+
+    def near_files(self, below: str, directory: Callable[[], Path]) -> list[str]:
+        """``list_files`` as ``near`` does it."""
+        if self.is_local:
+            return self.list_files(below)
+        return self._copied(self._listed(below), directory)
+
+    def _copied(self, there: list[Found], directory: Callable[[], Path]) -> list[str]:
+        small = [found for found in there if found.size <= WHOLE_BYTES]
+        if not small:
+            return [found.path for found in there]
+        root = directory()
+        copies = {}
+        for found, content in zip(small, fetched(self.filesystem, small), strict=True):
+            copy = root / found.path.removeprefix(f"{self.base}/")
+            try:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(content)
+            except OSError as error:
+                raise StoreTrouble(
+                    f"{copy} could not be written ({error.strerror}): what is read of {self.base} "
+                    "is copied there first. Make room, or set TMPDIR to a larger place."
+                ) from None
+            copies[found.path] = str(copy)
+        return [copies.get(found.path, found.path) for found in there]
 
     @property
     def lock_directory(self) -> Path:
@@ -182,14 +229,16 @@ class Warehouse:
         if self.is_local:
             return Path(path).is_file()
         self.filesystem.invalidate_cache()
-        return bool(self.filesystem.exists(path))
+        with told(path):
+            return bool(self.filesystem.exists(path))
 
     def remove(self, path: str) -> None:
         """Remove one file; nothing happens where there is none."""
         if self.is_local:
             Path(path).unlink(missing_ok=True)
         elif self.exists(path):
-            self.filesystem.rm_file(path)
+            with told(path):
+                self.filesystem.rm_file(path)
 
     def replace_day(self, table: Table, day: date, rows: pa.Table) -> Written:
         """Put ``rows`` in the place of the partition of ``day``, at once or not at all."""
@@ -226,7 +275,7 @@ class Warehouse:
         Raises ``ErasureKeyMissing`` where there is one and its key is not that of this warehouse.
         """
         listed = (path for path in self.list_files(self._list) if path.endswith(".json"))
-        return load_erased(listed, self._read_bytes, self.erasure_secret)
+        return load_erased(listed, self.read_bytes, self.erasure_secret)
 
     @property
     def _list(self) -> str:
@@ -250,7 +299,10 @@ class Warehouse:
         path = f"{self._list}/{name}"
         self.write_bytes(path, content)
 
-    def _read_bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str) -> bytes:
+        """The content of one file, of one version whoever replaces it meanwhile."""
+        if not self.is_local:
+            return next(fetched(self.filesystem, [Found(path, 0)]))
         with self.filesystem.open(path, "rb") as source:
             content: bytes = source.read()
         return content
@@ -302,12 +354,14 @@ class Warehouse:
             else:
                 sink = pa.BufferOutputStream()
                 write(sink)
-                self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
+                with told(self.base):
+                    self.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = (error.strerror or str(error)).rstrip(".")
+            transient = isinstance(error, StoreTrouble) and error.transient
         else:
             return
-        raise NotWritten(path, reason)
+        raise NotWritten(path, reason, transient=transient)
 
     def read_arrow(
         self,
@@ -326,36 +380,60 @@ class Warehouse:
             schema = schema.append(pa.field("day", pa.date32()))
         if wanted is not None:
             schema = pa.schema([schema.field(name) for name in wanted])
-        parts = (self._read_file(table, path, schema) for path in self.files(table, first, last))
+        there = self._files(table, first, last)
+        if self.is_local:
+            parts = (self._read_file(table, found.path, schema) for found in there)
+        else:
+            contents = zip(there, fetched(self.filesystem, there), strict=True)
+            parts = (
+                _read(table, found.path, pa.BufferReader(content), schema)
+                for found, content in contents
+            )
         return pa.concat_tables([schema.empty_table(), *parts])
 
     def _read_file(self, table: Table, path: str, schema: pa.Schema) -> pa.Table:
+        if not self.is_local:
+            return _read(table, path, pa.BufferReader(self.read_bytes(path)), schema)
         with self.filesystem.open(path, "rb") as source:
-            file = pq.ParquetFile(source)
-            there = set(file.schema_arrow.names)
-            read = file.read(columns=[name for name in schema.names if name in there])
-            rows = file.metadata.num_rows
-        day = _day_in(path)
-        arrays = []
-        for column in schema:
-            if column.name in there:
-                arrays.append(read.column(column.name).cast(column.type))
-            elif column.name == "day" and table.partitioned:
-                value = pa.scalar(day, pa.date32())
-                arrays.append(pa.chunked_array([pa.repeat(value, rows)]))
-            else:
-                arrays.append(pa.chunked_array([pa.nulls(rows, column.type)]))
-        return pa.table(arrays, schema=schema)
+            return _read(table, path, source, schema)
+
+    @property
+    def _unremembered(self) -> Any:
+        """The file system, which for S3 would open the version that was listed, or nothing."""
+        if "s3" not in self.filesystem.protocol:
+            return self.filesystem
+        options = {**self.filesystem.storage_options, "use_listings_cache": False}
+        return type(self.filesystem)(**options)
 
     def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Let DuckDB read this warehouse; a local one it can read as it is."""
         if not self.is_local:
-            connection.register_filesystem(self.filesystem)
+            connection.register_filesystem(self._unremembered)
+            # It tells versions apart by the second, and would mix those of one.
+            connection.execute("set enable_external_file_cache = false")
 
 
 def days_between(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``, both included."""
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def _read(table: Table, path: str, source: Any, schema: pa.Schema) -> pa.Table:
+    file = pq.ParquetFile(source)
+    there = set(file.schema_arrow.names)
+    read = file.read(columns=[name for name in schema.names if name in there])
+    rows = file.metadata.num_rows
+    day = _day_in(path)
+    arrays = []
+    for column in schema:
+        if column.name in there:
+            arrays.append(read.column(column.name).cast(column.type))
+        elif column.name == "day" and table.partitioned:
+            value = pa.scalar(day, pa.date32())
+            arrays.append(pa.chunked_array([pa.repeat(value, rows)]))
+        else:
+            arrays.append(pa.chunked_array([pa.nulls(rows, column.type)]))
+    return pa.table(arrays, schema=schema)
 
 
 def _day_in(path: str) -> date | None:

@@ -6,9 +6,10 @@ time when it was first set aside, however often it is read.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -156,9 +157,14 @@ def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:
     return [path for path in warehouse.list_files(directory) if _FILE.search(path)]
 
 
+def quarantine_near(warehouse: Warehouse, table: Table, directory: Callable[[], Path]) -> list[str]:
+    """``quarantine_files`` for a reader that opens them many times; see ``Warehouse.near``."""
+    below = quarantine_directory(warehouse, table)
+    return [path for path in warehouse.near_files(below, directory) if _FILE.search(path)]
+
+
 def read_quarantine_file(warehouse: Warehouse, path: str) -> pa.Table:
     """The rows of one quarantine file; none if it does not exist."""
     if not warehouse.exists(path):
         return SCHEMA.empty_table()
-    with warehouse.filesystem.open(path, "rb") as source:
-        return pq.ParquetFile(source).read().cast(SCHEMA)
+    return pq.ParquetFile(pa.BufferReader(warehouse.read_bytes(path))).read().cast(SCHEMA)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, finalize
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.litter import scratch_path
+from feedback_assets.store.litter import make_scratch, remove_scratch, scratch_path
 from feedback_assets.tables import ALL_TABLES, Table
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
 
@@ -115,6 +116,7 @@ def ask(
     return connection.sql(query, params=values).to_arrow_table()
 
 
+@again_if_replaced
 def add_view(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
@@ -142,6 +144,20 @@ def _view(table: Table, read: str | None) -> str:
     wanted = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
     name = f"{quoted(table.group)}.{quoted(table.name)}"
     return f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
+
+
+_copies: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Path]" = WeakKeyDictionary()
+
+
+def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
+    """The private directory for what a connection reads of a remote warehouse; goes with it.
+
+    DuckDB asks an object store up to 30 times for a file, one question after the other.
+    """
+    if connection not in _copies:
+        directory = _copies[connection] = make_scratch()
+        finalize(connection, remove_scratch, directory)
+    return _copies[connection]
 
 
 def machine_memory() -> int:
@@ -184,7 +200,7 @@ def _scan(
 ) -> str | None:
     if isinstance(source, ArrowTables):
         return _scan_arrow(connection, source, table, first, last)
-    files = source.files(table, first, last)
+    files = source.near(table, first, last, lambda: copies_of(connection))
     return _scan_files(table, files) if files else None
 
 

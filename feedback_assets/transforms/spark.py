@@ -1,8 +1,9 @@
 """The engine of the transforms on a Spark cluster: the same SQL files, the same rows.
 
 Spark reads the partitions, computes, and hands the rows back as Arrow, some days at a time; who
-asked writes them, so that a partition is replaced the same way whatever engine built it. Spark's
-workers must see the warehouse: a shared directory, or an object store that their Hadoop knows.
+asked writes them, so that a partition is replaced the same way whatever engine built it. Workers
+must see a warehouse that is a path. Of an object store this process reads the rows and hands them
+to Spark: Hadoop's clients of object stores are no part of PySpark.
 """
 
 import uuid
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 # Rows that come to this process at once: some hundred megabytes of the widest table.
 _ROWS_AT_ONCE = 1_000_000
-# Object stores by the name that Hadoop has for them.
-_HADOOP = {"s3": "s3a", "az": "abfss", "gs": "gs"}
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     # A value that does not fit is an error and not null, as in DuckDB.
@@ -131,18 +130,21 @@ def _partitions(
     session: "SparkSession", warehouse: Warehouse, table: Table, days: Days
 ) -> "DataFrame":
     schema = spark_schema(table)
+    if not warehouse.is_local:
+        # In one piece: of a table with empty pieces, which empty days are, Spark loses rows.
+        rows = warehouse.read_arrow(table, *days).combine_chunks()
+        return session.createDataFrame(rows, schema) if len(rows) else _no_rows(session, schema)
     files = warehouse.files(table, *days)
     if not files:
-        return session.createDataFrame([], schema)
+        return _no_rows(session, schema)
     reader = session.read.schema(schema)
     if table.partitioned:
-        reader = reader.option("basePath", _hadoop(warehouse.directory(table)))
-    return reader.parquet(*map(_hadoop, files))
+        reader = reader.option("basePath", f"file://{warehouse.directory(table)}")
+    return reader.parquet(*(f"file://{path}" for path in files))
 
 
-def _hadoop(path: str) -> str:
-    protocol, found, rest = path.partition("://")
-    return f"{_HADOOP.get(protocol, protocol)}://{rest}" if found else f"file://{path}"
+def _no_rows(session: "SparkSession", schema: Any) -> "DataFrame":
+    return session.createDataFrame([], schema)
 
 
 @cache

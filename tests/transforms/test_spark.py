@@ -21,6 +21,8 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import DERIVED_TABLES, Table
 from feedback_assets.transforms import Parameters
 from feedback_assets.transforms.engines import DuckDBEngine, Engine, engine_of
+from tests.conftest import Project
+from tests.servers.object_store import ObjectStore
 from tests.transforms.test_engine import _fill
 from tests.transforms.worlds import FIRST, LAST, World, worlds
 
@@ -134,6 +136,24 @@ def test_in_crowded_worlds_both_engines_agree(master: str) -> None:
                 _build(duckdb, table, FIRST, LAST, warehouse)
 
     agree()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
+    master: str, s3: ObjectStore, project: Project
+) -> None:
+    warehouse = project.warehouse
+    held = history.History(days=5, orders=40)
+    history.write(held, warehouse)
+    duckdb, spark = DuckDBEngine(), engine_of("spark", master)
+    for table in DERIVED_TABLES:
+        if table.full_name in {"unified.attribution", "marts.nps_by_attribution"}:
+            wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
+            assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
+        if table.full_name == "marts.nps_by_attribution":
+            break
+        _build(duckdb, table, held.first, history.LAST, warehouse)
 
 
 def test_an_engine_or_a_master_that_is_none_stops_the_load() -> None:
