@@ -5,9 +5,11 @@ before an order of their contact; two answers in five name an order, the others 
 by NumPy with a seed and written a day at a time, so five million orders take a minute.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -63,9 +65,15 @@ def write(history: History, warehouse: Warehouse) -> None:
         table = find_table(name)
         order = np.argsort(moments, kind="stable")
         ends = np.searchsorted(moments[order], start + np.arange(history.days + 1) * _DAY)
-        for index, day in enumerate(days_between(history.first, LAST)):
-            chosen = order[ends[index] : ends[index + 1]]
-            warehouse.replace_day(table, day, _whole(rows(chosen), table, len(chosen)))
+        days = (
+            (day, _whole(rows(chosen), table, len(chosen)))
+            for day, chosen in zip(
+                days_between(history.first, LAST),
+                (order[a:b] for a, b in pairwise(ends)),
+                strict=True,
+            )
+        )
+        deque(warehouse.replace_days(table, days), maxlen=0)
 
     put("wicked_reports.orders", times, lambda chosen: _orders(chosen, times, people, draw))
 
