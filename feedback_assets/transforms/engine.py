@@ -64,10 +64,10 @@ def build_days(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Every day from ``first`` to ``last``, both included, in order, with its rows.
 
-    A query computes as many days as the memory holds at once, going by the rows of the days before
-    them, and half of them where that was too many; a day without rows comes as an empty table. Rows have
-    exactly ``table.schema`` and stand in the order of ``table.order_by``. What is read is what
-    ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
+    A query computes as many days as the memory holds at once, going by the rows of the days
+    before them, and half of them where that was too many; a day without rows comes as an empty
+    table. Rows have exactly ``table.schema`` and stand in the order of ``table.order_by``. What is
+    read is what ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
 
     Raises ``ValueError`` for a table that has no days or days out of order, ``duckdb.Error``
     where a file cannot be read.
