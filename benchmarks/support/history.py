@@ -48,8 +48,8 @@ class History:
         return max(10, int(self.orders / 4 * 3 * 365 / self.days))
 
 
-def write(history: History, warehouse: Warehouse) -> None:
-    """Fill the provider tables that the unified tables and marts are computed from."""
+def write(history: History, warehouse: Warehouse, only: str | None = None) -> None:
+    """Fill the provider tables that the unified tables and marts are computed from, or one."""
     draw = np.random.default_rng(1)
     start = int(datetime(*history.first.timetuple()[:3], tzinfo=UTC).timestamp()) * 1_000_000
     span = history.days * _DAY
@@ -62,6 +62,8 @@ def write(history: History, warehouse: Warehouse) -> None:
     )
 
     def put(name: str, moments: Numbers, rows: Callable[[Numbers], pa.Table]) -> None:
+        if only not in (None, name):
+            return
         table = find_table(name)
         order = np.argsort(moments, kind="stable")
         ends = np.searchsorted(moments[order], start + np.arange(history.days + 1) * _DAY)

@@ -188,18 +188,30 @@ class Warehouse:
     ) -> Iterator[tuple[date, Written]]:
         """As ``replace_day`` for each day, some at a time while the next is computed; in order.
 
-        Where one fails, its error comes in its turn, and a few of those after it may be replaced.
+        Where computing fails, what came before it is still replaced and told. Where writing
+        fails, that error comes in its turn, and a few days after it may be replaced untold.
         """
         writing: deque[tuple[date, Future[Written]]] = deque()
+        failed: Exception | None = None
         pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         try:
-            for day, rows in days:
+            computed = iter(days)
+            while True:
+                try:
+                    day, rows = next(computed)
+                except StopIteration:
+                    break
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failed = error
+                    break
                 writing.append((day, pool.submit(self.replace_day, table, day, rows)))
                 while writing and (len(writing) > _WRITERS or writing[0][1].done()):
                     done, future = writing.popleft()
                     yield done, future.result()
             for done, future in writing:
                 yield done, future.result()
+            if failed is not None:
+                raise failed
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -32,10 +32,10 @@ _COMMENT = re.compile(r"--[^\n]*")
 _ORDER = re.compile(r"\norder by (?P<keys>[^()]+)$")
 _MEMORY = re.compile(r"([\d.]+) ?([KMGT])i?B", re.IGNORECASE)
 _BATCH_ROWS = 100_000
-_FIRST_DAYS = 84
+_FIRST_DAYS = 28
 _NO_LIMIT = 1_000_000
 # What a query takes at its peak for each value of its result: PLACEHOLDER
-_BYTES_A_VALUE = 80
+_BYTES_A_VALUE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +77,9 @@ def build_days(
     if last < first:
         raise ValueError(f"{last} comes before {first}")
     start, tries_left = first, TRIES - 1
-    # The days of the first query, and of any at the least, unless memory forbids: of fewer, most of
-    # what it reads would be the days that lie before.
-    least = max(_FIRST_DAYS, *_days_back(table, parameters))
-    step, most = least, _NO_LIMIT
+    # Of fewer days than lie before them, most of what is read would be the days before.
+    least = max(1, *_days_back(table, parameters))
+    step, most = max(_FIRST_DAYS, least), _NO_LIMIT
     while start <= last:
         begun, values = start, 0
         end = min(last, start + timedelta(days=step - 1))
