@@ -21,11 +21,11 @@ def main(root: str, first: str, last: str, limit: str, *names: str) -> None:
     for table in DERIVED_TABLES:
         if names and table.full_name not in names:
             continue
-        began, rows = time.monotonic(), 0
+        began = time.monotonic()
         if table.partitioned:
             span = date.fromisoformat(first), date.fromisoformat(last)
-            for day, part in build_days(table, *span, warehouse, parameters):
-                rows += warehouse.replace_day(table, day, part).rows
+            days = build_days(table, *span, warehouse, parameters)
+            rows = sum(written.rows for _, written in warehouse.replace_days(table, days))
         else:
             rows = warehouse.replace_whole(table, build_whole(table, warehouse, parameters)).rows
         print(f"{table.full_name} {rows} rows {time.monotonic() - began:.2f} s", flush=True)

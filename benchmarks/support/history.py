@@ -5,9 +5,11 @@ before an order of their contact; two answers in five name an order, the others 
 by NumPy with a seed and written a day at a time, so five million orders take a minute.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -46,8 +48,8 @@ class History:
         return max(10, int(self.orders / 4 * 3 * 365 / self.days))
 
 
-def write(history: History, warehouse: Warehouse) -> None:
-    """Fill the provider tables that the unified tables and marts are computed from."""
+def write(history: History, warehouse: Warehouse, only: str | None = None) -> None:
+    """Fill the provider tables that the unified tables and marts are computed from, or one."""
     draw = np.random.default_rng(1)
     start = int(datetime(*history.first.timetuple()[:3], tzinfo=UTC).timestamp()) * 1_000_000
     span = history.days * _DAY
@@ -60,12 +62,20 @@ def write(history: History, warehouse: Warehouse) -> None:
     )
 
     def put(name: str, moments: Numbers, rows: Callable[[Numbers], pa.Table]) -> None:
+        if only not in (None, name):
+            return
         table = find_table(name)
         order = np.argsort(moments, kind="stable")
         ends = np.searchsorted(moments[order], start + np.arange(history.days + 1) * _DAY)
-        for index, day in enumerate(days_between(history.first, LAST)):
-            chosen = order[ends[index] : ends[index + 1]]
-            warehouse.replace_day(table, day, _whole(rows(chosen), table, len(chosen)))
+        days = (
+            (day, _whole(rows(chosen), table, len(chosen)))
+            for day, chosen in zip(
+                days_between(history.first, LAST),
+                (order[a:b] for a, b in pairwise(ends)),
+                strict=True,
+            )
+        )
+        deque(warehouse.replace_days(table, days), maxlen=0)
 
     put("wicked_reports.orders", times, lambda chosen: _orders(chosen, times, people, draw))
 

@@ -80,9 +80,10 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
                 "inputs_hash": built_from[None],
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        for day, rows in engine(settings).build_days(table, *span, warehouse, parameters(settings)):
+        days = engine(settings).build_days(table, *span, warehouse, parameters(settings))
+        for day, written in warehouse.replace_days(table, days):
             context.add_asset_metadata(
-                _day_metadata(warehouse.replace_day(table, day, rows), built_from[day]),
+                _day_metadata(written, built_from[day]),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )

@@ -38,7 +38,7 @@ def _one(column: pa.ChunkedArray) -> list[pa.Array]:
 
 
 def _add(digest: Any, array: pa.Array) -> None:
-    _add_fixed(digest, pc.is_valid(array))
+    _add_valid(digest, array)
     kind = array.type
     if pa.types.is_struct(kind):
         for index in range(kind.num_fields):
@@ -46,13 +46,28 @@ def _add(digest: Any, array: pa.Array) -> None:
             _add(digest, pc.struct_field(array, index))
     elif pa.types.is_list(kind):
         _add_fixed(digest, pc.fill_null(pc.list_value_length(array), 0))
-        _add(digest, array.drop_null().flatten())
+        _add(digest, _present(array).flatten())
+    elif array.null_count == len(array):
+        return
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        present = array.drop_null()
+        present = _present(array)
         _add_fixed(digest, pc.binary_length(present).cast(pa.int64()))
         _add_texts(digest, present)
     else:
-        _add_fixed(digest, array.drop_null())
+        _add_fixed(digest, _present(array))
+
+
+def _present(array: pa.Array) -> pa.Array:
+    return array.drop_null() if array.null_count else array
+
+
+def _add_valid(digest: Any, array: pa.Array) -> None:
+    # A byte a row. Most columns have a value in each row or in none; asking Arrow for the bytes,
+    # column for column, was half of the time of hashing a small day.
+    if array.null_count in (0, len(array)):
+        digest.update((b"\0" if array.null_count else b"\1") * len(array))
+    else:
+        _add_fixed(digest, pc.is_valid(array))
 
 
 def _add_texts(digest: Any, texts: pa.Array) -> None:

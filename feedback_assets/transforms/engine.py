@@ -17,11 +17,25 @@ from feedback_assets.tables import Table, find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
+from feedback_assets.transforms.sources import (
+    TRIES,
+    Days,
+    Source,
+    ask,
+    connect,
+    machine_memory,
+    replaced,
+)
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
+_ORDER = re.compile(r"\norder by (?P<keys>[^()]+)$")
+_MEMORY = re.compile(r"([\d.]+) ?([KMGT])i?B", re.IGNORECASE)
 _BATCH_ROWS = 100_000
+_FIRST_DAYS = 28
+_NO_LIMIT = 1_000_000
+# What a query takes at its peak for each value of its result: PLACEHOLDER
+_BYTES_A_VALUE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +64,10 @@ def build_days(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Every day from ``first`` to ``last``, both included, in order, with its rows.
 
-    One query computes the whole range, or, where that is more than the memory holds, its halves;
-    a day without rows comes as an empty table. Rows have
-    exactly ``table.schema`` and stand in the order of ``table.order_by``. What is read is what
-    ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
+    A query computes as many days as the memory holds at once, going by the rows of the days
+    before them, and half of them where that was too many; a day without rows comes as an empty
+    table. Rows have exactly ``table.schema`` and stand in the order of ``table.order_by``. What is
+    read is what ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
 
     Raises ``ValueError`` for a table that has no days or days out of order, ``duckdb.Error``
     where a file cannot be read.
@@ -62,25 +76,46 @@ def build_days(
         raise ValueError(f"{table.full_name} has no days")
     if last < first:
         raise ValueError(f"{last} comes before {first}")
-    ranges = [(first, last)]
-    tries_left = TRIES - 1
-    while ranges:
-        start, end = ranges.pop()
+    start, tries_left = first, TRIES - 1
+    # Of fewer days than lie before them, most of what is read would be the days before.
+    least = max(1, *_days_back(table, parameters))
+    step, most = max(_FIRST_DAYS, least), _NO_LIMIT
+    while start <= last:
+        begun, values = start, 0
+        end = min(last, start + timedelta(days=step - 1))
         try:
             for day, rows in _build_range(table, start, end, warehouse, parameters):
                 yield day, rows
                 start = day + timedelta(days=1)
+                values += rows.num_rows * rows.num_columns
         except duckdb.OutOfMemoryException:
             # Not every operator spills; half the days are half the rows.
             if start >= end:
                 raise
-            middle = start + (end - start) // 2
-            ranges += [(middle + timedelta(days=1), end), (start, middle)]
+            step = most = (end - start).days // 2 + 1
         except duckdb.Error as error:
             if not replaced(error) or not tries_left:
                 raise
             tries_left -= 1
-            ranges.append((start, end))
+        else:
+            fit = _values_at_once(parameters) * (start - begun).days // max(values, 1)
+            step = min(max(fit, least), most)
+
+
+def _days_back(table: Table, parameters: Parameters) -> list[int]:
+    return [
+        depends.days_back(parameters.match_days, parameters.touch_days)
+        for depends in table.depends.values()
+    ]
+
+
+def _values_at_once(parameters: Parameters) -> int:
+    """How many values of a table a query may compute in the memory that DuckDB has."""
+    found = _MEMORY.fullmatch(parameters.memory_limit or "")
+    if found is None:
+        return machine_memory() // _BYTES_A_VALUE
+    number, unit = found.groups()
+    return int(float(number) * 1000 ** (1 + "KMGT".index(unit.upper()))) // _BYTES_A_VALUE
 
 
 def _build_range(
@@ -133,6 +168,8 @@ def query_of(
 
     ``first`` and ``last`` are the range asked for, or no first and the last day held for a table
     without days. The values hold the key of the pseudonym: they are for DuckDB alone.
+
+    A file that ends with ``order by`` knows what is quicker to sort by than ``table.order_by``.
     """
     text = sql_of(table).strip()
     columns = ", ".join(
@@ -143,7 +180,10 @@ def query_of(
     if table.partitioned:
         columns = f"{columns}, day"
         order.insert(0, "day")
-    ordered = f" order by {', '.join(f'{name} nulls last' for name in order)}" if order else ""
+    keys = [f"{name} nulls last" for name in order]
+    if found := _ORDER.search(text):
+        keys, text = [found["keys"]], text[: found.start()]
+    ordered = f" order by {', '.join(keys)}" if keys else ""
     values = _values(parameters, first, last)
     # DuckDB refuses a value that the query does not name; a name in a comment is none.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))

@@ -6,17 +6,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.layout import NotWritten, Warehouse, days_between
 from tests.store.rows import DAY, SALES, sales
 
 WRITER = """
@@ -157,3 +159,41 @@ def test_threads_of_one_process_do_not_clear_up_each_others_files(tmp_path: Path
         assert list(pool.map(write, range(4))) == [None] * 4
     assert len(set(warehouse.read_arrow(SALES).column("count").to_pylist())) == 1
     assert len(list(Path(warehouse.path(SALES, DAY)).parent.iterdir())) == 1
+
+
+MANY_DAYS = days_between(DAY, DAY + timedelta(days=29))
+
+
+def _tell(held: Warehouse, days: Iterable[tuple[date, pa.Table]], told: list[date]) -> None:
+    for day, _ in held.replace_days(SALES, days):
+        told.append(day)
+
+
+def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path: Path) -> None:
+    held, alone = Warehouse(str(tmp_path / "many")), Warehouse(str(tmp_path / "alone"))
+    days = [(day, sales(number, day)) for number, day in enumerate(MANY_DAYS)]
+    told = list(held.replace_days(SALES, days))
+    assert told == [(day, alone.replace_day(SALES, day, rows)) for day, rows in days]
+    assert held.read_arrow(SALES) == alone.read_arrow(SALES)
+
+
+def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    told: list[date] = []
+
+    def computed() -> Iterator[tuple[date, pa.Table]]:
+        yield from ((day, sales(3, day)) for day in MANY_DAYS[:7])
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        _tell(held, computed(), told)
+    assert told == held.days_held(SALES) == MANY_DAYS[:7]
+
+
+def test_a_day_that_cannot_be_written_ends_the_days_in_its_turn(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    told: list[date] = []
+    Path(held.path(SALES, MANY_DAYS[5])).mkdir(parents=True)
+    with pytest.raises(NotWritten):
+        _tell(held, ((day, sales(3, day)) for day in MANY_DAYS), told)
+    assert told == MANY_DAYS[:5]

@@ -212,7 +212,33 @@ def test_a_range_that_memory_does_not_hold_is_built_in_parts(
     assert [rows.column("order_id").to_pylist() for _, rows in built] == [
         [f"o{day}"] for day in range(11)
     ]
-    assert tried == [11, 6, 3, 3, 5, 3, 2]
+    assert tried == [11, 6, 3, 3, 3, 2]
+
+
+def test_a_query_computes_the_days_that_fit_the_memory_going_by_those_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = engine._build_range
+    tried = []
+
+    def build(table: Table, first: date, last: date, *rest: object) -> object:
+        tried.append((last - first).days + 1)
+        return whole(table, first, last, *rest)
+
+    monkeypatch.setattr(engine, "_build_range", build)
+    first, start = date(2024, 1, 1), datetime(2024, 1, 1, tzinfo=UTC)
+    orders = [_order(f"o{day}", start + timedelta(days=day)) for day in range(100)]
+    source = ArrowTables({"wicked_reports.orders": arrow(WICKED_ORDERS, orders)})
+    values_a_day = len(ORDERS.columns)
+    # A row a day, and memory for so many days.
+    for days, queries in ((1000, [28, 72]), (30, [28, 30, 30, 12]), (14, [28, *[14] * 5, 2])):
+        tried.clear()
+        monkeypatch.setattr(engine, "_values_at_once", lambda _, days=days: values_a_day * days)
+        built = list(build_days(ORDERS, first, first + timedelta(days=99), source, PARAMETERS))
+        assert tried == queries
+        assert [rows.column("order_id").to_pylist() for _, rows in built] == [
+            [f"o{day}"] for day in range(100)
+        ]
 
 
 def test_a_file_from_before_a_column_was_added_is_read_with_nulls(warehouse: Warehouse) -> None:

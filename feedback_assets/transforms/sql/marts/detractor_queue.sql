@@ -59,4 +59,4 @@ select
 from waiting
 left join bought on bought.customer_key = waiting.customer_key and bought.currency = waiting.currency
 -- "newest first"
-order by waiting.responded_at desc, waiting.feedback_id
+order by responded_at desc, feedback_id

@@ -1,17 +1,17 @@
 -- One row a product that was reviewed.
 with
 
-products as (
-    select
-        item.product.id as real_id,
-        present(item.product.name) as name,
-        orders."date" as ordered_at,
-        orders.id as order_id
+items as (
+    select "date" as ordered_at, id as order_id, unnest(products) as product
     from wicked_reports.orders
-    cross join unnest(orders.products) as item(product)
+),
+
+products as (
+    select product.id as real_id, present(product.name) as name, ordered_at, order_id
+    from items
     where
-        item.product.id in (select real_id from retargeting.product_reviews)
-        and present(item.product.name) is not null
+        product.id in (select real_id from retargeting.product_reviews)
+        and present(product.name) is not null
 ),
 
 -- "product_name (from order products)": a product that was renamed has its latest name.
