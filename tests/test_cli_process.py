@@ -10,7 +10,7 @@ import atexit, sys, threading, time
 from feedback_assets import cli
 sys.argv = ["feedback-assets", *sys.argv[1:]]
 atexit.register(print, "tidied")
-threading.Thread(target=lambda: (time.sleep(3), print("thread"))).start()
+threading.Thread(target=lambda: (time.sleep(2), print("thread"))).start()
 cli.main()
 """
 WITHOUT_PANDAS = """

@@ -111,9 +111,9 @@ def _leave_pandas_out() -> None:
 
 
 def _give_memory_back() -> None:
-    """Have PyArrow use the allocator that keeps least of what was freed, where it was built with it.
+    """Have PyArrow use the allocator, if it has it, that keeps least of what was freed.
 
-    Half a million orders peak at 334 MB so, at 384 MB with its usual one, in the same time.
+    Reading half a million orders peaks at 312 MB so, at 377 MB with its usual one.
     """
     import pyarrow as pa
 
