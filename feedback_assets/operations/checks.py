@@ -98,6 +98,10 @@ RULES = (
     ),
 )
 
+# Providers are read side by side in one process. The keys of two million orders took 200 MB
+# without, and no less time.
+_BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
+
 Days = tuple[date, date] | None
 
 
@@ -159,7 +163,9 @@ def results(
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
     limits = {name: days for name in names if days is not None and find_table(name).partitioned}
-    with connect(warehouse, [find_table(name) for name in names], days=limits) as connection:
+    bounds: dict[str, Any] = _BESIDE_A_READING if table in PROVIDER_TABLES else {}
+    tables = [find_table(name) for name in names]
+    with connect(warehouse, tables, days=limits, **bounds) as connection:
 
         def row_of(sql: str) -> dict[str, Any]:
             values = _values(settings, days)

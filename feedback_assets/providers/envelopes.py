@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from feedback_assets.providers.bodies import top_fields
 from feedback_assets.providers.http import HttpClient
 
 Fields = dict[str, msgspec.Raw]
@@ -30,7 +31,7 @@ def nested(found: Fields, *names: str) -> Fields:
 def fields(client: HttpClient, endpoint: str, body: bytes, expected: str) -> Fields:
     """The top-level fields of an object, undecoded; `EnvelopeNotRecognised` for anything else."""
     try:
-        return msgspec.json.decode(body, type=Fields)
+        return top_fields(body)
     except msgspec.ValidationError:
         found = kind(body)
     raise client.unrecognised(endpoint, expected, found)

@@ -234,7 +234,7 @@ class HttpClient:
 
     def _judge(self, call: _Call, response: Response, body: Body) -> Body | _Failure:
         status, headers = response.status_code, response.headers
-        if body.count(b",") >= _MOST_VALUES:
+        if len(body) >= _MOST_VALUES and body.count(b",") >= _MOST_VALUES:
             message = f"the body has more than {_MOST_VALUES:,} values"
             return self._failure(PermanentError, call, message, status, _SMALLER)
         told = told_to_wait(status, headers)
