@@ -1,0 +1,79 @@
+"""The run launcher of several machines: runs are Celery tasks, and the workers are asked for them.
+
+A worker that is gone, with its machine or alone, leaves its run STARTED for ever: nobody is left to
+write the run's end, and Celery says STARTED as long as it keeps the result. So Dagster's run
+monitoring asks here, and the workers are asked who holds the task. Needs the extra `cluster`.
+"""
+
+from collections import defaultdict
+
+from celery.states import FAILURE, READY_STATES
+from dagster import DagsterRun
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from feedback_assets.operations.run_launcher import run_without_launcher_lives
+
+ANSWER_SECONDS = 5.0
+"""A worker answers in milliseconds, whatever its runs do: they are processes below it."""
+MISSES = 3
+"""Times in a row that nobody held a run before it is lost: a worker that starts its connection to
+Redis anew, or a task that has ended a moment before its run, is a miss or two."""
+_LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+class CheckedCeleryRunLauncher(CeleryRunLauncher):
+    """Launches as ``CeleryRunLauncher`` does; finds out whether a worker still has a run."""
+
+    # By run, in the daemon that asks. A daemon that is started again begins to count anew.
+    @property
+    def _misses(self) -> dict[str, int]:
+        found: dict[str, int] = self.__dict__.setdefault("_missed", defaultdict(int))
+        return found
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """RUNNING where a worker holds it or nobody can tell, NOT_FOUND where none does."""
+        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if task is None:
+            return run_without_launcher_lives(run)
+        try:
+            result = self.celery.AsyncResult(task)
+            state = result.state
+            if state == FAILURE:
+                return CheckRunHealthResult(WorkerStatus.FAILED, f"its process died: {result.info}")
+            held = state not in READY_STATES and self._is_held(task, result.info)
+        except (KombuError, RedisError, OSError):
+            # Redis does not answer: that says nothing about the workers.
+            return _LIVES
+        if held:
+            self._misses.pop(run.run_id, None)
+            return _LIVES
+        self._misses[run.run_id] += 1
+        if self._misses[run.run_id] < MISSES:
+            return _LIVES
+        del self._misses[run.run_id]
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker holds the run")
+
+    def _is_held(self, task: str, info: object) -> bool:
+        worker = info.get("hostname") if isinstance(info, dict) else None
+        # The one that began it is waited for until it answers; without its name all are, and then
+        # for the whole time.
+        inspect = self.celery.control.inspect(
+            destination=[worker] if worker else None,
+            timeout=ANSWER_SECONDS,
+            limit=1 if worker else None,
+        )
+        answers = inspect.query_task(task) or {}
+        return any(task in tasks for tasks in answers.values())
+
+    def terminate(self, run_id: str) -> bool:
+        """Interrupt the run where it is; it then ends as canceled, at its next request."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
+            return False
+        # Else the interrupt would look like a failure.
+        self._instance.report_run_canceling(run)
+        return super().terminate(run_id)
