@@ -23,6 +23,7 @@ from pydantic import (
     ValidationError,
 )
 
+from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.masking import register, url_secrets
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 
@@ -105,6 +106,26 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _postgres_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not _is_postgres_url(value.get_secret_value()):
+        raise ValueError(
+            "is no URL of a Postgres; write postgresql://user:password@host:5432/database, and "
+            "in user and password what is neither letter nor digit as %XX"
+        )
+    return value
+
+
+def _is_postgres_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # its text shows what stands where the port should: of the password, too
+        return False
+    named = parts.hostname and parts.path.strip("/")
+    known = parts.scheme in ("postgresql", "postgres") and port != 0
+    return bool(named and known) and text.isprintable() and " " not in text
+
+
 def _engine(text: str) -> str:
     if text.lower() not in ("duckdb", "spark"):
         raise ValueError("is no engine; write duckdb or spark")
@@ -161,6 +182,7 @@ class Settings(BaseModel):
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: SecretStr | None = None
     feedback_erasure_secret: SecretStr | None = None
+    feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
 
@@ -230,6 +252,17 @@ class Settings(BaseModel):
         """The URLs that alerts go to, each with the credentials in it."""
         value = self.feedback_alert_urls
         return _split_urls(value.get_secret_value()) if value else ()
+
+    @property
+    def coordination(self) -> Coordination | None:
+        """What this machine shares with others, ``None`` where it works alone."""
+        value = self.feedback_coordination_url
+        return Coordination(value.get_secret_value()) if value else None
+
+    @property
+    def quota_in(self) -> Coordination | Path:
+        """Where the request quotas are kept."""
+        return self.coordination or self.quota_dir
 
     @property
     def quota_dir(self) -> Path:
@@ -318,6 +351,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     secrets_set = (getattr(settings, name) for name in names.values())
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
+    if settings.coordination is not None:
+        register(*settings.coordination.secrets)
     return settings
 
 

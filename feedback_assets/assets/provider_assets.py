@@ -10,6 +10,7 @@ from feedback_assets.assets.failures import failure_metadata
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
+from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.ingest.sources import SOURCES, Source
 from feedback_assets.ingest.window import DayCounts, asked, read_window
 from feedback_assets.providers.client import Client
@@ -72,7 +73,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
             failure = _canceled(wanted, *window)
-        except NotWritten as error:
+        except (NotWritten, CoordinationUnavailable) as error:
             failure = _not_written(error, wanted, *window)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
@@ -156,8 +157,8 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
     }
 
 
-def _not_written(error: NotWritten, tables: list[Table], first: date, last: date) -> dg.Failure:
-    # A full disk is as full after another reading of the window.
+def _not_written(error: Exception, tables: list[Table], first: date, last: date) -> dg.Failure:
+    # A full disk is as full after another reading of the window, and a Postgres was waited for.
     return dg.Failure(description=f"{_named(tables, first, last)}: {error}", allow_retries=False)
 
 

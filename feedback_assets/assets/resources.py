@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, SecretStr
 
+from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
@@ -33,6 +34,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
     plain: dict[str, Any]
     secrets: dict[str, str] = Field(repr=False)
     quota_dir: str
+    coordination_url: str = Field(default="", repr=False)
     zone: str = "UTC"
 
     @contextmanager
@@ -40,7 +42,8 @@ class ProviderResource(dg.ConfigurableResource[Any]):
         """A client, closed at the end; raises ``CredentialsMissing`` naming every variable."""
         arguments = {**self.plain, **self.secrets}
         provider = find_provider(self.provider)
-        with masked_errors(), provider.connect(arguments, Path(self.quota_dir)) as client:
+        quota_in = _coordination(self.coordination_url) or Path(self.quota_dir)
+        with masked_errors(), provider.connect(arguments, quota_in) as client:
             _open_clients.add(client)
             try:
                 yield client
@@ -58,14 +61,17 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     root: str
     erasure_secret: str = ""
     erasure_secret_file: str = ""
+    coordination_url: str = Field(default="", repr=False)
 
     @property
     def warehouse(self) -> Warehouse:
+        coordination = _coordination(self.coordination_url)
         if self.erasure_secret:
-            return Warehouse(self.root, self.erasure_secret.encode)
+            return Warehouse(self.root, self.erasure_secret.encode, coordination)
         if self.erasure_secret_file:
-            return Warehouse(self.root, lambda: kept_secret(Path(self.erasure_secret_file)))
-        return Warehouse(self.root)
+            file = Path(self.erasure_secret_file)
+            return Warehouse(self.root, lambda: kept_secret(file), coordination)
+        return Warehouse(self.root, coordination=coordination)
 
 
 def provider_resource(provider: str, settings: Settings) -> ProviderResource:
@@ -81,6 +87,7 @@ def provider_resource(provider: str, settings: Settings) -> ProviderResource:
             if isinstance(value, SecretStr)
         },
         quota_dir=str(settings.quota_dir),
+        **_coordination_url(settings),
         zone=settings.zone(provider),
     )
 
@@ -93,8 +100,19 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
     return WarehouseResource(
         root=settings.warehouse,
         erasure_secret_file=str(settings.erasure_secret_file.absolute()),
+        **_coordination_url(settings),
         **secret,
     )
+
+
+def _coordination_url(settings: Settings) -> dict[str, Any]:
+    if settings.feedback_coordination_url is None:
+        return {}
+    return {"coordination_url": dg.EnvVar("FEEDBACK_COORDINATION_URL")}
+
+
+def _coordination(url: str) -> Coordination | None:
+    return Coordination(url) if url else None
 
 
 def resources(settings: Settings) -> dict[str, Any]:

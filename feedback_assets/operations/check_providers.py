@@ -109,4 +109,4 @@ def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None)
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in settings.arguments(provider).items()
     }
-    return find_provider(provider).connect(arguments | {"retry": retry}, settings.quota_dir)
+    return find_provider(provider).connect(arguments | {"retry": retry}, settings.quota_in)

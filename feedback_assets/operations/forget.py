@@ -78,7 +78,7 @@ def forget(
     address = normal_email(email)
     if address is None or not 0 < address.find("@") < len(address) - 1:
         raise NotForgotten(f"{email!r} is no e-mail")
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret)
+    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
     person = erased.hash_of("email", address)

@@ -1,16 +1,15 @@
 """Asking Fullwhere for the survey links of a day's orders, and keeping what it answered."""
 
-import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-import filelock
 import msgspec
 import pyarrow as pa
 
+from feedback_assets.coordination.shared_locks import LockTaken
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.records import Typing
 from feedback_assets.providers.errors import EnvelopeNotRecognised, PermanentError, ProviderError
@@ -254,15 +253,10 @@ class _Keeper:
 
 @contextmanager
 def _alone(warehouse: Warehouse, day: date) -> Iterator[None]:
-    """One run a day's orders at a time on this machine, so that none is asked for twice."""
-    path = warehouse.path(GENERATED, day)
-    name = hashlib.sha256(path.encode()).hexdigest()[:24]
-    lock = filelock.FileLock(warehouse.lock_directory / f"{name}.lock", mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise Busy(f"another run is asking for the orders of {day}: wait for its end") from None
-    try:
+    """One run a day's orders at a time, so that none is asked for twice."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(warehouse.locks.alone_with(f"survey links of {day}", wait=False))
+        except LockTaken:
+            raise Busy(f"another run is asking for the orders of {day}: wait for its end") from None
         yield
-    finally:
-        lock.release()

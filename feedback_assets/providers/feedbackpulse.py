@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from feedback_assets.providers.credentials import checked_credentials
 from feedback_assets.providers.errors import CredentialsMissing
 from feedback_assets.providers.http import HttpClient
 from feedback_assets.providers.paging import Listing, Page, Reply, read_pages
-from feedback_assets.providers.quota import Allowance, Quota
+from feedback_assets.providers.quota import Allowance, Quota, QuotaPlace
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.providers.transport import HeaderAuth
 
@@ -42,7 +41,7 @@ class FeedbackPulse(Client):
         url: str | None,
         api_key: str | None,
         requests_per_minute: int = 60,
-        quota_dir: Path | None = None,
+        quota_in: QuotaPlace = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         wanted = {"FEEDBACKPULSE_URL": url, "FEEDBACKPULSE_API_KEY": api_key}
@@ -56,7 +55,7 @@ class FeedbackPulse(Client):
             self.PROVIDER,
             root if root.endswith(_API) else root + _API,
             HeaderAuth({"Authorization": f"Bearer {secret}"}),
-            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), directory=quota_dir),
+            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), kept_in=quota_in),
             advice=Advice(
                 url="FEEDBACKPULSE_URL",
                 credentials=("FEEDBACKPULSE_API_KEY",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from feedback_assets.providers import envelopes
@@ -13,7 +12,7 @@ from feedback_assets.providers.client import Client
 from feedback_assets.providers.credentials import checked_credentials
 from feedback_assets.providers.http import HttpClient
 from feedback_assets.providers.paging import Listing, Page, Reply, read_pages
-from feedback_assets.providers.quota import Allowance, Quota
+from feedback_assets.providers.quota import Allowance, Quota, QuotaPlace
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.providers.transport import HeaderAuth
 
@@ -50,7 +49,7 @@ class Fullwhere(Client):
         api_secret: str | None,
         url: str = "https://api.fullwhere.com",
         requests_per_minute: int = REQUESTS_PER_MINUTE,
-        quota_dir: Path | None = None,
+        quota_in: QuotaPlace = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         names = ("FULLWHERE_API_KEY", "FULLWHERE_API_SECRET")
@@ -61,7 +60,7 @@ class Fullwhere(Client):
             self.PROVIDER,
             url,
             HeaderAuth({"X-API-KEY": given[names[0]], "X-API-SECRET": given[names[1]]}),
-            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), directory=quota_dir),
+            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), kept_in=quota_in),
             advice=Advice(url="FULLWHERE_URL", credentials=names),
             secrets=tuple(given.values()),
             retry=retry,

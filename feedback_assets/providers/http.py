@@ -21,6 +21,7 @@ from requests import RequestException, Response
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.providers import bodies
 from feedback_assets.providers.advice import LATER, Advice
 from feedback_assets.providers.credentials import checked_url
@@ -177,8 +178,12 @@ class HttpClient:
         return retrying(attempt)
 
     def _attempt(self, call: _Call) -> Body | _Failure:
-        with contextlib.suppress(QuotaClosedError):
-            self._quota.acquire(self._closed)
+        try:
+            with contextlib.suppress(QuotaClosedError):
+                self._quota.acquire(self._closed)
+        except CoordinationUnavailable as error:
+            # It was waited for, and the next request would wait as long again.
+            return self._failure(PermanentError, call, error.what, advice=error.cure, landed=False)
         if self._closed.is_set():
             return self._failure(PermanentError, call, "the client was closed", landed=False)
         with self._lock:

@@ -1,9 +1,10 @@
-"""How many requests a provider allows, held across threads and processes; it sends none itself.
+"""How many requests a provider allows, held across threads, processes, machines; it sends none.
 
 pyrate-limiter's sliding log decides: at most so many stamps in any window. Its `Limiter` is not
 used because it stamps a waiting request with the time it meant to wake at, so that the server sees
 one to three requests more than the limit in a window; here each try is stamped anew under the lock.
-Its token bucket is not used because it lets twice the limit through in the first minute.
+Its token bucket is not used because it lets twice the limit through in the first minute. Over
+several machines the same log is kept in Postgres, see `coordination.shared_quota`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
+
+from feedback_assets.coordination import shared_quota
+from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
+
+QuotaPlace = Path | Coordination | None
+"""Where a quota is kept: a directory of one machine, what machines share, or this process."""
 
 SHARE = 0.965
 """Part of the limit that is used. The rest absorbs requests that arrive late at the server: at 120
@@ -56,15 +63,16 @@ class QuotaClosedError(Exception):
 class Quota:
     """A provider's request quota; `acquire` blocks until one more request is allowed.
 
-    With a directory, all processes that give the same one share one SQLite file there
-    (`<directory>/<name>.sqlite`); without, the quota holds within this process. Thread-safe,
-    picklable (a copy shares the file, or starts afresh without one), safe after `fork`.
+    Kept in a directory, all processes that give the same one share one SQLite file there
+    (`<directory>/<name>.sqlite`); in a `Coordination`, all machines share what is in its Postgres,
+    by whose clock the windows go; else the quota holds within this process. Thread-safe, picklable
+    (a copy shares what is shared, or starts afresh), safe after `fork`.
     """
 
-    def __init__(self, name: str, *allowances: Allowance, directory: Path | None = None) -> None:
+    def __init__(self, name: str, *allowances: Allowance, kept_in: QuotaPlace = None) -> None:
         self.name = name
         self.allowances = allowances
-        self.directory = directory
+        self.kept_in = kept_in
         self._reset()
 
     def _reset(self) -> None:
@@ -75,7 +83,7 @@ class Quota:
         self._taken = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: self.__dict__[k] for k in ("name", "allowances", "directory")}
+        return {k: self.__dict__[k] for k in ("name", "allowances", "kept_in")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -85,7 +93,8 @@ class Quota:
         """Wait until one more request is allowed and count it.
 
         Returns the seconds waited. Waits end at once, with `QuotaClosedError`, when `stop` is set
-        or `close` is called; in the main thread they also end by an interrupt.
+        or `close` is called; in the main thread they also end by an interrupt. Raises
+        `CoordinationUnavailable` where what the machines share is away for long.
         """
         if not self.allowances:
             return 0.0
@@ -95,7 +104,10 @@ class Quota:
         while True:
             if stop.is_set():
                 raise QuotaClosedError(f"the quota of {self.name} was closed while waiting")
-            longest, wait = self._take(forget=full_wait)
+            if isinstance(self.kept_in, Coordination):
+                longest, wait = self._take_shared(self.kept_in, stop, forget=full_wait)
+            else:
+                longest, wait = self._take(forget=full_wait)
             if wait is None:
                 return time.monotonic() - began
             # Longer than any window: the clock was turned back, and the stamps lie in the future.
@@ -122,6 +134,27 @@ class Quota:
                 return longest, None
             return longest, max(decision.retry_after_ms or 0, 1) / 1000
 
+    def _take_shared(
+        self, coordination: Coordination, stop: threading.Event, *, forget: float
+    ) -> tuple[float, float | None]:
+        """The same, of what all machines share."""
+        rates = [allowance.rate() for allowance in self.allowances]
+        longest = max(rate.interval for rate in rates) / 1000
+        kept = [(rate.limit, rate.interval / 1000) for rate in rates]
+        if self._pid != os.getpid():
+            self._reset()
+        try:
+            with self._lock:  # one connection for all threads
+                wait = shared_quota.take(coordination, self.name, kept, stop)
+                if forget and wait > longest + _CLOCK_SLACK:
+                    shared_quota.forget_the_future(coordination, self.name)
+                    wait = shared_quota.take(coordination, self.name, kept, stop)
+        except CoordinationUnavailable:
+            if not stop.is_set():
+                raise
+            wait = longest  # the caller looks whether it is to stop
+        return longest, wait if wait > 0 else None
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[AbstractBucket]:
         if self._pid != os.getpid():
@@ -141,10 +174,10 @@ class Quota:
 
     def _open(self) -> AbstractBucket:
         rates = [allowance.rate() for allowance in self.allowances]
-        if self.directory is None:
+        if not isinstance(self.kept_in, Path):
             return InMemoryBucket(rates)
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.directory / f"{self.name}.sqlite"
+        self.kept_in.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.kept_in / f"{self.name}.sqlite"
         bucket = SQLiteBucket.init_from_file(rates, db_path=str(path), use_file_lock=True)
         # Another program may look into the file; waiting beats "database is locked".
         bucket.conn.execute("PRAGMA busy_timeout = 10000").close()
@@ -153,7 +186,7 @@ class Quota:
         return bucket
 
     def close(self) -> None:
-        """Let go of the file and end every wait; the next `acquire` fails."""
+        """Let go of what is held and end every wait; the next `acquire` fails."""
         self._closed.set()
         if self._pid != os.getpid():
             return

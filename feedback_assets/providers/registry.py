@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feedback_assets.providers.client import Client
+    from feedback_assets.providers.quota import QuotaPlace
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Provider:
     """One provider; its settings are named ``<NAME>_<ARGUMENT>`` after its client's arguments.
 
     `needed`: the arguments without which nothing can be asked; `optional`: those that have a
-    default. All clients take a `url` and a `quota_dir`. `found`: sentences that say where in the
+    default. All clients take a `url` and a `quota_in`. `found`: sentences that say where in the
     provider's own settings the needed values are, as docs/providers.md has it.
     """
 
@@ -40,10 +40,10 @@ class Provider:
         """The variables without which nothing can be asked."""
         return tuple(self.variable(argument) for argument in self.needed)
 
-    def connect(self, arguments: Mapping[str, Any], quota_dir: Path | None) -> Client:
+    def connect(self, arguments: Mapping[str, Any], quota_in: QuotaPlace) -> Client:
         """The client, made of what is set; `CredentialsMissing` names what is needed and is not."""
         unset = dict.fromkeys(self.needed)
-        return self.client(**unset | dict(arguments), quota_dir=quota_dir)
+        return self.client(**unset | dict(arguments), quota_in=quota_in)
 
 
 # Whoever only asks for names and settings does not wait for an HTTP library: 0.1 s of a query's.

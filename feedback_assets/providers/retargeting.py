@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from feedback_assets.providers import envelopes
 from feedback_assets.providers.advice import Advice
@@ -12,7 +11,7 @@ from feedback_assets.providers.client import Client
 from feedback_assets.providers.credentials import checked_credentials
 from feedback_assets.providers.http import Body, HttpClient
 from feedback_assets.providers.paging import Page
-from feedback_assets.providers.quota import Allowance, Quota
+from feedback_assets.providers.quota import Allowance, Quota, QuotaPlace
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.providers.transport import QueryAuth
 
@@ -40,7 +39,7 @@ class Retargeting(Client):
         customer_id: str | None,
         url: str = "https://api.retargeting.app/v1",
         requests_per_minute: int = REQUESTS_PER_MINUTE,
-        quota_dir: Path | None = None,
+        quota_in: QuotaPlace = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         given = checked_credentials(self.PROVIDER, {_KEY: rest_key, _CUSTOMER: customer_id}, {})
@@ -48,7 +47,7 @@ class Retargeting(Client):
             self.PROVIDER,
             url,
             QueryAuth({"k": given[_KEY], "u": given[_CUSTOMER]}),
-            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), directory=quota_dir),
+            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), kept_in=quota_in),
             advice=Advice(
                 url="RETARGETING_URL",
                 credentials=(_KEY, _CUSTOMER),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from feedback_assets.providers import envelopes
@@ -14,7 +13,7 @@ from feedback_assets.providers.credentials import checked_credentials
 from feedback_assets.providers.errors import RowsMissing
 from feedback_assets.providers.http import HttpClient
 from feedback_assets.providers.paging import Listing, Page, Reply, read_pages
-from feedback_assets.providers.quota import Allowance, Quota
+from feedback_assets.providers.quota import Allowance, Quota, QuotaPlace
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.providers.transport import HeaderAuth
 
@@ -40,7 +39,7 @@ class Thanx(Client):
         merchant_id: str | None = None,
         url: str = "https://api.thanx.com",
         allowances: Sequence[Allowance] = ALLOWANCES,
-        quota_dir: Path | None = None,
+        quota_in: QuotaPlace = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         given = checked_credentials(
@@ -58,7 +57,7 @@ class Thanx(Client):
             self.PROVIDER,
             url,
             HeaderAuth(headers),
-            Quota(self.PROVIDER, *allowances, directory=quota_dir),
+            Quota(self.PROVIDER, *allowances, kept_in=quota_in),
             advice=Advice(url="THANX_URL", credentials=("THANX_ACCESS_TOKEN", "THANX_CLIENT_ID")),
             secrets=tuple(given.values()),
             retry=retry,

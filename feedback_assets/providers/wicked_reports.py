@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from feedback_assets.providers.contact_clicks import read_clicks
 from feedback_assets.providers.credentials import checked_credentials
 from feedback_assets.providers.http import HttpClient
 from feedback_assets.providers.paging import Listing, Page, Reply, read_pages
-from feedback_assets.providers.quota import Allowance, Quota
+from feedback_assets.providers.quota import Allowance, Quota, QuotaPlace
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.providers.transport import HeaderAuth
 
@@ -43,7 +42,7 @@ class WickedReports(Client):
         api_key: str | None,
         url: str = "https://api.wickedreports.com",
         requests_per_minute: int = 120,
-        quota_dir: Path | None = None,
+        quota_in: QuotaPlace = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         given = checked_credentials(self.PROVIDER, {"WICKED_REPORTS_API_KEY": api_key}, {})
@@ -52,7 +51,7 @@ class WickedReports(Client):
             self.PROVIDER,
             url,
             HeaderAuth({"apikey": secret}),
-            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), directory=quota_dir),
+            Quota(self.PROVIDER, Allowance(requests_per_minute, 60), kept_in=quota_in),
             advice=Advice(
                 url="WICKED_REPORTS_URL",
                 credentials=("WICKED_REPORTS_API_KEY",),

@@ -7,12 +7,9 @@ whose partition key is a column of its files too.
 """
 
 import errno
-import fcntl
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -23,6 +20,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_assets.coordination.database import Coordination
+from feedback_assets.coordination.shared_locks import SharedLocks
 from feedback_assets.store.content import content_hash
 from feedback_assets.store.erased import (
     DIRECTORY,
@@ -33,6 +32,7 @@ from feedback_assets.store.erased import (
 )
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.litter import begin_file, end, private_directory, sweep_files
+from feedback_assets.store.locks import Locks, MachineLocks, until_held
 from feedback_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ class Warehouse:
     """The Parquet tables under one root: a local path or any fsspec URI.
 
     Whatever is written comes without the persons on its list of erased ones, whose key
-    ``erasure_secret`` gives; where there is such a list and no key, writing fails.
+    ``erasure_secret`` gives; where there is such a list and no key, writing fails. Who writes
+    when is agreed on over ``coordination``, without it among the processes of this machine.
     """
 
     root: str
     erasure_secret: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
+    coordination: Coordination | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_local(self) -> bool:
@@ -114,6 +116,10 @@ class Warehouse:
             raise ValueError(f"{table.full_name} {kind}")
         middle = "" if day is None else f"/day={day.isoformat()}"
         return f"{self.directory(table)}{middle}/{FILE}"
+
+    def inside(self, path: str) -> str:
+        """A path of this warehouse as it is called on every machine, wherever it is mounted."""
+        return path.removeprefix(f"{self.base}/")
 
     def files(self, table: Table, first: date | None = None, last: date | None = None) -> list[str]:
         """Paths of the Parquet files held, in day order; ``first`` and ``last`` included."""
@@ -160,6 +166,17 @@ class Warehouse:
         """Where processes of this machine agree on who writes; never inside the warehouse."""
         return private_directory()
 
+    @property
+    def locks(self) -> Locks:
+        """What a writer holds while it writes.
+
+        What is written before a person is put on the list is seen by the search that follows,
+        and what is written after it knows the list.
+        """
+        if self.coordination is not None:
+            return SharedLocks(self.coordination)
+        return MachineLocks(self.lock_directory, self.base)
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         if self.is_local:
@@ -184,10 +201,15 @@ class Warehouse:
 
     def _replace(self, table: Table, path: str, rows: pa.Table) -> Written:
         rows = rows.cast(table.schema)
-        with self.changing(alone=False):
-            rows = self._without_erased(table, rows)
-            self.write_parquet(path, rows)
-        return Written(rows.num_rows, content_hash(rows))
+
+        def write() -> pa.Table:
+            with self.locks.changing(alone=False, partition=self.inside(path)):
+                known = self._without_erased(table, rows)
+                self.write_parquet(path, known)
+                return known
+
+        written = until_held(write)
+        return Written(written.num_rows, content_hash(written))
 
     def _without_erased(self, table: Table, rows: pa.Table) -> pa.Table:
         erased = self.erased()
@@ -214,9 +236,14 @@ class Warehouse:
         """Put a person on the list; what is being written at this moment is in place by then."""
         if self.erasure_secret is None:
             raise ValueError("this warehouse was opened without the key of the erased persons")
-        with self.changing(alone=True):
-            self._put_on_list(self.erasure_secret(), addition)
-        return self.erased() or Erased(self.erasure_secret())
+        key = self.erasure_secret()
+
+        def add() -> None:
+            with self.locks.changing(alone=True):
+                self._put_on_list(key, addition)
+
+        until_held(add)
+        return self.erased() or Erased(key)
 
     def _put_on_list(self, key: bytes, addition: Addition) -> None:
         name, content = written_addition(key, addition)
@@ -228,40 +255,31 @@ class Warehouse:
             content: bytes = source.read()
         return content
 
-    @contextmanager
-    def changing(self, *, alone: bool) -> Iterator[None]:
-        """While partitions are written; ``alone``: while no other on this machine is.
-
-        What is written before a person is put on the list is seen by the search that follows,
-        and what is written after it knows the list. Not to be entered twice by one caller.
-        """
-        name = hashlib.sha256(self.base.encode()).hexdigest()[:24]
-        descriptor = os.open(self.lock_directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield
-        finally:
-            os.close(descriptor)
-
     def change_partition(
         self, table: Table, day: date | None, change: Callable[[pa.Table], pa.Table | None]
     ) -> Written | None:
         """Replace a partition by what ``change`` makes of it, unless that gives None.
 
-        Nobody else on this machine writes meanwhile.
+        Nobody else writes meanwhile. Done again, it may find that it is as it should be.
         """
         path = self.path(table, day)
-        with self.changing(alone=True):
-            if not self.exists(path):
-                rows = table.schema.empty_table()
-            else:
-                rows = self._read_file(table, path, table.schema)
-            changed = change(rows)
-            if changed is None:
-                return None
-            changed = self._without_erased(table, changed.cast(table.schema))
-            self.write_parquet(path, changed)
-        return Written(changed.num_rows, content_hash(changed))
+        written: list[Written] = []
+
+        def replace() -> None:
+            with self.locks.changing(alone=True):
+                if not self.exists(path):
+                    rows = table.schema.empty_table()
+                else:
+                    rows = self._read_file(table, path, table.schema)
+                changed = change(rows)
+                if changed is None:
+                    return
+                changed = self._without_erased(table, changed.cast(table.schema))
+                self.write_parquet(path, changed)
+                written.append(Written(changed.num_rows, content_hash(changed)))
+
+        until_held(replace)
+        return written[-1] if written else None
 
     def write_parquet(self, path: str, rows: pa.Table) -> None:
         """Write one Parquet file so that a reader finds the old one or the new one.

@@ -4,22 +4,20 @@
 time when it was first set aside, however often it is read.
 """
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from feedback_assets.store.erased import Erased
 from feedback_assets.store.erasing import erase_payload, erase_reason
 from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.locks import until_held
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import DATE, STAMP, TEXT
 
@@ -57,12 +55,17 @@ def set_aside(
 
     Those of erased persons are set aside without their person.
     """
-    by_day: dict[date | None, list[SetAside]] = defaultdict(list)
-    with warehouse.changing(alone=False):
-        erased = warehouse.erased()
-        for record in records:
-            by_day[record.day].append(_without_erased(table, record, erased))
-        _add(warehouse, table, by_day, fetched_at)
+    kept = list(records)
+
+    def add() -> None:
+        by_day: dict[date | None, list[SetAside]] = defaultdict(list)
+        with warehouse.locks.changing(alone=False):
+            erased = warehouse.erased()
+            for record in kept:
+                by_day[record.day].append(_without_erased(table, record, erased))
+            _add(warehouse, table, by_day, fetched_at)
+
+    until_held(add)
 
 
 def _without_erased(table: Table, record: SetAside, erased: Erased | None) -> SetAside:
@@ -82,7 +85,7 @@ def _add(
 ) -> None:
     for day, found in by_day.items():
         path = f"{quarantine_directory(warehouse, table)}/{day or UNDATED}.parquet"
-        with _lock(warehouse, path):
+        with warehouse.locks.alone_with(warehouse.inside(path)):
             held = read_quarantine_file(warehouse, path)
             seen = set(held.column("payload").to_pylist())
             new = {record.payload: record for record in found if record.payload not in seen}
@@ -104,35 +107,47 @@ def _add(
 def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
     """Take erased persons out of what is in the table's quarantine already; how many records."""
     count = 0
-    with warehouse.changing(alone=True):
-        erased = warehouse.erased()
-        for path in quarantine_files(warehouse, table):
-            with _lock(warehouse, path):
-                held = read_quarantine_file(warehouse, path)
-                rows = held.to_pylist()
-                changed = 0
-                for row in rows:
-                    record = SetAside(row["day"], row["reason"] or "", row["payload"])
-                    done = _without_erased(table, record, erased)
-                    if done is not record:
-                        row |= {"reason": done.reason, "payload": done.payload}
-                        changed += 1
-                if changed:
-                    warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-                count += changed
+
+    def erase() -> None:
+        nonlocal count
+        with warehouse.locks.changing(alone=True):
+            erased = warehouse.erased()
+            for path in quarantine_files(warehouse, table):
+                count += _erase_file(warehouse, table, path, erased)
+
+    until_held(erase)
     return count
+
+
+def _erase_file(warehouse: Warehouse, table: Table, path: str, erased: Erased | None) -> int:
+    rows = read_quarantine_file(warehouse, path).to_pylist()
+    changed = 0
+    for row in rows:
+        record = SetAside(row["day"], row["reason"] or "", row["payload"])
+        done = _without_erased(table, record, erased)
+        if done is not record:
+            row |= {"reason": done.reason, "payload": done.payload}
+            changed += 1
+    if changed:
+        warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+    return changed
 
 
 def take_out(warehouse: Warehouse, path: str, payloads: Collection[str]) -> None:
     """Remove these records from one quarantine file, and the file once it is empty."""
-    with warehouse.changing(alone=False), _lock(warehouse, path):
-        held = read_quarantine_file(warehouse, path)
-        gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
-        left = held.filter(pc.invert(gone))
-        if left.num_rows:
-            warehouse.write_parquet(path, left)
-        else:
-            warehouse.remove(path)
+
+    def take() -> None:
+        locks = warehouse.locks
+        with locks.changing(alone=False), locks.alone_with(warehouse.inside(path)):
+            held = read_quarantine_file(warehouse, path)
+            gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
+            left = held.filter(pc.invert(gone))
+            if left.num_rows:
+                warehouse.write_parquet(path, left)
+            else:
+                warehouse.remove(path)
+
+    until_held(take)
 
 
 def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:
@@ -147,12 +162,3 @@ def read_quarantine_file(warehouse: Warehouse, path: str) -> pa.Table:
         return SCHEMA.empty_table()
     with warehouse.filesystem.open(path, "rb") as source:
         return pq.ParquetFile(source).read().cast(SCHEMA)
-
-
-def _lock(warehouse: Warehouse, path: str) -> AbstractContextManager[object]:
-    """Keep two processes of this machine from adding to one file at once.
-
-    Over several machines the later one wins; both read the same window, so both have the record.
-    """
-    name = hashlib.sha256(path.encode()).hexdigest()[:24]
-    return FileLock(warehouse.lock_directory / f"{name}.lock", mode=0o600)

@@ -33,7 +33,7 @@ def take_for(quota, seconds, start, queue):
 def test_four_processes_on_an_empty_directory_never_exceed_the_quota_and_use_it(tmp_path):
     limit, window, seconds = 60, 1.2, 5.0
     context = multiprocessing.get_context("spawn")
-    quota = Quota("shared", Allowance(limit, window), directory=tmp_path / "home" / "quota")
+    quota = Quota("shared", Allowance(limit, window), kept_in=tmp_path / "home" / "quota")
     start, queue = context.Event(), context.Queue()
     workers = [
         context.Process(target=take_for, args=(quota, seconds, start, queue)) for _ in range(4)
@@ -56,7 +56,7 @@ def test_four_processes_on_an_empty_directory_never_exceed_the_quota_and_use_it(
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_threads_share_one_quota(tmp_path, shared):
-    quota = Quota("t", Allowance(20, 0.5), directory=tmp_path if shared else None)
+    quota = Quota("t", Allowance(20, 0.5), kept_in=tmp_path if shared else None)
     moments: list[float] = []
 
     def take():
@@ -92,7 +92,7 @@ def test_what_is_kept_is_a_few_per_cent_under_the_limit_and_no_more(limit, secon
 
 
 def test_a_wait_is_picked_up_to_the_moment_and_without_busy_polling(tmp_path):
-    quota = Quota("exact", Allowance(1, 1), directory=tmp_path)
+    quota = Quota("exact", Allowance(1, 1), kept_in=tmp_path)
     quota.acquire()
     worked, began = time.process_time(), time.monotonic()
     quota.acquire()
@@ -120,7 +120,7 @@ def test_closing_ends_a_wait():
 
 
 def test_a_copy_shares_the_file(tmp_path):
-    quota = Quota("copied", Allowance(2, 1), directory=tmp_path)
+    quota = Quota("copied", Allowance(2, 1), kept_in=tmp_path)
     copy = pickle.loads(pickle.dumps(quota))
     quota.acquire()
     copy.acquire()
@@ -128,7 +128,7 @@ def test_a_copy_shares_the_file(tmp_path):
 
 
 def test_a_clock_that_was_turned_back_does_not_block_for_hours(tmp_path, monkeypatch):
-    quota = Quota("clock", Allowance(1, 0.2), directory=tmp_path)
+    quota = Quota("clock", Allowance(1, 0.2), kept_in=tmp_path)
     real = time.time_ns
     monkeypatch.setattr("pyrate_limiter.buckets.sqlite_bucket.time_ns", lambda: real() + 10**13)
     quota.acquire()

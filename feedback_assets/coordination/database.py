@@ -1,0 +1,240 @@
+"""The Postgres that several machines share: connections to it, and what is done when it is away."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import tenacity
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_MOST_IDLE = 8
+_LONGEST_WAIT = 2.0
+# Of a machine that lost its power the server otherwise keeps session and locks for two hours.
+_CONNECT = {
+    "application_name": "feedback-assets",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+# What a server's administrator may have set otherwise: a lock is held while a partition is
+# written, and what is read after it must be as it is then.
+_SESSION = """
+set default_transaction_isolation = 'read committed';
+set idle_in_transaction_session_timeout = 0;
+set statement_timeout = 0;
+set lock_timeout = {lock_timeout};
+set tcp_keepalives_idle = 30;
+set tcp_keepalives_interval = 10;
+set tcp_keepalives_count = 3;
+"""
+_FOR_GOOD = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied")
+"""Words of a refusal that waiting does not mend; a server of another language is waited for."""
+
+
+class CoordinationUnavailable(RuntimeError):
+    """What the machines share cannot be reached or used: where and why, and what to do."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}; {cure}")
+        self.what = what
+        self.cure = cure
+
+
+class DriverMissing(CoordinationUnavailable):
+    """The machines are to share a Postgres, and its driver is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "FEEDBACK_COORDINATION_URL needs psycopg2, which is not installed",
+            "run: pip install 'feedback-assets[server]'",
+        )
+
+
+class _Away(Exception):
+    """The server does not answer now and may in a moment."""
+
+
+@dataclass(frozen=True)
+class Coordination:
+    """One Postgres, by its URL; picklable, safe after ``fork``, for any number of threads.
+
+    ``patience``: seconds for which a server that is away is waited for, as when it restarts.
+    ``lock_patience``: seconds for which a lock is waited for that another holds.
+    """
+
+    url: str = field(repr=False)
+    patience: float = 120.0
+    lock_patience: float = 300.0
+
+    @property
+    def address(self) -> str:
+        """Host, port and database, without user and password."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+
+    @property
+    def secrets(self) -> set[str]:
+        """What of the URL must never be seen."""
+        parts = urlsplit(self.url)
+        found = {value for name, value in parse_qsl(parts.query) if "pass" in name}
+        password = parts.password or ""
+        return {self.url} | {word for word in (password, unquote(password), *found) if word}
+
+    def run(self, work: Callable[[Connection], T], stop: threading.Event | None = None) -> T:
+        """What ``work`` gives on a connection, tried again where the server went away meanwhile.
+
+        Raises ``CoordinationUnavailable``, at once where ``stop`` is set while it is waited for.
+        """
+        connection, result = self.begin(work, stop)
+        self.give_back(connection)
+        return result
+
+    def begin(
+        self, work: Callable[[Connection], T], stop: threading.Event | None = None
+    ) -> tuple[Connection, T]:
+        """The same with the connection, which is the caller's until ``give_back``."""
+        if find_spec("psycopg2") is None:
+            raise DriverMissing
+        stop = stop or threading.Event()
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Away),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=_LONGEST_WAIT),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_delay(self.patience), tenacity.stop_when_event_set(stop)
+            ),
+            sleep=tenacity.sleep_using_event(stop),
+            before_sleep=self._say,
+            reraise=True,
+        )
+        reason = ""
+        try:
+            return retrying(self._once, work)
+        except _Away as error:
+            reason = str(error)
+        raise self.unavailable(
+            f"did not answer for {self.patience:g} s: {reason}",
+            "start it, or mend the URL",
+        )
+
+    def give_back(self, connection: Connection) -> None:
+        """The connection is used by nobody; one that is broken is forgotten."""
+        with _state.lock:
+            idle = _state.idle.setdefault(self, [])
+            if not connection.closed and len(idle) < _MOST_IDLE:
+                idle.append(connection)
+                return
+        connection.close()
+
+    def unavailable(self, what: str, cure: str) -> CoordinationUnavailable:
+        """The error that says so of this server."""
+        return CoordinationUnavailable(
+            f"the Postgres of FEEDBACK_COORDINATION_URL ({self.address}) {what}",
+            f"{cure}, then run it again",
+        )
+
+    def _once(self, work: Callable[[Connection], T]) -> tuple[Connection, T]:
+        from psycopg2 import Error, InterfaceError, OperationalError
+        from psycopg2.errors import InsufficientPrivilege, LockNotAvailable, ReadOnlySqlTransaction
+
+        connection: Connection | None = None
+        try:
+            connection = self._connection()
+            return connection, work(connection)
+        except LockNotAvailable:
+            failure: Exception = self.unavailable(
+                f"kept a lock for {self.lock_patience:g} s that another process holds",
+                "find it with: select * from pg_locks join pg_stat_activity using (pid) where "
+                "locktype = 'advisory'; wait for it or end it",
+            )
+        except (OperationalError, InterfaceError, ReadOnlySqlTransaction) as error:
+            reason = _said(error)
+            failure = _Away(reason)
+            if connection is None and any(words in reason for words in _FOR_GOOD):
+                failure = self.unavailable(
+                    f"refuses: {reason}", "mend user, password and database in it"
+                )
+            self._forget_idle()
+        except InsufficientPrivilege as error:
+            failure = self.unavailable(
+                f"allows too little: {_said(error)}",
+                "give its user the right to create a table there, or create it yourself as "
+                "docs/deploy.md says",
+            )
+        except Error as error:
+            failure = self.unavailable(f"failed: {_said(error)}", "look into its log")
+        if connection is not None:
+            connection.close()
+        # Outside the block: the driver's error is not chained to it.
+        raise failure
+
+    def _connection(self) -> Connection:
+        import psycopg2
+
+        with _state.lock:
+            idle = _state.idle.get(self)
+            if idle:
+                return idle.pop()
+        options: dict[str, Any] = dict(_CONNECT)
+        connection: Connection = psycopg2.connect(self.url, **options)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION.format(lock_timeout=int(self.lock_patience * 1000)))
+        return connection
+
+    def _forget_idle(self) -> None:
+        """They are of before the server went away."""
+        with _state.lock:
+            idle = _state.idle.pop(self, [])
+        for connection in idle:
+            connection.close()
+
+    def _say(self, state: tenacity.RetryCallState) -> None:
+        # The first failure may be a connection that was closed while nobody used it.
+        if state.attempt_number == 3:
+            _log.warning(
+                "the Postgres of FEEDBACK_COORDINATION_URL (%s) does not answer: waiting for it "
+                "for up to %g s",
+                self.address,
+                self.patience,
+            )
+
+
+@dataclass
+class _State:
+    """The connections of this process that nobody uses at the moment."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: dict[Coordination, list[Connection]] = field(default_factory=dict)
+
+
+_state = _State()
+_of_parents: list[_State] = []
+
+
+def _start_afresh() -> None:
+    """A forked child has no connection: those are its parent's."""
+    global _state  # noqa: PLW0603 - one a process
+    _of_parents.append(_state)
+    _state = _State()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
+
+
+def _said(error: Exception) -> str:
+    """What server or driver say, on one line: of a name with two addresses each failed apart."""
+    return " ".join(str(error).split()) or type(error).__name__

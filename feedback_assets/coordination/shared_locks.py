@@ -1,0 +1,102 @@
+"""Locks over all machines: advisory locks of Postgres, which vanish with whoever holds them.
+
+They are of the database, not of a path: two machines may have one warehouse mounted at two places.
+Each is held by a transaction, so a pooler between here and there does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_KEY = "hashtextextended('feedback_assets lock ' || %s, 0)"
+_SHARED = f"select pg_advisory_xact_lock_shared({_KEY})"
+_ALONE = f"select pg_advisory_xact_lock({_KEY})"
+_ALONE_AT_ONCE = f"select pg_try_advisory_xact_lock({_KEY})"
+_EVERYTHING = "everything"
+
+
+class LockLost(CoordinationUnavailable):
+    """The server went away while a lock was held: another may have worked at the same time."""
+
+
+class LockTaken(Exception):
+    """Another process holds the lock."""
+
+
+@dataclass(frozen=True)
+class SharedLocks:
+    """The locks of all machines that have one Postgres.
+
+    Every ``with`` raises ``CoordinationUnavailable`` where the server is away for long, and at its
+    end ``LockLost`` where it went away in between.
+    """
+
+    coordination: Coordination
+
+    @contextmanager
+    def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:
+        """While something is written; ``alone``: while nobody else anywhere writes.
+
+        Otherwise while nobody else writes this partition.
+        """
+        if alone:
+            steps = [(_ALONE, _EVERYTHING)]
+        else:
+            steps = [(_SHARED, _EVERYTHING)]
+            if partition:
+                steps.append((_ALONE, partition))
+        with self._held(steps):
+            yield
+
+    @contextmanager
+    def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        """While nobody else has this name; raises ``LockTaken`` unless it is to ``wait``."""
+        with self._held([(_ALONE if wait else _ALONE_AT_ONCE, name)]):
+            yield
+
+    @contextmanager
+    def _held(self, steps: list[tuple[str, str]]) -> Iterator[None]:
+        sql = "; ".join(["begin", *(step for step, _ in steps)])
+        names = [name for _, name in steps]
+
+        def lock(connection: Connection) -> bool:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, names)
+                (got,) = cursor.fetchone() or (None,)
+            return got is not False
+
+        connection, got = self.coordination.begin(lock)
+        done = False
+        try:
+            if not got:
+                raise LockTaken(names[-1])
+            yield
+            done = True
+        finally:
+            held_to_the_end = self._let_go(connection)
+        if done and not held_to_the_end:
+            raise LockLost(
+                f"the Postgres of FEEDBACK_COORDINATION_URL ({self.coordination.address}) went "
+                "away while something was done alone, and another may have done it too",
+                "run it again",
+            )
+
+    def _let_go(self, connection: Connection) -> bool:
+        from psycopg2 import Error
+
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("commit")
+        except Error:
+            connection.close()
+            return False
+        self.coordination.give_back(connection)
+        return True

@@ -1,0 +1,78 @@
+"""Who writes when: locks between the processes of one machine, or of all that share a Postgres."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import filelock
+import tenacity
+
+from feedback_assets.coordination.shared_locks import LockLost, LockTaken
+
+T = TypeVar("T")
+
+
+class Locks(Protocol):
+    """What a writer asks for; nothing of it is to be entered twice by one caller."""
+
+    def changing(self, *, alone: bool, partition: str = "") -> AbstractContextManager[None]:
+        """While something is written; ``alone``: while nobody else writes."""
+
+    def alone_with(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
+        """While nobody else has this name; raises ``LockTaken`` unless it is to ``wait``."""
+
+
+@dataclass(frozen=True)
+class MachineLocks:
+    """Files in a private directory, for the warehouse of this name.
+
+    Two processes may write one partition at once: a rename makes the day one's or the other's.
+    """
+
+    directory: Path
+    warehouse: str
+
+    @contextmanager
+    def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:  # noqa: ARG002
+        descriptor = os.open(self._file(self.warehouse), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        lock = filelock.FileLock(self._file(f"{self.warehouse}/{name}"), mode=0o600)
+        taken = False
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except filelock.Timeout:
+            taken = True
+        if taken:
+            raise LockTaken(name)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _file(self, name: str) -> Path:
+        return self.directory / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
+
+
+def until_held(work: Callable[[], T]) -> T:
+    """What ``work`` gives, done again where its lock was lost: it must bear being done twice.
+
+    What was written without the lock may hold somebody who was erased meanwhile; the second time
+    the list is read again.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LockLost),
+        stop=tenacity.stop_after_attempt(5),
+        reraise=True,
+    )(work)

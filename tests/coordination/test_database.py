@@ -1,0 +1,111 @@
+"""The Postgres of several machines: waited for while it restarts, and every error with its cure."""
+
+import logging
+import multiprocessing
+import os
+import pickle
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
+from tests.servers.postgres import PostgresDatabase
+
+slow = pytest.mark.slow
+
+
+def backend(connection: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    return int(pid)
+
+
+def report_backend(coordination: Coordination, pipe: Any) -> None:
+    pipe.send(coordination.run(backend))
+
+
+@slow
+def test_one_connection_serves_one_work_after_the_other(postgres: PostgresDatabase) -> None:
+    coordination = Coordination(postgres.url)
+    first = coordination.run(backend)
+    assert {coordination.run(backend) for _ in range(5)} == {first}
+    assert pickle.loads(pickle.dumps(coordination)).run(backend) == first
+
+
+@slow
+def test_a_forked_child_has_a_connection_of_its_own_and_the_parent_keeps_its(
+    postgres: PostgresDatabase,
+) -> None:
+    coordination = Coordination(postgres.url)
+    mine = coordination.run(backend)
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(
+        target=report_backend, args=(coordination, there)
+    )
+    child.start()
+    assert here.recv() != mine
+    child.join(10)
+    assert coordination.run(backend) == mine
+
+
+@slow
+def test_a_server_that_restarts_is_waited_for(
+    postgres: PostgresDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    coordination = Coordination(postgres.url)
+    before = coordination.run(backend)
+    postgres.server.stop()
+    threading.Timer(1.5, postgres.server.start).start()
+    with caplog.at_level(logging.WARNING):
+        assert coordination.run(backend) != before
+    assert "waiting for it" in caplog.text
+    assert postgres.server.password not in caplog.text
+
+
+@slow
+def test_a_server_that_stays_away_is_an_error_with_its_cure(postgres: PostgresDatabase) -> None:
+    coordination = Coordination(postgres.url, patience=0.5)
+    coordination.run(backend)
+    postgres.server.stop()
+    with pytest.raises(CoordinationUnavailable) as caught:
+        coordination.run(backend)
+    said = str(caught.value)
+    assert f"127.0.0.1:{postgres.server.port}/{postgres.name}" in said
+    assert "did not answer for 0.5 s" in said
+    assert "start it, or mend the URL, then run it again" in said
+    assert postgres.server.password not in said
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@slow
+def test_waiting_ends_when_it_is_told_to(postgres: PostgresDatabase) -> None:
+    coordination = Coordination(postgres.url)
+    postgres.server.stop()
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(CoordinationUnavailable):
+        coordination.run(backend, stop)
+    assert time.monotonic() - began < 60  # and not the two minutes of its patience
+
+
+@slow
+@pytest.mark.parametrize("wrong", ["password", "database"])
+def test_what_waiting_does_not_mend_fails_at_once(postgres: PostgresDatabase, wrong: str) -> None:
+    url = {
+        "password": postgres.url.replace(postgres.server.password, "wrong"),
+        "database": postgres.server.url("nowhere"),
+    }[wrong]
+    # Of the tests' two minutes none are left if it is waited for.
+    with pytest.raises(CoordinationUnavailable, match="refuses: .*; mend user, password"):
+        Coordination(url, patience=3600).run(backend)
+
+
+def test_without_the_driver_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback_assets.coordination.database.find_spec", lambda name: None)
+    with pytest.raises(CoordinationUnavailable, match=r"pip install 'feedback-assets\[server\]'"):
+        Coordination("postgresql://u:p@127.0.0.1/none").run(os.getpid)  # type: ignore[arg-type]
