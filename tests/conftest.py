@@ -1,5 +1,6 @@
 """What the tests share: a sandbox over HTTP, and a project of its own for each test."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +18,7 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.store.layout import Warehouse
+from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres, for what several machines share.
 from tests.servers.postgres import postgres, postgres_server  # noqa: F401
@@ -115,3 +117,38 @@ def configure(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setenv("WICKED_REPORTS_REQUESTS_PER_MINUTE", "100000")
     monkeypatch.setenv("FEEDBACKPULSE_REQUESTS_PER_MINUTE", "100000")
     monkeypatch.setenv("FEEDBACK_START_DATE", str(sandbox.world.first_day))
+
+
+@pytest.fixture(scope="session")
+def _session_object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with running_object_store(tmp_path_factory.mktemp("object-store")) as store:
+        yield store
+
+
+@pytest.fixture
+def s3(
+    _session_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ObjectStore]:
+    """An S3 server, its credentials in the environment, and an empty prefix as the warehouse."""
+    yield from _pointed_at(_session_object_store, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def own_s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ObjectStore]:
+    """As ``s3``, a server for this test alone, which may stop it and start it again."""
+    with running_object_store(tmp_path / "object-store") as store:
+        yield from _pointed_at(store, monkeypatch, tmp_path)
+
+
+def _pointed_at(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ObjectStore]:
+    import s3fs
+
+    for name, value in store.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", store.url(f"{tmp_path.name}-{secrets.token_hex(4)}"))
+    # fsspec keeps file systems, and with them the credentials of the test before.
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield store
+    s3fs.S3FileSystem.clear_instance_cache()

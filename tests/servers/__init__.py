@@ -1,0 +1,1 @@
+"""Servers that tests start: each module has one, its start and its stop."""
