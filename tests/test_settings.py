@@ -116,6 +116,40 @@ def test_the_passwords_in_alert_urls_and_the_generated_secret_are_masked(tmp_pat
     assert mask("example.com answered 500") == "example.com answered 500"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hunter2",
+        "mysql://ana:hunter2@db/shared",
+        "postgresql://ana:hunter2@db",
+        "postgresql://ana:hun/ter2@db/shared",
+        "postgresql://ana:hunter2@db:0/shared",
+        "postgresql://ana:hunter2@/shared",
+        "postgresql://ana:hunter2@db/shared with more",
+    ],
+)
+def test_what_is_no_postgres_is_refused_without_showing_its_password(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"FEEDBACK_COORDINATION_URL": url})
+    assert str(caught.value).startswith("FEEDBACK_COORDINATION_URL: is no URL of a Postgres; ")
+    assert "hun" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_machines_share_is_where_the_quotas_are_kept_and_its_password_is_masked() -> None:
+    url = "postgresql://ana:pa%20ss77@db:5432/shared?sslpassword=keyword99"
+    settings = load_settings({"FEEDBACK_COORDINATION_URL": url})
+    assert settings.quota_in == settings.coordination
+    assert settings.coordination is not None
+    assert settings.coordination.address == "db:5432/shared"
+    assert "ss77" not in f"{settings!r} {settings.coordination!r}"
+    for secret in (url, "pa%20ss77", "pa ss77", "keyword99"):
+        assert mask(f"before {secret} after") == "before *** after"
+    alone = load_settings({})
+    assert alone.coordination is None
+    assert alone.quota_in == alone.quota_dir
+
+
 def test_an_empty_value_counts_as_not_set() -> None:
     settings = load_settings({"THANX_MERCHANT_ID": " ", "FEEDBACK_MATCH_DAYS": ""})
     assert settings.thanx_merchant_id is None

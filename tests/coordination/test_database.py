@@ -101,7 +101,7 @@ def test_what_waiting_does_not_mend_fails_at_once(postgres: PostgresDatabase, wr
         "database": postgres.server.url("nowhere"),
     }[wrong]
     # Of the tests' two minutes none are left if it is waited for.
-    with pytest.raises(CoordinationUnavailable, match="refuses: .*; mend user, password"):
+    with pytest.raises(CoordinationUnavailable, match=r"refuses: .*; mend user, password"):
         Coordination(url, patience=3600).run(backend)
 
 
