@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.settings import load_settings
+from tests.servers.machines import free_ports
 from tests.servers.proxy import DOORS, PASSWORD, lay_out_proxy, nginx
 
 ROOT = Path(__file__).parents[1]
@@ -62,14 +63,6 @@ class Door:
         ) as channel:
             channel.send('{"type": "connection_init", "payload": {}}')
             return str(channel.recv(timeout=30))
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager

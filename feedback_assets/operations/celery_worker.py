@@ -1,4 +1,4 @@
-"""The Celery app of a machine that takes runs: ``celery -A feedback_assets.operations.celery_worker``.
+"""The Celery app of a machine that takes runs, for ``celery --app``; deploy/cluster starts it.
 
 Broker, backend and settings are those of the run launcher in ``DAGSTER_HOME/dagster.yaml``, so that
 whoever launches and whoever takes cannot differ.
@@ -17,8 +17,8 @@ def _launcher() -> CeleryRunLauncher:
     launcher = InstanceRef.from_dir(home).run_launcher if home else None
     if not isinstance(launcher, CeleryRunLauncher):
         raise TypeError(
-            f"DAGSTER_HOME={home or '(unset)'} has no dagster.yaml with the run launcher of several "
-            "machines: link deploy/cluster/dagster.yaml there"
+            f"DAGSTER_HOME={home or '(unset)'} has no dagster.yaml with the run launcher of "
+            "several machines: link deploy/cluster/dagster.yaml there"
         )
     return launcher
 

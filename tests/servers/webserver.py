@@ -33,7 +33,27 @@ mutation ($params: ExecutionParams!) {
 }
 """
 _RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_RUNS = """
+{
+  runsOrError {
+    ... on Runs { results { runId parentRunId status assetSelection { path } } }
+  }
+}
+"""
 _TABLES = "{ assetNodes { assetKey { path } } }"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run; ``parent`` is the one that it tries again, empty for none."""
+
+    id: str
+    parent: str
+    status: str
+    groups: frozenset[str]
+
+    def reads(self, provider: str) -> bool:
+        return provider in self.groups
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,18 @@ class Asked:
         )["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        return [
+            Run(
+                found["runId"],
+                found["parentRunId"] or "",
+                found["status"],
+                frozenset(key["path"][0] for key in found["assetSelection"] or []),
+            )
+            for found in self.ask(_RUNS)["runsOrError"]["results"]
+        ]
 
     def run_status(self, run: str) -> str:
         """How it ended, empty while it goes on."""
