@@ -1,7 +1,8 @@
-"""What stands in several files of ``deploy/`` is the same in each, and each variable is explained."""
+"""What stands in several files of ``deploy/`` is the same in each; variables are explained."""
 
 import configparser
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def test_a_cluster_differs_from_a_server_where_its_file_says_why() -> None:
     assert differing == {"compute_logs", "run_launcher", "concurrency", "run_monitoring"}
     assert CLUSTER["concurrency"]["pools"] == SERVER["concurrency"]["pools"]
     assert CLUSTER["run_monitoring"] | {"poll_interval_seconds": 30} == SERVER["run_monitoring"]
+
+
+def test_all_packages_of_dagster_are_of_one_release() -> None:
+    # With another, pip takes one of years ago and says nothing.
+    core = version("dagster").removeprefix("1.13.")
+    for package in ("dagster-postgres", "dagster-celery"):
+        assert version(package) == f"0.29.{core}"
 
 
 def programs(path: Path) -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from celery import Celery
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
@@ -78,14 +79,16 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
         ui = stack.enter_context(head("cluster", shared)).ui
         backfill = ui.backfill(PROVIDER_TABLES, FIRST, YESTERDAY)
 
-        def reading() -> dict[str, list[str]]:
+        def reading() -> dict[str, set[str]]:
             """By worker, its runs, of those that have one of Wicked Reports."""
-            slow = {run.id for run in ui.runs() if run.status == "STARTED" and run.reads(SLOW)}
+            going = [run for run in ui.runs() if run.status == "STARTED"]
+            slow = {run.id for run in going if run.reads(SLOW)}
+            of_task = {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG): run.id for run in going}
             held = {
-                name: [task["kwargs"]["execute_job_args_packed"]["run_id"] for task in tasks]
+                name: {of_task[task["id"]] for task in tasks if task["id"] in of_task}
                 for name, tasks in (workers.active() or {}).items()
             }
-            return {name: ids for name, ids in held.items() if slow & set(ids)}
+            return {name: ids for name, ids in held.items() if slow & ids}
 
         name, ids = next(iter(wait_until(reading, 120).items()))
         machines[name].lost()
@@ -94,7 +97,7 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
         def going_on() -> bool:
             parents = {run.parent for run in ui.runs() if run.status in ("STARTED", "SUCCESS")}
             ended = {run.id for run in ui.runs() if run.status == "SUCCESS"}
-            return set(ids) <= parents | ended
+            return ids <= parents | ended
 
         wait_until(going_on, 180)
         recovered = time.monotonic() - began

@@ -36,7 +36,7 @@ _RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUNS = """
 {
   runsOrError {
-    ... on Runs { results { runId parentRunId status assetSelection { path } } }
+    ... on Runs { results { runId parentRunId status assetSelection { path } tags { key value } } }
   }
 }
 """
@@ -51,6 +51,7 @@ class Run:
     parent: str
     status: str
     groups: frozenset[str]
+    tags: dict[str, str]
 
     def reads(self, provider: str) -> bool:
         return provider in self.groups
@@ -130,6 +131,7 @@ class Asked:
                 found["parentRunId"] or "",
                 found["status"],
                 frozenset(key["path"][0] for key in found["assetSelection"] or []),
+                {tag["key"]: tag["value"] for tag in found["tags"]},
             )
             for found in self.ask(_RUNS)["runsOrError"]["results"]
         ]
