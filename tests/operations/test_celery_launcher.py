@@ -40,7 +40,7 @@ def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
         "worker", "--pool", "prefork", "--concurrency", "1", "--hostname", "one@here",
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "FEEDBACK_REDIS_URL": redis, "PYTHONPATH": str(ROOT)},
+        command, cwd=ROOT, env={**os.environ, "CELERY_BROKER_URL": redis, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:

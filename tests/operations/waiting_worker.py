@@ -10,7 +10,7 @@ def launcher(redis: str) -> CheckedCeleryRunLauncher:
     return CheckedCeleryRunLauncher("dagster", redis, redis)
 
 
-app = launcher(os.environ.get("FEEDBACK_REDIS_URL", "redis://127.0.0.1")).celery
+app = launcher(os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1")).celery
 
 
 @app.task(name="wait", track_started=True)

@@ -97,7 +97,7 @@ def on_a_cluster(first: date, directory: Path) -> Built:
         warehouse = store.url("tables")
         shared = postgres_environment(postgres) | {
             "FEEDBACK_COORDINATION_URL": postgres.url,
-            "FEEDBACK_REDIS_URL": stack.enter_context(running_redis(directory / "redis")),
+            "CELERY_BROKER_URL": stack.enter_context(running_redis(directory / "redis")),
             "FEEDBACK_WAREHOUSE": warehouse,
         }
         for name in ("one@here", "two@here"):

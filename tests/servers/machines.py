@@ -51,9 +51,9 @@ def head(kind: str, shared: Mapping[str, str]) -> Iterator[Head]:
         environment = {
             **shared,
             "DAGSTER_HOME": str(home),
-            "FEEDBACK_CODE_SOCKET": str(home / "code.sock"),
-            "FEEDBACK_WEBSERVER_PORT": str(port),
-            "FEEDBACK_NGINX": nginx(),
+            "CODE_SERVER_SOCKET": str(home / "code.sock"),
+            "WEBSERVER_PORT": str(port),
+            "NGINX": nginx(),
         }
         limits = [str(Path(sys.executable).with_name("feedback-assets")), "limits"]
         subprocess.run(
@@ -77,8 +77,8 @@ def worker(name: str, shared: Mapping[str, str]) -> Iterator[Supervised]:
             **shared,
             "DAGSTER_HOME": str(home),
             "TMPDIR": str(home / "tmp"),
-            "FEEDBACK_WORKER_NAME": name,
-            "FEEDBACK_WORKER_RUNS": str(RUNS_A_WORKER),
+            "WORKER_NAME": name,
+            "WORKER_RUNS": str(RUNS_A_WORKER),
         }
         with supervised(DEPLOY / "cluster" / "worker.conf", environment) as machine:
             yield machine

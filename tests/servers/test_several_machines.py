@@ -58,7 +58,7 @@ def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_
             shared = {
                 **postgres_environment(postgres),
                 "FEEDBACK_COORDINATION_URL": postgres.url,
-                "FEEDBACK_REDIS_URL": redis,
+                "CELERY_BROKER_URL": redis,
             }
             lost, recovered = _build_and_lose_a_machine(shared)
         assert lost >= 1
@@ -73,7 +73,7 @@ def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_
 
 def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
     """How many runs were lost, and the seconds until each was under way again."""
-    workers = Celery(broker=shared["FEEDBACK_REDIS_URL"]).control.inspect(timeout=2)
+    workers = Celery(broker=shared["CELERY_BROKER_URL"]).control.inspect(timeout=2)
     with ExitStack() as stack:
         machines = {name: stack.enter_context(worker(name, shared)) for name in WORKERS}
         ui = stack.enter_context(head("cluster", shared)).ui
