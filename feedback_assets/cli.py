@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.settings import Settings, SettingsError, load_settings
 from feedback_assets.store.erased import ErasureKeyMissing
@@ -286,7 +287,7 @@ def forget(
                 dry_run=dry_run,
                 progress=progress,
             )
-        except (operation.NotForgotten, ErasureKeyMissing) as error:
+        except (operation.NotForgotten, ErasureKeyMissing, CoordinationUnavailable) as error:
             _fail(str(error))
     for line in operation.lines(done, dry_run=dry_run):
         _out.print(escape(line), soft_wrap=True)
@@ -311,7 +312,7 @@ def replay(
     with _quiet_dagster():
         try:
             results = operation.replay(_settings(), tables, dry_run=dry_run)
-        except ErasureKeyMissing as error:
+        except (ErasureKeyMissing, CoordinationUnavailable) as error:
             _fail(str(error))
     for one, result in results.items():
         verb = "would land" if dry_run else "landed"

@@ -11,9 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import tenacity
-
 if TYPE_CHECKING:
+    import tenacity
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 T = TypeVar("T")
@@ -107,6 +106,9 @@ class Coordination:
         self, work: Callable[[Connection], T], stop: threading.Event | None = None
     ) -> tuple[Connection, T]:
         """The same with the connection, which is the caller's until ``give_back``."""
+        # Here, since a query reads settings too, and needs none of it.
+        import tenacity
+
         if find_spec("psycopg2") is None:
             raise DriverMissing
         stop = stop or threading.Event()

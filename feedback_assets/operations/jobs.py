@@ -14,6 +14,7 @@ from pydantic import Field
 
 from feedback_assets.assets.failures import failure_metadata
 from feedback_assets.assets.resources import ProviderResource
+from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.operations import check_providers as checking
 from feedback_assets.operations.contact import (
     Customer,
@@ -306,7 +307,7 @@ def _tried(call: Callable[[], T]) -> T:
         return call()
     except ProviderError as error:
         failure = _failure(error)
-    except (Busy, UnknownContact) as error:
+    except (Busy, UnknownContact, CoordinationUnavailable) as error:
         failure = _refusal(str(error))
     # Outside the block, so that no exception of the client is chained to it.
     raise failure

@@ -4,17 +4,15 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import filelock
-import tenacity
-
 from feedback_assets.coordination.shared_locks import LockLost, LockTaken
 
 T = TypeVar("T")
+_TRIES = 5
 
 
 class Locks(Protocol):
@@ -48,6 +46,9 @@ class MachineLocks:
 
     @contextmanager
     def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        # Here, since a query needs none: it takes longer to import than to ask.
+        import filelock
+
         lock = filelock.FileLock(self._file(f"{self.warehouse}/{name}"), mode=0o600)
         taken = False
         try:
@@ -71,8 +72,7 @@ def until_held(work: Callable[[], T]) -> T:
     What was written without the lock may hold somebody who was erased meanwhile; the second time
     the list is read again.
     """
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(LockLost),
-        stop=tenacity.stop_after_attempt(5),
-        reraise=True,
-    )(work)
+    for _ in range(_TRIES - 1):
+        with suppress(LockLost):
+            return work()
+    return work()

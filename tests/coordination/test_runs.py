@@ -55,7 +55,11 @@ def test_a_password_that_is_refused_fails_the_run_and_says_what_to_mend(
 ) -> None:
     wrong = postgres.url.replace(postgres.server.password, "another-secret")
     monkeypatch.setenv("FEEDBACK_COORDINATION_URL", wrong)
-    for result in (sharing.backfill(YESTERDAY, YESTERDAY, *CONTACTS), sharing.run("check")):
+    for result in (
+        sharing.backfill(YESTERDAY, YESTERDAY, *CONTACTS),
+        sharing.run("check"),
+        sharing.run("forget", "ana@example.com"),
+    ):
         assert result.exit_code == 1
         assert "FEEDBACK_COORDINATION_URL" in result.output + result.stderr
         assert "another-secret" not in result.output + result.stderr

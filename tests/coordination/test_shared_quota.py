@@ -18,7 +18,9 @@ from feedback_assets.providers.quota import Allowance, Quota, QuotaClosedError
 from tests.servers.postgres import PostgresDatabase
 
 pytestmark = pytest.mark.slow
-LIMIT, WINDOW = 60, 1.2
+# 3.5 % of the window are for what arrives late: 0.14 s, which a busy machine needs.
+LIMIT, WINDOW = 40, 4.0
+SECONDS = 9.0
 
 
 @contextlib.contextmanager
@@ -103,11 +105,10 @@ def hammering(
 def test_two_machines_never_exceed_one_quota_and_use_it(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
-    with hammering(postgres, tmp_path, 5.0) as (moments, start):
+    with hammering(postgres, tmp_path, SECONDS) as (moments, start):
         start.set()
     assert most_in_any_window(moments, WINDOW) <= LIMIT
-    used = [m for m in moments if m < moments[0] + 4 * WINDOW * 0.99]
-    assert len(used) >= 0.95 * LIMIT * 3.96
+    assert len(moments) >= 0.95 * 3 * LIMIT, "three windows began"
     # What has left the window does not pile up.
     assert int(postgres.run_sql("select count(*) from feedback_quota")) <= 3 * LIMIT
 
@@ -115,7 +116,7 @@ def test_two_machines_never_exceed_one_quota_and_use_it(
 def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
-    with hammering(postgres, tmp_path, 5.0) as (moments, start):
+    with hammering(postgres, tmp_path, SECONDS) as (moments, start):
         start.set()
         time.sleep(1.5)
         postgres.server.restart(signal.SIGQUIT)
