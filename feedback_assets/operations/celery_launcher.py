@@ -5,7 +5,8 @@ write the run's end, and Celery says STARTED as long as it keeps the result. So 
 monitoring asks here, and the workers are asked who holds the task. Needs the extra `cluster`.
 """
 
-from collections import defaultdict
+from collections import Counter
+from typing import Any
 
 from celery.states import FAILURE, READY_STATES
 from dagster import DagsterRun
@@ -17,8 +18,9 @@ from redis.exceptions import RedisError
 
 from feedback_assets.operations.run_launcher import run_without_launcher_lives
 
-ANSWER_SECONDS = 5.0
-"""A worker answers in milliseconds, whatever its runs do: they are processes below it."""
+ANSWER_SECONDS = 3.0
+"""A worker answers in milliseconds, whatever its runs do: they are processes below it. Each run of
+a lost worker is waited for in turn."""
 MISSES = 3
 """Times in a row that nobody held a run before it is lost: a worker that starts its connection to
 Redis anew, or a task that has ended a moment before its run, is a miss or two."""
@@ -28,11 +30,10 @@ _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
 class CheckedCeleryRunLauncher(CeleryRunLauncher):
     """Launches as ``CeleryRunLauncher`` does; finds out whether a worker still has a run."""
 
-    # By run, in the daemon that asks. A daemon that is started again begins to count anew.
-    @property
-    def _misses(self) -> dict[str, int]:
-        found: dict[str, int] = self.__dict__.setdefault("_missed", defaultdict(int))
-        return found
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # By run, in the daemon that asks. A daemon that is started again begins to count anew.
+        self._misses: Counter[str] = Counter()
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """RUNNING where a worker holds it or nobody can tell, NOT_FOUND where none does."""
@@ -49,7 +50,7 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
             # Redis does not answer: that says nothing about the workers.
             return _LIVES
         if held:
-            self._misses.pop(run.run_id, None)
+            del self._misses[run.run_id]
             return _LIVES
         self._misses[run.run_id] += 1
         if self._misses[run.run_id] < MISSES:
