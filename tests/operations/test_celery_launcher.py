@@ -10,6 +10,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._check import CheckError
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.launcher.base import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
@@ -121,3 +124,24 @@ def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> N
     host = next(iter(process_tag().values())).split()[0]
     gone = dg.DagsterRun(job_name="any", tags=dict.fromkeys(process_tag(), f"{host} {ended.pid}"))
     assert looks(launcher, gone)(1) == [LOST]
+
+
+def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with dg.instance_for_test() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
+        context = LaunchRunContext(dagster_run=run, workspace=None)
+
+        def refused() -> bool:
+            # Where there is a place it goes on, and misses where the run comes from.
+            with pytest.raises((DagsterUserCodeUnreachableError, CheckError)) as found:
+                launcher.launch_run(context)
+            return "no worker has a place" in str(found.value)
+
+        assert refused()
+        with working(redis):
+            wait_until(lambda: not refused(), 60)
+            begun(launcher, 600, "STARTED")
+            assert refused()
+        assert refused()

@@ -87,6 +87,8 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
             held = {
                 name: {of_task[task["id"]] for task in tasks if task["id"] in of_task}
                 for name, tasks in (workers.active() or {}).items()
+                # What has not begun is found lost by another clock.
+                if all(task["id"] in of_task for task in tasks)
             }
             return {name: ids for name, ids in held.items() if slow & ids}
 
