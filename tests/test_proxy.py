@@ -2,7 +2,6 @@
 
 import base64
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -23,11 +22,11 @@ from websockets.typing import Subprotocol
 
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.settings import load_settings
+from tests.servers.machines import free_ports
+from tests.servers.proxy import DOORS, PASSWORD, lay_out_proxy, nginx
 
 ROOT = Path(__file__).parents[1]
-DOORS = ROOT / "deploy" / "proxy"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-PASSWORD = "correct-horse-7"
 RELOAD = "mutation { reloadWorkspace { __typename } }"
 VERSION = {"query": "{ version }"}
 
@@ -66,14 +65,6 @@ class Door:
             return str(channel.recv(timeout=30))
 
 
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
 @contextmanager
 def running(command: list[str], log: Path) -> Iterator[None]:
     with log.open("w") as output:
@@ -106,29 +97,10 @@ def wait_for(port: int, log: Path) -> None:
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
     """Both webservers and the proxy, set up as docs/security.md says."""
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
+    program = nginx()
     home = tmp_path_factory.mktemp("proxy")
     operators, viewers, full, read_only = free_ports(4)
-    ports = {"8443": operators, "8444": viewers, "3000": full, "3001": read_only}
-    for path in DOORS.iterdir():
-        text = path.read_text()
-        for usual, chosen in ports.items():
-            text = text.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{chosen}")
-        (home / path.name).write_text(text)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-         "-keyout", str(home / "key.pem"), "-out", str(home / "certificate.pem")],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    for user in ("operators", "viewers"):
-        made = subprocess.run(
-            ["openssl", "passwd", "-6", "-stdin"],
-            input=PASSWORD, text=True, capture_output=True, check=True,
-        )  # fmt: skip
-        (home / f"{user}.htpasswd").write_text(f"{user}:{made.stdout}")
+    lay_out_proxy(home, {"8443": operators, "8444": viewers, "3000": full, "3001": read_only})
     webserver = str(Path(sys.executable).with_name("dagster-webserver"))
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv("DAGSTER_HOME", str(home / "dagster_home"))
@@ -140,9 +112,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door
             stack.enter_context(running(command, log))
         for port in (full, read_only):
             wait_for(port, home / f"{port}.log")
-        # Started by root, it would read as nobody, who may not look into a directory of tests.
-        more_conf = "daemon off;" + (" user root;" if os.getuid() == 0 else "")
-        command = [nginx, "-p", str(home), "-c", str(home / "nginx.conf"), "-g", more_conf]
+        command = [program, "-p", str(home), "-c", str(home / "nginx.conf"), "-g", "daemon off;"]
         stack.enter_context(running(command, home / "nginx.log"))
         wait_for(operators, home / "nginx.log")
         certificate = home / "certificate.pem"

@@ -40,14 +40,19 @@ class CheckedRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """RUNNING where the run lives or nobody can tell, NOT_FOUND where its process is gone."""
         if GRPC_INFO_TAG in run.tags:
-            found = _server_has(run)
-        elif PROCESS_TAG in run.tags:
-            found = _process_lives(run.tags[PROCESS_TAG])
-        else:
-            found = True
-        if found:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run is gone")
+            return _health(_server_has(run))
+        return run_without_launcher_lives(run)
+
+
+def run_without_launcher_lives(run: DagsterRun) -> CheckRunHealthResult:
+    """Of a run that no launcher began: RUNNING unless it is known that its process is gone."""
+    return _health(PROCESS_TAG not in run.tags or _process_lives(run.tags[PROCESS_TAG]))
+
+
+def _health(found: bool) -> CheckRunHealthResult:
+    if found:
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+    return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run is gone")
 
 
 def _server_has(run: DagsterRun) -> bool:

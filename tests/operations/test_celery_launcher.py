@@ -1,0 +1,147 @@
+"""Whether a run on another machine still lives: asked of real workers over a real Redis."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._check import CheckError
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext
+from dagster._core.launcher.base import WorkerStatus
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+from feedback_assets.operations import celery_launcher
+from feedback_assets.operations.celery_launcher import CheckedCeleryRunLauncher
+from feedback_assets.operations.run_launcher import process_tag
+from tests.operations.waiting_worker import launcher as launcher_of
+from tests.servers.redis import running_redis
+from tests.servers.supervised import wait_until
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+LIVES, LOST = WorkerStatus.RUNNING, WorkerStatus.NOT_FOUND
+
+
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(celery_launcher, "ANSWER_SECONDS", 0.5)
+    with running_redis(tmp_path / "redis") as url:
+        yield url
+
+
+@contextmanager
+def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker with one process, and all of it gone at the end."""
+    command = [
+        str(Path(sys.executable).with_name("celery")), "--app", "tests.operations.waiting_worker",
+        "worker", "--pool", "prefork", "--concurrency", "1", "--hostname", "one@here",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "CELERY_BROKER_URL": redis, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def begun(launcher: CheckedCeleryRunLauncher, seconds: float, state: str) -> dg.DagsterRun:
+    """A run that is a task, once Celery says that of it."""
+    task = launcher.celery.send_task("wait", [seconds], queue="dagster")
+    wait_until(lambda: task.state == state, 60, every=0.1)
+    return dg.DagsterRun(job_name="any", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
+
+
+def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[[int], list[str]]:
+    return lambda times: [launcher.check_run_worker_health(run).status for _ in range(times)]
+
+
+def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with working(redis) as worker:
+        look = looks(launcher, begun(launcher, 600, "STARTED"))
+        assert look(4) == [LIVES] * 4
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        assert look(4) == [LIVES, LIVES, LOST, LIVES]
+
+
+def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with working(redis) as worker:
+        look = looks(launcher, begun(launcher, 600, "STARTED"))
+        for _ in range(2):
+            os.kill(worker.pid, signal.SIGSTOP)
+            assert look(2) == [LIVES, LIVES]
+            os.kill(worker.pid, signal.SIGCONT)
+            # It answers again: what was missed before no longer counts.
+            wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 30)
+            assert look(1) == [LIVES]
+
+
+def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with working(redis):
+        look = looks(launcher, begun(launcher, 600, "STARTED"))
+    with working(redis):
+        wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 60)
+        assert look(3) == [LIVES, LIVES, LOST]
+
+
+def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with working(redis):
+        look = looks(launcher, begun(launcher, 0, "SUCCESS"))
+        assert look(3) == [LIVES, LIVES, LOST]
+
+
+def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(celery_launcher, "ANSWER_SECONDS", 0.5)
+    with running_redis(tmp_path / "redis") as redis:
+        launcher = launcher_of(redis)
+        with working(redis):
+            look = looks(launcher, begun(launcher, 600, "STARTED"))
+    assert look(5) == [LIVES] * 5
+
+
+def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> None:
+    launcher = launcher_of(redis)
+    here = dg.DagsterRun(job_name="any", tags=process_tag())
+    assert looks(launcher, here)(4) == [LIVES] * 4
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+    host = next(iter(process_tag().values())).split()[0]
+    gone = dg.DagsterRun(job_name="any", tags=dict.fromkeys(process_tag(), f"{host} {ended.pid}"))
+    assert looks(launcher, gone)(1) == [LOST]
+
+
+def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with dg.instance_for_test() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
+        context = LaunchRunContext(dagster_run=run, workspace=None)
+
+        def refused() -> bool:
+            # Where there is a place it goes on, and misses where the run comes from.
+            with pytest.raises((DagsterUserCodeUnreachableError, CheckError)) as found:
+                launcher.launch_run(context)
+            return "no worker has a place" in str(found.value)
+
+        assert refused()
+        with working(redis):
+            wait_until(lambda: not refused(), 60)
+            begun(launcher, 600, "STARTED")
+            assert refused()
+        assert refused()

@@ -1,0 +1,98 @@
+"""What a supervisord keeps, as ``deploy/`` describes it: started, asked, killed and stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """A running supervisord and its programs; ``home`` is its DAGSTER_HOME."""
+
+    home: Path
+    process: "subprocess.Popen[bytes]"
+
+    def _ask(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.home}/supervisor.sock")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def programs(self) -> dict[str, tuple[str, int]]:
+        """State and process id of each program; nothing while it does not answer."""
+        with suppress(OSError, Fault):
+            return {
+                str(found["name"]): (str(found["statename"]), int(found["pid"]))
+                for found in self._ask().getAllProcessInfo()
+            }
+        return {}
+
+    def pid(self, program: str) -> int:
+        """The process of a program that runs, else 0."""
+        return self.programs().get(program, ("", 0))[1]
+
+    def kill(self, program: str) -> int:
+        """``kill -9`` a program with all below it; returns its process id."""
+        pid = self.pid(program)
+        os.killpg(pid, signal.SIGKILL)
+        return pid
+
+    def stop(self, seconds: float = 60) -> int:
+        """Stop it as a machine that goes down would; returns its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def lost(self) -> None:
+        """The machine is gone: nothing of it runs any longer, and nothing was said before."""
+        pids = [pid for _, pid in self.programs().values() if pid]
+        self.process.kill()
+        self.process.wait()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def logs(self) -> str:
+        """The ends of all that was written, for whoever looks why a test failed."""
+        found = sorted((self.home / "logs").glob("*"))
+        return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in found)
+
+
+@contextmanager
+def supervised(conf: Path, environment: Mapping[str, str]) -> Iterator[Supervised]:
+    """A supervisord with this file and this environment more; at the end nothing of it runs."""
+    home = Path(environment["DAGSTER_HOME"])
+    (home / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [str(Path(sys.executable).with_name("supervisord")), "-c", str(conf)]
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    running = Supervised(home, process)
+    try:
+        yield running
+    except BaseException:
+        print(running.logs(), file=sys.stderr)  # noqa: T201
+        raise
+    finally:
+        if process.poll() is None:
+            running.lost()
+
+
+def wait_until(what: Callable[[], Found], seconds: float, every: float = 0.5) -> Found:
+    """What it returns, once that is something; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing after {seconds} s")
+        time.sleep(every)
+    return found

@@ -1,0 +1,94 @@
+"""What stands in several files of ``deploy/`` is the same in each; variables are explained."""
+
+import configparser
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from feedback_assets.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+
+
+def instance(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text()))
+
+
+ONE_MACHINE = instance(ROOT / "dagster_home" / "dagster.yaml")
+SERVER = instance(DEPLOY / "server" / "dagster.yaml")
+CLUSTER = instance(DEPLOY / "cluster" / "dagster.yaml")
+
+
+def test_a_server_differs_from_a_laptop_by_its_storage_and_a_code_server_of_its_own() -> None:
+    differing = {name for name in SERVER | ONE_MACHINE if SERVER.get(name) != ONE_MACHINE.get(name)}
+    assert differing == {"storage", "run_queue"}
+    # Another driver breaks runs at their first NOTIFY.
+    assert SERVER["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+
+
+def test_a_cluster_differs_from_a_server_where_its_file_says_why() -> None:
+    differing = {name for name in CLUSTER | SERVER if CLUSTER.get(name) != SERVER.get(name)}
+    assert differing == {
+        *("compute_logs", "run_launcher", "concurrency", "run_monitoring", "run_queue")
+    }
+    assert CLUSTER["concurrency"]["pools"] == SERVER["concurrency"]["pools"]
+    quicker = {"poll_interval_seconds": 30, "start_timeout_seconds": 300}
+    assert CLUSTER["run_monitoring"] | quicker == SERVER["run_monitoring"]
+
+
+def test_all_packages_of_dagster_are_of_one_release() -> None:
+    # With another, pip takes one of years ago and says nothing.
+    core = version("dagster").removeprefix("1.13.")
+    for package in ("dagster-postgres", "dagster-celery"):
+        assert version(package) == f"0.29.{core}"
+
+
+def programs(path: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=None)
+    parser.read(path)
+    return {
+        name.removeprefix("program:"): dict(parser[name])
+        for name in parser.sections()
+        if name.startswith("program:")
+    }
+
+
+@pytest.mark.parametrize("name", ["server/supervisord.conf", "cluster/worker.conf"])
+def test_every_program_is_started_again_and_ends_with_all_below_it(name: str) -> None:
+    for program in programs(DEPLOY / name).values():
+        assert program["autorestart"] == "true"
+        assert program["killasgroup"] == "true"
+        assert int(program["stopwaitsecs"]) > 0
+
+
+def test_runs_are_waited_for_as_long_as_the_unit_waits_for_the_supervisor() -> None:
+    unit = (DEPLOY / "server" / "feedback-assets.service").read_text()
+    found = re.search(r"TimeoutStopSec=(\d+)", unit)
+    assert found
+    longest = [
+        int(program["stopwaitsecs"])
+        for name in ("server/supervisord.conf", "cluster/worker.conf")
+        for program in programs(DEPLOY / name).values()
+    ]
+    assert max(longest) < int(found[1])
+
+
+@pytest.mark.parametrize("kind", ["server", "cluster"])
+def test_every_variable_of_the_files_is_in_the_environment_file(kind: str) -> None:
+    used = {
+        name
+        for path in (DEPLOY / kind).iterdir()
+        if path.suffix in (".conf", ".yaml")
+        for name in re.findall(r"ENV_([A-Z_]+)|env: ([A-Z_]+)", path.read_text())
+        for name in name
+        if name
+    }
+    text = (DEPLOY / kind / "feedback-assets.env").read_text()
+    assert used <= set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
+    ours = {name.upper() for name in Settings.model_fields}
+    assert "DAGSTER_HOME" in used & ours

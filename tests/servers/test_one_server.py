@@ -1,0 +1,47 @@
+"""One server as ``deploy/server`` sets it up: what is killed there comes back, and all is built."""
+
+from datetime import timedelta
+
+import pytest
+
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY, Project
+from tests.servers.contents import contents
+from tests.servers.machines import head, postgres_environment
+from tests.servers.postgres import PostgresDatabase
+from tests.servers.supervised import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+FIRST = YESTERDAY - timedelta(days=6)
+TABLES = [find_table("fullwhere.survey_trackers"), find_table("wicked_reports.orders")]
+HELD_UP = Faults(quotas=False, latency=12)
+
+
+def test_a_backfill_outlives_its_code_server_with_all_runs_and_a_restart_of_postgres(
+    shop: Project, sandbox: Sandbox, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = " or ".join(f'key:"{table.group}/{table.name}"' for table in TABLES)
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(shop.home / "by_command"))
+    assert shop.backfill(FIRST, YESTERDAY, "--select", select).exit_code == 0
+    by_command = contents(shop.warehouse)
+
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(shop.home / "by_server"))
+    sandbox.set_faults(HELD_UP)
+    sandbox.forget_requests()
+    with head("server", postgres_environment(postgres)) as server:
+        backfill = server.ui.backfill(TABLES, FIRST, YESTERDAY)
+        wait_until(lambda: sandbox.requests, 120)
+        killed = server.machine.kill("code")
+        sandbox.forget_requests()
+        # By the next run, which the daemon starts once it has seen that the first one is gone.
+        wait_until(lambda: sandbox.requests, 240)
+        postgres.server.restart()
+        sandbox.set_faults(Faults(quotas=False))
+        assert wait_until(lambda: server.ui.backfill_status(backfill), 240) == "COMPLETED_SUCCESS"
+        assert server.machine.pid("code") not in (0, killed)
+        # As when the machine goes down: each ends by the signal that it is sent, in time.
+        assert server.machine.stop() == 0
+    assert contents(shop.warehouse) == by_command

@@ -1,0 +1,116 @@
+"""Several machines as ``deploy/cluster`` sets them up, of which one is lost in mid-backfill."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from celery import Celery
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import running_sandbox
+from feedback_assets.sandbox.state import Request
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES
+from tests.conftest import YESTERDAY, Project, configure
+from tests.servers.contents import contents
+from tests.servers.machines import head, postgres_environment, worker
+from tests.servers.object_store import ObjectStore
+from tests.servers.postgres import PostgresDatabase
+from tests.servers.redis import running_redis
+from tests.servers.supervised import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+DAYS = 60
+FIRST = YESTERDAY - timedelta(days=DAYS - 1)
+SLOW = "wicked_reports"
+A_MINUTE = 6
+"""Requests of Wicked Reports: so few that its runs are under way for more than a minute."""
+WORKERS = ("one@here", "two@here")
+BY_DAY = [table for table in DERIVED_TABLES if table.partitioned]
+WHOLE = [table for table in DERIVED_TABLES if not table.partitioned]
+
+
+def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_many(
+    project: Project,
+    s3: ObjectStore,
+    postgres: PostgresDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    faults = Faults(quotas=False)
+    with running_sandbox(seed=7, days=DAYS + 5, customers=60, faults=faults) as sandbox:
+        on_s3 = project.settings.feedback_warehouse
+        configure(monkeypatch, sandbox)
+        monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "a secret that all machines have")
+        monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(project.home / "one_machine"))
+        assert project.backfill(FIRST, YESTERDAY).exit_code == 0
+        expected = contents(project.warehouse)
+
+        monkeypatch.setenv("FEEDBACK_WAREHOUSE", on_s3)
+        monkeypatch.setenv("WICKED_REPORTS_REQUESTS_PER_MINUTE", str(A_MINUTE))
+        sandbox.set_faults(Faults(wicked_reports_per_minute=A_MINUTE))
+        sandbox.forget_requests()
+        with running_redis(project.home / "redis") as redis:
+            shared = {
+                **postgres_environment(postgres),
+                "FEEDBACK_COORDINATION_URL": postgres.url,
+                "CELERY_BROKER_URL": redis,
+            }
+            lost, recovered = _build_and_lose_a_machine(shared)
+        assert lost >= 1
+        assert contents(project.warehouse) == expected
+        asked = [request for request in sandbox.log if request.provider == SLOW]
+    assert len(asked) > A_MINUTE
+    assert {request.status for request in asked} == {200}
+    assert _most_in(asked, 60) <= A_MINUTE
+    with capsys.disabled():
+        print(f"\n{lost} runs of a lost machine went on elsewhere after {recovered:.0f} s")  # noqa: T201
+
+
+def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
+    """How many runs were lost, and the seconds until each was under way again."""
+    workers = Celery(broker=shared["CELERY_BROKER_URL"]).control.inspect(timeout=2)
+    with ExitStack() as stack:
+        machines = {name: stack.enter_context(worker(name, shared)) for name in WORKERS}
+        ui = stack.enter_context(head("cluster", shared)).ui
+        backfill = ui.backfill(PROVIDER_TABLES, FIRST, YESTERDAY)
+
+        def reading() -> dict[str, set[str]]:
+            """By worker, its runs, of those that have one of Wicked Reports."""
+            going = [run for run in ui.runs() if run.status == "STARTED"]
+            slow = {run.id for run in going if run.reads(SLOW)}
+            of_task = {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG): run.id for run in going}
+            held = {
+                name: {of_task[task["id"]] for task in tasks if task["id"] in of_task}
+                for name, tasks in (workers.active() or {}).items()
+                # What has not begun is found lost by another clock.
+                if all(task["id"] in of_task for task in tasks)
+            }
+            return {name: ids for name, ids in held.items() if slow & ids}
+
+        name, ids = next(iter(wait_until(reading, 120).items()))
+        machines[name].lost()
+        began = time.monotonic()
+
+        def going_on() -> bool:
+            parents = {run.parent for run in ui.runs() if run.status in ("STARTED", "SUCCESS")}
+            ended = {run.id for run in ui.runs() if run.status == "SUCCESS"}
+            return ids <= parents | ended
+
+        wait_until(going_on, 180)
+        recovered = time.monotonic() - began
+        assert wait_until(lambda: ui.backfill_status(backfill), 300) == "COMPLETED_SUCCESS"
+        for tables, first, last in ((BY_DAY, FIRST, YESTERDAY), (WHOLE, None, None)):
+            run = ui.run(tables, first, last)
+            assert wait_until(partial(ui.run_status, run), 180) == "SUCCESS"
+        lost = {run.parent for run in ui.runs() if run.parent}
+    return len(lost), recovered
+
+
+def _most_in(requests: Sequence[Request], seconds: float) -> int:
+    times = [request.at for request in requests]
+    return max(sum(0 <= other - at < seconds for other in times) for at in times)

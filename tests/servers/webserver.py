@@ -1,0 +1,146 @@
+"""Dagster's webserver asked by GraphQL, through the proxy or not: backfills, runs, how they end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import requests
+
+from feedback_assets.tables import Table
+
+_LAUNCH_BACKFILL = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
+_LAUNCH_RUN = """
+mutation ($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+_RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_RUNS = """
+{
+  runsOrError {
+    ... on Runs { results { runId parentRunId status assetSelection { path } tags { key value } } }
+  }
+}
+"""
+_TABLES = "{ assetNodes { assetKey { path } } }"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run; ``parent`` is the one that it tries again, empty for none."""
+
+    id: str
+    parent: str
+    status: str
+    groups: frozenset[str]
+    tags: dict[str, str]
+
+    def reads(self, provider: str) -> bool:
+        return provider in self.groups
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A webserver at an address; ``options`` go with every request."""
+
+    url: str
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        answer = requests.post(
+            f"{self.url}/graphql",
+            json={"query": query, "variables": variables},
+            timeout=60,
+            **self.options,
+        )
+        answer.raise_for_status()
+        body = answer.json()
+        assert "errors" not in body, body
+        return body["data"]
+
+    def shows_tables(self) -> bool:
+        """Whether it answers, and knows the project's tables."""
+        try:
+            return bool(self.ask(_TABLES)["assetNodes"])
+        except requests.RequestException:
+            return False
+
+    def backfill(self, tables: Sequence[Table], first: date, last: date) -> str:
+        """Start a backfill of these tables and days; its id."""
+        days = [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
+        params = {"assetSelection": _keys(tables), "partitionNames": days}
+        launched = self.ask(_LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return str(launched["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        """How it ended, empty while it goes on or nobody answers."""
+        try:
+            found = str(self.ask(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
+        except requests.RequestException:
+            return ""
+        return "" if found in ("REQUESTED", "COMPLETED") else found
+
+    def run(self, tables: Sequence[Table], first: date | None, last: date | None) -> str:
+        """Start one run that builds these tables, of these days if they have any; its id."""
+        tags = [
+            {"key": f"dagster/asset_partition_range_{end}", "value": str(day)}
+            for end, day in (("start", first), ("end", last))
+            if day is not None
+        ]
+        launched = self.ask(
+            _LAUNCH_RUN,
+            params={
+                "mode": "default",
+                "selector": {
+                    "repositoryLocationName": "feedback_assets",
+                    "repositoryName": "__repository__",
+                    "pipelineName": "__ASSET_JOB",
+                    "assetSelection": _keys(tables),
+                },
+                "executionMetadata": {"tags": tags},
+                "runConfigData": "{}",
+            },
+        )["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        return [
+            Run(
+                found["runId"],
+                found["parentRunId"] or "",
+                found["status"],
+                frozenset(key["path"][0] for key in found["assetSelection"] or []),
+                {tag["key"]: tag["value"] for tag in found["tags"]},
+            )
+            for found in self.ask(_RUNS)["runsOrError"]["results"]
+        ]
+
+    def run_status(self, run: str) -> str:
+        """How it ended, empty while it goes on."""
+        found = str(self.ask(_RUN, id=run)["runOrError"]["status"])
+        return found if found in ("SUCCESS", "FAILURE", "CANCELED") else ""
+
+
+def _keys(tables: Sequence[Table]) -> list[dict[str, list[str]]]:
+    return [{"path": list(table.asset_key)} for table in tables]
