@@ -81,7 +81,7 @@ def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_th
     def seen_by(read: Callable[[], list[Any]]) -> set[int]:
         seen: set[int] = set()
         end, rounds = time.monotonic() + 60, 0
-        while (rounds < 20 or len(seen) < 2) and time.monotonic() < end:
+        while (rounds < 10 or len(seen) < 2) and time.monotonic() < end:
             try:
                 values = read()
             except duckdb.Error:

@@ -148,10 +148,10 @@ def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
     history.write(held, warehouse)
     duckdb, spark = DuckDBEngine(), engine_of("spark", master)
     for table in DERIVED_TABLES:
-        if table.full_name in {"unified.attribution", "marts.nps_by_attribution"}:
-            wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
-            assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
         if table.full_name == "marts.nps_by_attribution":
+            wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
+            # Most of its days have no rows, of which Spark is handed none.
+            assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
             break
         _build(duckdb, table, held.first, history.LAST, warehouse)
 
