@@ -26,10 +26,12 @@ from tests.servers.postgres import postgres, postgres_server  # noqa: F401
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Files that take minutes come first, so that no worker begins one when the others are done.
 LONGEST = (
+    "test_several_machines.py",
     "test_ui_backfill.py",
     "test_fourteen_days.py",
     "test_refresh_sensor.py",
     "test_ui.py",
+    "test_one_server.py",
     "test_browser.py",
     "test_provider_faults.py",
     "test_backfill.py",

@@ -54,9 +54,11 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
         super().launch_run(context)
 
     def _has_place(self) -> bool:
-        inspect = self.celery.control.inspect(timeout=PLACES_SECONDS)
-        places = sum(found["pool"]["max-concurrency"] for found in (inspect.stats() or {}).values())
-        taken = sum(len(tasks) for tasks in (inspect.active() or {}).values())
+        control = self.celery.control
+        workers = control.inspect(timeout=PLACES_SECONDS).stats() or {}
+        places = sum(found["pool"]["max-concurrency"] for found in workers.values())
+        inspect = control.inspect(timeout=PLACES_SECONDS, limit=len(workers))
+        taken = sum(len(tasks) for tasks in (inspect.active() or {}).values()) if workers else 0
         with self.celery.connection_for_read() as connection:
             queue = connection.default_channel.queue_declare(self.default_queue)
         return bool(taken + queue.message_count < places)
