@@ -34,8 +34,8 @@ _MEMORY = re.compile(r"([\d.]+) ?([KMGT])i?B", re.IGNORECASE)
 _BATCH_ROWS = 100_000
 _FIRST_DAYS = 28
 _NO_LIMIT = 1_000_000
-# At its peak a query took 40 (unified.attribution) to 90 bytes (marts.order_feedback) for each
-# value of its result; twice that, so that the rest of the process has room too.
+# At its peak a query took 40 bytes (unified.attribution) to 90 (marts.order_feedback) for each
+# value of its result; here about twice that, for the rest of the process needs room too.
 _BYTES_A_VALUE = 160
 
 
