@@ -2,7 +2,8 @@
 
 A tenth of the customers place half of the orders. Nine tenths of the clicks lie within 30 days
 before an order of their contact; two answers in five name an order, the others a customer. Drawn
-by NumPy with a seed and written a day at a time, so five million orders take a minute.
+by NumPy with a seed and written a day at a time, of which a file costs 10 ms: 1.5 million orders in
+three years took 126 s of CPU.
 """
 
 from collections import deque

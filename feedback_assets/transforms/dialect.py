@@ -93,7 +93,7 @@ FUNCTIONS = (
         ("t",),
         duckdb="lower(trimmed(present(t)))",
         spark="""case
-            when t rlike '^[\\x00-\\x7F]*$' then lower(trimmed(present(t)))
+            when t rlike '^[ -~]*$' then lower(trimmed(present(t)))
             when present(t) is not null then array_join(
                 transform(
                     sequence(1, char_length(trimmed(t))),
