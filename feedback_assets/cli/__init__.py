@@ -14,6 +14,8 @@ from typing import Any
 # Importing Dagster makes a million objects that stay, and Python looks through them again and
 # again for garbage: 0.3 s of 1.4.
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
+# PyArrow's packages for other machines come without it, and say so on every start if asked for it.
+_HAS_JEMALLOC = sys.platform == "linux" and os.uname().machine == "x86_64"
 
 
 def __getattr__(name: str) -> Any:
@@ -31,7 +33,8 @@ def main() -> None:
     if sys.argv[1:2] == ["backfill"]:
         # Keeps least of what was freed: half a million orders peak at 334 MB, with PyArrow's usual
         # allocator at 384, in the same time.
-        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+        if _HAS_JEMALLOC:
+            os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
         _leave_pandas_out()
     try:
         if not _quick(sys.argv[1:]):
@@ -55,8 +58,10 @@ def _quick(arguments: list[str]) -> bool:
     from feedback_assets.operations.query_text import csv_of, json_of
     from feedback_assets.operations.quick_query import quick_answer
 
-    # There is nothing to put in order before Ctrl-C may end it.
-    interrupted = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # There is nothing to put in order before Ctrl-C may end it; under nohup it may not.
+    interrupted = signal.getsignal(signal.SIGINT)
+    if interrupted is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     answer = quick_answer(texts[0])
     signal.signal(signal.SIGINT, interrupted)
     if answer is None:

@@ -193,17 +193,18 @@ def query(
 
     if as_csv and as_json:
         _fail("--csv or --json, not both", code=2)
+    given = dict(os.environ)
     settings = _settings()
     warehouse = Warehouse(settings.warehouse)
     try:
         rows = run_query(sql, warehouse)
-        remember(settings, warehouse)
         if as_csv or as_json:
             write(to_csv(rows) if as_csv else to_json(rows))
         else:
             _out.print(_grid(rows))
     except QueryError as error:
         _fail(str(error))
+    remember(settings, warehouse, given)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from feedback_assets.operations.query_text import (
     visible,
 )
 from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.memory import machine_memory
 from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_near
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, Table
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
@@ -22,7 +23,6 @@ from feedback_assets.transforms.sources import (
     again_if_replaced,
     connect,
     copies_of,
-    machine_memory,
 )
 
 _BATCH_ROWS = 10_000

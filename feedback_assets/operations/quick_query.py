@@ -21,6 +21,7 @@ import duckdb
 
 from feedback_assets.operations.query_text import NAMES_ITS_TABLES_ELSEWHERE
 from feedback_assets.store.litter import private_directory, scratch_path
+from feedback_assets.store.memory import machine_memory
 
 if TYPE_CHECKING:
     from feedback_assets.settings import Settings
@@ -95,8 +96,20 @@ def _ask(sql: str, known: Mapping[str, Any], views: list[str]) -> Answer | None:
         return Answer(tuple(bound.columns), numbers, tuple(rows))
 
 
-def remember(settings: "Settings", warehouse: "Warehouse") -> None:
-    """Write down what the next query needs, for this user on this machine; no secret is in it."""
+def remember(
+    settings: "Settings", warehouse: "Warehouse", environ: Mapping[str, str] = os.environ
+) -> None:
+    """Write down what the next query needs, for this user on this machine; no secret is in it.
+
+    ``environ`` is what the process was given, before ``.env`` was read into it: what the next one
+    sees before it has read that.
+    """
+    # A query has its answer whether or not the next one will be quick.
+    with contextlib.suppress(OSError):
+        _remember(settings, warehouse, environ)
+
+
+def _remember(settings: "Settings", warehouse: "Warehouse", environ: Mapping[str, str]) -> None:
     from feedback_assets.operations.query import locks, memory_limit
     from feedback_assets.settings import dotenv_file
     from feedback_assets.tables import STORED_TABLES
@@ -111,7 +124,7 @@ def remember(settings: "Settings", warehouse: "Warehouse") -> None:
     known = {
         "names": names,
         "dotenv": str(dotenv),
-        "given": _given(names, dotenv),
+        "given": _given(names, dotenv, environ),
         "memory_limit": memory_limit(),
         "macros": {function.name: function.macro for function in FUNCTIONS},
         "schemas": [
@@ -128,17 +141,19 @@ def remember(settings: "Settings", warehouse: "Warehouse") -> None:
     }
     path = _memo()
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with contextlib.suppress(OSError):
+    try:
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(known))
         draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
 
 
 def _recall() -> dict[str, Any] | None:
     try:
         known: dict[str, Any] = json.loads(_memo().read_text())
-        same = known["given"] == _given(known["names"], Path(known["dotenv"]))
-    except (OSError, ValueError, KeyError):
+        same = known["given"] == _given(known["names"], Path(known["dotenv"]), os.environ)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return known if same else None
 
@@ -148,7 +163,7 @@ def _memo() -> Path:
     return private_directory() / f"query-{name}.json"
 
 
-def _given(names: Iterable[str], dotenv: Path) -> str:
+def _given(names: Iterable[str], dotenv: Path, environ: Mapping[str, str]) -> str:
     """A hash of all that decides what is written down."""
     code = [
         entry.stat()
@@ -158,9 +173,10 @@ def _given(names: Iterable[str], dotenv: Path) -> str:
     ]
     there = dotenv.stat() if dotenv.exists() else None
     given = [
-        [(name, os.environ.get(name)) for name in names],
+        [(name, environ.get(name)) for name in names],
         [str(dotenv), there and (there.st_mtime_ns, there.st_size, there.st_ino)],
         [len(code), sum(file.st_size for file in code), max(file.st_mtime_ns for file in code)],
-        [str(Path.cwd()), os.sysconf("SC_PHYS_PAGES")],
+        # A warehouse may be written as ~/tables.
+        [str(Path.cwd()), os.path.expanduser("~"), machine_memory()],  # noqa: PTH111
     ]
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()

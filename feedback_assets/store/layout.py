@@ -11,7 +11,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.coordination.shared_locks import SharedLocks
@@ -55,6 +56,9 @@ ROW_GROUP_ROWS = 64 * 1024
 # Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
 # other, and half of that four at a time.
 _WRITERS = 4
+# Rows of a day from which on it is written before the next is computed: 200 MB of the widest.
+_ROWS_AT_ONCE = 200_000
+_LISTINGS = 5
 
 _LOCAL = ("file://", "local://")
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
@@ -186,15 +190,22 @@ class Warehouse:
         """
         if self.is_local:
             return self.files(table, first, last)
-        return self._copied(self._files(table, first, last), directory)
+        return self._copied(lambda: self._files(table, first, last), directory)
 
     def near_files(self, below: str, directory: Callable[[], Path]) -> list[str]:
         """``list_files`` as ``near`` does it."""
         if self.is_local:
             return self.list_files(below)
-        return self._copied(self._listed(below), directory)
+        return self._copied(lambda: self._listed(below), directory)
 
-    def _copied(self, there: list[Found], directory: Callable[[], Path]) -> list[str]:
+    @retry(
+        retry=retry_if_exception_type(FileNotFoundError),
+        stop=stop_after_attempt(_LISTINGS),
+        reraise=True,
+    )
+    def _copied(self, find: Callable[[], list[Found]], directory: Callable[[], Path]) -> list[str]:
+        # What was removed since it was listed, as replaying does, is not there in the next listing.
+        there = find()
         small = [found for found in there if found.size <= WHOLE_BYTES]
         if not small:
             return [found.path for found in there]
@@ -270,7 +281,12 @@ class Warehouse:
                 except Exception as error:  # noqa: BLE001 - raised below
                     failed = error
                     break
-                writing.append((day, pool.submit(self.replace_day, table, day, rows)))
+                future = pool.submit(self.replace_day, table, day, rows)
+                writing.append((day, future))
+                if rows.num_rows > _ROWS_AT_ONCE:
+                    # Else five days are in memory, of any size.
+                    wait([future])
+                del rows, future
                 while writing and (len(writing) > _WRITERS or writing[0][1].done()):
                     done, future = writing.popleft()
                     yield done, future.result()

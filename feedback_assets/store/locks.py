@@ -37,12 +37,20 @@ class MachineLocks:
 
     @contextmanager
     def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:  # noqa: ARG002
-        descriptor = os.open(self._file(self.warehouse), os.O_RDWR | os.O_CREAT, 0o600)
+        gate, door = self._open("gate"), self._open("door")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            # Who is to be alone keeps the gate while it waits: without one, writers that overlap
+            # all the time are let in past it, since a shared lock need not wait for it.
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(door, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            fcntl.flock(gate, fcntl.LOCK_UN)
             yield
         finally:
-            os.close(descriptor)
+            os.close(door)
+            os.close(gate)
+
+    def _open(self, part: str) -> int:
+        return os.open(self._file(f"{self.warehouse} {part}"), os.O_RDWR | os.O_CREAT, 0o600)
 
     @contextmanager
     def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:

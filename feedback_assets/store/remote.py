@@ -117,6 +117,8 @@ def listed(filesystem: Any, directory: str, spelt: str) -> list[Found]:
     return [
         Found(path if "://" in path else f"{spelt}://{path}", int(about["size"]))
         for path, about in sorted(found.items())
+        # No name of ours; as a copy it would lie outside the directory of copies.
+        if ".." not in path.split("/")
     ]
 
 

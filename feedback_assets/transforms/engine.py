@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback_assets.store.memory import machine_memory
 from feedback_assets.tables import Table, find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
@@ -23,7 +24,6 @@ from feedback_assets.transforms.sources import (
     Source,
     ask,
     connect,
-    machine_memory,
     replaced,
 )
 

@@ -1,8 +1,6 @@
 """Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,12 +18,6 @@ from feedback_assets.tables import ALL_TABLES, Table
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
 
 Days = tuple[date | None, date | None]
-# What a container may take, in version 2 and version 1 of Linux' control groups. A share of the
-# machine's memory would be more than that, and the kernel kills who takes more.
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 
 
 @dataclass(frozen=True)
@@ -158,17 +150,6 @@ def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
         directory = _copies[connection] = make_scratch()
         finalize(connection, remove_scratch, directory)
     return _copies[connection]
-
-
-def machine_memory() -> int:
-    """Bytes of memory that this machine or container has, of which a connection gets a share."""
-    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits()])
-
-
-def _container_limits() -> Iterator[int]:
-    for path in _CONTAINER_LIMITS:
-        with suppress(OSError, ValueError):  # no such file outside a container; "max": none is set
-            yield int(path.read_text())
 
 
 def _config(

@@ -136,3 +136,28 @@ def test_the_command_prints_the_same_the_first_time_and_the_next(
     assert [row["currency"] for row in csv.DictReader(io.StringIO(first))] == ["'=1+1", "EUR"]
     assert json.loads(said("--json", PLAIN[0]))[1]["net_amount"] == 10.5
     assert "promoter" in said(PLAIN[0])
+
+
+def test_the_next_command_is_quick_and_one_of_another_home_is_not(
+    known: Warehouse, tmp_path: Path
+) -> None:
+    given = {"TMPDIR": str(tmp_path / "own"), "FEEDBACK_WAREHOUSE": known.base}
+    # The command sets it, so what was given must be what counts.
+    env = {name: text for name, text in os.environ.items() if name != "DAGSTER_HOME"} | given
+    quick_query._memo().unlink()
+
+    def said(**changed: str) -> str:
+        sql = "select trimmed(' a ') as a"
+        command = [sys.executable, "-m", "feedback_assets.cli", "query", "--csv", sql]
+        done = subprocess.run(
+            command, env=env | changed, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()[1]
+
+    assert said() == "a"
+    memo = quick_query._memo()
+    noted = json.loads(memo.read_text())
+    noted["macros"]["trimmed"] = "create macro trimmed(t) as 'quick'"
+    memo.write_text(json.dumps(noted))
+    assert said() == "quick"
+    assert said(HOME=str(tmp_path)) == "a", "a warehouse may be written as ~/tables"

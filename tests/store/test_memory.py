@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback_assets.transforms import sources
+from feedback_assets.store import memory
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ def test_a_container_that_may_take_less_than_the_machine_has_counts(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    paths = tuple(tmp_path / path.name for path in sources._CONTAINER_LIMITS)
-    monkeypatch.setattr(sources, "_CONTAINER_LIMITS", ())
-    machine = sources.machine_memory()
-    monkeypatch.setattr(sources, "_CONTAINER_LIMITS", paths)
+    paths = tuple(tmp_path / path.name for path in memory._CONTAINER_LIMITS)
+    monkeypatch.setattr(memory, "_CONTAINER_LIMITS", ())
+    machine = memory.machine_memory()
+    monkeypatch.setattr(memory, "_CONTAINER_LIMITS", paths)
     for name, text in written.items():
         (tmp_path / name).write_text(text)
-    assert sources.machine_memory() == (expected or machine)
+    assert memory.machine_memory() == (expected or machine)
