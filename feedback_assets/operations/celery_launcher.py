@@ -7,6 +7,7 @@ write the run's end, and Celery says STARTED as long as it keeps the result. So 
 monitoring asks here, and the workers are asked who holds the task. Needs the extra `cluster`.
 """
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -20,6 +21,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from feedback_assets.operations.leaving_workers import is_leaving
 from feedback_assets.operations.run_launcher import run_without_launcher_lives
 
 ANSWER_SECONDS = 3.0
@@ -28,6 +30,8 @@ a lost worker is waited for in turn."""
 MISSES = 3
 """Times in a row that nobody held a run before it is lost: a worker that starts its connection to
 Redis anew, or a task that has ended a moment before its run, is a miss or two."""
+RECONNECT_SECONDS = 60.0
+"""After Redis was away no worker is missed for this long: they try it every 30 s at the longest."""
 PLACES_SECONDS = 1.0
 """How long all workers are waited for when a run is launched: nobody knows how many there are."""
 _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
@@ -40,6 +44,7 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
         super().__init__(*arguments, **named)
         # By run, in the daemon that asks. A daemon that is started again begins to count anew.
         self._misses: Counter[str] = Counter()
+        self._redis_was_away = float("-inf")
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Give the run to the workers, if one of them has a place for it.
@@ -47,7 +52,13 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
         A run that waits in Redis has begun as far as Dagster knows, and is failed when it does not
         start. So it waits in Dagster's queue, which takes this error for a reason to try later.
         """
-        if not self._has_place():
+        try:
+            has_place = self._has_place()
+        except (KombuError, RedisError, OSError) as error:
+            raise DagsterUserCodeUnreachableError(
+                f"Redis does not answer, so the run waits ({type(error).__name__})"
+            ) from None
+        if not has_place:
             raise DagsterUserCodeUnreachableError(
                 "no worker has a place for another run, so it waits; see whether all workers are up"
             )
@@ -76,8 +87,9 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
             held = state not in READY_STATES and self._is_held(task, result.info)
         except (KombuError, RedisError, OSError):
             # Redis does not answer: that says nothing about the workers.
+            self._redis_was_away = time.monotonic()
             return _LIVES
-        if held:
+        if held or time.monotonic() - self._redis_was_away < RECONNECT_SECONDS:
             del self._misses[run.run_id]
             return _LIVES
         self._misses[run.run_id] += 1
@@ -96,7 +108,9 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
             limit=1 if worker else None,
         )
         answers = inspect.query_task(task) or {}
-        return any(task in tasks for tasks in answers.values())
+        if any(task in tasks for tasks in answers.values()):
+            return True
+        return worker is not None and is_leaving(self.celery, worker)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the run where it is; it then ends as canceled, at its next request."""

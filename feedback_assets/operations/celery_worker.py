@@ -10,6 +10,8 @@ from dagster._core.instance.ref import InstanceRef
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tasks import create_execute_job_task
 
+from feedback_assets.operations.leaving_workers import announce
+
 
 def _launcher() -> CeleryRunLauncher:
     home = os.environ.get("DAGSTER_HOME", "")
@@ -24,4 +26,5 @@ def _launcher() -> CeleryRunLauncher:
 
 
 app = _launcher().celery
+announce(app)
 execute_job = create_execute_job_task(app)

@@ -12,7 +12,8 @@ import socket
 import time
 
 from dagster import DagsterRun
-from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -32,6 +33,18 @@ def process_tag() -> dict[str, str]:
 
 class CheckedRunLauncher(DefaultRunLauncher):
     """Launches as ``DefaultRunLauncher`` does; asks a run's code server or process for it."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """As Dagster's; a code server that was told to end and waits for its runs is like none.
+
+        Dagster's queue then tries later, where ``dagster.yaml`` has ``run_queue``.
+        """
+        try:
+            super().launch_run(context)
+        except DagsterLaunchFailedError as error:
+            if "telling it to shut down" not in str(error):
+                raise
+            raise DagsterUserCodeUnreachableError(str(error)) from error
 
     @property
     def supports_check_run_worker_health(self) -> bool:

@@ -134,11 +134,12 @@ def test_the_image_finds_its_directories_where_the_volumes_are() -> None:
         assert f"warehouse:{environment()['FEEDBACK_WAREHOUSE']}" in SERVICES[name]["volumes"]
 
 
-def test_the_instance_is_that_of_one_machine_but_for_its_storage(
+def test_the_instance_is_that_of_one_machine_but_for_storage_and_queue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = read(COMPOSE / "dagster.yaml")
-    storage = ours.pop("storage")
+    storage, queue = ours.pop("storage"), ours.pop("run_queue")
+    assert queue == read(ROOT / "deploy" / "server" / "dagster.yaml")["run_queue"]
     assert ours == read(ROOT / "dagster_home" / "dagster.yaml")
     given = dict(
         line.split("=", 1)

@@ -97,6 +97,20 @@ def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str
         assert look(3) == [LIVES, LIVES, LOST]
 
 
+def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(redis: str) -> None:
+    launcher = launcher_of(redis)
+    with working(redis) as worker:
+        run = begun(launcher, 12, "STARTED")
+        os.kill(worker.pid, signal.SIGTERM)
+        wait_until(lambda: not launcher.celery.control.inspect(timeout=0.5).ping(), 30)
+        assert looks(launcher, run)(5) == [LIVES] * 5
+        worker.wait(60)
+    with working(redis):
+        run = begun(launcher, 600, "STARTED")
+    # It came back in between, so what it said when it left no longer holds.
+    assert looks(launcher, run)(3) == [LIVES, LIVES, LOST]
+
+
 def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis):
@@ -113,6 +127,14 @@ def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(
         with working(redis):
             look = looks(launcher, begun(launcher, 600, "STARTED"))
     assert look(5) == [LIVES] * 5
+    with dg.instance_for_test() as instance:
+        launcher.register_instance(instance)
+        run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
+        # What Dagster's queue takes for a reason to try later.
+        with pytest.raises(DagsterUserCodeUnreachableError, match="Redis does not answer"):
+            launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+    with running_redis(tmp_path / "redis"):
+        assert look(5) == [LIVES] * 5, "its worker may not have found Redis again yet"
 
 
 def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> None:

@@ -4,6 +4,7 @@ import os
 import time
 
 from feedback_assets.operations.celery_launcher import CheckedCeleryRunLauncher
+from feedback_assets.operations.leaving_workers import announce
 
 
 def launcher(redis: str) -> CheckedCeleryRunLauncher:
@@ -11,6 +12,7 @@ def launcher(redis: str) -> CheckedCeleryRunLauncher:
 
 
 app = launcher(os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1")).celery
+announce(app)
 
 
 @app.task(name="wait", track_started=True)
