@@ -1,5 +1,6 @@
 """What the tests share: a sandbox over HTTP, and a project of its own for each test."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     # A made-up secret such as "key" would be masked in what later tests expect to read.
     monkeypatch.setattr(masking, "_secrets", set())
     monkeypatch.setattr(masking, "_pattern", None)
+    # Kubernetes' client, once a test has used it, leaves it at WARNING: secrets that urllib3 logs
+    # below that would be looked for in vain.
+    logging.getLogger("urllib3").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

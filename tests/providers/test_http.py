@@ -380,8 +380,7 @@ def test_no_secret_shows_in_any_log_text_or_error(raw, client, kit, caplog, auth
         kit.answer(echo, "500 Oops"), kit.reset(HEAD), kit.answer(echo, "401 No"), kit.answer(GOOD)
     )
     changes = {} if auth == "header" else {"auth": QueryAuth({"k": kit.secret})}
-    # Kubernetes' client, where another test has imported it, leaves urllib3's logger at WARNING.
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="urllib3"):
+    with caplog.at_level(logging.DEBUG):
         one = client(server.url, **changes)
         error = failing(one)
         one.get("/x")
