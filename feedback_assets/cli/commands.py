@@ -43,7 +43,7 @@ def _settings() -> Settings:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    from feedback_assets.operations.query import visible
+    from feedback_assets.operations.query_text import visible
 
     _err.print(Text(visible(message)), soft_wrap=True)
     raise typer.Exit(code)

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.providers.errors import RowsMissing
 from feedback_assets.providers.paging import Page
-from feedback_assets.store.layout import Warehouse, Written, days_between
+from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import Table
 
@@ -178,40 +178,32 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
         datetime.now(UTC),
     )
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
-    counts = []
-    for day, written, duplicates in _written(tally, warehouse):
-        done = written.result()
-        counts.append(
-            DayCounts(
-                day=day,
-                rows=done.rows,
-                outside_window=tally.outside[day],
-                duplicates=duplicates + tally.repeated[day],
-                quarantined=quarantined[day],
-                content_hash=done.content_hash,
-            )
+    duplicates: dict[date, int] = {}
+    # One writer, so that a day that cannot be written is the last that is tried.
+    replaced = warehouse.replace_days(
+        tally.table, _days(tally, duplicates), writers=1, rows_aside=_ROWS_WRITTEN_ASIDE
+    )
+    return [
+        DayCounts(
+            day=day,
+            rows=written.rows,
+            outside_window=tally.outside[day],
+            duplicates=duplicates[day] + tally.repeated[day],
+            quarantined=quarantined[day],
+            content_hash=written.content_hash,
         )
-    return counts
+        for day, written in replaced
+    ]
 
 
-def _written(tally: _Tally, warehouse: Warehouse) -> Iterator[tuple[date, Future[Written], int]]:
-    """The days of the window, each written while the next is put in order."""
-    before: tuple[date, Future[Written], int] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="writing") as pool:
-        for day, rows, duplicates in tally.spool.days(days_between(tally.first, tally.last)):
-            if before is not None:
-                # A day that cannot be written is the last that is tried.
-                before[1].result()
-                yield before
-            written = pool.submit(warehouse.replace_day, tally.table, day, rows)
-            if rows.num_rows > _ROWS_WRITTEN_ASIDE:
-                wait([written])
-            # Else this day's rows stay in memory while the next day's are put in order.
-            del rows
-            pa.default_memory_pool().release_unused()
-            before = day, written, duplicates
-        if before is not None:
-            yield before
+def _days(tally: _Tally, duplicates: dict[date, int]) -> Iterator[tuple[date, pa.Table]]:
+    """The days of the window with their rows; how many were left out goes to ``duplicates``."""
+    for day, rows, left_out in tally.spool.days(days_between(tally.first, tally.last)):
+        duplicates[day] = left_out
+        yield day, rows
+        # Else this day's rows stay in memory while the next day's are put in order.
+        del rows
+        pa.default_memory_pool().release_unused()
 
 
 def asked(first: date, last: date) -> tuple[date, date]:

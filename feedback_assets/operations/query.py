@@ -10,7 +10,6 @@ from feedback_assets.operations.query_text import (
     NAMES_ITS_TABLES_ELSEWHERE,
     csv_of,
     json_of,
-    visible,
 )
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.memory import machine_memory
@@ -29,8 +28,6 @@ _BATCH_ROWS = 10_000
 LARGEST_ANSWER = 512 * 1024 * 1024
 """Bytes of Arrow data; as text in a table or CSV it is several times as much."""
 _SPILLED = "20GB"
-
-__all__ = ["QueryError", "run_query", "to_csv", "to_json", "values", "visible"]
 
 
 class QueryError(ValueError):

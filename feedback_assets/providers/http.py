@@ -40,12 +40,12 @@ from feedback_assets.providers.troubles import Trouble
 
 USER_AGENT = "feedback-assets/0.1 (+https://pypi.org/project/feedback-assets)"
 LARGEST_BODY = 256 * 1024 * 1024
+"""Bytes of a decoded body; a page of 1,000 orders is about 1 MB."""
+
 _SMALLER = "ask for a shorter time, or ask the provider why"
 # The largest page documented has 1,000 records, some hundred thousand values. 200 MB of one-digit
 # numbers, which no limit of bytes stops, would take minutes and gigabytes to look through.
 _MOST_VALUES = 20_000_000
-"""Bytes of a decoded body; a page of 1,000 orders is about 1 MB."""
-
 _PIECE = 256 * 1024
 _RETRIED_4XX = frozenset({408, 425, 429})
 _READING = (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)

@@ -261,16 +261,25 @@ class Warehouse:
         return self._replace(table, self.path(table, day), rows)
 
     def replace_days(
-        self, table: Table, days: Iterable[tuple[date, pa.Table]]
+        self,
+        table: Table,
+        days: Iterable[tuple[date, pa.Table]],
+        *,
+        writers: int = _WRITERS,
+        rows_aside: int = _ROWS_AT_ONCE,
     ) -> Iterator[tuple[date, Written]]:
         """As ``replace_day`` for each day, some at a time while the next is computed; in order.
 
+        At most ``writers`` days are being written at a time; the next after one of more rows than
+        ``rows_aside`` is computed when that is written.
+
         Where computing fails, what came before it is still replaced and told. Where writing
-        fails, that error comes in its turn, and a few days after it may be replaced untold.
+        fails, that error comes in its turn, and ``writers`` less one days after it may be replaced
+        untold.
         """
         writing: deque[tuple[date, Future[Written]]] = deque()
         failed: Exception | None = None
-        pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+        pool = ThreadPoolExecutor(writers, thread_name_prefix="write")
         try:
             computed = iter(days)
             while True:
@@ -281,15 +290,16 @@ class Warehouse:
                 except Exception as error:  # noqa: BLE001 - raised below
                     failed = error
                     break
-                future = pool.submit(self.replace_day, table, day, rows)
-                writing.append((day, future))
-                if rows.num_rows > _ROWS_AT_ONCE:
-                    # Else five days are in memory, of any size.
-                    wait([future])
-                del rows, future
-                while writing and (len(writing) > _WRITERS or writing[0][1].done()):
+                while writing and (len(writing) >= writers or writing[0][1].done()):
                     done, future = writing.popleft()
                     yield done, future.result()
+                future = pool.submit(self.replace_day, table, day, rows)
+                writing.append((day, future))
+                if rows.num_rows > rows_aside:
+                    # Else as many days as writers are in memory, of any size.
+                    wait([future])
+                # Else it stays in memory while the next is computed.
+                del rows, future
             for done, future in writing:
                 yield done, future.result()
             if failed is not None:

@@ -18,14 +18,7 @@ from feedback_assets.tables import Table, find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import (
-    TRIES,
-    Days,
-    Source,
-    ask,
-    connect,
-    replaced,
-)
+from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")

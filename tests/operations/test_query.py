@@ -12,7 +12,8 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json, visible
+from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json
+from feedback_assets.operations.query_text import visible
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import find_table

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -13,41 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from feedback_assets.operations.backfill import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.store.content import content_hash
 from feedback_assets.tables import ALL_TABLES, Table, find_table
 from tests.conftest import YESTERDAY, Project
+from tests.servers.supervised import wait_until
+from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-LAUNCH_BACKFILL = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
-BACKFILL = """
-query ($id: String!) {
-  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
-}
-"""
-LAUNCH_RUN = """
-mutation ($params: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
-RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 LOCATIONS = """
 { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }
 """
@@ -65,27 +41,14 @@ ASSETS = """
 """
 
 
-class Webserver:
+class Webserver(Asked):
     """A running webserver, asked by GraphQL."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        answer = requests.post(
-            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60
-        ).json()
-        assert "errors" not in answer, answer
-        return answer["data"]
+        super().__init__(f"http://127.0.0.1:{port}")
 
     def wait_until(self, what: Any, seconds: int) -> Any:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = what()
-            if found:
-                return found
-            time.sleep(1)
-        raise AssertionError(f"nothing after {seconds} s")
+        return wait_until(what, seconds, every=1)
 
 
 @contextmanager
@@ -102,7 +65,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
         )  # fmt: skip
         served = Webserver(port)
         try:
-            served.wait_until(lambda: answers(served), 240)
+            served.wait_until(served.shows_tables, 240)
             yield served
         finally:
             os.killpg(process.pid, signal.SIGINT)
@@ -110,13 +73,6 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def answers(served: Webserver) -> bool:
-    try:
-        return bool(served.ask(ASSETS)["assetNodes"])
-    except requests.RequestException:
-        return False
 
 
 @pytest.mark.parametrize("command", ["dagster", "dg"])
@@ -185,23 +141,9 @@ def _one_day(location: str, table: Table, day: date) -> dict[str, Any]:
 
 
 def _backfill(served: Webserver, tables: list[Table], first: date | None) -> None:
-    params: dict[str, Any] = {
-        "assetSelection": [{"path": list(table.asset_key)} for table in tables]
-    }
-    if first is None:
-        params |= {"allPartitions": True}
-    else:
-        days = [str(first + timedelta(days=n)) for n in range((YESTERDAY - first).days + 1)]
-        params |= {"partitionNames": days}
-    launched = served.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    backfill = launched["backfillId"]
-
-    def ended() -> str:
-        status = str(served.ask(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
-        return "" if status in ("REQUESTED", "COMPLETED") else status
-
-    assert served.wait_until(ended, 400) == "COMPLETED_SUCCESS"
+    backfill = served.backfill(tables, first, YESTERDAY)
+    ended = served.wait_until(lambda: served.backfill_status(backfill), 400)
+    assert ended == "COMPLETED_SUCCESS"
 
 
 def _content(project: Project, table: Table, first: date) -> str:

@@ -21,7 +21,8 @@ from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.store.content import content_hash
 from feedback_assets.tables import Table, find_table
 from tests.conftest import YESTERDAY, Project
-from tests.operations.test_ui import BACKFILL, LAUNCH_BACKFILL, ROOT, Webserver, answers
+from tests.operations.test_ui import ROOT, Webserver
+from tests.servers.webserver import BACKFILL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -87,19 +88,8 @@ def webserver(directory: Path) -> Iterator[Webserver]:
         port = probe.getsockname()[1]
     with running(directory, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port)):
         served = Webserver(port)
-        served.wait_until(lambda: answers(served), 300)
+        served.wait_until(served.shows_tables, 300)
         yield served
-
-
-def launch(served: Webserver, tables: list[Table]) -> str:
-    days = [str(FIRST + timedelta(days=n)) for n in range((YESTERDAY - FIRST).days + 1)]
-    params = {
-        "assetSelection": [{"path": list(table.asset_key)} for table in tables],
-        "partitionNames": days,
-    }
-    launched = served.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    return str(launched["backfillId"])
 
 
 def status(served: Webserver, backfill: str) -> str:
@@ -133,7 +123,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
     shop: Project, sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
-        backfill = launch(served, TABLES)
+        backfill = served.backfill(TABLES, FIRST, YESTERDAY)
         (first,) = served.wait_until(lambda: [t for t in READ if versions(instance, t)], 300)
         sandbox.set_faults(HELD_UP)
         sandbox.forget_requests()
@@ -174,7 +164,7 @@ def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
     sandbox.set_faults(HELD_UP)
     with webserver(tmp_path) as served:
         with running(tmp_path, "dagster-daemon", "run") as daemon:
-            backfill = launch(served, TABLES)
+            backfill = served.backfill(TABLES, FIRST, YESTERDAY)
             served.wait_until(lambda: sandbox.requests, 300)
             if what == "the daemon":
                 os.kill(daemon.pid, signal.SIGKILL)

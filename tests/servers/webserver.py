@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import requests
 
+from feedback_assets.store.layout import days_between
 from feedback_assets.tables import Table
 
-_LAUNCH_BACKFILL = """
+LAUNCH_BACKFILL = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
     __typename
@@ -18,12 +19,12 @@ mutation ($params: LaunchBackfillParams!) {
   }
 }
 """
-_BACKFILL = """
+BACKFILL = """
 query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
 }
 """
-_LAUNCH_RUN = """
+LAUNCH_RUN = """
 mutation ($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
     __typename
@@ -32,7 +33,7 @@ mutation ($params: ExecutionParams!) {
   }
 }
 """
-_RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUNS = """
 {
   runsOrError {
@@ -83,18 +84,21 @@ class Asked:
         except requests.RequestException:
             return False
 
-    def backfill(self, tables: Sequence[Table], first: date, last: date) -> str:
-        """Start a backfill of these tables and days; its id."""
-        days = [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
-        params = {"assetSelection": _keys(tables), "partitionNames": days}
-        launched = self.ask(_LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+    def backfill(self, tables: Sequence[Table], first: date | None, last: date) -> str:
+        """Start a backfill of these tables, of these days if they have any; its id."""
+        params: dict[str, Any] = {"assetSelection": _keys(tables)}
+        if first is None:
+            params |= {"allPartitions": True}
+        else:
+            params |= {"partitionNames": [str(day) for day in days_between(first, last)]}
+        launched = self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         return str(launched["backfillId"])
 
     def backfill_status(self, backfill: str) -> str:
         """How it ended, empty while it goes on or nobody answers."""
         try:
-            found = str(self.ask(_BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
+            found = str(self.ask(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
         except requests.RequestException:
             return ""
         return "" if found in ("REQUESTED", "COMPLETED") else found
@@ -107,7 +111,7 @@ class Asked:
             if day is not None
         ]
         launched = self.ask(
-            _LAUNCH_RUN,
+            LAUNCH_RUN,
             params={
                 "mode": "default",
                 "selector": {
@@ -138,7 +142,7 @@ class Asked:
 
     def run_status(self, run: str) -> str:
         """How it ended, empty while it goes on."""
-        found = str(self.ask(_RUN, id=run)["runOrError"]["status"])
+        found = str(self.ask(RUN, id=run)["runOrError"]["status"])
         return found if found in ("SUCCESS", "FAILURE", "CANCELED") else ""
 
 
