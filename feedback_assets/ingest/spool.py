@@ -18,6 +18,7 @@ from feedback_assets.tables import Table
 # With a thousand orders a page, twenty pages: some 20 MB in memory before they go to disk.
 _ROWS_IN_MEMORY = 20_000
 _READ = "__read"
+_HASH = "__hash"
 
 
 class Spool:
@@ -35,7 +36,6 @@ class Spool:
         self._buffer: list[pa.Table] = []
         self._buffered = 0
         self._read = 0
-        self._hashes: list[np.ndarray] = []
         self._keys: list[pa.Table] = []
         self._key_files: list[Path] = []
         self._keys_spilled = 0
@@ -56,7 +56,7 @@ class Spool:
     def clear(self) -> None:
         """Forget all rows."""
         self._buffer, self._buffered, self._read = [], 0, 0
-        self._hashes, self._keys, self._key_files, self._keys_spilled = [], [], [], 0
+        self._keys, self._key_files, self._keys_spilled = [], [], 0
         self._spills.clear()
         if self._directory is not None:
             remove_scratch(self._directory)
@@ -73,8 +73,7 @@ class Spool:
         self._read += rows.num_rows
         if not self._key_has_time:
             keys = key_columns(rows, self._table.key)
-            self._hashes.append(_hashes(keys))
-            self._keys.append(keys)
+            self._keys.append(keys.append_column(_HASH, pa.array(_hashes(keys))))
             if self._read - self._keys_spilled >= self._limit:
                 self._spill_keys()
         rows = rows.append_column(_READ, numbers)
@@ -137,26 +136,30 @@ class Spool:
         are equal.
         """
         flags = np.ones(self._read, dtype=bool)
-        if not self._hashes:
-            return flags
-        hashes, self._hashes = np.concatenate(self._hashes), []
-        order = np.argsort(hashes, kind="stable")
-        hashes = hashes[order]
-        same = hashes[1:] == hashes[:-1]
-        twins = np.sort(order[np.append(same, False) | np.insert(same, 0, False)])
-        if len(twins):
-            flags[twins] = False
-            flags[_last_with_key(self._keys_of(twins), twins)] = True
+        hashes, start = np.empty(self._read, np.int64), 0
+        for keys in self._all_keys():
+            hashes[start : start + keys.num_rows] = keys.column(_HASH).to_numpy()
+            start += keys.num_rows
+        hashes.sort()
+        repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+        if len(repeated):
+            keys, numbers = self._with_hashes(repeated)
+            flags[numbers] = False
+            flags[_last_with_key(keys, numbers)] = True
         return flags
 
-    def _keys_of(self, numbers: np.ndarray) -> pa.Table:
-        """The keys of the rows with these numbers of reading, which ascend."""
-        found, start = [], 0
+    def _with_hashes(self, hashes: np.ndarray) -> tuple[pa.Table, np.ndarray]:
+        """The keys with one of these hashes, which ascend, and their numbers of reading."""
+        found, numbers, start = [], [], 0
         for keys in self._all_keys():
-            first, end = np.searchsorted(numbers, (start, start + keys.num_rows))
-            found.append(keys.take(pa.array(numbers[first:end] - start)))
+            asked = keys.column(_HASH).to_numpy()
+            places = np.searchsorted(hashes, asked)
+            places[places == len(hashes)] = 0
+            places = np.flatnonzero(hashes[places] == asked)
+            found.append(keys.take(pa.array(places)))
+            numbers.append(start + places)
             start += keys.num_rows
-        return pa.concat_tables(found)
+        return pa.concat_tables(found), np.concatenate(numbers)
 
     def _all_keys(self) -> Iterator[pa.Table]:
         for path in self._key_files:

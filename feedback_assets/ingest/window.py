@@ -179,11 +179,13 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     )
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
     duplicates: dict[date, int] = {}
+    # What pages left behind is of no use to days, nor what days leave to the checks that follow.
+    _release_unused()
     # One writer, so that a day that cannot be written is the last that is tried.
     replaced = warehouse.replace_days(
         tally.table, _days(tally, duplicates), writers=1, rows_aside=_ROWS_WRITTEN_ASIDE
     )
-    return [
+    counts = [
         DayCounts(
             day=day,
             rows=written.rows,
@@ -194,16 +196,27 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
         )
         for day, written in replaced
     ]
+    _release_unused()
+    return counts
 
 
 def _days(tally: _Tally, duplicates: dict[date, int]) -> Iterator[tuple[date, pa.Table]]:
     """The days of the window with their rows; how many were left out goes to ``duplicates``."""
     for day, rows, left_out in tally.spool.days(days_between(tally.first, tally.last)):
         duplicates[day] = left_out
+        large = rows.num_rows > _ROWS_WRITTEN_ASIDE
+        if large:
+            _release_unused()
         yield day, rows
         # Else this day's rows stay in memory while the next day's are put in order.
         del rows
-        pa.default_memory_pool().release_unused()
+        if large:
+            _release_unused()
+
+
+def _release_unused() -> None:
+    """Give the system back what is free; a millisecond and more, so not for each small day."""
+    pa.default_memory_pool().release_unused()
 
 
 def asked(first: date, last: date) -> tuple[date, date]:
