@@ -179,9 +179,10 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     )
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
     duplicates: dict[date, int] = {}
-    # One writer, so that a day that cannot be written is the last that is tried.
+    # Two, so that one day is hashed while the next goes to the disk: 0.6 s instead of 1.0 for
+    # 200,000 orders. With more, more days would be in memory.
     replaced = warehouse.replace_days(
-        tally.table, _days(tally, duplicates), writers=1, rows_aside=_ROWS_WRITTEN_ASIDE
+        tally.table, _days(tally, duplicates), writers=2, rows_aside=_ROWS_WRITTEN_ASIDE
     )
     return [
         DayCounts(
