@@ -129,10 +129,18 @@ class _Seen:
     def update(self, numbers: list[int]) -> None:
         self._latest |= self.missing(numbers)
         if len(self._latest) >= _SEEN_AS_SET:
-            latest = np.fromiter(self._latest, np.int64, len(self._latest))
-            older = latest if self._older is None else np.concatenate((self._older, latest))
-            older.sort()
-            self._older, self._latest = older, set()
+            self._merge()
+
+    def _merge(self) -> None:
+        latest = np.fromiter(self._latest, np.int64, len(self._latest))
+        self._latest = set()
+        if self._older is None:
+            self._older = latest
+        else:
+            # In its place: a copy of two million would be another 16 MB.
+            self._older.resize(len(self._older) + len(latest), refcheck=False)
+            self._older[-len(latest) :] = latest
+        self._older.sort()
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from feedback_assets.operations import checks
 from feedback_assets.operations.checks import RULES, results, run_days
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import ALL_TABLES, Table, find_table
@@ -101,6 +102,22 @@ def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
     field = rows.schema.field(index)
     scalar = value if isinstance(value, pa.Scalar) else pa.scalar(value)
     return rows.set_column(index, field, pa.repeat(scalar.cast(field.type), rows.num_rows))
+
+
+def test_keys_are_compared_so_many_at_a_time_and_each_once(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = 'key:"wicked_reports/orders"'
+    assert shop.backfill(FIRST, YESTERDAY, "--select", select).exit_code == 0
+    table = find_table("wicked_reports.orders")
+    held = shop.warehouse.read_arrow(table, YESTERDAY, YESTERDAY).drop_columns(["day"])
+    shop.warehouse.replace_day(table, YESTERDAY, pa.concat_tables([held, held]))
+    together = found(shop, table.full_name, "keys_unique")
+    assert together["row_count"] == shop.warehouse.read_arrow(table).num_rows
+    assert held.num_rows > 0
+    assert together["violations"] == held.num_rows
+    monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 1)
+    assert found(shop, table.full_name, "keys_unique") == together
 
 
 def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
