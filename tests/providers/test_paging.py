@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedback_assets.providers import paging
 from feedback_assets.providers.errors import PermanentError, ProviderError, RowsMissing
 from feedback_assets.providers.paging import Listing, Reply, read_pages
 
@@ -85,6 +86,21 @@ def test_a_page_size_capped_in_silence_loses_nothing():
         return page(ids, total=100)
 
     assert read(NUMBERED, serve)[0] == list(range(100))
+
+
+def test_a_list_with_more_ids_than_fit_a_set_counts_each_once(monkeypatch):
+    monkeypatch.setattr(paging, "_SEEN_AS_SET", 7)
+
+    def serve(number, _key):
+        # The list moves while it is read: each page begins with the last two of the one before.
+        first = (number - 1) * 8
+        return page(range(first, min(first + 10, 100)), total=100)
+
+    got, asked, error = read(NUMBERED, serve)
+    assert (sorted(set(got)), asked, error) == (list(range(100)), 13, None)
+    short = read(NUMBERED, lambda number, key: serve(min(number, 12), key))
+    assert isinstance(short[2], RowsMissing)
+    assert short[2].came == 98
 
 
 def test_a_total_of_pages_that_is_stuck_does_not_end_a_list_that_goes_on():
