@@ -52,9 +52,11 @@ if TYPE_CHECKING:
 
 FILE = "data.parquet"
 # Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
-# other, and half of that four at a time. More than there are cores take Python's lock from each
-# other: 365 days of 343 rows cost 16 s with four on two cores, and 13.5 with two.
-_WRITERS = min(4, os.cpu_count() or 1)
+# other, and half of that four at a time.
+_WRITERS = 4
+# More than there are cores take Python's lock from each other: 365 days of 343 rows cost 16 s with
+# four on two cores, and 13.5 with two. An object store keeps them waiting longer than that.
+_WRITERS_TO_DISK = min(_WRITERS, max(2, os.cpu_count() or 1))
 # Rows of a day from which on it is written before the next is computed: 200 MB of the widest.
 _ROWS_AT_ONCE = 200_000
 _LISTINGS = 5
@@ -264,7 +266,7 @@ class Warehouse:
         table: Table,
         days: Iterable[tuple[date, pa.Table]],
         *,
-        writers: int = _WRITERS,
+        writers: int | None = None,
         rows_aside: int = _ROWS_AT_ONCE,
     ) -> Iterator[tuple[date, Written]]:
         """As ``replace_day`` for each day, some at a time while the next is computed; in order.
@@ -276,6 +278,8 @@ class Warehouse:
         fails, that error comes in its turn, and ``writers`` less one days after it may be replaced
         untold.
         """
+        if writers is None:
+            writers = _WRITERS_TO_DISK if self.is_local else _WRITERS
         writing: deque[tuple[date, Future[Written]]] = deque()
         failed: Exception | None = None
         pool = ThreadPoolExecutor(writers, thread_name_prefix="write")
