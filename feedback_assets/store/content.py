@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -53,9 +54,7 @@ def _add(digest: Any, array: pa.Array) -> None:
     elif array.null_count == len(array):
         return
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        present = _present(array)
-        _add_fixed(digest, pc.binary_length(present).cast(pa.int64()))
-        _add_texts(digest, present)
+        _add_texts(digest, _present(array))
     else:
         _add_fixed(digest, _present(array))
 
@@ -74,12 +73,17 @@ def _add_valid(digest: Any, array: pa.Array) -> None:
 
 
 def _add_texts(digest: Any, texts: pa.Array) -> None:
-    whole = texts.cast(pa.large_string())
-    offsets, values = whole.buffers()[1:]
-    if len(whole) and values is not None:
-        places = memoryview(offsets).cast("q")
-        start, end = places[whole.offset], places[whole.offset + len(whole)]
-        digest.update(memoryview(values)[start:end])
+    """The lengths as 64-bit numbers, and the texts one after the other."""
+    offsets, values = texts.buffers()[1:]
+    if not len(texts) or offsets is None:
+        return
+    wide = pa.types.is_large_string(texts.type)
+    # By NumPy: two of Arrow's functions and a cast of the texts took twice as long on a small day.
+    places = np.frombuffer(offsets, np.int64 if wide else np.int32)
+    places = places[texts.offset : texts.offset + len(texts) + 1]
+    digest.update(np.diff(places).astype(np.int64))
+    if values is not None:
+        digest.update(memoryview(values)[places[0] : places[-1]])
 
 
 def _add_fixed(digest: Any, array: pa.Array) -> None:

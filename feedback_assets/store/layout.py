@@ -26,6 +26,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.coordination.shared_locks import SharedLocks
 from feedback_assets.store.content import content_hash
+from feedback_assets.store.encoding import encode
 from feedback_assets.store.erased import (
     DIRECTORY,
     Addition,
@@ -50,12 +51,12 @@ if TYPE_CHECKING:
     import duckdb
 
 FILE = "data.parquet"
-# Small enough that a reader who wants one contact skips most of a large day, large enough that
-# a usual day is one group.
-ROW_GROUP_ROWS = 64 * 1024
 # Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
 # other, and half of that four at a time.
 _WRITERS = 4
+# More than there are cores take Python's lock from each other: 365 days of 343 rows cost 16 s with
+# four on two cores, and 13.5 with two. An object store keeps them waiting longer than that.
+_WRITERS_TO_DISK = min(_WRITERS, max(2, os.cpu_count() or 1))
 # Rows of a day from which on it is written before the next is computed: 200 MB of the widest.
 _ROWS_AT_ONCE = 200_000
 _LISTINGS = 5
@@ -265,7 +266,7 @@ class Warehouse:
         table: Table,
         days: Iterable[tuple[date, pa.Table]],
         *,
-        writers: int = _WRITERS,
+        writers: int | None = None,
         rows_aside: int = _ROWS_AT_ONCE,
     ) -> Iterator[tuple[date, Written]]:
         """As ``replace_day`` for each day, some at a time while the next is computed; in order.
@@ -277,6 +278,8 @@ class Warehouse:
         fails, that error comes in its turn, and ``writers`` less one days after it may be replaced
         untold.
         """
+        if writers is None:
+            writers = _WRITERS_TO_DISK if self.is_local else _WRITERS
         writing: deque[tuple[date, Future[Written]]] = deque()
         failed: Exception | None = None
         pool = ThreadPoolExecutor(writers, thread_name_prefix="write")
@@ -312,12 +315,13 @@ class Warehouse:
         return self._replace(table, self.path(table), rows)
 
     def _replace(self, table: Table, path: str, rows: pa.Table) -> Written:
-        rows = rows.cast(table.schema)
+        if not rows.schema.equals(table.schema, check_metadata=True):
+            rows = rows.cast(table.schema)
 
         def write() -> pa.Table:
             with self.locks.changing(alone=False, partition=self.inside(path)):
                 known = self._without_erased(table, rows)
-                self.write_parquet(path, known)
+                self.write_parquet(path, known, table)
                 return known
 
         written = until_held(write)
@@ -390,18 +394,20 @@ class Warehouse:
                 if changed is None:
                     return
                 changed = self._without_erased(table, changed.cast(table.schema))
-                self.write_parquet(path, changed)
+                self.write_parquet(path, changed, table)
                 written.append(Written(changed.num_rows, content_hash(changed)))
 
         until_held(replace)
         return written[-1] if written else None
 
-    def write_parquet(self, path: str, rows: pa.Table) -> None:
+    def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
         """Write one Parquet file so that a reader finds the old one or the new one.
+
+        ``table`` is the one whose rows they are, if they are a table's.
 
         Raises ``NotWritten`` where the disk or the object store refuses it.
         """
-        self._put(path, lambda sink: _write(rows, sink))
+        self._put(path, lambda sink: encode(rows, sink, table))
 
     def write_bytes(self, path: str, content: bytes) -> None:
         """Write a file that is no table so that a reader finds the old one or the new one.
@@ -517,17 +523,6 @@ def _local_partitions(directory: Path) -> Iterator[str]:
             path = Path(entry.path) / FILE
             if path.is_file():
                 yield str(path)
-
-
-def _write(rows: pa.Table, sink: Any) -> None:
-    pq.write_table(
-        rows,
-        sink,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        write_page_index=True,
-        store_schema=True,
-    )
 
 
 def _write_local(path: Path, write: Callable[[Any], object]) -> None:

@@ -119,3 +119,25 @@ def leaves(columns: tuple[Column, ...], prefix: str = "") -> Iterator[tuple[str,
             yield from leaves(column.fields, f"{prefix}{column.name}.")
         elif column.shape == "value":
             yield f"{prefix}{column.name}", column
+
+
+def recurring(columns: tuple[Column, ...], prefix: str = "") -> tuple[str, ...]:
+    """Parquet's path of every value that few words or small numbers stand for.
+
+    Not time stamps, amounts, and what names a person or an order: nearly every row has its own.
+    """
+    found: list[str] = []
+    for column in columns:
+        path = f"{prefix}{column.name}"
+        if column.fields:
+            inner = f"{path}.list.element." if column.shape == "list" else f"{path}."
+            found += recurring(column.fields, inner)
+        elif _recurs(column):
+            found.append(path)
+    return tuple(found)
+
+
+def _recurs(column: Column) -> bool:
+    if column.personal is not None or column.names is not None:
+        return False
+    return bool(column.type == TEXT or pa.types.is_integer(column.type))

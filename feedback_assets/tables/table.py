@@ -1,11 +1,12 @@
 """What a table is: one declaration from which parsing, schema, checks and docs follow."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import pyarrow as pa
 
-from feedback_assets.tables.columns import TEXT, Column
+from feedback_assets.tables.columns import TEXT, Column, recurring
 
 EXTRA = Column(
     "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
@@ -39,10 +40,16 @@ class Table:
     def asset_key(self) -> tuple[str, str]:
         return (self.group, self.name)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The schema of its Parquet files; ``day`` is in the path, never in the file."""
         return pa.schema([column.arrow_field for column in self.columns])
+
+    @cached_property
+    def recurring(self) -> tuple[str, ...]:
+        """Paths, as Parquet has them, of the columns in which the same values come again."""
+        own = {EXTRA.name, *(self.key if len(self.key) == 1 else ())}
+        return tuple(path for path in recurring(self.columns) if path not in own)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

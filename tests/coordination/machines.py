@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.store.layout import Warehouse
+from feedback_assets.tables import Table
 
 KEY = b"key of the list"
 
@@ -21,10 +22,10 @@ KEY = b"key of the list"
 class SlowWarehouse(Warehouse):
     """Takes a moment before a file is in its place, and notes when it wrote which one."""
 
-    def write_parquet(self, path: str, rows: pa.Table) -> None:
+    def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
         began = time.monotonic()
         time.sleep(0.005)
-        super().write_parquet(path, rows)
+        super().write_parquet(path, rows, table)
         written = self.__dict__.setdefault("written", [])
         written.append((self.inside(path), began, time.monotonic()))
 

@@ -20,6 +20,7 @@ from feedback_assets.store.quarantine import (
     read_quarantine_file,
     set_aside,
 )
+from feedback_assets.tables import Table
 from feedback_assets.tables.wicked_reports import CONTACTS
 from tests.coordination.machines import KEY, SlowWarehouse, machine, mounted, overlaps
 from tests.servers.postgres import PostgresDatabase
@@ -104,10 +105,10 @@ def test_whoever_writes_on_another_machine_does_not_bring_an_erased_person_back(
     knows_the_list, forgotten = threading.Event(), threading.Event()
 
     class Interrupted(Warehouse):
-        def write_parquet(self, path: str, rows: pa.Table) -> None:
+        def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
             knows_the_list.set()
             forgotten.wait(20)
-            super().write_parquet(path, rows)
+            super().write_parquet(path, rows, table)
 
     there = Interrupted(str(mounted(tmp_path, 2)), lambda: KEY, Coordination(postgres.url))
     writer = threading.Thread(target=there.replace_day, args=(CONTACTS, DAY, anas()))
@@ -132,13 +133,13 @@ def test_a_partition_whose_lock_was_lost_is_written_again_without_who_was_erased
     written = []
 
     class Interrupted(Warehouse):
-        def write_parquet(self, path: str, rows: pa.Table) -> None:
+        def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
             if not written:
                 # The server restarts between the look at the list and the writing.
                 postgres.server.restart()
                 forget_ana(other)
             written.append(path)
-            super().write_parquet(path, rows)
+            super().write_parquet(path, rows, table)
 
     here = Interrupted(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))
     done = here.replace_day(CONTACTS, DAY, anas())

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import ROW_GROUP_ROWS, Warehouse, days_between
-from feedback_assets.tables import ALL_TABLES, Table
-from feedback_assets.tables.columns import MONEY, STAMP, TEXT, Column, struct
+from feedback_assets.store.encoding import ROW_GROUP_ROWS
+from feedback_assets.store.layout import Warehouse, days_between
+from feedback_assets.tables import ALL_TABLES, Table, find_table
+from feedback_assets.tables.columns import MONEY, STAMP, TEXT, Column, leaves, struct
 from tests.store.rows import DAY, SALES, TOTALS, sales
 
 DAYS = days_between(DAY, DAY + timedelta(days=2))
@@ -192,11 +193,11 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_litter(
 ) -> None:
     before = Path(warehouse.path(SALES, DAYS[1])).read_bytes()
 
-    def disk_full(rows: Any, sink: Any) -> None:
+    def disk_full(rows: Any, sink: Any, table: Table) -> None:
         sink.write(b"PAR1 half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("feedback_assets.store.layout._write", disk_full)
+    monkeypatch.setattr("feedback_assets.store.layout.encode", disk_full)
     with pytest.raises(OSError, match="No space"):
         warehouse.replace_day(SALES, DAYS[1], sales(9, DAYS[1]))
     assert Path(warehouse.path(SALES, DAYS[1])).read_bytes() == before
@@ -261,3 +262,48 @@ def test_the_directory_of_locks_is_private_and_not_in_the_warehouse(
     directory.symlink_to(elsewhere)
     with pytest.raises(PermissionError):
         _ = Warehouse(str(tmp_path / "w")).lock_directory
+
+
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
+def test_what_hardly_comes_again_is_written_without_a_dictionary(
+    tmp_path: Path, table: Table
+) -> None:
+    held = Warehouse(str(tmp_path))
+    rows = table.schema.empty_table()
+    if table.partitioned:
+        held.replace_day(table, DAY, rows)
+    else:
+        held.replace_whole(table, rows)
+    (path,) = held.files(table)
+    schema = pq.ParquetFile(path).schema
+    paths = {schema.column(index).path for index in range(len(schema.names))}
+    assert set(table.recurring) <= paths
+    for path, column in leaves(table.columns):
+        own = column.points_at is not None or pa.types.is_timestamp(column.type)
+        assert not (own and path in table.recurring)
+
+
+def test_words_that_come_again_are_written_with_a_dictionary(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    orders = find_table("unified.orders")
+    count = 1000
+    rows = pa.Table.from_pylist(
+        [
+            {
+                "order_id": f"WR-{number}",
+                "ordered_at": datetime.combine(DAY, time(), UTC) + timedelta(seconds=number),
+                "currency": ("EUR", "USD")[number % 2],
+            }
+            for number in range(count)
+        ],
+        schema=orders.schema,
+    )
+    held.replace_day(orders, DAY, rows)
+    meta = pq.ParquetFile(held.path(orders, DAY)).metadata.row_group(0)
+    with_dictionary = {
+        meta.column(index).path_in_schema
+        for index in range(meta.num_columns)
+        if meta.column(index).has_dictionary_page
+    }
+    assert "currency" in with_dictionary
+    assert not with_dictionary & {"order_id", "ordered_at", "amount", "customer_email"}

@@ -17,6 +17,7 @@ import s3fs
 
 from feedback_assets.operations.query import run_query
 from feedback_assets.store import layout
+from feedback_assets.store.encoding import encode
 from feedback_assets.store.layout import NotWritten, Warehouse, days_between
 from feedback_assets.store.litter import private_directory
 from feedback_assets.store.quarantine import quarantine_files
@@ -240,7 +241,7 @@ def test_what_is_asked_of_the_store_grows_with_the_days_that_are_read_and_no_oth
     warehouse = project.warehouse
     direct = s3fs.S3FileSystem(endpoint_url=s3.endpoint)
     sink = pa.BufferOutputStream()
-    layout._write(NPS_DAILY.schema.empty_table(), sink)
+    encode(NPS_DAILY.schema.empty_table(), sink, NPS_DAILY)
     content = sink.getvalue().to_pybytes()
     direct.pipe({warehouse.path(NPS_DAILY, day): content for day in YEARS})
     last, month = YEARS[-1], YEARS[-30]
