@@ -36,7 +36,7 @@ def _type_name(kind: pa.DataType) -> str:
 def _one(column: pa.ChunkedArray) -> list[pa.Array]:
     # Arrow copies a single chunk as well.
     if column.num_chunks == 1:
-        return column.chunks
+        return [column.chunk(0)]
     combined = column.combine_chunks()
     return combined.chunks if isinstance(combined, pa.ChunkedArray) else [combined]
 
