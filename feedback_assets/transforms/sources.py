@@ -58,7 +58,8 @@ def connect(
     partitions of a table, named ``group.table``, to a first and last day, both included. The
     session's time zone is UTC whatever the machine's.
 
-    Raises ``duckdb.Error`` where a file cannot be read or has a column of another type.
+    Here the last file of each table is opened, the others by who asks the view. Either raises
+    ``duckdb.Error`` where a file cannot be read or has a column of another type.
     """
     connection = duckdb.connect(":memory:", config=_config(memory_limit, temp_directory, threads))
     try:
@@ -105,7 +106,7 @@ def ask(
 
     Raises ``duckdb.Error`` where a file cannot be read, even when it is asked again.
     """
-    # A relation would open all files once more before it is run.
+    # A relation of the query would open all files once before it is run.
     connection.execute(f"create or replace temp table asked as {query}", values)
     return connection.sql("from asked").to_arrow_table()
 
@@ -130,9 +131,9 @@ def add_view(
 def _add_view_of_files(
     connection: duckdb.DuckDBPyConnection, table: Table, files: list[str]
 ) -> None:
-    # Whoever creates a view has DuckDB open all of its files, and whoever asks it once more: 0.2 s
-    # for three years of marts.order_feedback. So the view is created while the variable that it
-    # reads its files from names one of them.
+    # DuckDB opens all files of a view when it is created, and again when it is asked: 0.2 s for
+    # three years of marts.order_feedback. So it is created while the variable that names its
+    # files names the last.
     variable = f"files of {table.full_name}"
     put = f"set variable {quoted(variable)} = $files"
     connection.execute(put, {"files": files[-1:]})

