@@ -155,22 +155,20 @@ class Warehouse:
             if self.is_local:
                 return [Found(path, 0)] if self.exists(path) else []
             return [found for found in self._listed(self.directory(table)) if found.path == path]
-        held = sorted(self._held(table), key=lambda pair: (pair[0], pair[1].path))
-        return [
-            found
-            for day, found in held
-            if (first is None or day >= first) and (last is None or day <= last)
-        ]
+        held = self._held(table, first, last)
+        return [found for _, found in sorted(held, key=lambda pair: (pair[0], pair[1].path))]
 
-    def _held(self, table: Table) -> Iterator[tuple[date, Found]]:
+    def _held(
+        self, table: Table, first: date | None = None, last: date | None = None
+    ) -> Iterator[tuple[date, Found]]:
         directory = self.directory(table)
-        if self.is_local:
-            there = [Found(path, 0) for path in _local_partitions(Path(directory))]
-        else:
-            there = self._listed(directory)
+        there = _local_partitions(directory) if self.is_local else self._listed(directory)
         for found in there:
             day = _day_in(found.path)
-            if day is not None:
+            if day is None or (first and day < first) or (last and day > last):
+                continue
+            # Of the days in question alone, and no Path: three years took 13 ms, and take 5 or 2.
+            if not self.is_local or os.path.isfile(found.path):  # noqa: PTH113
                 yield day, found
 
     def _listed(self, directory: str) -> list[Found]:
@@ -513,16 +511,14 @@ def _day_in(path: str) -> date | None:
         return None
 
 
-def _local_partitions(directory: Path) -> Iterator[str]:
+def _local_partitions(directory: str) -> Iterator[Found]:
     try:
         entries = list(os.scandir(directory))
     except FileNotFoundError:
         return
     for entry in entries:
         if entry.name.startswith("day="):
-            path = Path(entry.path) / FILE
-            if path.is_file():
-                yield str(path)
+            yield Found(f"{entry.path}/{FILE}", 0)
 
 
 def _write_local(path: Path, write: Callable[[Any], object]) -> None:

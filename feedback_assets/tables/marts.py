@@ -532,14 +532,18 @@ DETRACTOR_QUEUE = Table(
             MONEY,
             "All their orders in the row's currency",
             unit="currency",
-            source=(_O + "net_amount", _OF + "customer_key"),
+            source=(_O + "net_amount", *_KEY_SOURCES),
         ),
         *_given_touches(("first_click", "last_click"), "marts.order_feedback.{model}_{part}"),
     ),
     key=("feedback_id",),
     order_by=(),
     partitioned=False,
-    depends={"marts.order_feedback": ALL_DAYS, "unified.orders": ALL_DAYS},
+    depends={
+        "marts.order_feedback": Depends(back=29),
+        "unified.feedback": Depends(back=29),
+        "unified.orders": ALL_DAYS,
+    },
     example='select days_waiting, score, comment from "marts"."detractor_queue" limit 20',
 )
 

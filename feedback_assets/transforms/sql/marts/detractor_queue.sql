@@ -15,21 +15,39 @@ waiting as (
     where choice = 1 and nps_class = 'detractor' and not is_spam and reply is null
 ),
 
-latest_orders as (
+-- Whose customer_key that is: the text that it was made of, so that no order is hashed.
+customers as (
     select
-        currency,
-        net_amount,
-        customer_key(coalesce(customer_email, contact_id), $inner_pad, $outer_pad) as customer_key,
-        row_number() over (partition by order_id order by day desc) as choice
+        waiting.feedback_id,
+        coalesce(feedback.customer_email, orders.customer_email, orders.contact_id) as customer
+    from waiting
+    inner join unified.orders
+        on orders.order_id = waiting.order_id and orders.ordered_at = waiting.ordered_at
+    left join unified.feedback
+        on feedback.feedback_id = waiting.feedback_id and feedback.day = waiting.day
+),
+
+theirs as (
+    select order_id, day, currency, net_amount, coalesce(customer_email, contact_id) as customer
     from unified.orders
+    where coalesce(customer_email, contact_id) in (select customer from customers)
+),
+
+-- An order that was given another day and stands in two partitions counts in the later one, be it
+-- another customer's there.
+latest as (
+    select order_id, max(day) as day
+    from unified.orders
+    where order_id in (select order_id from theirs)
+    group by order_id
 ),
 
 -- "customer_net_amount (all their orders in the row's currency)"
 bought as (
-    select customer_key, currency, sum(net_amount) as net_amount
-    from latest_orders
-    where choice = 1 and customer_key in (select customer_key from waiting)
-    group by customer_key, currency
+    select theirs.customer, theirs.currency, sum(theirs.net_amount) as net_amount
+    from theirs
+    inner join latest on latest.order_id = theirs.order_id and latest.day = theirs.day
+    group by theirs.customer, theirs.currency
 )
 
 select
@@ -57,6 +75,7 @@ select
     waiting.last_click_medium,
     waiting.last_click_campaign
 from waiting
-left join bought on bought.customer_key = waiting.customer_key and bought.currency = waiting.currency
+left join customers on customers.feedback_id = waiting.feedback_id
+left join bought on bought.customer = customers.customer and bought.currency = waiting.currency
 -- "newest first"
 order by responded_at desc, feedback_id

@@ -6,24 +6,17 @@ items as (
     from wicked_reports.orders
 ),
 
-products as (
-    select product.id as real_id, present(product.name) as name, ordered_at, order_id
-    from items
-    where
-        product.id in (select real_id from retargeting.product_reviews)
-        and present(product.name) is not null
-),
-
--- "product_name (from order products)": a product that was renamed has its latest name.
+-- "product_name (from order products)": a product that was renamed has its latest name, of two
+-- orders of one instant that of the smaller order_id.
 names as (
     select
-        real_id,
-        name,
-        row_number() over (
-            partition by real_id
-            order by ordered_at desc, order_id, name
-        ) as choice
-    from products
+        product.id as real_id,
+        min(
+            {'before': -unix_micros(ordered_at), 'order_id': order_id, 'name': present(product.name)}
+        ) as latest
+    from items
+    where present(product.name) is not null
+    group by product.id
 ),
 
 summed as (
@@ -41,7 +34,7 @@ summed as (
 -- "mean ∓ 1.96 × standard deviation / √n, null for fewer than two"
 select
     summed.real_id,
-    names.name as product_name,
+    names.latest.name as product_name,
     summed.reviews,
     summed.score_mean,
     case
@@ -54,4 +47,4 @@ select
     end as score_high,
     summed.comments
 from summed
-left join names on names.real_id = summed.real_id and names.choice = 1
+left join names on names.real_id = summed.real_id

@@ -17,22 +17,35 @@ trackers as (
     select * from latest_trackers where choice = 1
 ),
 
-answers as (
-    select feedback_id, responded_at, order_id as purchase_id
+surveys as (
+    select id, purchase_id, sent_at
+    from trackers
+    where sent_at is not null and purchase_id is not null
+),
+
+matched as (
+    select order_id, order_source_id, responded_at
     from marts.order_feedback
     where order_id is not null and not is_spam
+),
+
+answers as (
+    select order_id as purchase_id, responded_at
+    from matched
+    where order_id in (select purchase_id from surveys)
     union all
-    select feedback_id, responded_at, order_source_id as purchase_id
-    from marts.order_feedback
-    where order_source_id is not null and not is_spam
+    select order_source_id as purchase_id, responded_at
+    from matched
+    where order_source_id in (select purchase_id from surveys)
 ),
 
 -- Surveys and answers of one purchase in one line of time, backwards: each survey sees the first
--- answer after it.
+-- answer after it. Purchases that lack the one or the other are left out before: to put all of them
+-- in order takes twice as long.
 timeline as (
     select purchase_id, sent_at as moment, 1 as is_survey, id, cast(null as timestamptz) as responded_at
-    from trackers
-    where sent_at is not null and purchase_id is not null
+    from surveys
+    where purchase_id in (select purchase_id from answers)
     union all
     select purchase_id, responded_at as moment, 0 as is_survey, cast(null as varchar) as id, responded_at
     from answers
