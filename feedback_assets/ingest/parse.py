@@ -72,8 +72,17 @@ def parse_page(records: bytes, table: Table, typing: Typing, served: bytes | Non
     ``served``: the array that the provider sent, where ``records`` are parts of its records; what
     is set aside is then the whole. Raises ``msgspec.DecodeError`` where ``records`` is no array.
     """
-    text = null_for_null_text(records) if typing.null_text else records
-    page = _Page(served or records, text, table, typing)
+    return type_page(with_nulls(records, typing), table, typing, served or records)
+
+
+def with_nulls(records: bytes, typing: Typing) -> bytes:
+    """The same array with ``null`` where the provider writes a text in its place."""
+    return null_for_null_text(records) if typing.null_text else records
+
+
+def type_page(text: bytes, table: Table, typing: Typing, served: bytes) -> Parsed:
+    """``parse_page`` of what ``with_nulls`` made; ``served`` as the provider sent it."""
+    page = _Page(served, text, table, typing)
     try:
         reading = read_array(text, table, typing.zone)
     except Refused:

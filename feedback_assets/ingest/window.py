@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.ingest.parse import Bad, Parsed, parse_page
+from feedback_assets.ingest.parse import Bad, Parsed, type_page, with_nulls
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.providers.errors import RowsMissing
@@ -129,7 +129,7 @@ def _read(
 ) -> bool:
     """Whether all rows came that were announced; raises ``RowsMissing`` if not, and ``again``."""
     try:
-        for table, parsed in _together(_typed(_ahead(pages()), tables)):
+        for table, parsed in _together(_typed(_ahead(_parts(pages(), tables)))):
             tallies[table].add(parsed.rows, parsed.bad)
     except RowsMissing:
         if again:
@@ -138,20 +138,42 @@ def _read(
     return True
 
 
-def _typed(
+@dataclass(frozen=True)
+class _Part:
+    """The records of a page that belong to one table, ready to be typed."""
+
+    table: Table
+    typing: Typing
+    text: bytes
+    served: bytes
+
+    def typed(self) -> Parsed:
+        return type_page(self.text, self.table, self.typing, self.served)
+
+
+def _parts(
     pages: Iterable[Mapping[str, Page]], tables: Mapping[Table, Typing]
-) -> Iterator[tuple[Table, Parsed]]:
-    """The rows of the pages in their order, later ones typed while the first is taken."""
+) -> Iterator[list[_Part]]:
     by_name = {table.full_name: table for table in tables}
+    for page in pages:
+        yield [
+            _Part(
+                table,
+                tables[table],
+                with_nulls(part.records, tables[table]),
+                part.served or part.records,
+            )
+            for name, part in page.items()
+            if (table := by_name.get(name)) is not None
+        ]
+
+
+def _typed(pages: Iterable[list[_Part]]) -> Iterator[tuple[Table, Parsed]]:
+    """The rows of the pages in their order, later ones typed while the first is taken."""
     under_way: deque[tuple[Table, Future[Parsed]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="typing") as pool:
         for page in pages:
-            for name, part in page.items():
-                table = by_name.get(name)
-                if table is not None:
-                    typing = tables[table]
-                    typed = pool.submit(parse_page, part.records, table, typing, part.served)
-                    under_way.append((table, typed))
+            under_way.extend((part.table, pool.submit(part.typed)) for part in page)
             while len(under_way) > _TYPED_AHEAD:
                 table, typed = under_way.popleft()
                 yield table, typed.result()
@@ -175,14 +197,13 @@ def _joined(pages: list[Parsed]) -> Parsed:
     return Parsed(rows, tuple(bad for page in pages for bad in page.bad))
 
 
-def _ahead(pages: Iterable[Mapping[str, Page]]) -> Iterator[Mapping[str, Page]]:
+def _ahead(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
     """The same pages, each asked for while the one before is typed."""
-    rest = iter(pages)
     pool = ThreadPoolExecutor(1, thread_name_prefix="page")
     try:
-        coming = pool.submit(next, rest, None)
+        coming = pool.submit(next, pages, None)
         while (page := coming.result()) is not None:
-            coming = pool.submit(next, rest, None)
+            coming = pool.submit(next, pages, None)
             yield page
     finally:
         # Closing the client ends what a page may still wait for.
