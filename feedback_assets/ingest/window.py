@@ -106,7 +106,8 @@ def read_window(
 
     All pages are read before the first partition is replaced. Where the provider announced more
     rows than came, the window is read once more, since lists move while they are read; the
-    second ``RowsMissing`` is raised. Every error leaves all partitions as they were.
+    second ``RowsMissing`` is raised. Every error of reading leaves all partitions as they were;
+    where one cannot be written, those before it and at most one after it are replaced.
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
     try:

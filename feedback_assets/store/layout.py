@@ -297,7 +297,7 @@ class Warehouse:
                 future = pool.submit(self.replace_day, table, day, rows)
                 writing.append((day, future))
                 if rows.num_rows > rows_aside:
-                    # Else as many days as writers are in memory, of any size.
+                    # Else a day more than there are writers is in memory, of any size.
                     wait([future])
                 # Else it stays in memory while the next is computed.
                 del rows, future

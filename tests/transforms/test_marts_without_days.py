@@ -154,6 +154,15 @@ def test_money_in_the_queue_is_of_orders_as_their_later_partition_has_them() -> 
     assert _queue(orders, [answer], {}) == {"f1": Decimal(40)}
 
 
+def test_a_customer_in_the_queue_is_known_by_email_while_the_matched_order_moves() -> None:
+    # The order was given another time, and the answer is not yet matched anew.
+    before = _order("o1", customer_email="a@x.y")
+    moved = _order("o1", NOON + DAY, customer_email="a@x.y")
+    another = _order("o2", customer_email="a@x.y", net_amount=Decimal(5))
+    answer = _answer("f1", before, customer_key=_key("a@x.y"))
+    assert _queue([moved, another], [answer], {"f1": "a@x.y"}) == {"f1": Decimal(15)}
+
+
 def _reviewed(orders: list[Row]) -> str | None:
     """The name of the product ``p`` after these orders."""
     review = {"order_no": "s1", "real_id": "p", "added_on": NOON, "day": NOON.date()}

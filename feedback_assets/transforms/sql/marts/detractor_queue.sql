@@ -21,7 +21,7 @@ customers as (
         waiting.feedback_id,
         coalesce(feedback.customer_email, orders.customer_email, orders.contact_id) as customer
     from waiting
-    inner join unified.orders
+    left join unified.orders
         on orders.order_id = waiting.order_id and orders.ordered_at = waiting.ordered_at
     left join unified.feedback
         on feedback.feedback_id = waiting.feedback_id and feedback.day = waiting.day
