@@ -85,10 +85,11 @@ def write(history: History, warehouse: Warehouse, only: str | None = None) -> No
     clicked = times[bought] - draw.integers(0, 30 * _DAY, count)
     astray = draw.random(count) < 0.1
     clicked[astray] = draw.integers(start, start + span, int(astray.sum()))
+    who_clicked = people[bought]
     put(
         "wicked_reports.clicks",
         clicked,
-        lambda chosen: _clicks(chosen, clicked, people[bought], draw),
+        lambda chosen: _clicks(chosen, clicked, who_clicked, draw),
     )
 
     count = int(history.orders * history.answers_per_order)
