@@ -2,8 +2,7 @@
 
 A tenth of the customers place half of the orders. Nine tenths of the clicks lie within 30 days
 before an order of their contact; two answers in five name an order, the others a customer. Drawn
-by NumPy with a seed and written a day at a time, of which a file costs 10 ms: 1.5 million orders in
-three years took 126 s of CPU.
+by NumPy with a seed and written a day at a time: 5 million orders in three years take 66 s of CPU.
 """
 
 from collections import deque
