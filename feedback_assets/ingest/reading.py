@@ -47,12 +47,7 @@ def read_array(records: bytes, table: Table, zone: str, *, lenient: bool = False
     dies of a hundred thousand), money may have more than four decimals, and 9.0 be a whole number.
     """
     array = _read(records, table, lenient=lenient)
-    kind = array.type
-    read = [
-        (column, array.field(kind.get_field_index(column.json_name)))
-        for column in table.columns
-        if column is not EXTRA
-    ]
+    read = [(column, _field(array, column)) for column in table.columns if column is not EXTRA]
     typing = _Typing(zone, _stamps_at_once(read, zone))
     typing.suspect(array.is_null(), None)
     try:
@@ -119,6 +114,10 @@ def _fits_double(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) and kind.bit_width <= 32)
 
 
+def _field(array: pa.StructArray, column: Column) -> pa.Array:
+    return array.field(array.type.get_field_index(column.json_name))
+
+
 def _stamps_at_once(read: list[tuple[Column, pa.Array]], zone: str) -> Iterator[pa.Array] | None:
     """The stamps of every column, in the order in which they are typed; None if one is unreadable.
 
@@ -141,7 +140,7 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
     if column.shape != "value":
         items = array.values if column.shape == "list" else array
         for field in column.fields:
-            yield from _stamp_texts(items.field(items.type.get_field_index(field.json_name)), field)
+            yield from _stamp_texts(_field(items, field), field)
     elif pa.types.is_timestamp(column.type):
         yield array
 
@@ -185,11 +184,7 @@ class _Typing:
     def _struct(
         self, array: pa.StructArray, column: Column, kind: pa.StructType, owners: pa.Array | None
     ) -> pa.StructArray:
-        read = array.type
-        children = [
-            self.convert(array.field(read.get_field_index(field.json_name)), field, owners)
-            for field in column.fields
-        ]
+        children = [self.convert(_field(array, field), field, owners) for field in column.fields]
         return pa.StructArray.from_arrays(children, fields=list(kind), mask=array.is_null())
 
     def _stamps(self, texts: pa.Array, owners: pa.Array | None) -> pa.Array:

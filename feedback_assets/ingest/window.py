@@ -219,20 +219,19 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
         datetime.now(UTC),
     )
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
-    duplicates: dict[date, int] = {}
     # What pages left behind is of no use to days, nor what days leave to the checks that follow.
     _release_unused()
     # Two, so that one day is hashed while the next goes to the disk: 0.6 s instead of 1.0 for
     # 200,000 orders. With more, more days would be in memory.
     replaced = warehouse.replace_days(
-        tally.table, _days(tally, duplicates), writers=2, rows_aside=_ROWS_WRITTEN_ASIDE
+        tally.table, _days(tally), writers=2, rows_aside=_ROWS_WRITTEN_ASIDE
     )
     counts = [
         DayCounts(
             day=day,
             rows=written.rows,
             outside_window=tally.outside[day],
-            duplicates=duplicates[day] + tally.repeated[day],
+            duplicates=tally.repeated[day],
             quarantined=quarantined[day],
             content_hash=written.content_hash,
         )
@@ -242,10 +241,10 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     return counts
 
 
-def _days(tally: _Tally, duplicates: dict[date, int]) -> Iterator[tuple[date, pa.Table]]:
-    """The days of the window with their rows; how many were left out goes to ``duplicates``."""
+def _days(tally: _Tally) -> Iterator[tuple[date, pa.Table]]:
+    """The days of the window with their rows; those left out are counted as repeated."""
     for day, rows, left_out in tally.spool.days(days_between(tally.first, tally.last)):
-        duplicates[day] = left_out
+        tally.repeated[day] += left_out
         large = rows.num_rows > _ROWS_WRITTEN_ASIDE
         if large:
             _release_unused()

@@ -81,6 +81,16 @@ class Column:
         return self.names or (_BY_KIND.get(self.personal) if self.personal else None)
 
     @property
+    def recurs(self) -> bool:
+        """Whether few words or small numbers stand for its values.
+
+        Time stamps, amounts, and what names a person or an order are nearly all different.
+        """
+        if self.personal is not None or self.names is not None:
+            return False
+        return bool(self.type == TEXT or pa.types.is_integer(self.type))
+
+    @property
     def arrow_field(self) -> pa.Field:
         return pa.field(
             self.name, self.type, nullable=self.nullable, metadata={"comment": self.description}
@@ -112,32 +122,18 @@ def personal_paths(columns: tuple[Column, ...], prefix: str = "") -> dict[str, P
     return found
 
 
-def leaves(columns: tuple[Column, ...], prefix: str = "") -> Iterator[tuple[str, Column]]:
-    """Dotted path and column of every value that is in no list."""
-    for column in columns:
-        if column.shape == "struct":
-            yield from leaves(column.fields, f"{prefix}{column.name}.")
-        elif column.shape == "value":
-            yield f"{prefix}{column.name}", column
+def leaves(
+    columns: tuple[Column, ...], prefix: str = "", *, in_lists: bool = False
+) -> Iterator[tuple[str, Column]]:
+    """Dotted path and column of every value that is in no list.
 
-
-def recurring(columns: tuple[Column, ...], prefix: str = "") -> tuple[str, ...]:
-    """Parquet's path of every value that few words or small numbers stand for.
-
-    Not time stamps, amounts, and what names a person or an order: nearly every row has its own.
+    ``in_lists``: of those in lists too, by the path that Parquet has for them.
     """
-    found: list[str] = []
     for column in columns:
         path = f"{prefix}{column.name}"
-        if column.fields:
-            inner = f"{path}.list.element." if column.shape == "list" else f"{path}."
-            found += recurring(column.fields, inner)
-        elif _recurs(column):
-            found.append(path)
-    return tuple(found)
-
-
-def _recurs(column: Column) -> bool:
-    if column.personal is not None or column.names is not None:
-        return False
-    return bool(column.type == TEXT or pa.types.is_integer(column.type))
+        if column.shape == "value":
+            yield path, column
+        elif column.shape == "struct":
+            yield from leaves(column.fields, f"{path}.", in_lists=in_lists)
+        elif in_lists:
+            yield from leaves(column.fields, f"{path}.list.element.", in_lists=True)

@@ -484,6 +484,8 @@ MATCH_COVERAGE = Table(
     ),
 )
 
+_DAYS_IN_QUEUE = Depends(back=29)
+
 DETRACTOR_QUEUE = Table(
     "marts",
     "detractor_queue",
@@ -540,8 +542,8 @@ DETRACTOR_QUEUE = Table(
     order_by=(),
     partitioned=False,
     depends={
-        "marts.order_feedback": Depends(back=29),
-        "unified.feedback": Depends(back=29),
+        "marts.order_feedback": _DAYS_IN_QUEUE,
+        "unified.feedback": _DAYS_IN_QUEUE,
         "unified.orders": ALL_DAYS,
     },
     example='select days_waiting, score, comment from "marts"."detractor_queue" limit 20',

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from feedback_assets.tables.columns import TEXT, Column, recurring
+from feedback_assets.tables.columns import TEXT, Column, leaves
 
 EXTRA = Column(
     "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
@@ -49,7 +49,8 @@ class Table:
     def recurring(self) -> tuple[str, ...]:
         """Paths, as Parquet has them, of the columns in which the same values come again."""
         own = {EXTRA.name, *(self.key if len(self.key) == 1 else ())}
-        return tuple(path for path in recurring(self.columns) if path not in own)
+        found = leaves(self.columns, in_lists=True)
+        return tuple(path for path, column in found if column.recurs and path not in own)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -120,12 +120,13 @@ def add_view(
     last: date | None = None,
 ) -> None:
     """Create or replace the view of one table over its partitions of those days."""
-    read = _scan(connection, source, table, first, last)
     connection.execute(f"create schema if not exists {quoted(table.group)}")
-    if isinstance(read, list):
-        _add_view_of_files(connection, table, read)
+    if isinstance(source, ArrowTables):
+        connection.execute(_view(table, _scan_arrow(connection, source, table, first, last)))
+    elif files := source.near(table, first, last, lambda: copies_of(connection)):
+        _add_view_of_files(connection, table, files)
     else:
-        connection.execute(_view(table, read))
+        connection.execute(_view(table, None))
 
 
 def _add_view_of_files(
@@ -189,18 +190,6 @@ def _columns(table: Table) -> list[tuple[str, str]]:
     if table.partitioned:
         columns.append(('"day"', "date"))
     return columns
-
-
-def _scan(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    table: Table,
-    first: date | None,
-    last: date | None,
-) -> str | list[str] | None:
-    if isinstance(source, ArrowTables):
-        return _scan_arrow(connection, source, table, first, last)
-    return source.near(table, first, last, lambda: copies_of(connection)) or None
 
 
 def _scan_files(table: Table, files: str) -> str:

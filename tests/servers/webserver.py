@@ -10,7 +10,7 @@ import requests
 from feedback_assets.store.layout import days_between
 from feedback_assets.tables import Table
 
-LAUNCH_BACKFILL = """
+_LAUNCH_BACKFILL = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
     __typename
@@ -91,7 +91,7 @@ class Asked:
             params |= {"allPartitions": True}
         else:
             params |= {"partitionNames": [str(day) for day in days_between(first, last)]}
-        launched = self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+        launched = self.ask(_LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         return str(launched["backfillId"])
 
