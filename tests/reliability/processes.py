@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -88,14 +89,17 @@ class Runner:
         self.start(*arguments, **changes)
         return self.status(), time.monotonic() - began
 
-    def run_killed(self, after: float, *arguments: str, **changes: str) -> int:
-        """Kill a child so many seconds after its start, if it still runs."""
+    def run_killed(self, after: float, *arguments: str, **changes: str) -> tuple[int, float]:
+        """Kill a child so many seconds after its start, if it still runs; as ``run`` gives back."""
+        began = time.monotonic()
         child = self.start(*arguments, **changes)
-        time.sleep(after)
         # The runner waits for it, so its id is not another's before its status is read.
         with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        return self.status()
+            ended = os.pidfd_open(child)
+            if not select.select([ended], [], [], after)[0]:
+                os.kill(child, signal.SIGKILL)
+            os.close(ended)
+        return self.status(), time.monotonic() - began
 
 
 @contextmanager
