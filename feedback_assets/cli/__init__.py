@@ -76,8 +76,8 @@ def _quick(arguments: list[str]) -> bool:
         else:
             from rich.console import Console
 
-            shown = grid(answer.names, answer.numbers, answer.rows)
-            Console(highlight=False, width=WIDTH).print(shown)
+            console = Console(highlight=False, width=WIDTH)
+            console.print(grid(answer.names, answer.numbers, answer.rows, console.width))
     return True
 
 

@@ -338,7 +338,7 @@ def _grid(rows: "pa.Table", title: str | None = None) -> Grid:
 
     numbers = [str(field.type).startswith(("int", "double", "decimal")) for field in rows.schema]
     columns = (values(column) for column in rows.columns)
-    return grid(rows.column_names, numbers, zip(*columns, strict=True), title)
+    return grid(rows.column_names, numbers, zip(*columns, strict=True), _out.width, title)
 
 
 @contextmanager
