@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from feedback_assets.cli import look_for_garbage
 from feedback_assets.cli.shown import WIDTH, grid, write
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.settings import Settings, SettingsError, load_settings
@@ -129,18 +130,19 @@ def backfill(
 def _backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
-    from feedback_assets.definitions import build_defs
     from feedback_assets.operations import backfill as operation
     from feedback_assets.operations.backfill_view import progress_of, summary
+    from feedback_assets.operations.table_definitions import table_definitions
 
     started = time.monotonic()
     with _quiet_dagster():
         try:
             request = operation.prepare(
-                settings, build_defs(settings), first, last, select, missing=missing
+                settings, table_definitions(settings), first, last, select, missing=missing
             )
         except ValueError as error:
             _fail(str(error), code=2)
+        look_for_garbage()
         try:
             with progress_of(request.plan, _err) as progress:
                 results = operation.run_plan(request, progress)
@@ -257,15 +259,15 @@ def forget(
     ] = False,
 ) -> None:
     """Erase a person from every table, the quarantine and the records of runs, for good."""
-    from feedback_assets.definitions import build_defs
     from feedback_assets.operations import forget as operation
+    from feedback_assets.operations.table_definitions import table_definitions
 
     settings = _settings()
     with _quiet_dagster(), _steps() as progress:
         try:
             done = operation.forget(
                 settings,
-                build_defs(settings),
+                table_definitions(settings),
                 email,
                 at_most=at_most or operation.AT_MOST,
                 dry_run=dry_run,

@@ -27,7 +27,7 @@ from dagster_shared.check import CheckError
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations import failed_days
-from feedback_assets.operations.event_log import hold_open
+from feedback_assets.operations.event_log import hold_open, read_revisions_once
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
@@ -235,6 +235,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         shutil.copyfile(template, draft)
         draft.replace(home / template.name)
     os.environ["DAGSTER_HOME"] = str(home)
+    read_revisions_once()
     # Capturing what a step prints means changing this process's own standard output, and two
     # threads that change it and back leave it changed: seen as a backfill that prints nothing.
     instance = dg.DagsterInstance.from_ref(

@@ -1,18 +1,21 @@
-"""Dagster's event log on SQLite, held open by the one process of a backfill.
+"""Dagster's databases on SQLite, as the one process of a backfill uses them.
 
 A backfill writes two events a partition, twice each. Dagster opens a database, compiles the
 statement, waits for the disk and closes the database again for each of them: 75 to 150 ms an
 event on a busy disk, and 11 ms of CPU. Held open it is 5 ms and 4 ms. What is written is the same.
 """
 
+import functools
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import sqlalchemy
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy.pool import StaticPool
 
@@ -21,11 +24,43 @@ _HELD = 32
 _WAIT_SECONDS = 60
 
 
+@functools.cache
+def read_revisions_once() -> None:
+    """Have the revisions of Dagster's tables read once by this process.
+
+    Alembic runs all 88 files of them whenever a database is opened, to know which is the last:
+    14 ms, five times before the first step of a first run.
+    """
+    read = ScriptDirectory.from_config
+    held: dict[tuple[str | None, ...], ScriptDirectory] = {}
+
+    def from_config(config: Config) -> ScriptDirectory:
+        place = tuple(map(config.get_main_option, ("script_location", "version_locations")))
+        if place not in held:
+            held[place] = read(config)
+        return held[place]
+
+    setattr(ScriptDirectory, "from_config", from_config)  # noqa: B010 - a class's method
+
+
 def hold_open(instance: dg.DagsterInstance) -> None:
     """Keep the databases of the instance's event log open; nothing where they are not SQLite."""
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
         storage._connect = _Held(storage).connect  # type: ignore[method-assign]
+        # Asked of a connection of its own for each event with tags, 0.6 ms. None is ever dropped.
+        storage.has_table = _remembered(storage.has_table)  # type: ignore[assignment, method-assign]
+
+
+def _remembered(has_table: Callable[[str], bool]) -> Callable[[str], bool]:
+    there: set[str] = set()
+
+    def remembered(name: str) -> bool:
+        if name not in there and has_table(name):
+            there.add(name)
+        return name in there
+
+    return remembered
 
 
 def _close(engines: OrderedDict[str, sqlalchemy.Engine]) -> None:

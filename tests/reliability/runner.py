@@ -25,10 +25,10 @@ from feedback_assets.store.layout import Warehouse
 def main() -> None:
     # What a run needs, so that a child need not.
     from feedback_assets.cli import app
-    from feedback_assets.definitions import build_defs
     from feedback_assets.operations import backfill, backfill_view
+    from feedback_assets.operations.table_definitions import table_definitions
 
-    assert all((build_defs, backfill, backfill_view))
+    assert all((table_definitions, backfill, backfill_view))
 
     _say("ready")
     for line in sys.stdin:
