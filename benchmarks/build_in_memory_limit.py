@@ -16,7 +16,7 @@ from feedback_assets.store.layout import Warehouse
 
 
 def main() -> None:
-    chosen = options(__doc__, size=5_000_000, small=3_000, times=1)
+    chosen = options(__doc__, size=5_000_000, small=3_000)
     history = History(30 if chosen.small else 1095, chosen.size)
     with scratch() as directory:
         root = str(directory / "warehouse")
@@ -25,7 +25,9 @@ def main() -> None:
         def build(limit: str) -> list[str]:
             return module("benchmarks.support.build_tables", root, history.first, LAST, limit)
 
-        compared = compare(lambda: run(build("2GB")), lambda: run(build("-")), chosen.times)
+        compared = compare(
+            lambda: run(build("2GB")), lambda: run(build("-")), chosen.times, warm=False
+        )
     limited, free = compared.medians(wall)
     most, _ = compared.medians(peak)
     say(

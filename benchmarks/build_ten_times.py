@@ -6,7 +6,7 @@ from feedback_assets.store.layout import Warehouse
 
 
 def main() -> None:
-    chosen = options(__doc__, size=1_000_000, small=5_000)
+    chosen = options(__doc__, size=300_000, small=5_000)
     days = 30 if chosen.small else 365
     with scratch() as directory:
 

@@ -6,7 +6,7 @@ from feedback_assets.store.layout import Warehouse
 
 
 def main() -> None:
-    chosen = options(__doc__, size=4_500, small=50, times=5)
+    chosen = options(__doc__, size=1_370, small=50, times=5)
     year = 20 if chosen.small else 365
     with scratch() as directory:
 

@@ -1,5 +1,8 @@
-"""Three years of days as a file a day, and a month, against one file; DuckDB and pandas."""
+"""Three years of days as a file a day, and a month, against one file: DuckDB, pandas, Spark."""
 
+import json
+import statistics
+from importlib.util import find_spec
 from itertools import groupby
 
 from benchmarks.support.history import History, write
@@ -16,10 +19,34 @@ import sys, pandas
 frame = pandas.read_parquet(sys.argv[1], columns=["currency", "amount"])
 frame.groupby("currency").amount.sum()
 """
+# A session takes longer to start than a question to answer, so one answers all, in turn.
+SPARK = """
+import json, sys, time
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as f
+session = SparkSession.builder.master("local[*]").getOrCreate()
+def ask(path):
+    began = time.monotonic()
+    session.read.parquet(path).groupBy("currency").agg(f.sum("amount")).collect()
+    return time.monotonic() - began
+times, *paths = sys.argv[1:]
+print(json.dumps([[ask(path) for path in paths] for _ in range(int(times) + 1)][1:]))
+"""
+
+
+def in_spark(times: int, one: str, many: dict[str, str]) -> None:
+    """Seconds from the question to its answer, without the session's start."""
+    found = run(script(SPARK, times, one, *many.values()))
+    seconds = json.loads(found.output.splitlines()[-1])
+    for place, layout in enumerate(many, start=1):
+        ratio = statistics.median(turn[place] / turn[0] for turn in seconds)
+        ours, floor = (statistics.median(turn[at] for turn in seconds) for at in (place, 0))
+        detail = f"{ours:.2f} s against {floor:.2f} s"
+        say(f"a file {layout} against one file, Spark, wall", ratio, "none", detail)
 
 
 def main() -> None:
-    chosen = options(__doc__, size=500_000, small=2_000, times=5)
+    chosen = options(__doc__, size=1_500_000, small=2_000)
     days = 30 if chosen.small else 1095
     with scratch() as directory:
         warehouse = Warehouse(str(directory / "warehouse"))
@@ -33,7 +60,8 @@ def main() -> None:
             between = list(of_month)
             rows = warehouse.read_arrow(orders, between[0], between[-1]).drop_columns("day")
             warehouse.write_parquet(f"{months}/month={month}/data.parquet", rows)
-        for layout, many in (("a day", warehouse.directory(orders)), ("a month", str(months))):
+        layouts = {"a day": warehouse.directory(orders), "a month": str(months)}
+        for layout, many in layouts.items():
             for name, text, pattern in (
                 ("DuckDB", DUCKDB, f"{many}/*/*.parquet"),
                 ("pandas", PANDAS, many),
@@ -51,6 +79,8 @@ def main() -> None:
                     f"{chosen.size:,} orders, {days:,} days, {ours:.2f} s against {floor:.2f} s, "
                     f"CPU {compared.ratio(cpu):.2f}",
                 )
+        if find_spec("pyspark"):
+            in_spark(chosen.times, one, layouts)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from feedback_assets.store.layout import Warehouse
 
 
 def main() -> None:
-    chosen = options(__doc__, size=300_000, small=2_000)
+    chosen = options(__doc__, size=1_000_000, small=2_000)
     history = History(30 if chosen.small else 365, chosen.size)
     with scratch() as directory:
         root = str(directory / "warehouse")
         write(history, Warehouse(root))
         ours = module("benchmarks.support.build_tables", root, history.first, LAST, "-")
         theirs = module("benchmarks.support.tables_in_pandas", root, directory / "pandas")
-        compared = compare(lambda: run(theirs), lambda: run(ours), chosen.times)
+        compared = compare(lambda: run(theirs), lambda: run(ours), chosen.times, warm=False)
         told = compared.ours[0].output.strip().splitlines()
         for pandas, table in zip(told, figures_held(Warehouse(root)), strict=True):
             if pandas != table:

@@ -5,7 +5,8 @@ The sandbox serves it, refuses what its quota does not allow, and counts what it
 
 import math
 import subprocess
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import requests
 
@@ -57,12 +58,22 @@ def rows_of(said: str) -> dict[str, int]:
     return rows
 
 
-def main() -> None:
-    chosen = options(__doc__, size=20_000, small=50, times=1)
-    days = 10 if chosen.small else 365
-    last = datetime.now(UTC).date() - timedelta(days=1)
-    first = last - timedelta(days=days - 1)
-    server = sandbox(chosen.size, days + 30)
+@dataclass(frozen=True)
+class Year:
+    """One backfill of a year: its seconds, requests sent, and the fewest that would have done."""
+
+    seconds: float
+    asked: int
+    least: int
+
+    @property
+    def steady(self) -> float:
+        return self.asked / _PER_MINUTE * 60
+
+
+def year(first: date, last: date, customers: int) -> Year:
+    """Read the days of a sandbox of its own."""
+    server = sandbox(customers, (last - first).days + 31)
     try:
         settings = settings_of(server)
         with scratch() as directory:
@@ -83,18 +94,30 @@ def main() -> None:
         server.wait(10)
     asked = sum(count for name, count in log.items() if name.startswith("wicked_reports "))
     least = sum(math.ceil(rows / _PAGE) for rows in rows_of(usage.output).values())
-    # The first minute's requests may all be sent at once.
-    floor = max(0, asked - _PER_MINUTE) / _PER_MINUTE * 60
-    steady = asked / _PER_MINUTE * 60
-    detail = f"{asked} requests, {usage.wall:.0f} s, {days} days of {chosen.size:,} customers"
+    return Year(usage.wall, asked, max(least, 1))
+
+
+def main() -> None:
+    chosen = options(__doc__, size=40_000, small=50)
+    days = 10 if chosen.small else 365
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=days - 1)
+    years = [year(first, last, chosen.size) for _ in range(chosen.times)]
+    middle = sorted(years, key=lambda one: one.seconds / one.steady)[len(years) // 2]
+    detail = (
+        f"{middle.asked} requests, {middle.seconds:.0f} s, {days} days of {chosen.size:,} customers"
+    )
     say(
         "a year at the quota, elapsed against requests ÷ quota",
-        usage.wall / steady,
+        middle.seconds / middle.steady,
         "≤ 1.1",
         detail,
     )
+    # The first minute's requests may all be sent at once.
+    floor = max(0, middle.asked - _PER_MINUTE) / _PER_MINUTE * 60
     print(f"with the first minute's allowance free, {floor:.0f} s is the least")
-    say("a year at the quota, requests against the least", asked / max(least, 1), "≤ 1.2", detail)
+    ratio = middle.asked / middle.least
+    say("a year at the quota, requests against the least", ratio, "≤ 1.2", detail)
 
 
 if __name__ == "__main__":
