@@ -16,7 +16,8 @@ from feedback_assets import settings as settings_module
 from feedback_assets.assets import provider_assets
 from feedback_assets.definitions import build_defs
 from feedback_assets.operations.schedules import range_tags
-from feedback_assets.providers import http
+from feedback_assets.providers import fullwhere, http, retargeting
+from feedback_assets.providers.quota import Allowance
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
@@ -114,6 +115,9 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
         patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
         patch.setattr(http, "RetryPolicy", lambda: QUICK)
+        # These two have no setting for it, and hundreds of requests would wait for their minutes.
+        for module in (retargeting, fullwhere):
+            patch.setattr(module, "Allowance", lambda _, seconds: Allowance(100_000, seconds))
         configure(patch, sandbox)
         environment = wire.environment(sandbox.environment())
         for name, value in environment.items():
