@@ -12,6 +12,7 @@ import pytest
 
 from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
 from tests.servers.postgres import PostgresDatabase
+from tests.servers.supervised import wait_until
 
 slow = pytest.mark.slow
 
@@ -58,10 +59,16 @@ def test_a_server_that_restarts_is_waited_for(
     coordination = Coordination(postgres.url)
     before = coordination.run(backend)
     postgres.server.stop()
-    threading.Timer(1.5, postgres.server.start).start()
+
+    def start_once_it_is_waited_for() -> None:
+        wait_until(lambda: "waiting for it" in caplog.text, 60, every=0.05)
+        postgres.server.start()
+
+    starting = threading.Thread(target=start_once_it_is_waited_for)
     with caplog.at_level(logging.WARNING):
+        starting.start()
         assert coordination.run(backend) != before
-    assert "waiting for it" in caplog.text
+    starting.join()
     assert postgres.server.password not in caplog.text
 
 
