@@ -51,7 +51,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_it_reads_the_days_says_what_to_open_and_leaves_no_process(
     project: Project, number: signal.Signals
