@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -23,6 +24,12 @@ from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres, for what several machines share.
 from tests.servers.postgres import postgres, postgres_server  # noqa: F401
+
+# How long an example takes says something about the machine, and nothing about the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Files that take minutes come first, so that no worker begins one when the others are done.

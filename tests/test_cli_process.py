@@ -6,11 +6,16 @@ import sys
 import pytest
 
 ENDING = """
-import atexit, sys, threading, time
+import atexit, sys, threading
 from feedback_assets import cli
 sys.argv = ["feedback-assets", *sys.argv[1:]]
 atexit.register(print, "tidied")
-threading.Thread(target=lambda: (time.sleep(2), print("thread"))).start()
+
+def go_on_after_the_command():
+    threading.main_thread().join()
+    print("thread")
+
+threading.Thread(target=go_on_after_the_command).start()
 cli.main()
 """
 WITHOUT_PANDAS = """

@@ -1,6 +1,7 @@
 """SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -62,14 +63,9 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
             connection.execute(statement)
         try:
             # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
-            return _answer(connection, sql, largest)
+            return _interruptible(connection, lambda: _answer(connection, sql, largest))
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
-        except RuntimeError as error:
-            # What DuckDB makes of Ctrl-C while it hands over rows.
-            if "interrupted" in str(error):
-                raise KeyboardInterrupt from None
-            raise
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise QueryError(f"the answer holds what cannot be shown: {error}") from None
 
@@ -104,6 +100,21 @@ def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
             ("lock_configuration", "true"),
         )
     ]
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
+    """What ``work`` gives, in a thread of its own, so that Ctrl-C ends it at once.
+
+    Python hears of it in the main thread alone. DuckDB asks for it between its steps, and a step
+    that this thread took over may be hours of a join.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 @again_if_replaced

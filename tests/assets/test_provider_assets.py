@@ -211,7 +211,6 @@ def test_a_range_is_read_in_windows_and_those_before_one_that_fails_count_as_rea
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_a_second_try_goes_on_at_the_window_that_failed(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:

@@ -1,5 +1,6 @@
 """The Postgres of several machines: waited for while it restarts, and every error with its cure."""
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
 from tests.servers.postgres import PostgresDatabase
+from tests.servers.supervised import wait_until
 
 slow = pytest.mark.slow
 
@@ -58,9 +60,17 @@ def test_a_server_that_restarts_is_waited_for(
     coordination = Coordination(postgres.url)
     before = coordination.run(backend)
     postgres.server.stop()
-    threading.Timer(1.5, postgres.server.start).start()
+
+    def start_once_it_is_waited_for() -> None:
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: "waiting for it" in caplog.text, 30, every=0.05)
+        postgres.server.start()
+
+    starting = threading.Thread(target=start_once_it_is_waited_for)
     with caplog.at_level(logging.WARNING):
+        starting.start()
         assert coordination.run(backend) != before
+    starting.join()
     assert "waiting for it" in caplog.text
     assert postgres.server.password not in caplog.text
 

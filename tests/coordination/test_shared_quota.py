@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,32 @@ import pytest
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.quota import Allowance, Quota, QuotaClosedError
 from tests.servers.postgres import PostgresDatabase
+from tests.servers.supervised import wait_until
+from tests.taken import Taken, most_in_any_window, quick_quarter, watch
 
 pytestmark = pytest.mark.slow
-# 3.5 % of the window are for what arrives late: 0.14 s, which a busy machine needs.
-LIMIT, WINDOW = 40, 4.0
-SECONDS = 9.0
+ALLOWED = Allowance(40, 4.0)
+ENOUGH = 3 * ALLOWED.requests + 1
+
+
+@dataclass
+class Provider:
+    """What a provider noted: each request from the asking for it to its arrival."""
+
+    url: str = ""
+    came: list[Taken] = field(default_factory=list)
+
+    def wait_for(self, requests: int) -> None:
+        wait_until(lambda: len(self.came) >= requests, 120, every=0.01)
 
 
 @contextlib.contextmanager
-def counting_server() -> Iterator[tuple[str, list[float]]]:
-    """A provider that notes when each request arrived."""
-    moments: list[float] = []
+def noting_server() -> Iterator[Provider]:
+    provider = Provider()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            moments.append(time.monotonic())
+            provider.came.append(Taken(float(self.path[1:]), time.monotonic()))
             self.send_response(204)
             self.end_headers()
 
@@ -43,34 +55,27 @@ def counting_server() -> Iterator[tuple[str, list[float]]]:
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        provider.url = f"http://127.0.0.1:{server.server_port}/"
         try:
-            yield f"http://127.0.0.1:{server.server_port}/", moments
+            yield provider
         finally:
             server.shutdown()
             thread.join()
 
 
-def most_in_any_window(moments: list[float], seconds: float) -> int:
-    ordered = sorted(moments)
-    return max(
-        sum(1 for later in ordered[i:] if later < moment + seconds)
-        for i, moment in enumerate(ordered)
-    )
-
-
-def hammer(url: str, database: str, seconds: float, home: Path, ahead: float, start: Any) -> None:
+def hammer(url: str, database: str, home: Path, ahead: float, start: Any, enough: Any) -> None:
     """A machine of its own: its home, its clock, three threads."""
     import time_machine
 
-    quota = Quota("shared", Allowance(LIMIT, WINDOW), kept_in=Coordination(database))
+    quota = Quota("shared", ALLOWED, kept_in=Coordination(database))
+    notes = watch(quota)
     home.mkdir()
     start.wait()
-    ends = time.monotonic() + seconds
 
     def work() -> None:
-        while time.monotonic() < ends:
+        while not enough.is_set():
             quota.acquire()
-            urllib.request.urlopen(url, timeout=10).close()
+            urllib.request.urlopen(f"{url}{notes.mine.asked}", timeout=60).close()
 
     with time_machine.travel(time.time() + ahead, tick=True):
         threads = [threading.Thread(target=work) for _ in range(3)]
@@ -79,62 +84,63 @@ def hammer(url: str, database: str, seconds: float, home: Path, ahead: float, st
 
 
 @contextlib.contextmanager
-def hammering(
-    postgres: PostgresDatabase, tmp_path: Path, seconds: float
-) -> Iterator[tuple[list[float], Any]]:
-    """Two machines whose clocks are an hour apart; the requests that came, once they are done."""
+def hammering(postgres: PostgresDatabase, tmp_path: Path) -> Iterator[Provider]:
+    """What comes of two machines, their clocks an hour apart, which stop after the block."""
     context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    with counting_server() as (url, moments):
+    start, enough = context.Barrier(3), context.Event()
+    with noting_server() as provider:
         machines = [
             context.Process(
                 target=hammer,
-                args=(url, postgres.url, seconds, tmp_path / f"home{number}", ahead, start),
+                args=(provider.url, postgres.url, tmp_path / f"home{n}", ahead, start, enough),
             )
-            for number, ahead in enumerate((0.0, 3600.0))
+            for n, ahead in enumerate((0.0, 3600.0))
         ]
         for machine in machines:
             machine.start()
-        time.sleep(1.5)
-        yield moments, start
-        for machine in machines:
-            machine.join(60)
+        try:
+            start.wait(60)
+            yield provider
+        finally:
+            enough.set()
+            for machine in machines:
+                machine.join(60)
         assert [machine.exitcode for machine in machines] == [0, 0]
 
 
 def test_two_machines_never_exceed_one_quota_and_use_it(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
-    with hammering(postgres, tmp_path, SECONDS) as (moments, start):
-        start.set()
-    assert most_in_any_window(moments, WINDOW) <= LIMIT
-    assert len(moments) >= 0.95 * 3 * LIMIT, "three windows began"
+    with hammering(postgres, tmp_path) as provider:
+        provider.wait_for(ENOUGH)
+    assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
+    rate = ALLOWED.rate()
+    assert quick_quarter(provider.came, rate.limit) < 1.05 * rate.interval / 1000
     # What has left the window does not pile up.
-    assert int(postgres.run_sql("select count(*) from feedback_quota")) <= 3 * LIMIT
+    held = int(postgres.run_sql("select count(*) from feedback_quota"))
+    assert held <= 3 * ALLOWED.requests < len(provider.came)
 
 
 def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
-    with hammering(postgres, tmp_path, SECONDS) as (moments, start):
-        start.set()
-        time.sleep(1.5)
+    with hammering(postgres, tmp_path) as provider:
+        provider.wait_for(1)
         postgres.server.restart(signal.SIGQUIT)
-        back = time.monotonic()
-    assert most_in_any_window(moments, WINDOW) <= LIMIT
-    assert [moment for moment in moments if moment > back + WINDOW]
+        back = len(provider.came)
+        provider.wait_for(back + ALLOWED.requests)
+    assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
 
 
 def test_several_allowances_hold_at_once(postgres: PostgresDatabase) -> None:
     quota = Quota(
         "thanx", Allowance(5, 0.1), Allowance(12, 0.6), kept_in=Coordination(postgres.url)
     )
-    moments = []
+    notes = watch(quota)
     for _ in range(24):
         quota.acquire()
-        moments.append(time.monotonic())
-    assert most_in_any_window(moments, 0.1) <= 5
-    assert most_in_any_window(moments, 0.6) <= 12
+    assert most_in_any_window(notes.taken, 0.1) <= 5
+    assert most_in_any_window(notes.taken, 0.6) <= 12
 
 
 def test_two_providers_have_a_quota_each(postgres: PostgresDatabase) -> None:

@@ -41,8 +41,13 @@ def write_days(warehouse: SlowWarehouse, pipe: Connection, number: int) -> Any:
     versions = {day: version(day, number) for day in DAYS}
     pipe.send("ready")
     pipe.recv()
-    for _ in range(ROUNDS):
+    rounds = 0
+    # Until the other has had as many rounds too, or they may never meet.
+    while rounds < ROUNDS or not pipe.poll():
         recorded = {day: warehouse.replace_day(SALES, day, versions[day]) for day in DAYS}
+        rounds += 1
+        if rounds == ROUNDS:
+            pipe.send("enough")
     return warehouse.__dict__["written"], {d: w.content_hash for d, w in recorded.items()}
 
 
@@ -62,13 +67,15 @@ def test_a_day_that_two_write_at_once_is_whole_and_one_of_the_two(
         for pipe in (one, other):
             pipe.send("go")
         looked = 0
-        while not (one.poll() and other.poll()):
+        while looked <= ROUNDS or not (one.poll() and other.poll()):
             for day in held.days_held(SALES):
                 counts = held.read_arrow(SALES, day, day).column("count").to_pylist()
                 assert (len(counts), len(set(counts))) == (200, 1)
                 looked += 1
+        for pipe in (one, other):
+            assert pipe.recv() == "enough"
+            pipe.send("stop")
         (written, recorded), (written_too, recorded_too) = one.recv(), other.recv()
-    assert looked > ROUNDS
     for day in DAYS:
         last = content_hash(held.read_arrow(SALES, day, day).drop_columns("day"))
         assert last in hashes[day]

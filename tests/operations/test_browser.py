@@ -62,12 +62,12 @@ class Reader:
 
     def sees(self, *wanted: str) -> None:
         for text in wanted:
-            self.page.get_by_text(text, exact=True).first.wait_for(timeout=PATIENCE)
+            self.page.get_by_text(text, exact=True).first.wait_for()
 
     def keeps(self, name: str) -> str:
         """A picture of the page as it is, and all that is written on it."""
         PICTURES.mkdir(exist_ok=True)
-        self.page.wait_for_load_state("networkidle", timeout=PATIENCE)
+        self.page.wait_for_load_state("networkidle")
         self._read_answers()
         self.page.screenshot(path=PICTURES / f"{name}.png")
         return self.page.inner_text("body")
@@ -101,6 +101,7 @@ def browser(directory: Path) -> Iterator[BrowserContext]:
             directory, executable_path=executable, headless=True, args=FLAGS,
             viewport={"width": 1600, "height": 1000}, timezone_id="UTC", locale="en-GB",
         )  # fmt: skip
+        context.set_default_timeout(PATIENCE)
         try:
             yield context
         finally:
@@ -129,7 +130,7 @@ def _graph(reader: Reader, served: Webserver, shop: Project) -> None:
     nodes.get_by_text("marts", exact=True).first.dblclick()
     marts = [table.name for table in ALL_TABLES if table.group == "marts"]
     for name in marts:
-        nodes.get_by_text(name, exact=True).first.wait_for(timeout=PATIENCE)
+        nodes.get_by_text(name, exact=True).first.wait_for()
     text = reader.keeps("graph_of_marts")
     assert set(marts) <= set(text.split())
 

@@ -19,7 +19,7 @@ from feedback_assets.store.content import content_hash
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST = YESTERDAY - timedelta(days=83)
 COMMAND = Path(sys.executable).with_name("feedback-assets")
 TABLES = tuple(
@@ -43,7 +43,7 @@ def wait_until_the_second_window_is_read(
     def asked() -> int:
         return sum(n for key, n in sandbox.requests.items() if key[0] == "fullwhere")
 
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 200
     asked_before = None
     while asked_before is None or asked() == asked_before:
         assert process.poll() is None, process.communicate()
@@ -51,6 +51,8 @@ def wait_until_the_second_window_is_read(
         time.sleep(0.05)
         if asked_before is None and shop.warehouse.days_held(TABLES[1]):
             asked_before = asked()
+            # So slowly from now on that it cannot be done before it is told to stop.
+            sandbox.set_faults(Faults(quotas=False, latency=3))
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -62,7 +64,7 @@ def test_a_backfill_that_is_stopped_leaves_no_run_under_way_and_goes_on_where_it
     process = start("backfill", *days, "--select", SELECT)
     wait_until_the_second_window_is_read(shop, sandbox, process)
     process.send_signal(stop)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + stop
     with open_instance(shop.settings) as instance:
         statuses = [run.status for run in instance.get_runs()]

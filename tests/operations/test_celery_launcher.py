@@ -29,8 +29,7 @@ LIVES, LOST = WorkerStatus.RUNNING, WorkerStatus.NOT_FOUND
 
 
 @pytest.fixture
-def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(celery_launcher, "ANSWER_SECONDS", 0.5)
+def redis(tmp_path: Path) -> Iterator[str]:
     with running_redis(tmp_path / "redis") as url:
         yield url
 
@@ -54,15 +53,24 @@ def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
             process.wait()
 
 
-def begun(launcher: CheckedCeleryRunLauncher, seconds: float, state: str) -> dg.DagsterRun:
-    """A run that is a task, once Celery says that of it."""
-    task = launcher.celery.send_task("wait", [seconds], queue="dagster")
+def begun(
+    launcher: CheckedCeleryRunLauncher, seconds: float, state: str, end: Path = Path("/nowhere")
+) -> dg.DagsterRun:
+    """A run that is a task, once Celery says that of it; it ends when there is a file ``end``."""
+    task = launcher.celery.send_task("wait", [seconds, str(end)], queue="dagster")
     wait_until(lambda: task.state == state, 60, every=0.1)
     return dg.DagsterRun(job_name="any", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
 
 
-def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[[int], list[str]]:
-    return lambda times: [launcher.check_run_worker_health(run).status for _ in range(times)]
+def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[..., list[str]]:
+    """What so many looks find. One that nobody is to answer is short, any other is patient."""
+
+    def look(times: int, *, answered: bool = True) -> list[str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(celery_launcher, "ANSWER_SECONDS", 20.0 if answered else 0.5)
+            return [launcher.check_run_worker_health(run).status for _ in range(times)]
+
+    return look
 
 
 def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str) -> None:
@@ -72,7 +80,7 @@ def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str
         assert look(4) == [LIVES] * 4
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-        assert look(4) == [LIVES, LIVES, LOST, LIVES]
+        assert look(4, answered=False) == [LIVES, LIVES, LOST, LIVES]
 
 
 def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
@@ -81,7 +89,7 @@ def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
         look = looks(launcher, begun(launcher, 600, "STARTED"))
         for _ in range(2):
             os.kill(worker.pid, signal.SIGSTOP)
-            assert look(2) == [LIVES, LIVES]
+            assert look(2, answered=False) == [LIVES, LIVES]
             os.kill(worker.pid, signal.SIGCONT)
             # It answers again: what was missed before no longer counts.
             wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 30)
@@ -97,18 +105,23 @@ def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(redis: str) -> None:
+def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(
+    redis: str, tmp_path: Path
+) -> None:
     launcher = launcher_of(redis)
+    end = tmp_path / "end"
     with working(redis) as worker:
-        run = begun(launcher, 12, "STARTED")
+        run = begun(launcher, 600, "STARTED", end)
         os.kill(worker.pid, signal.SIGTERM)
-        wait_until(lambda: not launcher.celery.control.inspect(timeout=0.5).ping(), 30)
-        assert looks(launcher, run)(5) == [LIVES] * 5
+        wait_until(lambda: not launcher.celery.control.inspect(timeout=2).ping(), 60)
+        assert looks(launcher, run)(5, answered=False) == [LIVES] * 5
+        assert launcher.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG]).state == "STARTED"
+        end.touch()
         worker.wait(60)
     with working(redis):
         run = begun(launcher, 600, "STARTED")
     # It came back in between, so what it said when it left no longer holds.
-    assert looks(launcher, run)(3) == [LIVES, LIVES, LOST]
+    assert looks(launcher, run)(3, answered=False) == [LIVES, LIVES, LOST]
 
 
 def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> None:
@@ -118,10 +131,7 @@ def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> Non
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(celery_launcher, "ANSWER_SECONDS", 0.5)
+def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> None:
     with running_redis(tmp_path / "redis") as redis:
         launcher = launcher_of(redis)
         with working(redis):
@@ -134,7 +144,9 @@ def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(
         with pytest.raises(DagsterUserCodeUnreachableError, match="Redis does not answer"):
             launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
     with running_redis(tmp_path / "redis"):
-        assert look(5) == [LIVES] * 5, "its worker may not have found Redis again yet"
+        assert look(5, answered=False) == [LIVES] * 5, (
+            "its worker may not have found Redis again yet"
+        )
 
 
 def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> None:
@@ -148,7 +160,9 @@ def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> N
     assert looks(launcher, gone)(1) == [LOST]
 
 
-def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(redis: str) -> None:
+def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(
+    redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     launcher = launcher_of(redis)
     with dg.instance_for_test() as instance:
         launcher.register_instance(instance)
@@ -165,5 +179,7 @@ def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(redis: str) ->
         with working(redis):
             wait_until(lambda: not refused(), 60)
             begun(launcher, 600, "STARTED")
+            # Who has not answered in time has no task either, as far as can be known.
+            monkeypatch.setattr(celery_launcher, "PLACES_SECONDS", 5.0)
             assert refused()
         assert refused()

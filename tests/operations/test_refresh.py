@@ -208,7 +208,7 @@ def test_three_years_are_planned_in_less_than_two_seconds() -> None:
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(1096)]
     held = {day: f"{n:064d}" for n, day in enumerate(days)}
     recorded = {table.full_name: Recorded(held) for table in PROVIDER_TABLES + DERIVED_TABLES}
-    started = time.perf_counter()
+    started = time.process_time()
     plan = plan_refresh(DERIVED_TABLES, recorded, Spans(90, 30), days[0], days[-1])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert {build.table.full_name for build in plan.builds} >= {"unified.feedback"}

@@ -22,7 +22,7 @@ from tests.servers.supervised import wait_until
 from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 LOCATIONS = """
 { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }
@@ -110,7 +110,7 @@ def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
             LAUNCH_RUN, params=_one_day(location, find_table("thanx.feedbacks"), first)
         )
         run = launched["launchPipelineExecution"]["run"]["runId"]
-        served.wait_until(lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 120)
+        served.wait_until(lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 300)
         assert shop.warehouse.days_held(find_table("thanx.feedbacks")) == [first]
 
         _backfill(served, partitioned, first)
@@ -142,7 +142,7 @@ def _one_day(location: str, table: Table, day: date) -> dict[str, Any]:
 
 def _backfill(served: Webserver, tables: list[Table], first: date | None) -> None:
     backfill = served.backfill(tables, first, YESTERDAY)
-    ended = served.wait_until(lambda: served.backfill_status(backfill), 400)
+    ended = served.wait_until(lambda: served.backfill_status(backfill), 600)
     assert ended == "COMPLETED_SUCCESS"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from feedback_assets.operations.celery_launcher import CheckedCeleryRunLauncher
 from feedback_assets.operations.leaving_workers import announce
@@ -16,5 +17,7 @@ announce(app)
 
 
 @app.task(name="wait", track_started=True)
-def wait(seconds: float) -> None:
-    time.sleep(seconds)
+def wait(seconds: float, end: str) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends and not Path(end).exists():
+        time.sleep(0.1)

@@ -21,6 +21,7 @@ import pytest
 
 from feedback_assets.providers.errors import PermanentError, ProviderError, TransientError
 from feedback_assets.providers.transport import QueryAuth
+from tests.servers.supervised import wait_until
 
 GOOD = {"status": "success", "results": [1]}
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -61,7 +62,7 @@ def test_each_notation_of_waiting_is_obeyed_up_to_the_cap(raw, client, kit, told
     one = client(server.url, retry=replace(kit.quick, longest_wait=0.25))
     began = time.monotonic()
     one.get("/x")
-    assert 0.24 <= time.monotonic() - began < 2
+    assert 0.24 <= time.monotonic() - began < 60
 
 
 def test_a_limit_that_lasts_ends_in_an_error_that_names_the_setting(raw, client, kit):
@@ -180,15 +181,15 @@ def test_a_reset_after_a_whole_body_loses_nothing(raw, client, kit):
 )
 def test_an_answer_that_trickles_for_ever_ends(raw, client, kit, start):
     server = raw(kit.trickle(b"0", 0.02, start))
-    one = client(server.url, retry=replace(kit.quick, attempts=1, total=0.4, read=5))
+    one = client(server.url, retry=replace(kit.quick, attempts=1, total=0.4))
     began = time.monotonic()
     error = failing(one, TransientError)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60
     assert "within 0.4 s" in error.message
 
 
 def test_an_answer_that_stalls_ends(raw, client, kit):
-    server = raw(lambda c: (c.sendall(HEAD), time.sleep(3)))
+    server = raw(lambda c: (c.sendall(HEAD), time.sleep(60)))
     one = client(server.url, retry=replace(kit.quick, attempts=1, read=0.2))
     assert failing(one, TransientError).message == "the answer stalled"
 
@@ -348,7 +349,7 @@ def test_a_reading_post_is_retried_like_a_get(raw, client, kit):
         pytest.param(lambda k: k.answer({}, "500 Oops"), id="500"),
         pytest.param(lambda k: k.answer({}, "429 Too many"), id="429"),
         pytest.param(lambda k: k.answer(b'{"cut'), id="cut"),
-        pytest.param(lambda k: lambda c: time.sleep(1), id="stall"),
+        pytest.param(lambda k: lambda c: time.sleep(60), id="stall"),
     ],
 )
 def test_a_post_that_creates_is_never_sent_twice(raw, client, kit, script):
@@ -356,6 +357,7 @@ def test_a_post_that_creates_is_never_sent_twice(raw, client, kit, script):
     one = client(server.url, retry=replace(kit.quick, read=0.3))
     with pytest.raises(PermanentError, match="may have landed") as caught:
         one.post("/create", {"a": 1}, reads=False)
+    wait_until(lambda: server.requests, 60, every=0.01)
     time.sleep(0.1)
     assert len(server.requests) == 1
     assert caught.value.__context__ is None
@@ -418,10 +420,9 @@ def test_closing_ends_the_waits_of_other_threads(raw, client, kit):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    while not server.requests:
-        time.sleep(0.01)
+    wait_until(lambda: server.requests, 60, every=0.01)
     time.sleep(0.1)
     one.close()
-    thread.join(2)
+    thread.join(30)
     assert "closed" in raised[0].message
     assert len(server.requests) == 1

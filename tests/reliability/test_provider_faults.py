@@ -16,7 +16,8 @@ from feedback_assets import settings as settings_module
 from feedback_assets.assets import provider_assets
 from feedback_assets.definitions import build_defs
 from feedback_assets.operations.schedules import range_tags
-from feedback_assets.providers import http
+from feedback_assets.providers import fullwhere, http, retargeting
+from feedback_assets.providers.quota import Allowance
 from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
@@ -28,12 +29,13 @@ from tests.conftest import YESTERDAY, configure
 from tests.reliability.faults import ALL, FAULTS, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DAY = YESTERDAY - timedelta(days=2)
 NOON = datetime.combine(DAY, time(12), UTC)
 EVENING = datetime.combine(DAY + timedelta(days=1), time(0), UTC)
-QUICK = RetryPolicy(attempts=3, factor=0.002, connect=2, read=0.5, total=1.0)
+QUICK = RetryPolicy(attempts=3, factor=0.002, connect=30, read=60, total=300)
+SHORT = {"read": 0.5, "total": 1.0}
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,9 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
         patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
         patch.setattr(http, "RetryPolicy", lambda: QUICK)
+        # These two have no setting for it, and hundreds of requests would wait for their minutes.
+        for module in (retargeting, fullwhere):
+            patch.setattr(module, "Allowance", lambda _, seconds: Allowance(100_000, seconds))
         configure(patch, sandbox)
         environment = wire.environment(sandbox.environment())
         for name, value in environment.items():
@@ -141,12 +146,17 @@ def shop(_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     _shop.wire.set(pass_on)
 
 
+def use_short_limit(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    if fault.limit:
+        short = replace(QUICK, **{fault.limit: SHORT[fault.limit]})
+        monkeypatch.setattr(http, "RetryPolicy", lambda: short)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_the_right_rows(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if fault.patient:
-        monkeypatch.setattr(http, "RetryPolicy", lambda: replace(QUICK, read=60, total=300))
+    use_short_limit(fault, monkeypatch)
     before = files(shop.root / "warehouse")
     shop.wire.set(fault.spoil)
     failures = shop.read(fault.tables).failures
@@ -173,7 +183,10 @@ def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_t
 @pytest.mark.parametrize(
     "fault", [fault for fault in FAULTS if fault.passes], ids=lambda fault: fault.name
 )
-def test_a_fault_that_passes_costs_no_row(fault: Fault, shop: Shop) -> None:
+def test_a_fault_that_passes_costs_no_row(
+    fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_short_limit(fault, monkeypatch)
     shop.wire.set(fault.spoil, first=2)
     assert shop.read(fault.tables).failures == {}
     after = contents(shop.warehouse)

@@ -1,11 +1,13 @@
 import time
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 
+from feedback_assets.sandbox import quotas
 from feedback_assets.sandbox.faults import PROVIDERS, Faults
 from feedback_assets.sandbox.server import running_sandbox
 
@@ -52,14 +54,21 @@ def test_feedbackpulse_answers_429_beyond_its_quota(world: Any) -> None:
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
 
 
-def test_thanx_answers_429_without_rate_headers_and_lets_through_a_second_later(world: Any) -> None:
+def test_thanx_answers_429_without_rate_headers_and_lets_through_a_second_later(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that stands: three requests may take longer than a second.
+    clock = SimpleNamespace(monotonic=lambda: 1000.0, time=time.time)
+    monkeypatch.setattr(quotas, "time", clock)
     with running_sandbox(world=world, faults=Faults(thanx_per_second=2)) as sandbox:
         reader = Reader(sandbox)
         answers = [reader.thanx(per_page=1) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert not any("rate" in name.lower() for name in answers[2].headers)
         assert answers[2].json()["error"]["code"] == 429
-        time.sleep(1.05)
+        clock.monotonic = lambda: 1000.99
+        assert reader.thanx(per_page=1).status_code == 429
+        clock.monotonic = lambda: 1001.0
         assert reader.thanx(per_page=1).status_code == 200
 
 

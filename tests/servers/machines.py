@@ -64,7 +64,7 @@ def head(kind: str, shared: Mapping[str, str]) -> Iterator[Head]:
             {"auth": ("operators", PASSWORD), "verify": str(home / "proxy" / "certificate.pem")},
         )
         with supervised(DEPLOY / "server" / "supervisord.conf", environment) as machine:
-            wait_until(ui.shows_tables, 120)
+            wait_until(ui.shows_tables, 300)
             yield Head(machine, ui)
 
 

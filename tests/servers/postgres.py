@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 USER = "feedback"
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 port = {port}

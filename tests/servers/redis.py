@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 @contextmanager

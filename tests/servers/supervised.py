@@ -47,7 +47,7 @@ class Supervised:
         os.killpg(pid, signal.SIGKILL)
         return pid
 
-    def stop(self, seconds: float = 60) -> int:
+    def stop(self, seconds: float = 180) -> int:
         """Stop it as a machine that goes down would; returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)

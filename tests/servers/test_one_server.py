@@ -13,7 +13,7 @@ from tests.servers.machines import head, postgres_environment
 from tests.servers.postgres import PostgresDatabase
 from tests.servers.supervised import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 FIRST = YESTERDAY - timedelta(days=6)
 TABLES = [find_table("fullwhere.survey_trackers"), find_table("wicked_reports.orders")]
@@ -33,14 +33,14 @@ def test_a_backfill_outlives_its_code_server_with_all_runs_and_a_restart_of_post
     sandbox.forget_requests()
     with head("server", postgres_environment(postgres)) as server:
         backfill = server.ui.backfill(TABLES, FIRST, YESTERDAY)
-        wait_until(lambda: sandbox.requests, 120)
+        wait_until(lambda: sandbox.requests, 300)
         killed = server.machine.kill("code")
         sandbox.forget_requests()
         # By the next run, which the daemon starts once it has seen that the first one is gone.
-        wait_until(lambda: sandbox.requests, 240)
+        wait_until(lambda: sandbox.requests, 400)
         postgres.server.restart()
         sandbox.set_faults(Faults(quotas=False))
-        assert wait_until(lambda: server.ui.backfill_status(backfill), 240) == "COMPLETED_SUCCESS"
+        assert wait_until(lambda: server.ui.backfill_status(backfill), 400) == "COMPLETED_SUCCESS"
         assert server.machine.pid("code") not in (0, killed)
         # As when the machine goes down: each ends by the signal that it is sent, in time.
         assert server.machine.stop() == 0

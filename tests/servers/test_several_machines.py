@@ -25,7 +25,7 @@ from tests.servers.postgres import PostgresDatabase
 from tests.servers.redis import running_redis
 from tests.servers.supervised import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DAYS = 60
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)
@@ -69,7 +69,7 @@ def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_
             "CELERY_BROKER_URL": stack.enter_context(running_redis(project.home / "redis")),
         }
         lost, recovered = _build_and_lose_a_machine(shared)
-        assert one_machine.wait(60) == 0
+        assert one_machine.wait(300) == 0
     assert lost >= 1
     held = contents(project.warehouse)
     assert len(held) > len(BY_DAY) * DAYS
@@ -118,7 +118,7 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
             }
             return {name: ids for name, ids in held.items() if slow & ids}
 
-        name, ids = next(iter(wait_until(reading, 120).items()))
+        name, ids = next(iter(wait_until(reading, 300).items()))
         machines[name].lost()
         began = time.monotonic()
 
@@ -127,12 +127,12 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
             ended = {run.id for run in ui.runs() if run.status == "SUCCESS"}
             return ids <= parents | ended
 
-        wait_until(going_on, 180)
+        wait_until(going_on, 400)
         recovered = time.monotonic() - began
-        assert wait_until(lambda: ui.backfill_status(backfill), 300) == "COMPLETED_SUCCESS"
+        assert wait_until(lambda: ui.backfill_status(backfill), 600) == "COMPLETED_SUCCESS"
         for tables, first, last in ((BY_DAY, FIRST, YESTERDAY), (WHOLE, None, None)):
             run = ui.run(tables, first, last)
-            assert wait_until(partial(ui.run_status, run), 180) == "SUCCESS"
+            assert wait_until(partial(ui.run_status, run), 400) == "SUCCESS"
         lost = {run.parent for run in ui.runs() if run.parent}
     return len(lost), recovered
 
