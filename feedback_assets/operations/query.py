@@ -1,7 +1,7 @@
 """SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import duckdb
@@ -113,7 +113,9 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.
         try:
             return working.result()
         except KeyboardInterrupt:
-            connection.interrupt()
+            # Again and again: one that comes before DuckDB has begun is forgotten.
+            while wait((working,), timeout=0.1).not_done:
+                connection.interrupt()
             raise
 
 
