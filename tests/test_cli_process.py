@@ -28,6 +28,20 @@ import pandas
 assert pandas.Series([1]).sum() == 1
 """
 
+COLLECTING = """
+import gc, sys
+from feedback_assets import cli
+from feedback_assets.operations import backfill
+
+def run_plan(*_):
+    print("looks for garbage:", gc.isenabled())
+    return {}
+
+backfill.run_plan = run_plan
+sys.argv = ["feedback-assets", "backfill", "--from", "2024-01-01", "--to", "2024-01-02"]
+cli.main()
+"""
+
 
 @pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["no-such-command"], 2)])
 def test_threads_and_what_is_left_to_the_end_are_waited_for(
@@ -49,3 +63,9 @@ def test_pandas_that_is_left_out_can_be_imported_all_the_same() -> None:
     command = [sys.executable, "-c", WITHOUT_PANDAS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_backfill_looks_for_garbage_once_everything_is_imported() -> None:
+    command = [sys.executable, "-c", COLLECTING]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "looks for garbage: True" in done.stdout, done.stderr

@@ -18,7 +18,7 @@ def shown(rows: list[tuple[object, ...]], width: int) -> list[str]:
     text = io.StringIO()
     table = grid(["source", "nps", "said"], [False, True, False], rows, width)
     Console(file=text, width=width, highlight=False).print(table)
-    return text.getvalue().splitlines()
+    return text.getvalue().rstrip("\n").split("\n")
 
 
 def inner(lines: list[str]) -> list[list[str]]:
@@ -50,6 +50,13 @@ def test_a_narrow_terminal_keeps_what_belongs_to_a_row_together(width: int) -> N
 def test_a_value_of_several_lines_stays_beside_its_row() -> None:
     lines = inner(shown([("one\ntwo", 1, "a"), ("three", 2, "b")], 80)[3:-1])
     assert lines == [["one", "1", "a"], ["two", "", ""], ["three", "2", "b"]]
+
+
+@pytest.mark.parametrize("mark", ["\n", "\t", "\u2028", "\u2029"])
+def test_a_value_that_rich_breaks_moves_no_other_to_another_row(mark: str) -> None:
+    rows = [(f"x{mark}longer text", 1, "a"), ("y", 2, "b"), ("z", 3, "c")]
+    lines = inner(shown(rows, 80)[3:-1])
+    assert [line for line in lines if line[1]][1:] == [["y", "2", "b"], ["z", "3", "c"]]
 
 
 def test_nothing_found_is_a_header() -> None:

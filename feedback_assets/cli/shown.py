@@ -1,5 +1,6 @@
 """What a query's answer looks like in a terminal, and what is written where there is none."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ WIDTH = None if sys.stdout.isatty() else 160
 # Rows that rich lays out as one, their lines below one another: 280 rows take 19 ms, not 50.
 _TOGETHER = 200
 _AROUND = len("│  ")
+# What rich breaks a line at, or takes for one when it measures a cell, and the tab.
+_BREAKS = re.compile(r"[\n\t\u2028\u2029]")
 
 
 def write(text: str) -> None:
@@ -54,7 +57,7 @@ def grid(
 
 def _a_line_each(heads: "Sequence[Text]", rows: "Sequence[Sequence[Text]]", width: int) -> bool:
     """Whether a terminal of this width shows each row in one line."""
-    if any(mark in cell.plain for row in rows for cell in row for mark in "\n\t"):
+    if any(_BREAKS.search(cell.plain) for row in rows for cell in row):
         return False
     columns = zip(heads, *rows, strict=True)
     widest: list[int] = [max(cell.cell_len for cell in column) for column in columns]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -113,9 +114,12 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.
         try:
             return working.result()
         except KeyboardInterrupt:
-            # Again and again: one that comes before DuckDB has begun is forgotten.
-            while wait((working,), timeout=0.1).not_done:
-                connection.interrupt()
+            # Again and again: one that comes before DuckDB has begun is forgotten. A second Ctrl-C
+            # does not end this, else the pool would wait for the answer.
+            while not working.done():
+                with suppress(KeyboardInterrupt):
+                    connection.interrupt()
+                    wait((working,), timeout=0.1)
             raise
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +18,7 @@ def versions(home: Path) -> dict[str, str]:
     """The revision of its tables that each of Dagster's databases says it has."""
     found = {}
     for path in home.rglob("*.db"):
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database:
             for (revision,) in database.execute("select version_num from alembic_version"):
                 found[path.name] = revision
     return found
@@ -64,6 +65,6 @@ def test_a_table_that_comes_later_is_found(project: Project) -> None:
         assert isinstance(storage, SqliteEventLogStorage)
         assert storage.has_table("asset_event_tags")
         assert not storage.has_table("later")
-        with sqlite3.connect(storage.path_for_shard("index")) as database:
+        with closing(sqlite3.connect(storage.path_for_shard("index"))) as database:
             database.execute("create table later (x)")
         assert storage.has_table("later")

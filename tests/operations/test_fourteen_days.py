@@ -23,7 +23,7 @@ from tests.conftest import Project, configure
 from tests.operations.moving_clock import Clock, Daemon, daemon, make_home, moving_clock
 from tests.operations.test_refresh_sensor import contents, reads
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 # The last day is the first of a month, when the monthly schedule reads as well. All days since the
 # first one lie in the 30 that are read again by default, so that nothing may differ at the end.

@@ -127,7 +127,8 @@ def test_an_answer_that_would_fill_the_memory_is_refused(warehouse: Warehouse) -
 
 
 @pytest.mark.slow
-def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project) -> None:
+@pytest.mark.parametrize("presses", [1, 2, 3])
+def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project, presses: int) -> None:
     sql = "select count(*) from range(10000000) a, range(1000000) b where a.range * b.range % 7 = 3"
     command = [sys.executable, "-m", "feedback_assets.cli", "query", sql]
     with subprocess.Popen(
@@ -141,13 +142,15 @@ def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project) -> None:
             assert process.poll() is None
             began = time.monotonic()
             while process.poll() is None and time.monotonic() < began + 60:
-                process.send_signal(signal.SIGINT)
+                for _ in range(presses):
+                    process.send_signal(signal.SIGINT)
+                    time.sleep(0.03)
                 time.sleep(1)
             assert process.poll() is not None
         finally:
             process.kill()
         printed = "".join(process.communicate())
-    assert process.returncode != 0
+    assert process.returncode > 0
     assert "Traceback" not in printed
 
 

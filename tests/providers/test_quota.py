@@ -34,7 +34,7 @@ def test_four_processes_on_an_empty_directory_never_exceed_the_quota_and_use_it(
     requests, window = kept(allowance)
     context = multiprocessing.get_context("spawn")
     quota = Quota("shared", allowance, kept_in=tmp_path / "home" / "quota")
-    start, queue = context.Barrier(4), context.Queue()
+    start, queue = context.Barrier(4, timeout=100), context.Queue()
     workers = [
         context.Process(target=take_some, args=(quota, requests, start, queue)) for _ in range(4)
     ]

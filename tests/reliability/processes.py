@@ -96,9 +96,9 @@ class Runner:
         # The runner waits for it, so its id is not another's before its status is read.
         with contextlib.suppress(ProcessLookupError):
             ended = os.pidfd_open(child)
-            if not select.select([ended], [], [], after)[0]:
-                os.kill(child, signal.SIGKILL)
-            os.close(ended)
+            with os.fdopen(ended):
+                if not select.select([ended], [], [], after)[0]:
+                    os.kill(child, signal.SIGKILL)
         return self.status(), time.monotonic() - began
 
 

@@ -25,7 +25,7 @@ from tests.servers.postgres import PostgresDatabase
 from tests.servers.redis import running_redis
 from tests.servers.supervised import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DAYS = 60
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)
