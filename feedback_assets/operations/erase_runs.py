@@ -21,13 +21,13 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.operations.contact import escaped
+from feedback_assets.tables.text import folded
 
 _RUNS_AT_ONCE = 200
 _EVENTS_AT_ONCE = 1000
 _WAIT_SECONDS = 20
 _ASSET_JOB = "__ASSET_JOB"
 _SQLITE = b"SQLite format 3\0"
-_WORD_JOINER = "\u2060"
 # A number of four digits may be anything.
 _SHORTEST_NUMBER = 5
 
@@ -50,7 +50,7 @@ def erase_runs(
 ) -> ErasedRuns:
     """Delete the finished runs that mention one of these, with their logs."""
     addresses = {email.strip() for email in emails}
-    pattern = _pattern([*addresses, *_telling(ids, names)])
+    pattern = _pattern([folded(text) for text in (*addresses, *_telling(ids, names))])
     named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, pattern)}
     for run_id in _in_files(home, addresses):
         run = instance.get_run_by_id(run_id)
@@ -76,7 +76,7 @@ def _telling(ids: Iterable[str], names: Iterable[str]) -> Iterator[str]:
 
 def _pattern(texts: list[str]) -> re.Pattern[str]:
     words = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.+@-])(?:{words})(?![\w@-])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.+@-])(?:{words})(?![\w@-])")
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
@@ -107,9 +107,8 @@ def _values(record: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """All texts of a value as a person would read them."""
-    text = "\n".join(_texts(value))
-    return html.unescape(text).replace(_WORD_JOINER, "")
+    """All texts of a value in the form in which ``folded`` compares what a person reads."""
+    return folded(html.unescape("\n".join(_texts(value))))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -19,7 +19,7 @@ from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
 from feedback_assets.operations.person import Person, find_partitions, find_person
 from feedback_assets.settings import Settings
-from feedback_assets.store.erased import Erased
+from feedback_assets.store.erased import Erased, is_pseudonym
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import erase_quarantine
@@ -73,15 +73,16 @@ def forget(
     """Erase whoever has this e-mail from tables, quarantine and the records of runs.
 
     Somebody of whom nothing is held is put on the list all the same. Raises ``NotForgotten``
-    where that is no e-mail, or where it leads to more than ``at_most`` ids of contacts.
+    where that is not an e-mail address, or where it leads to more than ``at_most`` ids of contacts.
     """
     address = normal_email(email)
-    if address is None or not 0 < address.find("@") < len(address) - 1:
-        raise NotForgotten(f"{email!r} is no e-mail")
+    if address is None or is_pseudonym(address):
+        raise NotForgotten(f"{email!r} is not an e-mail address")
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
-    person = erased.hash_of("email", address)
+    listed_as = erased.person_of("email", address)
+    person = listed_as or erased.hash_of("email", address)
     progress = progress or _silent
     progress("looking for what is theirs", 0, 1)
     found = find_person(warehouse, address)
@@ -91,8 +92,8 @@ def forget(
             f"{found.count('email')} e-mails, so it may be shared by many people: look at them "
             f"first, and give --at-most {found.count('contact')} if all are to be erased"
         )
-    emails = frozenset(found.known["email"])
-    result = Forgotten(found, was_listed=person in erased.persons)
+    emails = found.emails
+    result = Forgotten(found, was_listed=listed_as is not None)
     if dry_run:
         listed = erased.with_more(found.addition(erased, person, settings.customer_secret()))
         _count(_Search(warehouse, listed, person, emails), result)

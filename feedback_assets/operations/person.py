@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from feedback_assets.store.erased import Addition, Erased, is_pseudonym, same_text
+from feedback_assets.store.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import STORED_TABLES, Table
 from feedback_assets.tables.columns import TEXT, Column, Personal, PointsAt, leaves
@@ -32,6 +32,12 @@ class Person:
     known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     names: set[str] = field(default_factory=set)
 
+    @property
+    def emails(self) -> frozenset[str]:
+        """Their e-mails as they were written, and in normal form."""
+        written = self.known["email"]
+        return frozenset(written | {same_text("email", text) for text in written})
+
     def count(self, kind: PointsAt) -> int:
         return len({same_text(kind, text) for text in self.known[kind]})
 
@@ -39,14 +45,17 @@ class Person:
         """What is put on the list, with the customer keys that change."""
         keys = {}
         for text in self.known["email"]:
-            keys[same_text("email", text)] = erased.pseudonym("email", text)
+            for form in forms("email", text):
+                keys[form] = erased.pseudonym("email", text)
         for text in self.known["contact"]:
             keys[text] = erased.pseudonym("contact", text)
         keys = {
             _customer_key(customer_secret, was): _customer_key(customer_secret, now)
             for was, now in keys.items()
         }
-        hashes = {erased.hash_of(kind, text) for kind in KINDS for text in self.known[kind]}
+        hashes = {
+            name for kind in KINDS for text in self.known[kind] for name in erased.hashes_of(kind, text)
+        }
         hashes |= {erased.hash_of("customer", key) for key in keys}
         return Addition(person, frozenset(hashes), keys)
 
@@ -70,7 +79,7 @@ def find_partitions(
 ) -> list[tuple[Table, date | None]]:
     """The partitions with a row of the erased person, or one that mentions their e-mail."""
     hashes = [text for text, owner in erased.persons.items() if owner == person]
-    pattern = "|".join(re.escape(email.strip()) for email in emails)
+    pattern = "|".join(sorted({re.escape(same_text("email", email)) for email in emails}))
     inner, outer = hmac_pads(erased.key)
     found: list[tuple[Table, date | None]] = []
     held = [table for table in STORED_TABLES if warehouse.files(table)]
@@ -81,13 +90,14 @@ def find_partitions(
                 found.append((table, None))
                 continue
             tests = [
-                f"{_hashed(path, column)} in (from listed)"
+                f"{hashed} in (from listed)"
                 for path, column in leaves(table.columns)
                 if column.points_at
+                for hashed in _hashes(path, column)
             ]
             values: dict[str, Any] = {"inner": inner, "outer": outer} if tests else {}
             mentions = [
-                f"regexp_matches({_name(path)}, $emails, 'i')"
+                f"regexp_matches(folded({_name(path)}), $emails)"
                 for path, column in leaves(table.columns)
                 if column.type == TEXT and column.personal is not Personal.EMAIL
             ]
@@ -135,9 +145,8 @@ def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -
 
 
 def _tells(kind: PointsAt, text: str) -> bool:
-    # A phone number stands where an e-mail may.
-    told = "@" in text if kind == "email" else bool(same_text(kind, text))
-    return told and not is_pseudonym(text)
+    # A phone number stands where an e-mail may, and is none.
+    return bool(same_text(kind, text)) and not is_pseudonym(text)
 
 
 def _name(path: str) -> str:
@@ -156,9 +165,14 @@ def _same(path: str, column: Column) -> str:
     return f"{rule}({_text(path, column)})"
 
 
-def _hashed(path: str, column: Column) -> str:
-    """As ``Erased.hash_of``, in SQL."""
-    return f"customer_key('{column.points_at}:' || {_same(path, column)}, $inner, $outer)"
+def _hashes(path: str, column: Column) -> list[str]:
+    """As ``Erased.hashes_of``, in SQL."""
+    same = _same(path, column)
+    found = [same]
+    if column.points_at == "email":
+        first = f"lower(trimmed({_text(path, column)}))"
+        found.append(f"case when {first} is distinct from {same} then {first} end")
+    return [f"customer_key('{column.points_at}:' || {text}, $inner, $outer)" for text in found]
 
 
 def _customer_key(secret: bytes, text: str) -> str:

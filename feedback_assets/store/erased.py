@@ -14,14 +14,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedback_assets.tables.columns import PointsAt
-from feedback_assets.tables.text import WHITE_SPACE, normal_email
+from feedback_assets.tables.text import (
+    INVISIBLE,
+    WHITE_SPACE,
+    first_normal_email,
+    normal_email,
+)
 
 DIRECTORY = "erased"
 WORDS = "(erased)"
 """What stands for the words of an erased person: a comment that was there is still counted."""
 _PSEUDONYM = re.compile(r"erased:[0-9a-f]{32}")
 _ADDRESS = re.compile(r"[^\s<>()\[\]{},;:\"'|\\/=&?@]+@[^\s<>()\[\]{},;:\"'|\\/=&?@]+")
-_AFTER_A_SENTENCE = ".!*_~`"
+_AROUND = rf"(?:[.!*_~`]|{INVISIBLE})+"
+_AROUND_AN_ADDRESS = re.compile(rf"\A{_AROUND}|{_AROUND}\Z")
 
 
 class ErasureKeyMissing(RuntimeError):
@@ -48,17 +54,22 @@ class Erased:
 
     def person_of(self, kind: PointsAt, text: str) -> str | None:
         """The erased person whose e-mail, id, order, answer or customer key this is."""
-        return self.persons.get(self.hash_of(kind, text))
+        found = (self.persons.get(name) for name in self.hashes_of(kind, text))
+        return next((person for person in found if person), None)
 
     def hash_of(self, kind: PointsAt, text: str) -> str:
         """What stands for it in the list: e-mails compare as ``normal_email``, ids trimmed."""
         return self._digest(f"{kind}:{same_text(kind, text)}")
 
+    def hashes_of(self, kind: PointsAt, text: str) -> list[str]:
+        """``hash_of``, and what stood for it in the list of the first version."""
+        return [self._digest(f"{kind}:{form}") for form in forms(kind, text)]
+
     def pseudonym(self, kind: str, text: str) -> str:
         """What replaces a value that others are compared with: equal ones stay equal."""
         if is_pseudonym(text):
             return text
-        same = normal_email(text) if kind == "email" else text
+        same = same_text("email", text) if kind == "email" else text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
 
     def scrubbed(self, text: str) -> str:
@@ -67,7 +78,7 @@ class Erased:
 
     def _scrubbed_address(self, found: re.Match[str]) -> str:
         whole = found[0]
-        for address in (whole, whole.strip(_AFTER_A_SENTENCE)):
+        for address in (whole, _AROUND_AN_ADDRESS.sub("", whole)):
             if address and self.person_of("email", address):
                 return whole.replace(address, self.pseudonym("email", address))
         return whole
@@ -101,6 +112,17 @@ def is_pseudonym(text: str) -> bool:
 def same_text(kind: PointsAt, text: str) -> str:
     """The form in which two texts of one kind compare; empty where there is nothing to compare."""
     return normal_email(text) or "" if kind == "email" else text.strip(WHITE_SPACE)
+
+
+def forms(kind: PointsAt, text: str) -> list[str]:
+    """``same_text`` where there is something to compare, and the first version's where it differs.
+
+    The first version only trimmed and lower-cased e-mails. Who was erased then stays erased.
+    """
+    found = [same_text(kind, text)]
+    if kind == "email":
+        found.append(first_normal_email(text))
+    return [form for form in dict.fromkeys(found) if form]
 
 
 def load_erased(

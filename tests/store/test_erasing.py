@@ -69,7 +69,8 @@ def full(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Any]:
         elif column.shape == "struct":
             record[column.name] = full(column.fields, f"{path}.")
         elif pa.types.is_string(column.type):
-            record[column.name] = f"secret of {path}"
+            at_ = "@" if column.points_at == "email" else " of "
+            record[column.name] = f"secret{at_}{path}"
         elif pa.types.is_timestamp(column.type):
             record[column.name] = AT
         elif pa.types.is_date(column.type):
