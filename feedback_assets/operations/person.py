@@ -54,7 +54,10 @@ class Person:
             for was, now in keys.items()
         }
         hashes = {
-            name for kind in KINDS for text in self.known[kind] for name in erased.hashes_of(kind, text)
+            name
+            for kind in KINDS
+            for text in self.known[kind]
+            for name in erased.hashes_of(kind, text)
         }
         hashes |= {erased.hash_of("customer", key) for key in keys}
         return Addition(person, frozenset(hashes), keys)
