@@ -7,22 +7,22 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from feedback_assets.cli.common import app, err, fail, out, quiet_dagster, settings_or_exit
+from feedback_assets.cli.common import DATA, app, err, fail, out, quiet_dagster, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.store.erased import ErasureKeyMissing
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def forget(
     email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
     at_most: Annotated[
         int | None, typer.Option(help="Ids of contacts that it may lead to; default 20.", min=1)
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be rewritten, and change nothing.")
+        bool, typer.Option("--dry-run", help="Only say what would be rewritten.")
     ] = False,
 ) -> None:
-    """Erase a person from every table, the quarantine and the records of runs, for good."""
+    """Erase a person from tables, quarantine and run history."""
     from feedback_assets.operations import forget as operation
     from feedback_assets.operations.table_definitions import table_definitions
 
