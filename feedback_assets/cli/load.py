@@ -4,7 +4,6 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +26,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.store.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
-    from feedback_assets.operations.backfill import TableResult
-    from feedback_assets.tables import Table
+    from feedback_assets.operations.backfill_outcome import Results
 
 
 @app.command(rich_help_panel=START)
@@ -105,7 +103,7 @@ def run_backfill(
     return _report(results)
 
 
-def _report(results: "Mapping[Table, TableResult]") -> bool:
+def _report(results: "Results") -> bool:
     """Print failures by cause and failed checks; whether there are none but warnings."""
     from feedback_assets.operations.backfill_outcome import failures, skipped
 

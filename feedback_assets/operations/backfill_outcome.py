@@ -11,6 +11,8 @@ from feedback_assets.settings import Settings, dotenv_file
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import Table
 
+Results = Mapping[Table, TableResult]
+
 # What differs between the tables of one provider when they fail for the same reason.
 _OF_ONE_TABLE = re.compile(r"\b(GET|POST) \S+|\d{4}-\d{2}-\d{2}( to \d{4}-\d{2}-\d{2})?")
 
@@ -36,7 +38,7 @@ def unconfigured(settings: Settings, plan: Plan) -> str:
     )
 
 
-def failures(results: Mapping[Table, TableResult]) -> list[Failure]:
+def failures(results: Results) -> list[Failure]:
     """The tables that failed, by cause; without those that were not built because of them."""
     found: dict[str, Failure] = {}
     for table, result in results.items():
@@ -47,7 +49,7 @@ def failures(results: Mapping[Table, TableResult]) -> list[Failure]:
     return list(found.values())
 
 
-def skipped(results: Mapping[Table, TableResult]) -> list[str]:
+def skipped(results: Results) -> list[str]:
     """The tables that were not built because a table that they depend on failed."""
     return [table.full_name for table, result in results.items() if result.skipped]
 

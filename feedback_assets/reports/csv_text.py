@@ -8,7 +8,6 @@ columns stay numbers.
 """
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -27,6 +26,13 @@ _FORMULA = re.compile(rf"\A(?=[\t\r\n]|{_PADDING}[{re.escape(SIGNS)}])"
                       rf"|(?<=[{_BREAKS}])(?={_PADDING}[{re.escape(SIGNS)}])")  # fmt: skip
 
 
+class _Lines(list[str]):
+    """A file of lines that end in a line feed."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
+
+
 def harmless(text: str) -> str:
     """The text with an apostrophe in front of what a spreadsheet would take for a formula."""
     return _FORMULA.sub("'", text)
@@ -34,12 +40,13 @@ def harmless(text: str) -> str:
 
 def csv_of(names: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> str:
     """The rows as CSV; nested values as JSON, times as ISO 8601, null as nothing."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    # With this line end a carriage return is quoted as well as a line feed.
+    writer = csv.writer(lines, lineterminator="\r\n")
     if header:
         writer.writerow([harmless(name) for name in names])
     writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
+    return "".join(lines)
 
 
 def json_value(value: Any) -> Any:
