@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_assets.reports.names import bounded
 from feedback_assets.reports.statistics import (
     Counts,
     Difference,
@@ -281,7 +282,7 @@ def read_report(
             weeks=_weeks(ask),
             channels=_channels(ask, bounds),
             values=_values(ask, bounds),
-            surveys=tuple(Survey(**row) for row in ask("funnel")[: bounds.surveys]),
+            surveys=tuple(_survey(row) for row in ask("funnel")[: bounds.surveys]),
             products=products,
             products_in_all=products_in_all,
             said=_said(ask, bounds),
@@ -419,13 +420,13 @@ def _channels(ask: _Ask, bounds: Bounds) -> tuple[Channel, ...]:
 
 def _name(row: Row, level: str) -> str:
     if row["is_uncredited"]:
-        return str(row["source"] or row["medium"])
+        return bounded(str(row["source"] or row["medium"]))
     parts = {
         "source": [row["source"]],
         "medium": [row["medium"]],
         "campaign": [row["source"], row["medium"], row["campaign"]],
     }[level]
-    return SMALLER if parts[0] is None else " / ".join(parts)
+    return SMALLER if parts[0] is None else bounded(" / ".join(parts))
 
 
 def _verdict(row: Row, level: str, whole: Counts, bounds: Bounds, comparisons: int) -> str:
@@ -442,11 +443,16 @@ def _verdict(row: Row, level: str, whole: Counts, bounds: Bounds, comparisons: i
     return "above" if difference.points > 0 else "below"
 
 
+def _survey(row: Row) -> Survey:
+    named = ("survey_name", "sending_type")
+    return Survey(**row | {name: row[name] and bounded(row[name]) for name in named})
+
+
 def _values(ask: _Ask, bounds: Bounds) -> tuple[Value, ...]:
     return tuple(
         Value(
             row["nps_class"],
-            row["currency"],
+            row["currency"] and bounded(row["currency"]),
             row["customers"],
             row["orders"],
             row["net_amount"],
@@ -461,8 +467,8 @@ def _products(ask: _Ask, bounds: Bounds) -> tuple[tuple[Product, ...], int]:
     rows = ask("products", few=bounds.few_reviews, most=bounds.products)
     products = tuple(
         Product(
-            row["real_id"],
-            row["product_name"] or row["real_id"],
+            bounded(row["real_id"]),
+            bounded(row["product_name"] or row["real_id"]),
             row["reviews"],
             row["score_mean"],
             row["score_low"],

@@ -21,7 +21,9 @@ from markupsafe import Markup
 
 from feedback_assets.reports import charts, words
 from feedback_assets.reports import rows as rows_of
+from feedback_assets.reports.csv_text import csv_of
 from feedback_assets.reports.figures import LEVELS, MODELS, Channel, Report
+from feedback_assets.reports.names import short
 from feedback_assets.reports.path import page_path
 from feedback_assets.store.layout import Warehouse
 
@@ -222,7 +224,11 @@ def _data(report: Report) -> dict[str, Any]:
         "specs": {name: _compiled(json.dumps(spec)) for name, spec in specs.items()},
         "rows": rows,
         "channels": _channel_data(report),
-        "figures": {name: vars(figures) for name, figures in _figures(report).items()},
+        "figures": {
+            name: {"file": figures.file, "csv": csv_of(figures.columns, map(_whole, figures.rows))}
+            for name, figures in _figures(report).items()
+            if figures.rows
+        },
     }
 
 
@@ -253,7 +259,7 @@ def _channel_row(key: str, channel: Channel) -> dict[str, Any]:
     return {
         "key": key,
         "name": name,
-        "shown": name,
+        "shown": short(name),
         "value": counts.nps,
         "low": low,
         "high": high,
@@ -347,6 +353,11 @@ def _figures(report: Report) -> dict[str, Figures]:
             ),
         ),
     }  # fmt: skip
+
+
+def _whole(row: tuple[Any, ...]) -> list[Any]:
+    """The row with whole numbers as such: counts are sums of shares, and so floats."""
+    return [int(v) if isinstance(v, float) and v.is_integer() else v for v in row]
 
 
 _COUNT_COLUMNS = ("responses", "promoters", "passives", "detractors", "nps", "nps_low", "nps_high")

@@ -5,6 +5,7 @@ from typing import Any
 
 from feedback_assets.reports import words
 from feedback_assets.reports.figures import Product, Survey, Value, Week
+from feedback_assets.reports.names import short
 from feedback_assets.reports.statistics import Counts
 
 Row = dict[str, Any]
@@ -96,7 +97,7 @@ def product_rows(products: Iterable[Product]) -> list[Row]:
     return [
         {
             "name": product.real_id,
-            "shown": product.name,
+            "shown": short(product.name),
             "value": product.mean,
             "low": product.low,
             "high": product.high,

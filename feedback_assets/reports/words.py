@@ -13,6 +13,7 @@ from feedback_assets.reports.figures import (
     Survey,
     Value,
 )
+from feedback_assets.reports.names import short
 from feedback_assets.reports.statistics import Counts, Difference
 
 CLASSES = {
@@ -63,7 +64,7 @@ def money(amount: Decimal | None, currency: str | None) -> str:
     """``EUR 1,234.50``; a dash where there is none."""
     if amount is None:
         return "–"
-    return f"{currency or '(no currency)'}\u00a0{number(float(amount), 2)}"
+    return f"{short(currency or '(no currency)')}\u00a0{number(float(amount), 2)}"
 
 
 def span(interval: tuple[float, float] | None, places: int = 0) -> str:
@@ -199,7 +200,7 @@ def _by_nps(found: Iterable[Channel], verdict: str) -> list[Channel]:
 
 
 def _named(found: Sequence[Channel]) -> str:
-    names = [f"{c.name} ({number(c.counts.nps or 0)})" for c in found[:_NAMED]]
+    names = [f"{short(c.name)} ({number(c.counts.nps or 0)})" for c in found[:_NAMED]]
     rest = len(found) - _NAMED
     if rest > 0:
         names.append(f"{rest} more")
@@ -275,8 +276,9 @@ def products(found: Sequence[Product], few: int) -> str:
         return f"No product has the {few} reviews that a comparison takes."
     best, worst = ranked[0], ranked[-1]
     if best is worst:
-        return f"{best.name} scores {_mean(best)}."
-    text = f"{best.name} scores best, {_mean(best)}; {worst.name} least, {_mean(worst)}"
+        return f"{short(best.name)} scores {_mean(best)}."
+    text = f"{short(best.name)} scores best, {_mean(best)}; "
+    text += f"{short(worst.name)} least, {_mean(worst)}"
     if (worst.high or 0) >= (best.low or 0):
         return f"{text}. Their intervals overlap, so the order may be chance."
     return f"{text}."

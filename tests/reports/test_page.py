@@ -1,8 +1,10 @@
 """The page as HTML: the marts' numbers, nothing from outside, nothing of a stranger's that acts."""
 
 import base64
+import csv
 import hashlib
 import html
+import io
 import json
 import re
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from feedback_assets.reports import words
+from feedback_assets.reports.csv_text import harmless
 from feedback_assets.reports.figures import Bounds, Report, read_report
 from feedback_assets.reports.page import render, write_page
 from feedback_assets.reports.path import page_path
@@ -53,6 +56,11 @@ class Page(HTMLParser):
     def data(self) -> dict[str, Any]:
         return dict(json.loads(self.scripts[0]))
 
+    def download(self, name: str) -> list[dict[str, str]]:
+        """The rows of a file that the page offers."""
+        text = self.data["figures"][name]["csv"]
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
@@ -69,37 +77,36 @@ def page(report: Report) -> Page:
 
 
 def test_the_numbers_of_the_page_are_those_of_the_marts(page: Page, full: Marts) -> None:
-    figures = page.data["figures"]
-    (month,) = [
-        dict(zip(figures["periods"]["columns"], row, strict=True))
-        for row in figures["periods"]["rows"]
-        if row[0] == 30
-    ]
+    (month,) = [row for row in page.download("periods") if row["window_days"] == "30"]
     responses, promoters, passives, detractors = full.sums(
         "marts.nps_daily", datetime(2026, 10, 22, tzinfo=UTC).date(), LAST
     )
-    assert month["responses"] == responses
-    assert month["nps"] == pytest.approx(100 * (promoters - detractors) / responses)
-    assert f"NPS {round(month['nps'])} (" in page.text
-    assert passives == month["passives"]
+    assert int(month["responses"]) == responses
+    assert float(month["nps"]) == pytest.approx(100 * (promoters - detractors) / responses)
+    assert f"NPS {round(float(month['nps']))} (" in page.text
+    assert passives == int(month["passives"])
 
     in_mart = {
         (row["window_days"], row["model"], row["source"], row["medium"], row["campaign"]): row
         for row in full.rows["marts.nps_by_channel"]
     }
-    shown = [row for row in figures["channels"]["rows"] if row[2] == "campaign"]
+    shown = [row for row in page.download("channels") if row["level"] == "campaign"]
     assert len(shown) == len(in_mart)
-    for window, model, _, name, _, counted, *_, nps, low, high in shown:
+    for found in shown:
+        name = found["channel"]
+        counted, nps, low, high = (
+            float(found[column]) for column in ("responses", "nps", "nps_low", "nps_high")
+        )
         names = name.split(" / ") if " / " in name else [name] * 3
-        row = in_mart[window, model, *names]
+        row = in_mart[int(found["window_days"]), found["model"], *names]
         assert counted == pytest.approx(row["responses"])
         assert nps == pytest.approx(row["nps"])
         assert low < nps < high or abs(nps) == 100
 
-    values = {(row[0], row[1]): row for row in figures["values"]["rows"]}
+    values = {(row["nps_class"], row["currency"]): row for row in page.download("values")}
     for row in full.rows["marts.customer_value"]:
-        found = values[row["nps_class"], row["currency"]]
-        assert found[2:] == [
+        found = values[row["nps_class"], row["currency"] or ""]
+        assert [float(value) if value else None for value in list(found.values())[2:]] == [
             row["customers"],
             row["orders"],
             float(row["net_amount"]),
@@ -148,9 +155,7 @@ def test_what_strangers_wrote_is_shown_as_written_and_makes_no_tag(page: Page) -
     assert len(page.scripts) == 3
     for text in HOSTILE:
         assert " ".join(text.split()) in page.text
-    comments = page.data["figures"]["comments"]
-    place = comments["columns"].index("comment")
-    assert {row[place] for row in comments["rows"]} >= set(HOSTILE)
+    assert {row["comment"] for row in page.download("comments")} >= set(map(harmless, HOSTILE))
 
 
 def test_the_data_holds_no_character_that_could_end_it(report: Report) -> None:
@@ -173,8 +178,41 @@ def test_names_of_campaigns_are_no_less_strange(marts: Marts) -> None:
     assert names == {name, f"{name} / {name} / {name}"}
 
 
+def test_names_of_any_length_make_no_page_of_any_size(marts: Marts) -> None:
+    name = "spring sale " * 2500
+    marts.put("marts.nps_daily", daily(days=3))
+    row = {"responses": 50.0, "promoters": 30.0, "passives": 10.0, "detractors": 10.0}
+    row |= {"nps": 40.0}
+    marts.put(
+        "marts.nps_by_channel",
+        [
+            row | {"window_days": days, "model": model} | dict.fromkeys(parts, name)
+            for days in (7, 30, 90, 365)
+            for model in words.MODELS
+            for parts in [("source", "medium", "campaign")]
+        ],
+    )
+    survey = {"survey_name": name, "sending_type": name, "planned": 1, "sent": 1, "clicked": 0}
+    marts.put("marts.survey_funnel", [survey | {"day": LAST, "resent": 0, "answered": 0}])
+    product = {
+        "real_id": name,
+        "product_name": name,
+        "reviews": 9,
+        "score_mean": 4.0,
+        "comments": 0,
+    }
+    marts.put("marts.product_scores", [product | {"score_low": 3.0, "score_high": 5.0}])
+    text = render(read_report(marts.warehouse, built_at=AT))
+    assert len(text) < 1.4e6, "most of it is the library for the charts"
+    assert name[:99] + "…" in text
+    titles = [attributes["title"] for _, attributes in Page(text).tags if "title" in attributes]
+    assert titles
+    assert all(len(title or "") <= 300 for title in titles)
+    assert name[:301] not in text
+
+
 def test_no_more_of_a_person_is_on_the_page_than_the_key_and_the_order(page: Page) -> None:
-    columns = page.data["figures"]["comments"]["columns"]
+    columns = page.download("comments")[0]
     assert not {name for name in columns if "mail" in name or "phone" in name or "name" in name}
 
 

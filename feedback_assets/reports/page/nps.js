@@ -68,7 +68,8 @@
       const line = document.createElement("tr");
       const name = document.createElement("th");
       name.scope = "row";
-      name.textContent = row.name;
+      name.textContent = row.shown;
+      if (row.shown !== row.name) name.title = row.name;
       line.append(name);
       const cells = [[row.nps, "n"], [row.answers, "n"], [data.channels.verdicts[row.verdict], ""]];
       for (const [text, kind] of cells) {
@@ -108,20 +109,10 @@
       : `${shown.size} of ${comments.length} shown.`;
   }
 
-  // CSV. A spreadsheet runs a text that begins like a formula, and comments are by strangers.
-  function cell(value) {
-    if (value === null || value === undefined) return "";
-    let text = String(value);
-    if (typeof value !== "number" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  }
-  function csv({ columns, rows }) {
-    return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-  }
-  function take(id) {
-    const figures = data.figures[id];
+  // CSV, which comes with the page: the rule against formulas is in Python alone.
+  function take(figures) {
     // With a byte order mark, or a spreadsheet takes UTF-8 for another character set.
-    const content = new Blob(["\ufeff", csv(figures)], { type: "text/csv;charset=utf-8" });
+    const content = new Blob(["\ufeff", figures.csv], { type: "text/csv;charset=utf-8" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(content);
     link.download = figures.file;
@@ -130,10 +121,10 @@
   }
   for (const button of document.querySelectorAll("[data-csv]")) {
     const figures = data.figures[button.dataset.csv];
-    if (!figures.rows.length) continue;
+    if (!figures) continue;
     button.hidden = false;
     button.textContent = `Download ${figures.file}`;
-    button.addEventListener("click", () => take(button.dataset.csv));
+    button.addEventListener("click", () => take(figures));
   }
 
   if (choices) {
