@@ -39,7 +39,7 @@ def _settings() -> Settings:
         settings = load_settings()
     except SettingsError as error:
         _fail(str(error), code=2)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home.absolute())
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return settings
 
 
@@ -171,7 +171,7 @@ def _backfill(
 @app.command()
 def limits() -> None:
     """Set how many runs of each provider Dagster lets go on at the same time."""
-    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.home import open_instance
     from feedback_assets.operations.limits import right_limits, set_limits
 
     settings = _settings()

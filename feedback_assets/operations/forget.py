@@ -15,8 +15,8 @@ import pyarrow as pa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
-from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.person import Person, find_partitions, find_person
 from feedback_assets.settings import Settings
 from feedback_assets.store.erased import Erased
@@ -105,7 +105,7 @@ def forget(
             # Before the tables: they alone tell what else the person is called.
             progress("looking through the runs", 0, 1)
             result.writing = len(instance.get_run_ids(_UNDER_WAY))
-            home = settings.dagster_home.absolute()
+            home = settings.dagster_home
             ids = found.known["contact"]
             result.runs = erase_runs(instance, home, emails, ids, found.names)
         search = _Search(warehouse, erased, person, emails)
