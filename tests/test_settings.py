@@ -225,12 +225,22 @@ def test_the_dotenv_of_the_project_is_read_and_the_environment_wins(
     assert (settings.feedback_match_days, settings.feedback_touch_days) == (10, 12)
 
 
-# One test of each kind of name; the files exist in the zone data of most systems.
 @pytest.mark.parametrize("variable", ["FEEDBACK_REFRESH_TIMEZONE", "RETARGETING_TIMEZONE"])
 @pytest.mark.parametrize(
     "name",
-    ["Factory", "posixrules", "posix/Europe/Paris", "right/UTC", "europe/paris", "+02:00", "tzdata"]
-    + ["zone.tab", "Europe", "Europe/Paris\u200b", "/usr/share/zoneinfo/Europe/Paris", "CET-1CEST"],
+    [
+        "Factory",
+        "posixrules",
+        "posix/Europe/Paris",
+        "right/UTC",
+        "europe/paris",
+        "+02:00",
+        "CET-1CEST",
+        "zone.tab",
+        "Europe",
+        "Europe/Paris\u200b",
+        "/usr/share/zoneinfo/Europe/Paris",
+    ],
 )
 def test_a_zone_in_which_no_time_stamp_can_be_read_is_refused(variable: str, name: str) -> None:
     with pytest.raises(SettingsError, match=f"^{variable}"):

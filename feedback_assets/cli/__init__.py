@@ -102,13 +102,14 @@ def _piped() -> Iterator[None]:
 
 def _run() -> None:
     from feedback_assets.cli import app
+    from feedback_assets.files.unusable import Unusable
     from feedback_assets.providers.masking import masked_errors
     from feedback_assets.store.remote import StoreTrouble
 
     try:
         with _piped(), masked_errors():
             app()
-    except StoreTrouble as error:
+    except (StoreTrouble, Unusable) as error:
         sys.exit(str(error))
 
 

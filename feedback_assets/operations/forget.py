@@ -78,7 +78,9 @@ def forget(
     address = normal_email(email)
     if address is None or not 0 < address.find("@") < len(address) - 1:
         raise NotForgotten(f"{email!r} is no e-mail")
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
     person = erased.hash_of("email", address)
