@@ -8,6 +8,7 @@ from feedback_assets.cli.commands import app
 from feedback_assets.cli.shown import plain_where_needed
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers.masking import masked_errors
+from feedback_assets.store.customer_secret import OtherSecret
 from feedback_assets.store.remote import StoreTrouble
 
 __all__ = ["app", "main"]
@@ -25,7 +26,7 @@ def main() -> None:
     try:
         with masked_errors():
             app()
-    except (StoreTrouble, Unusable) as error:
+    except (StoreTrouble, Unusable, OtherSecret) as error:
         sys.exit(str(error))
     except BrokenPipeError:
         # Output piped into head. Python flushes what is left to standard output once more.

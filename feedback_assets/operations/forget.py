@@ -19,6 +19,7 @@ from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
 from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.person import Person, find_partitions, find_person
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.erased import Erased
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
@@ -81,6 +82,8 @@ def forget(
     warehouse = Warehouse(
         settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
     )
+    # Else the customer keys of the person would not be found.
+    confirm_secret(warehouse, settings.customer_secret_if_any())
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
     person = erased.hash_of("email", address)
