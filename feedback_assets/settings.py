@@ -21,7 +21,7 @@ from pydantic import (
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
-from feedback_assets.environment.dotenv import line_of, read_dotenv
+from feedback_assets.environment.dotenv import line_of, load_dotenv
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
@@ -309,13 +309,9 @@ def _environment() -> Mapping[str, str]:
     starts.
     """
     try:
-        written = read_dotenv(dotenv_file())
+        _from_dotenv.update(load_dotenv(dotenv_file()))
     except Unusable as error:
         raise SettingsError(str(error)) from None
-    for name, value in written.items():
-        if name not in os.environ:
-            os.environ[name] = value
-            _from_dotenv[name] = value
     return os.environ
 
 

@@ -97,3 +97,11 @@ def test_the_readme_of_a_deployment_installs_nothing_that_is_not_pinned(name: st
     assert len(lines) == 2
     assert lines[0].endswith("--require-hashes --no-deps -r constraints-server.txt")
     assert lines[1].endswith("--no-deps --no-build-isolation .")
+
+
+def test_no_guide_installs_a_package_in_whatever_version_is_newest() -> None:
+    for path in (*ROOT.glob("deploy/**/*.md"), ROOT / "docs" / "deploy.md"):
+        for line in path.read_text().splitlines():
+            if "pip install" in line:
+                pinned = "-r constraints-" in line or "==" in line or line.endswith("-isolation .")
+                assert pinned, f"{path.relative_to(ROOT)}: {line}"

@@ -364,6 +364,12 @@ def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
     assert where_set("FULLWHERE_API_KEY") == "in the environment"
 
 
+def test_a_variable_that_another_one_is_made_of_is_that_of_the_environment(project: Path) -> None:
+    (project / ".env").write_text("SHOP=one\nTHANX_MERCHANT_ID=${SHOP}-1\n")
+    os.environ["SHOP"] = "two"
+    assert load_settings().thanx_merchant_id == "two-1"
+
+
 def test_a_credential_that_is_not_utf_8_is_one_line_without_it() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"THANX_ACCESS_TOKEN": os.fsdecode(b"hunter2\xff")})
