@@ -3,7 +3,7 @@
 Credentials occur here alone, as names of environment variables that are read when a run starts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
-from feedback_assets.settings import Settings, kept_secret
+from feedback_assets.settings import Settings, kept_erasure_secret
 from feedback_assets.store.layout import Warehouse
 
 _open_clients: set[Client] = set()
@@ -61,17 +61,22 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     root: str
     erasure_secret: str = ""
     erasure_secret_file: str = ""
+    home: str = ""
     coordination_url: str = Field(default="", repr=False)
 
     @property
     def warehouse(self) -> Warehouse:
         coordination = _coordination(self.coordination_url)
+        home = Path(self.home) if self.home else None
+        return Warehouse(self.root, self._erasure_key(), coordination, home)
+
+    def _erasure_key(self) -> Callable[[], bytes] | None:
         if self.erasure_secret:
-            return Warehouse(self.root, self.erasure_secret.encode, coordination)
+            return self.erasure_secret.encode
         if self.erasure_secret_file:
-            file = Path(self.erasure_secret_file)
-            return Warehouse(self.root, lambda: kept_secret(file), coordination)
-        return Warehouse(self.root, coordination=coordination)
+            file, shared = Path(self.erasure_secret_file), bool(self.coordination_url)
+            return lambda: kept_erasure_secret(file, shared=shared)
+        return None
 
 
 def provider_resource(provider: str, settings: Settings) -> ProviderResource:
@@ -99,7 +104,8 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
         secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")
     return WarehouseResource(
         root=settings.warehouse,
-        erasure_secret_file=str(settings.erasure_secret_file.absolute()),
+        erasure_secret_file=str(settings.erasure_secret_file),
+        home=str(settings.dagster_home),
         **_coordination_url(settings),
         **secret,
     )

@@ -2,10 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from feedback_assets.cli.commands import app
 from feedback_assets.cli.shown import plain_where_needed
+from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers.masking import masked_errors
+from feedback_assets.store.customer_secret import OtherSecret
 from feedback_assets.store.remote import StoreTrouble
 
 __all__ = ["app", "main"]
@@ -23,9 +26,22 @@ def main() -> None:
     try:
         with masked_errors():
             app()
-    except StoreTrouble as error:
+    except (StoreTrouble, Unusable, OtherSecret) as error:
         sys.exit(str(error))
     except BrokenPipeError:
         # Output piped into head. Python flushes what is left to standard output once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        line = _trouble_of_home(error)
+        if line is None:
+            raise
+        sys.exit(line)
+
+
+def _trouble_of_home(error: Exception) -> str | None:
+    """What is wrong with the databases and files of Dagster, if they are to blame."""
+    from feedback_assets.operations.home_trouble import trouble_line
+
+    home = os.environ.get("DAGSTER_HOME")
+    return trouble_line(error, Path(home)) if home else None

@@ -75,7 +75,7 @@ def settings_or_exit() -> Settings:
         settings = load_settings()
     except SettingsError as error:
         fail(str(error), code=2)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home.absolute())
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return settings
 
 

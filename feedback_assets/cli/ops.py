@@ -1,4 +1,4 @@
-"""The commands of whoever operates it: ``check``, ``limits`` and ``alert-test``."""
+"""The commands of whoever operates it: ``check``, ``limits``, ``rekey`` and ``alert-test``."""
 
 import typer
 
@@ -8,11 +8,12 @@ from feedback_assets.settings import SettingsError
 
 @app.command(rich_help_panel=START)
 def check() -> None:
-    """Check the settings, connection and credentials of each provider."""
+    """Check settings, providers, warehouse and shared database."""
+    from feedback_assets.operations.check_places import check_places
     from feedback_assets.operations.check_providers import check_providers, next_step
 
     settings = settings_or_exit()
-    verdicts = check_providers(settings)
+    verdicts = check_providers(settings) + check_places(settings)
     for verdict in verdicts:
         mark = "✗" if verdict.failed else "✓" if verdict.configured else "–"
         print(f"{mark} {verdict.provider}: {verdict.text}")
@@ -27,7 +28,7 @@ def check() -> None:
 @app.command(rich_help_panel=OPERATIONS)
 def limits() -> None:
     """Set how many runs of each provider Dagster starts at a time."""
-    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.home import open_instance
     from feedback_assets.operations.limits import right_limits, set_limits
 
     settings = settings_or_exit()
@@ -36,6 +37,22 @@ def limits() -> None:
             was = "not set" if limit.before is None else str(limit.before)
             done = "as it was" if limit.before == limit.runs else f"was {was}"
             print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
+
+
+@app.command(rich_help_panel=OPERATIONS)
+def rekey() -> None:
+    """Accept a changed FEEDBACK_CUSTOMER_SECRET."""
+    from feedback_assets.operations import rekey as operation
+
+    done = operation.rekey(settings_or_exit())
+    if not done.changed:
+        print("The warehouse is built with this customer secret already.")
+        return
+    print("The warehouse is built with the new customer secret from now on.")
+    if done.first is not None and done.last is not None:
+        days = ("--from", str(done.first), "--to", str(done.last))
+        print("Next: rebuild the tables that hold keys made with the former one:")
+        print(command("backfill", *days, "--select", operation.SELECT))
 
 
 @app.command(name="alert-test", rich_help_panel=OPERATIONS)

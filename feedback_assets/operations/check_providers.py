@@ -18,6 +18,7 @@ from feedback_assets.settings import Settings, dotenv_file, where_set
 class Verdict:
     """What one cheap request to a provider showed; ``failed`` only where it is configured.
 
+    ``provider`` is ``warehouse`` or ``coordination`` for what ``check_places`` looks at.
     ``fix``: the variables that may be wrong or are missing.
     """
 
@@ -95,9 +96,10 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
     if failed:
         names = ", ".join(verdict.provider for verdict in failed)
         return NextStep(f"{names} cannot be reached at the moment; check again later:")
-    if not any(verdict.configured for verdict in verdicts):
+    providers = [verdict for verdict in verdicts if verdict.provider in PROVIDERS]
+    if not any(verdict.configured for verdict in providers):
         options = " or ".join(
-            " ".join(f"{name}=…" for name in verdict.fix) for verdict in verdicts if verdict.fix
+            " ".join(f"{name}=…" for name in verdict.fix) for verdict in providers if verdict.fix
         )
         return NextStep(
             f"set the variables of at least one provider in {dotenv_file()} ({options}), "

@@ -15,11 +15,13 @@ import pyarrow as pa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
-from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.person import Person, find_partitions, find_person
 from feedback_assets.settings import Settings
 from feedback_assets.store.erased import Erased, is_pseudonym
+from feedback_assets.store.customer_secret import confirm_secret
+from feedback_assets.store.erased import Erased
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import erase_quarantine
@@ -78,7 +80,11 @@ def forget(
     address = normal_email(email)
     if address is None or is_pseudonym(address):
         raise NotForgotten(f"{email!r} is not an e-mail address")
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
+    # Else the customer keys of the person would not be found.
+    confirm_secret(warehouse, settings.customer_secret_if_any())
     listed = warehouse.erased()
     erased = listed or Erased(settings.erasure_secret())
     listed_as = erased.person_of("email", address)
@@ -106,7 +112,7 @@ def forget(
             # Before the tables: they alone tell what else the person is called.
             progress("looking through the runs", 0, 1)
             result.writing = len(instance.get_run_ids(_UNDER_WAY))
-            home = settings.dagster_home.absolute()
+            home = settings.dagster_home
             ids = found.known["contact"]
             result.runs = erase_runs(instance, home, emails, ids, found.names)
         search = _Search(warehouse, erased, person, emails)

@@ -19,7 +19,7 @@ from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.spool import Spool, days_of
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import (
@@ -80,7 +80,9 @@ def replay(
     of two records with one key the one fetched last counts. What changed is recorded on the
     instance, for the sensor to build what follows.
     """
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
     results: dict[Table, Replayed] = {}
     for table in tables:
         if not quarantine_files(warehouse, table):

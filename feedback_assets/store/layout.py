@@ -6,7 +6,6 @@ put, and both are atomic. The day is in the path alone: pandas and pyarrow refus
 whose partition key is a column of its files too.
 """
 
-import errno
 import os
 import re
 from collections import deque
@@ -25,6 +24,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.coordination.shared_locks import SharedLocks
+from feedback_assets.files.durable import make_private, sync_directory
 from feedback_assets.store.content import content_hash
 from feedback_assets.store.encoding import encode
 from feedback_assets.store.erased import (
@@ -35,7 +35,7 @@ from feedback_assets.store.erased import (
     written_addition,
 )
 from feedback_assets.store.erasing import erase_rows
-from feedback_assets.store.litter import begin_file, end, private_directory, sweep_files
+from feedback_assets.store.litter import begin_file, end, sweep_files
 from feedback_assets.store.locks import Locks, MachineLocks, until_held
 from feedback_assets.store.remote import (
     WHOLE_BYTES,
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     import duckdb
 
 FILE = "data.parquet"
+LOCKS = ".locks"
+"""The directory of lock files in a local warehouse."""
+_OWN_HOME = ".feedback-assets"
 # Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
 # other, and half of that four at a time.
 _WRITERS = 4
@@ -90,12 +93,14 @@ class Warehouse:
 
     Whatever is written comes without the persons on its list of erased ones, whose key
     ``erasure_secret`` gives; where there is such a list and no key, writing fails. Who writes
-    when is agreed on over ``coordination``, without it among the processes of this machine.
+    when is agreed on over ``coordination``; without it among the processes of this machine, by
+    files beside the tables, or for a remote warehouse in ``home``, the ``DAGSTER_HOME``.
     """
 
     root: str
     erasure_secret: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
     coordination: Coordination | None = field(default=None, repr=False, compare=False)
+    home: Path | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_local(self) -> bool:
@@ -224,11 +229,6 @@ class Warehouse:
         return [copies.get(found.path, found.path) for found in there]
 
     @property
-    def lock_directory(self) -> Path:
-        """Where processes of this machine agree on who writes; never inside the warehouse."""
-        return private_directory()
-
-    @property
     def locks(self) -> Locks:
         """What a writer holds while it writes.
 
@@ -237,7 +237,12 @@ class Warehouse:
         """
         if self.coordination is not None:
             return SharedLocks(self.coordination)
-        return MachineLocks(self.lock_directory, self.base)
+        if self.is_local:
+            # Beside the tables, so that all who write them meet there, whatever their TMPDIR,
+            # DAGSTER_HOME or name for the place.
+            return MachineLocks(self._local_root / LOCKS)
+        home = self.home or Path(os.environ.get("DAGSTER_HOME") or Path.home() / _OWN_HOME)
+        return MachineLocks(home / "locks", self.base, "DAGSTER_HOME")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -522,7 +527,7 @@ def _local_partitions(directory: str) -> Iterator[Found]:
 
 
 def _write_local(path: Path, write: Callable[[Any], object]) -> None:
-    _make_private(path.parent)
+    make_private(path.parent)
     sweep_files(path.parent)
     temporary = begin_file(path.parent)
     try:
@@ -533,32 +538,7 @@ def _write_local(path: Path, write: Callable[[Any], object]) -> None:
             # Else a power cut may leave the new name with none of the new bytes.
             os.fsync(sink.fileno())
         temporary.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
         end(temporary)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Put the names in a directory on the disk, so that a rename outlives a power cut."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-    except PermissionError:  # may be written in, and not listed
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot; they keep their own order.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _make_private(directory: Path) -> None:
-    """Make the directory and those above it for this user alone; those there stay as they are."""
-    for path in reversed((directory, *directory.parents)):
-        # Path.mkdir would give the parents the umask's mode.
-        if not path.is_dir():
-            path.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(path.parent)
