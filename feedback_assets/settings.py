@@ -281,13 +281,22 @@ class Settings(BaseModel):
         """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        return kept_secret(self.dagster_home / "customer_secret")
+        return kept_secret(self.customer_secret_file)
+
+    def customer_secret_if_any(self) -> bytes | None:
+        """``customer_secret`` where there is one already, else ``None``: none is made."""
+        made = self.feedback_customer_secret is not None or self.customer_secret_file.exists()
+        return self.customer_secret() if made else None
 
     def erasure_secret(self) -> bytes:
         """The key of the list of erased persons; made once in ``DAGSTER_HOME`` if none is set."""
         if self.feedback_erasure_secret is not None:
             return self.feedback_erasure_secret.get_secret_value().encode()
         return kept_secret(self.erasure_secret_file)
+
+    @property
+    def customer_secret_file(self) -> Path:
+        return self.dagster_home / "customer_secret"
 
     @property
     def erasure_secret_file(self) -> Path:

@@ -120,9 +120,19 @@ def backfill(
     missing: Annotated[
         bool, typer.Option("--missing", help="Leave out partitions already there.")
     ] = False,
+    scan: Annotated[
+        bool,
+        typer.Option(
+            "--scan",
+            help="Read nothing; find the days read by the first version that differ now.",
+        ),
+    ] = False,
 ) -> None:
     """Materialise tables for the days --from to --to, both included, in this process."""
     settings = _settings()
+    if scan:
+        _scan(settings, first.date(), last.date())
+        return
     if not _backfill(settings, first.date(), last.date(), select, missing=missing):
         raise typer.Exit(1)
 
@@ -131,8 +141,9 @@ def _backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
     from feedback_assets.operations import backfill as operation
+    from feedback_assets.operations import out_of_date
     from feedback_assets.operations.backfill_view import progress_of, summary
-    from feedback_assets.operations.table_definitions import table_definitions
+    from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
 
     started = time.monotonic()
     with _quiet_dagster():
@@ -158,6 +169,8 @@ def _backfill(
                 os._exit(canceled.status)
             raise typer.Exit(canceled.status) from None
     _out.print(summary(results, first, last, time.monotonic() - started))
+    for line in out_of_date.lines(request.instance, settings, loaded_tables(settings)):
+        _err.print(Text(line), soft_wrap=True)
     failed = {table: result.error for table, result in results.items() if result.error}
     for table, reason in failed.items():
         _err.print(f"[red]failed:[/] {table.full_name}: {escape(reason)}", soft_wrap=True)
@@ -166,6 +179,18 @@ def _backfill(
         kind = "[yellow]warning:[/]" if check.warns else "[red]check failed:[/]"
         _err.print(f"{kind} {check.table} {check.name}: {escape(check.numbers)}", soft_wrap=True)
     return not failed and all(check.warns for check in checks)
+
+
+def _scan(settings: Settings, first: date, last: date) -> None:
+    from feedback_assets.operations import out_of_date, scan
+    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.table_definitions import loaded_tables
+
+    tables = loaded_tables(settings)
+    with open_instance(settings) as instance:
+        found = scan.scan(instance, settings, tables, first, last)
+        for line in [*scan.lines(found), *out_of_date.lines(instance, settings, tables)]:
+            _out.print(Text(line), soft_wrap=True)
 
 
 @app.command()

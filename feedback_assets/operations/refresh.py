@@ -1,4 +1,4 @@
-"""What has to be built again: the partitions whose inputs are not those they were built from.
+"""What has to be built again: partitions whose inputs or definition are not those of their build.
 
 Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests the runs.
 """
@@ -41,9 +41,12 @@ def plan_refresh(
     spans: Spans,
     first: date,
     last: date,
+    *,
+    definitions: Mapping[str, str],
 ) -> RefreshPlan:
     """The builds that are due among ``tables``, of the days ``first`` to ``last``.
 
+    ``definitions`` has the present one of each table, by ``group.table``.
     ``tables`` stand in order of dependence. A table is planned only when all it is computed from
     is up to date: what comes of those may be the content of before, and then it is not due.
     """
@@ -57,7 +60,8 @@ def plan_refresh(
             unsettled.add(table.full_name)
             continue
         known = recorded.get(table.full_name, Recorded()).built_from
-        now = inputs_hashes(table, _wanted(table, recorded, first, last), contents, spans)
+        wanted = _wanted(table, recorded, first, last)
+        now = inputs_hashes(table, wanted, contents, spans, definitions[table.full_name])
         due = {day: inputs for day, inputs in now.items() if known.get(day) != inputs}
         if due:
             unsettled.add(table.full_name)

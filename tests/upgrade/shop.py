@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -36,7 +36,7 @@ CHANNELS = ("facebook", "Facebook", "facebook ", "Google", "google", "newsletter
 
 def at(day: int, hour: int = 12, minute: int = 0) -> str:
     """A time of that day of October, counted from 1."""
-    moment = datetime(2026, 10, day, hour, minute)
+    moment = datetime(2026, 10, day, hour, minute, tzinfo=UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
@@ -305,7 +305,7 @@ def serving(served: dict[str, list[Record]] | None = None) -> Iterator[dict[str,
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_arguments: Any) -> None:
             """Nothing is printed."""
