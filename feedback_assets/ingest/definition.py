@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
-from feedback_assets.ingest.rules import READING_RULES
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.tables import Table
-from feedback_assets.tables.columns import Column
-from feedback_assets.tables.definition import Definition, code_of
+from feedback_assets.tables.definition import Definition, code_of, declared
+
+READING_RULES = 2
+"""Raised by whoever changes what a record becomes, beyond what declarations say: 2 since text is
+in NFC and lossless readings are accepted. Days that were read by other rules count as out of date.
+"""
+
+# What describes a table or says whose a row is, and changes nothing that is read.
+_NOT_READ = frozenset(
+    {"description", "example", "source", "unit", "names", "prefix", "unless", "depends"}
+)
 
 
 def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition:
@@ -19,21 +26,4 @@ def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition
 @cache
 def _code(table: Table, rules: int) -> str:
     source = next(source for source in SOURCES if table in source.tables)
-    return code_of(
-        [_column(column) for column in table.columns],
-        [table.key, table.event_time, table.order_by],
-        [source.null_text, rules],
-    )
-
-
-def _column(column: Column) -> list[Any]:
-    return [
-        column.name,
-        str(column.type),
-        column.nullable,
-        column.json_name,
-        column.fallback,
-        [column.low, column.high],
-        column.shape,
-        [_column(field) for field in column.fields],
-    ]
+    return code_of(declared(table, without=_NOT_READ), source.null_text, rules)

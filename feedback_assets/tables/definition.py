@@ -8,7 +8,7 @@ hash is said by ``transforms.definition``, ``ingest.definition`` and ``reports.d
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 SECRETS = frozenset({"FEEDBACK_CUSTOMER_SECRET"})
@@ -45,6 +45,21 @@ def code_of(*parts: Any) -> str:
     """The hash of lists, tuples, dicts, texts, numbers and nulls, whatever process takes it."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def declared(value: Any, *, without: frozenset[str]) -> Any:
+    """A declaration as ``code_of`` takes it: all its fields, at any depth, ``without`` some."""
+    if is_dataclass(value):
+        return {
+            one.name: declared(getattr(value, one.name), without=without)
+            for one in fields(value)
+            if one.name not in without
+        }
+    if isinstance(value, tuple | list):
+        return [declared(item, without=without) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(declared(item, without=without) for item in value)
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def why(recorded: str | None, now: Definition) -> str:
