@@ -96,13 +96,14 @@ class CheckResult:
 
 @dataclass
 class TableResult:
-    """What a backfill did to one table."""
+    """What a backfill did to one table; ``skipped``: not built, as another one failed."""
 
     counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     bytes: int = 0
     days: int = 0
     error: str = ""
+    skipped: bool = False
     checks: dict[str, CheckResult] = field(default_factory=dict)
 
     @property
@@ -284,7 +285,8 @@ def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
             for run in plan.building:
                 broken = _broken_upstream(run.tables[0], results)
                 if broken:
-                    results[run.tables[0]].error = f"not built, since {broken} failed"
+                    results[run.tables[0]].error = f"not built, because {broken} failed"
+                    results[run.tables[0]].skipped = True
                     progress(run, False)
                     continue
                 outcome = pool.submit(carrying_out.one, run).result()

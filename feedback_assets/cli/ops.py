@@ -1,0 +1,56 @@
+"""The commands of whoever operates it: ``check``, ``limits`` and ``alert-test``."""
+
+import typer
+
+from feedback_assets.cli.common import OPERATIONS, START, app, command, fail, settings_or_exit
+from feedback_assets.settings import SettingsError
+
+
+@app.command(rich_help_panel=START)
+def check() -> None:
+    """Check the settings, connection and credentials of each provider."""
+    from feedback_assets.operations.check_providers import check_providers, next_step
+
+    settings = settings_or_exit()
+    verdicts = check_providers(settings)
+    for verdict in verdicts:
+        mark = "✗" if verdict.failed else "✓" if verdict.configured else "–"
+        print(f"{mark} {verdict.provider}: {verdict.text}")
+    step = next_step(verdicts, settings)
+    print(f"Next: {step.text}")
+    # A line of its own, so that it can be pasted into the shell.
+    print(command(*step.arguments))
+    if any(verdict.failed for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=OPERATIONS)
+def limits() -> None:
+    """Set how many runs of each provider Dagster starts at a time."""
+    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.limits import right_limits, set_limits
+
+    settings = settings_or_exit()
+    with open_instance(settings) as instance:
+        for limit in set_limits(instance, right_limits(settings.providers)):
+            was = "not set" if limit.before is None else str(limit.before)
+            done = "as it was" if limit.before == limit.runs else f"was {was}"
+            print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
+
+
+@app.command(name="alert-test", rich_help_panel=OPERATIONS)
+def alert_test() -> None:
+    """Send a test alert to each URL of FEEDBACK_ALERT_URLS."""
+    from feedback_assets.operations.alert_delivery import NOT_SET, TEST, deliver, targets
+
+    try:
+        chosen = targets(settings_or_exit())
+    except SettingsError as error:
+        fail(str(error), code=2)
+    if not chosen:
+        fail(NOT_SET, code=2)
+    reasons = {target.name: deliver(target, TEST) for target in chosen}
+    for name, reason in reasons.items():
+        print(f"✗ {name}: {reason}" if reason else f"✓ {name}: delivered")
+    if any(reasons.values()):
+        raise typer.Exit(1)
