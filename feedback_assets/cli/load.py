@@ -113,7 +113,7 @@ def run_backfill(
             raise typer.Exit(canceled.status) from None
     out.print(summary(results, first, last, time.monotonic() - started))
     complete = _report(results)
-    for line in out_of_date.lines(request.instance, settings, loaded_tables(settings)):
+    for line in out_of_date.lines(request.instance, settings, loaded_tables(settings), command):
         print(line, file=sys.stderr)
     return complete
 
@@ -125,10 +125,14 @@ def _scan(settings: Settings, first: date, last: date) -> None:
     from feedback_assets.operations.table_definitions import loaded_tables
 
     tables = loaded_tables(settings)
-    with open_instance(settings) as instance:
-        found = scan.scan(instance, settings, tables, first, last)
-        for line in [*scan.lines(found), *out_of_date.lines(instance, settings, tables)]:
-            print(line)
+    with quiet_dagster(), open_instance(settings) as instance:
+        try:
+            found = scan.scan(instance, settings, tables, first, last)
+        except (ErasureKeyMissing, CoordinationUnavailable) as error:
+            fail(str(error))
+        told = out_of_date.lines(instance, settings, tables, command)
+    for line in [*scan.lines(found), *told]:
+        print(line)
 
 
 def _report(results: "Mapping[Table, TableResult]") -> bool:

@@ -6,7 +6,7 @@ project, so ``backfill`` ends with the command that does it.
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ import dagster as dg
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.ingest.sources import WINDOW_DAYS
-from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.refresh import named_days, ranges
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, Table
 from feedback_assets.tables.definition import why
@@ -26,10 +26,9 @@ CHECK = "built_by_current_definitions"
 DESCRIPTION = (
     "Every partition was built by the present SQL, declarations, reading rules and settings."
 )
-_MOST_NAMED = 50
 _REBUILT = (
-    "the sensor build_what_changed rebuilds them; without it: feedback-assets backfill for these "
-    "days"
+    "the sensor build_what_changed rebuilds them; without it, run feedback-assets backfill for "
+    "these days"
 )
 _READ_AGAIN = "read these days again: feedback-assets backfill --from ... --to ..."
 
@@ -80,47 +79,63 @@ def numbers(instance: dg.DagsterInstance, table: Table, settings: Settings) -> d
         shown["read_by_the_first_version"] = len(found.unknown)
     if found.reasons:
         if table.partitioned:
-            shown["days"] = _named(found.days)
+            shown["days"] = named_days(found.days)
         shown["reasons"] = "; ".join(sorted(set(found.reasons.values())))
         shown["what_to_do"] = _READ_AGAIN if table in PROVIDER_TABLES else _REBUILT
     return shown
 
 
-def lines(instance: dg.DagsterInstance, settings: Settings, tables: Iterable[Table]) -> list[str]:
-    """What a backfill says at its end of the provider tables among ``tables``; often nothing."""
+def command_line(*arguments: str) -> str:
+    """``feedback-assets`` with these arguments, for a shell that finds it."""
+    return shlex.join(["feedback-assets", *arguments])
+
+
+def lines(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    tables: Iterable[Table],
+    command: Callable[..., str] = command_line,
+) -> list[str]:
+    """What a backfill says at its end of the provider tables among ``tables``; often nothing.
+
+    ``command`` writes this program with arguments so that the line can be pasted.
+    """
     found = [
         out_of_date(table, read_recorded(instance, table), settings)
         for table in tables
         if table in PROVIDER_TABLES
     ]
-    return [*_out_of_date_lines(found), *_unknown_lines(found)]
+    return [*_out_of_date_lines(found, command), *_unknown_lines(found, command)]
 
 
-def _out_of_date_lines(found: Iterable[OutOfDate]) -> list[str]:
+def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
     told: list[str] = []
     commands: dict[tuple[date, date], list[Table]] = defaultdict(list)
     for one in found:
         if not one.reasons:
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
-        told.append(f"Out of date: {one.table.full_name}, {_named(one.days)}: {reasons}")
+        told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
         for span in _spans(one.days):
             commands[span].append(one.table)
     if commands:
         told.append("To read these days again:")
-        told += [_command(*span, tables) for span, tables in sorted(commands.items())]
+        for (first, last), tables in sorted(commands.items()):
+            selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
+            days = ("--from", f"{first}", "--to", f"{last}")
+            told.append(f"  {command('backfill', *days, '--select', selected)}")
     return told
 
 
-def _unknown_lines(found: Iterable[OutOfDate]) -> list[str]:
+def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
     days = sorted({day for one in found for day in one.unknown})
     if not days:
         return []
-    command = ["feedback-assets", "backfill", "--from", f"{days[0]}", "--to", f"{days[-1]}"]
+    scan = command("backfill", "--from", f"{days[0]}", "--to", f"{days[-1]}", "--scan")
     return [
         f"Read by the first version: days from {days[0]} to {days[-1]}.",
         "To find those that would be read differently now, without asking a provider:",
-        f"  {shlex.join([*command, '--scan'])}",
+        f"  {scan}",
     ]
 
 
@@ -133,15 +148,3 @@ def _spans(days: Iterable[date]) -> list[tuple[date, date]]:
         else:
             spans.append((first, last))
     return spans
-
-
-def _command(first: date, last: date, tables: Iterable[Table]) -> str:
-    selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
-    words = ["feedback-assets", "backfill", "--from", f"{first}", "--to", f"{last}"]
-    return f"  {shlex.join([*words, '--select', selected])}"
-
-
-def _named(days: Iterable[date]) -> str:
-    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
-    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
-    return ", ".join(named[:_MOST_NAMED] + more)

@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from feedback_assets.tables import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
 
+_MOST_NAMED = 50
+
 
 @dataclass(frozen=True)
 class Build:
@@ -81,6 +83,13 @@ def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[d
         previous = day
     if start is not None and previous is not None:
         yield start, previous
+
+
+def named_days(days: Iterable[date]) -> str:
+    """Days as ranges in words, at most 50 of them; empty where there are none."""
+    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
+    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
+    return ", ".join(named[:_MOST_NAMED] + more)
 
 
 def _wanted(

@@ -204,8 +204,9 @@ def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and
     asked = copy.command("query", select, "--json")
     assert json.loads(asked.stdout)[0]["asked"] == 0
 
-    (command,) = [shlex.split(line) for line in told if line.startswith("  feedback-assets")]
-    done = copy.command(*command[1:])
+    (line,) = [line for line in told if line.startswith("  ") and " backfill " in line]
+    command = shlex.split(line)
+    done = copy.command(*command[command.index("backfill") :])
     assert done.returncode == 0, done.stderr
     assert "Out of date: " not in done.stderr
     # What was read is computed with again; it gives what it gave, and nothing further is due.
