@@ -170,6 +170,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and_nothing_else(
     built: Project, copy: Copy
 ) -> None:
