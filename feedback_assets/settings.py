@@ -272,6 +272,10 @@ class Settings(BaseModel):
         return kept_erasure_secret(self.erasure_secret_file, shared=self.coordination is not None)
 
     @property
+    def customer_secret_file(self) -> Path:
+        return self.dagster_home / "customer_secret"
+
+    @property
     def erasure_secret_file(self) -> Path:
         return self.dagster_home / "erasure_secret"
 

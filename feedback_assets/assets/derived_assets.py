@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
@@ -17,7 +18,7 @@ from feedback_assets.store.memory import machine_memory
 from feedback_assets.tables import DERIVED_TABLES, Table, find_table
 from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
-from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
+from feedback_assets.transforms.inputs import Day, days_read, inputs_hashes
 
 # All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
 # and a later day reads the earlier ones, which a run before it may still be building.
@@ -44,11 +45,6 @@ def engine(settings: Settings) -> Engine:
     return engine_of(settings.feedback_engine, settings.feedback_spark_master)
 
 
-def spans(settings: Settings) -> Spans:
-    """The settings that say how far back a day of a derived table reads."""
-    return Spans(settings.feedback_match_days, settings.feedback_touch_days)
-
-
 def _memory_limit_mb() -> int:
     # Several runs share a machine; past its share DuckDB spills to disk.
     return max(1024, machine_memory() // 4 // 1_000_000)
@@ -71,21 +67,24 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         # Before anything is read: content that is replaced meanwhile then differs from what is
         # recorded here, and leads to one build too many, never to one too few.
         span = days_of_run(context) if table.partitioned else None
-        built_from = inputs_now(table, span, context.instance, spans(settings))
+        values = parameters(settings)  # first, since the definition has the secret's fingerprint
+        definition = definition_of(table, settings).text
+        built_from = inputs_now(table, span, context.instance, settings)
         if span is None:
             written = warehouse.replace_whole(
-                table, engine(settings).build_whole(table, warehouse, parameters(settings))
+                table, engine(settings).build_whole(table, warehouse, values)
             )
             metadata = {
                 "dagster/row_count": written.rows,
                 "content_hash": written.content_hash,
                 "inputs_hash": built_from[None],
+                "definition": definition,
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        days = engine(settings).build_days(table, *span, warehouse, parameters(settings))
+        days = engine(settings).build_days(table, *span, warehouse, values)
         for day, written in warehouse.replace_days(table, days):
             context.add_asset_metadata(
-                _day_metadata(written, built_from[day]),
+                _day_metadata(written, built_from[day], definition),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
@@ -103,20 +102,22 @@ def inputs_now(
     table: Table,
     span: tuple[date, date] | None,
     instance: dg.DagsterInstance,
-    spans: Spans,
+    settings: Settings,
 ) -> dict[Day, str]:
     """The ``inputs_hash`` of each partition that the run builds, each input looked up once."""
     contents = {}
     for name in table.depends:
-        read = None if span is None else days_read(table, name, *span, spans)
+        read = None if span is None else days_read(table, name, *span, spans(settings))
         contents[name] = read_recorded(instance, find_table(name), read).content
     days: list[Day] = [None] if span is None else [*days_between(*span)]
-    return inputs_hashes(table, days, contents, spans)
+    definition = definition_of(table, settings).text
+    return inputs_hashes(table, days, contents, spans(settings), definition)
 
 
-def _day_metadata(written: Written, inputs_hash: str) -> dict[str, Any]:
+def _day_metadata(written: Written, inputs_hash: str, definition: str) -> dict[str, Any]:
     return {
         "dagster/partition_row_count": written.rows,
         "content_hash": written.content_hash,
         "inputs_hash": inputs_hash,
+        "definition": definition,
     }

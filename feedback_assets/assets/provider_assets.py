@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.failures import failure_metadata
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
@@ -62,6 +63,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         resource: ProviderResource = getattr(context.resources, source.provider)
         done = begun.setdefault(context.run.run_id, [])
         days = window = days_of_run(context)
+        by = {table: definition_of(table, settings).text for table in wanted}
         failure: dg.Failure | None = None
         try:
             with resource.connected() as client:
@@ -78,20 +80,24 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
             if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
-                yield from _read_before(begun.pop(context.run.run_id))
+                yield from _read_before(begun.pop(context.run.run_id), by)
             raise failure
         del begun[context.run.run_id]
         for table in wanted:
-            _record(context, table, [day for counts in done for day in counts[table]])
+            _record(context, table, [day for counts in done for day in counts[table]], by[table])
             yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
 
     return read
 
 
-def _record(context: dg.AssetExecutionContext, table: Table, days: list[DayCounts]) -> None:
+def _record(
+    context: dg.AssetExecutionContext, table: Table, days: list[DayCounts], definition: str
+) -> None:
     for day in days:
         context.add_asset_metadata(
-            day_metadata(day), asset_key=table.asset_key, partition_key=day.day.isoformat()
+            day_metadata(day, definition),
+            asset_key=table.asset_key,
+            partition_key=day.day.isoformat(),
         )
     context.add_asset_metadata(
         rows_a_day([(day.day, day.rows) for day in days]),
@@ -129,13 +135,15 @@ def _read(
     return counts
 
 
-def _read_before(done: list[Counts]) -> Iterator[dg.AssetMaterialization]:
+def _read_before(done: list[Counts], by: Mapping[Table, str]) -> Iterator[dg.AssetMaterialization]:
     """The days of the windows that were read before one failed: they are there, and stay."""
     for counts in done:
         for table, days in counts.items():
             for day in days:
                 yield dg.AssetMaterialization(
-                    table.asset_key, partition=day.day.isoformat(), metadata=day_metadata(day)
+                    table.asset_key,
+                    partition=day.day.isoformat(),
+                    metadata=day_metadata(day, by[table]),
                 )
 
 
@@ -145,8 +153,8 @@ def days_of_run(context: dg.AssetExecutionContext) -> tuple[date, date]:
     return window.start.date(), window.end.date() - timedelta(days=1)
 
 
-def day_metadata(day: DayCounts) -> dict[str, Any]:
-    """The counts of one day as the contract names them."""
+def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
+    """The counts of one day as the contract names them, and by which definition it was read."""
     return {
         "dagster/partition_row_count": day.rows,
         "fetched": day.fetched,
@@ -154,6 +162,7 @@ def day_metadata(day: DayCounts) -> dict[str, Any]:
         "duplicates": day.duplicates,
         "quarantined": day.quarantined,
         "content_hash": day.content_hash,
+        "definition": definition,
     }
 
 

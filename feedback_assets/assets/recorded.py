@@ -26,13 +26,16 @@ def read_recorded(
     """The record of the partitions from the first to the last of ``days``; None: of all."""
     content: dict[Day, str] = {}
     built_from: dict[Day, str] = {}
+    built_by: dict[Day, str] = {}
     for day, metadata in _latest(instance, table, days):
         if "content_hash" in metadata:
             rows = metadata.get("dagster/partition_row_count")
             content[day] = "" if rows == 0 else str(metadata["content_hash"])
         if "inputs_hash" in metadata:
             built_from[day] = str(metadata["inputs_hash"])
-    return Recorded(content, built_from)
+        if "definition" in metadata:
+            built_by[day] = str(metadata["definition"])
+    return Recorded(content, built_from, built_by)
 
 
 def latest_metadata(

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from feedback_assets.assets.derived_assets import inputs_now, parameters, spans
+from feedback_assets.assets.defined import code_version, definition_of
+from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.previews import report_previews
 from feedback_assets.assets.specs import FRESHNESS, OWNERS
 from feedback_assets.reports.path import page_path
@@ -25,7 +26,7 @@ def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{page.group}__{page.name}",
-        specs=[_spec(page)],
+        specs=[_spec(page, settings)],
         required_resource_keys={"warehouse"},
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -34,7 +35,7 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
         from feedback_assets.reports.page import write_page
 
         warehouse = context.resources.warehouse.warehouse
-        built_from = inputs_now(page, None, context.instance, spans(settings))
+        built_from = inputs_now(page, None, context.instance, settings)
         report = read_report(
             warehouse,
             read_at=_read_at(context.instance),
@@ -49,6 +50,7 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
             "bytes": size,
             "last_day": report.last_day.isoformat() if report.last_day else "none",
             "inputs_hash": built_from[None],
+            "definition": definition_of(page, settings).text,
         }
         return dg.MaterializeResult(
             asset_key=page.asset_key, metadata=metadata | report_previews(report)
@@ -57,7 +59,7 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
     return build
 
 
-def _spec(page: Table) -> dg.AssetSpec:
+def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=list(page.asset_key),
         deps=[
@@ -71,6 +73,7 @@ def _spec(page: Table) -> dg.AssetSpec:
         kinds={"html", "duckdb"},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
+        code_version=code_version(page, settings),
         metadata={
             "dagster/code_references": dg.CodeReferencesMetadataValue(
                 code_references=[

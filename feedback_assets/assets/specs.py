@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from feedback_assets.assets.defined import code_version
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from feedback_assets.tables.columns import Column
@@ -45,6 +46,7 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
             "dagster/code_references": code_references(table),
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
+        code_version=code_version(table, settings),
     )
 
 

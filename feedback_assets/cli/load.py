@@ -39,11 +39,20 @@ def backfill(
     missing: Annotated[
         bool, typer.Option("--missing", help="Skip partitions that are already there.")
     ] = False,
+    scan: Annotated[
+        bool,
+        typer.Option(
+            "--scan", help="Load nothing; find days of an older version that now read differently."
+        ),
+    ] = False,
 ) -> None:
     """Load a range of days, both included, into the tables."""
     from feedback_assets.operations.backfill_outcome import closing_lines
 
     settings = settings_or_exit()
+    if scan:
+        _scan(settings, first.date(), last.date())
+        return
     complete = run_backfill(settings, first.date(), last.date(), select, missing=missing)
     for line in closing_lines(settings):
         print(line)
@@ -69,9 +78,10 @@ def run_backfill(
 ) -> bool:
     """Load these days and print what came of it; whether nothing failed."""
     from feedback_assets.operations import backfill as operation
+    from feedback_assets.operations import out_of_date
     from feedback_assets.operations.backfill_outcome import unconfigured
     from feedback_assets.operations.backfill_view import progress_of, summary
-    from feedback_assets.operations.table_definitions import table_definitions
+    from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
 
     started = time.monotonic()
     with quiet_dagster():
@@ -100,7 +110,27 @@ def run_backfill(
                 os._exit(canceled.status)
             raise typer.Exit(canceled.status) from None
     out.print(summary(results, first, last, time.monotonic() - started))
-    return _report(results)
+    complete = _report(results)
+    for line in out_of_date.lines(request.instance, settings, loaded_tables(settings), command):
+        print(line, file=sys.stderr)
+    return complete
+
+
+def _scan(settings: Settings, first: date, last: date) -> None:
+    """Print which of the days that an older version loaded would be read differently now."""
+    from feedback_assets.operations import out_of_date, scan
+    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.table_definitions import loaded_tables
+
+    tables = loaded_tables(settings)
+    with quiet_dagster(), open_instance(settings) as instance:
+        try:
+            found = scan.scan(instance, settings, tables, first, last)
+        except (ErasureKeyMissing, CoordinationUnavailable) as error:
+            fail(str(error))
+        told = out_of_date.lines(instance, settings, tables, command)
+    for line in [*scan.lines(found), *told]:
+        print(line)
 
 
 def _report(results: "Results") -> bool:

@@ -19,6 +19,7 @@ from dagster._core.storage.tags import (
 )
 
 from feedback_assets.operations import failed_days
+from feedback_assets.operations import out_of_date as definitions
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
@@ -131,6 +132,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) is held."),
         ]
 
+    specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     if table.partitioned:
         specs.append(_spec(table, failed_days.CHECK, failed_days.DESCRIPTION))
 
@@ -144,6 +146,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         days = run_days(context.run.tags) if table.partitioned else None
         numbers: Mapping[str, Any]
         found = list(results(table, warehouse, settings, days))
+        built = definitions.numbers(context.instance, table, settings)
+        found.append((definitions.CHECK, built, True))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)

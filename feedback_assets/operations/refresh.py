@@ -1,4 +1,4 @@
-"""What has to be built again: the partitions whose inputs are not those they were built from.
+"""What has to be built again: partitions whose inputs or definition are not those of their build.
 
 Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests the runs.
 """
@@ -10,6 +10,8 @@ from datetime import date, timedelta
 
 from feedback_assets.tables import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
+
+_MOST_NAMED = 50
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,12 @@ def plan_refresh(
     spans: Spans,
     first: date,
     last: date,
+    *,
+    definitions: Mapping[str, str],
 ) -> RefreshPlan:
     """The builds that are due among ``tables``, of the days ``first`` to ``last``.
 
+    ``definitions`` has the present one of each table, by ``group.table``.
     ``tables`` stand in order of dependence. A table is planned only when all it is computed from
     is up to date: what comes of those may be the content of before, and then it is not due.
     """
@@ -57,7 +62,8 @@ def plan_refresh(
             unsettled.add(table.full_name)
             continue
         known = recorded.get(table.full_name, Recorded()).built_from
-        now = inputs_hashes(table, _wanted(table, recorded, first, last), contents, spans)
+        wanted = _wanted(table, recorded, first, last)
+        now = inputs_hashes(table, wanted, contents, spans, definitions[table.full_name])
         due = {day: inputs for day, inputs in now.items() if known.get(day) != inputs}
         if due:
             unsettled.add(table.full_name)
@@ -77,6 +83,13 @@ def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[d
         previous = day
     if start is not None and previous is not None:
         yield start, previous
+
+
+def named_days(days: Iterable[date]) -> str:
+    """Days as ranges in words, at most 50 of them; empty where there are none."""
+    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
+    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
+    return ", ".join(named[:_MOST_NAMED] + more)
 
 
 def _wanted(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from feedback_assets.assets.derived_assets import spans
+from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.recorded import latest_ids, read_recorded
 from feedback_assets.operations.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.operations.schedules import range_tags
@@ -44,7 +44,7 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         instance = context.instance
         today = datetime.now(UTC).date()
         # Read before the plan is made, so that what comes in meanwhile is seen by the next tick.
-        mark = _mark(instance, settings, today)
+        mark = _mark(instance, settings, derived, today)
         if mark == context.cursor:
             return dg.SkipReason("Nothing was materialised since all was up to date.")
         unfinished = _unfinished(instance)
@@ -65,13 +65,24 @@ def due(
     """What can be built now, by what the instance has recorded."""
     recorded = {table.full_name: read_recorded(instance, table) for table in _CONCERNED}
     yesterday = today - timedelta(days=1)
-    return plan_refresh(derived, recorded, spans(settings), settings.feedback_start_date, yesterday)
+    return plan_refresh(
+        derived,
+        recorded,
+        spans(settings),
+        settings.feedback_start_date,
+        yesterday,
+        definitions=definitions_of(derived, settings),
+    )
 
 
-def _mark(instance: dg.DagsterInstance, settings: Settings, today: date) -> str:
+def _mark(
+    instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
+) -> str:
     """Stands for all that a plan depends on, at the cost of one query."""
     latest = latest_ids(instance, list(_KEYS))
     parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
+    # Without them an upgrade would be noticed only once something is materialised.
+    parts += [f"{name} {text}" for name, text in definitions_of(derived, settings).items()]
     parts += [str(spans(settings)), str(settings.feedback_start_date)]
     return f"{today} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 

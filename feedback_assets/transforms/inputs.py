@@ -1,4 +1,4 @@
-"""What a partition is computed from, in one hash: the content of the days that its query reads.
+"""What a partition is computed from, in one hash: its definition, and the days its query reads.
 
 Pure: where the content hashes come from is the caller's to know.
 """
@@ -31,28 +31,31 @@ class Recorded:
     """What is known of a table: the content of each partition, and what each was built from.
 
     ``content`` has ``""`` for a day without rows. ``built_from`` holds the ``inputs_hash`` of
-    each partition, and nothing for a table that is read from a provider.
+    each partition, and nothing for a table that is read from a provider. ``built_by`` holds the
+    definition of each partition; the first version recorded none.
     """
 
     content: Mapping[Day, str] = field(default_factory=dict)
     built_from: Mapping[Day, str] = field(default_factory=dict)
+    built_by: Mapping[Day, str] = field(default_factory=dict)
 
 
 def inputs_hashes(
-    table: Table, days: Iterable[Day], contents: Contents, spans: Spans
+    table: Table, days: Iterable[Day], contents: Contents, spans: Spans, definition: str
 ) -> dict[Day, str]:
     """For each of ``days`` the hash of all that it is computed from, as far as that is held.
 
+    ``definition`` is by what it is computed: after a change of it every partition is due.
     The one partition of a table without days is None. A day without rows counts like a day that
     is not held, for no query tells them apart. What does is the last day held, where the windows
     of a table without days end.
     """
     if not table.partitioned:
-        return {day: _of_whole(table, contents) for day in days}
+        return {day: _of_whole(table, contents, definition) for day in days}
     wanted = sorted(day for day in days if day is not None)
     if not wanted:
         return {}
-    digests = {day: hashlib.sha256() for day in wanted}
+    digests = {day: hashlib.sha256(definition.encode()) for day in wanted}
     for name in sorted(table.depends):
         depends = table.depends[name]
         back = depends.days_back(spans.match_days, spans.touch_days)
@@ -75,8 +78,8 @@ def days_read(table: Table, name: str, first: date, last: date, spans: Spans) ->
     return first - timedelta(days=back), last + timedelta(days=depends.ahead)
 
 
-def _of_whole(table: Table, contents: Contents) -> str:
-    digest = hashlib.sha256()
+def _of_whole(table: Table, contents: Contents, definition: str) -> str:
+    digest = hashlib.sha256(definition.encode())
     for name in sorted(table.depends):
         depends = table.depends[name]
         if not find_table(name).partitioned:

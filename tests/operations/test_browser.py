@@ -170,7 +170,13 @@ def _columns(reader: Reader, served: Webserver, shop: Project) -> None:
 
 
 def _checks(reader: Reader, served: Webserver, shop: Project) -> None:
-    names = ("every_answer_once", "keys_unique", "no_day_still_failed", "values_in_range")
+    names = (
+        "built_by_current_definitions",
+        "every_answer_once",
+        "keys_unique",
+        "no_day_still_failed",
+        "values_in_range",
+    )
     reader.open("/assets/marts/order_feedback?view=checks", *names, f"Checks ({len(names)})")
     reader.sees("Passed", "feedback_rows", "order_feedback_rows")
     text = reader.keeps("checks_of_marts.order_feedback")

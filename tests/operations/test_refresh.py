@@ -18,6 +18,13 @@ SPANS = Spans(match_days=3, touch_days=2)
 START = date(2024, 3, 1)
 DAYS = [START + timedelta(days=n) for n in range(9)]
 Inputs = frozenset[tuple[str, object, str]]
+DEFINITIONS = {table.full_name: "as first written" for table in DERIVED_TABLES}
+
+# Which derived tables are defined anew, and by which of three definitions.
+redefined = st.lists(
+    st.tuples(st.sampled_from(DERIVED_TABLES), st.sampled_from(["as first written", "b", "c"])),
+    max_size=2,
+)
 
 # Content of a provider's day: missing, without rows, or one of two versions.
 changes = st.lists(
@@ -35,10 +42,13 @@ class Simulated:
         self.content: dict[str, dict[Day, str]] = {}
         self.built_of: dict[tuple[str, Day], Inputs] = {}
         self.recorded: dict[str, dict[Day, str]] = {}
+        self.definitions = dict(DEFINITIONS)
 
     def inputs(self, table: Table, day: Day) -> Inputs:
-        """All rows that a partition is computed from; where a window ends, if it has one."""
+        """All that a partition is computed from: rows, where a window ends, the definition."""
         found: set[tuple[str, object, str]] = set()
+        if any(self.content.get(name) for name in table.depends):
+            found.add((table.full_name, "defined", self.definitions[table.full_name]))
         for name, depends in table.depends.items():
             held = self.content.get(name, {})
             end = day
@@ -62,7 +72,7 @@ class Simulated:
             for name, held in self.content.items()
         }
         self.recorded.setdefault(table.full_name, {})[day] = inputs_hashes(
-            table, [day], contents, SPANS
+            table, [day], contents, SPANS, self.definitions[table.full_name]
         )[day]
         self.content.setdefault(table.full_name, {})[day] = chosen
         self.built_of[table.full_name, day] = inputs
@@ -79,7 +89,9 @@ class Simulated:
             )
             for table in PROVIDER_TABLES + DERIVED_TABLES
         }
-        return plan_refresh(DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1]).builds
+        return plan_refresh(
+            DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1], definitions=self.definitions
+        ).builds
 
     def settle(self) -> None:
         """Build until nothing is due; every build is needed, and none is made twice."""
@@ -107,17 +119,19 @@ def days_of(build: Build) -> Iterator[Day]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(changes, min_size=1, max_size=4))
+@given(st.lists(st.tuples(changes, redefined), min_size=1, max_size=4))
 def test_after_any_changes_the_tables_are_those_built_from_nothing_and_no_build_was_in_vain(
-    rounds: list[list[tuple[Table, date, str]]],
+    rounds: list[tuple[list[tuple[Table, date, str]], list[tuple[Table, str]]]],
 ) -> None:
     world, provider = Simulated(), {}
-    for changed in rounds:
+    for changed, defined in rounds:
+        world.definitions |= {table.full_name: text for table, text in defined}
         for table, day, rows in changed:
             provider[table.full_name, day] = rows
             world.content.setdefault(table.full_name, {})[day] = rows
         world.settle()
     anew = Simulated()
+    anew.definitions = world.definitions
     for (name, day), rows in provider.items():
         anew.content.setdefault(name, {})[day] = rows
     anew.settle()
@@ -181,10 +195,20 @@ def test_a_longer_window_is_another_input() -> None:
     attribution = find_table("unified.attribution")
     contents = {"wicked_reports.orders": {START: "a"}}
     hashes = {
-        touch: inputs_hashes(attribution, [START], contents, Spans(90, touch))[START]
+        touch: inputs_hashes(attribution, [START], contents, Spans(90, touch), "one")[START]
         for touch in (30, 31)
     }
     assert hashes[30] != hashes[31]
+
+
+def test_another_definition_makes_every_day_of_its_table_due_and_of_no_other() -> None:
+    world = Simulated()
+    world.content["wicked_reports.orders"] = dict.fromkeys(DAYS[:3], "a")
+    world.settle()
+    world.definitions["unified.orders"] = "another"
+    (build,) = world.plan()
+    assert build.table is find_table("unified.orders")
+    assert list(days_of(build)) == DAYS[:3]
 
 
 @pytest.mark.parametrize("longest", [None, 1, 3])
@@ -209,6 +233,8 @@ def test_three_years_are_planned_in_less_than_two_seconds() -> None:
     held = {day: f"{n:064d}" for n, day in enumerate(days)}
     recorded = {table.full_name: Recorded(held) for table in PROVIDER_TABLES + DERIVED_TABLES}
     started = time.process_time()
-    plan = plan_refresh(DERIVED_TABLES, recorded, Spans(90, 30), days[0], days[-1])
+    plan = plan_refresh(
+        DERIVED_TABLES, recorded, Spans(90, 30), days[0], days[-1], definitions=DEFINITIONS
+    )
     assert time.process_time() - started < 2
     assert {build.table.full_name for build in plan.builds} >= {"unified.feedback"}

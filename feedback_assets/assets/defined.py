@@ -1,0 +1,40 @@
+"""The present definition of each table and page: what ``code_version`` and partitions carry."""
+
+from collections.abc import Iterable
+
+from feedback_assets.ingest.definition import provider_definition
+from feedback_assets.reports.definition import page_definition
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table
+from feedback_assets.tables.definition import Definition
+from feedback_assets.transforms.definition import derived_definition
+from feedback_assets.transforms.inputs import Spans
+from feedback_assets.transforms.pseudonym import fingerprint
+
+
+def spans(settings: Settings) -> Spans:
+    """The settings that say how far back a day of a derived table reads."""
+    return Spans(settings.feedback_match_days, settings.feedback_touch_days)
+
+
+def definition_of(table: Table, settings: Settings) -> Definition:
+    """By what the table is made now; makes no secret where there is none yet."""
+    if table in REPORT_PAGES:
+        return page_definition()
+    if table in PROVIDER_TABLES:
+        zone = f"{table.group}_timezone"
+        read = {zone.upper(): str(getattr(settings, zone))} if hasattr(settings, zone) else {}
+        return provider_definition(table, read)
+    secret = settings.customer_secret_if_any()
+    known = None if secret is None else fingerprint(secret)
+    return derived_definition(table, spans(settings), known)
+
+
+def definitions_of(tables: Iterable[Table], settings: Settings) -> dict[str, str]:
+    """By ``group.table`` the text that a partition built now would carry."""
+    return {table.full_name: definition_of(table, settings).text for table in tables}
+
+
+def code_version(table: Table, settings: Settings) -> str:
+    """The definition as Dagster shows it: the same whatever secret is set."""
+    return definition_of(table, settings).without_secrets.text

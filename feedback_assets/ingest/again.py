@@ -1,0 +1,84 @@
+"""Whether stored rows would be read differently now: each as JSON again, typed by today's rules.
+
+A row and its ``extra`` hold nearly all that the provider sent, so no rule is written down twice:
+what the reader does to text, amounts and lists is what is found here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from feedback_assets.ingest.parse import parse_page
+from feedback_assets.ingest.records import Typing
+from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.ingest.spool import days_of
+from feedback_assets.tables import Table
+from feedback_assets.tables.columns import Column
+from feedback_assets.tables.retargeting import ORDER_FEEDBACK, PRODUCT_REVIEWS
+from feedback_assets.tables.table import EXTRA
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True)
+class SecondReading:
+    """What became of rows that were typed again.
+
+    ``differs``: one comes out differently, or not at all. ``reviews_on``: the days of product
+    reviews that the first reading left inside their feedback.
+    """
+
+    differs: bool
+    reviews_on: frozenset[date] = frozenset()
+
+
+def read_again(table: Table, rows: pa.Table, typing: Typing) -> SecondReading:
+    """Type ``rows`` of a provider table again, as if the provider had just served them."""
+    records = _encoder.encode([_record(row, table.columns) for row in rows.to_pylist()])
+    reviews: frozenset[date] = frozenset()
+    if table is ORDER_FEEDBACK:
+        feedback, inside = split_reviews(records)
+        found = parse_page(inside.records, PRODUCT_REVIEWS, typing).rows
+        reviews = frozenset(days_of(found, PRODUCT_REVIEWS).to_pylist())
+        records = feedback.records
+    parsed = parse_page(records, table, typing)
+    return SecondReading(bool(parsed.bad) or not parsed.rows.equals(rows), reviews)
+
+
+def _record(row: Mapping[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
+    record = _fields(row, columns)
+    extra = row.get(EXTRA.name)
+    return _merged(record, msgspec.json.decode(extra)) if extra else record
+
+
+def _fields(row: Mapping[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {
+        column.json_name: _served(row[column.name], column)
+        for column in columns
+        if column is not EXTRA and row[column.name] is not None
+    }
+
+
+def _served(value: Any, column: Column) -> Any:
+    if column.shape == "list":
+        return [None if item is None else _fields(item, column.fields) for item in value]
+    if column.shape == "struct":
+        return _fields(value, column.fields)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _merged(record: Any, extra: Any) -> Any:
+    """The record with the fields that no declaration named, where they stood."""
+    if isinstance(record, dict) and isinstance(extra, dict):
+        both = {**extra, **record}
+        return {
+            name: _merged(record[name], extra[name]) if name in record and name in extra else value
+            for name, value in both.items()
+        }
+    if isinstance(record, list) and isinstance(extra, list) and len(record) == len(extra):
+        return [_merged(*pair) for pair in zip(record, extra, strict=True)]
+    return record

@@ -1,0 +1,29 @@
+"""The definition of a provider table: its declaration, and how its records are typed."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.tables import Table
+from feedback_assets.tables.definition import Definition, code_of, declared
+
+READING_RULES = 2
+"""Raised by whoever changes what a record becomes, beyond what declarations say: 2 since text is
+in NFC and lossless readings are accepted. Days that were read by other rules count as out of date.
+"""
+
+# What describes a table or says whose a row is, and changes nothing that is read.
+_NOT_READ = frozenset(
+    {"description", "example", "source", "unit", "names", "prefix", "unless", "depends"}
+)
+
+
+def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition:
+    """By what records become rows of ``table``; ``settings``: those that its rows depend on."""
+    return Definition(_code(table, READING_RULES), settings)
+
+
+@cache
+def _code(table: Table, rules: int) -> str:
+    source = next(source for source in SOURCES if table in source.tables)
+    return code_of(declared(table, without=_NOT_READ), source.null_text, rules)

@@ -1,0 +1,24 @@
+"""The definition of the page: every file of this package, since all of them make it."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from feedback_assets.tables.definition import Definition, code_of
+
+_HERE = Path(__file__).parent
+_SUFFIXES = {".py", ".sql", ".html", ".css", ".js"}
+
+
+@cache
+def page_definition() -> Definition:
+    """By what the page is made of the marts."""
+    files = sorted(path for path in _HERE.rglob("*") if path.suffix in _SUFFIXES)
+    return Definition(
+        code_of(
+            [
+                [path.relative_to(_HERE).as_posix(), sha256(path.read_bytes()).hexdigest()]
+                for path in files
+            ]
+        )
+    )
