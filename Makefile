@@ -10,7 +10,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo dev test lint types tests properties slow bench docs site pictures constraints audit clean
+.PHONY: install demo dev test lint types tests properties slow bench docs site pictures constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -21,6 +21,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null \
 		|| { $(BIN)/python -m pip check; echo "constraints.txt is behind pyproject.toml: make constraints"; exit 1; }
 	@touch $@
+
+install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/feedback-assets demo

@@ -8,7 +8,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,11 @@ from feedback_assets.ingest import sources
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.errors import PermanentError
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY, Provider
-from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
-from tests.conftest import YESTERDAY, Project, configure
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -382,53 +380,7 @@ def test_the_page_names_every_file_that_knows_the_providers_by_name() -> None:
             assert f"`feedback_assets/{inside}`" in text, inside
 
 
-# docs/start.md, followed to the letter.
-
-
-def _step(number: int) -> str:
-    section = re.search(rf"^## {number}\. .*?(?=^## )", _text(START), re.DOTALL | re.MULTILINE)
-    assert section, number
-    return section[0]
-
-
-def _follow(project: Project, number: int) -> str:
-    """What the commands of a step say, with the last weeks in the place of its days."""
-    days = {"2026-10-15": YESTERDAY - timedelta(days=27), "2026-11-20": YESTERDAY}
-    said = []
-    for line in re.findall(r"^\.venv/bin/feedback-assets (.+)$", _step(number), re.MULTILINE):
-        result = project.run(*[str(days.get(word, word)) for word in shlex.split(line)])
-        assert result.exit_code == 0, f"{line}: {result.output}"
-        said.append(result.stdout)
-    assert said, number
-    return "".join(said)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_page_leads_from_one_key_to_the_report_and_on_to_the_next_provider(
-    project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, sandbox)
-    for name in _settings():
-        if name.startswith(PREFIXES[1:]) and not name.startswith("FEEDBACKPULSE_"):
-            monkeypatch.delenv(name, raising=False)
-    verdicts = re.search(r"^```text\n(.*?)^```", _step(3), re.DOTALL | re.MULTILINE)
-    assert verdicts
-    said = _follow(project, 3).splitlines()
-    for line, shown in zip(said, verdicts[1].splitlines(), strict=True):
-        assert line.startswith(shown.removesuffix("…")), line
-    assert "feedbackpulse.submissions" in _follow(project, 4)
-    assert "feedbackpulse" in _follow(project, 5)
-    assert (project.home / "warehouse" / "reports" / "nps.html").exists()
-    _follow(project, 6)
-
-    answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
-    assert answers["order_id"].null_count == answers.num_rows > 0
-    configure(monkeypatch, sandbox)
-    _follow(project, 7)
-    answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
-    assert {"feedbackpulse", "thanx", "retargeting"} == set(answers["provider"].to_pylist())
-    assert answers["order_id"].null_count < answers.num_rows / 2
+# docs/start.md: tests/test_walk.py follows it.
 
 
 def test_the_page_names_what_each_provider_needs() -> None:
