@@ -18,6 +18,8 @@ STAMP = pa.timestamp("us", tz="UTC")
 # Four decimals hold every currency's minor unit and a unit price; binary floats would not add up.
 MONEY = pa.decimal128(18, 4)
 QUANTITY = MONEY
+AMOUNT_LIMIT = 10**12
+"""Amounts and quantities of a provider lie below this, either sign; its type holds 100 of them."""
 
 
 class Personal(StrEnum):
@@ -49,6 +51,7 @@ class Column:
     ``source`` the columns (``group.table.column``) it is computed from, for lineage;
     ``low`` and ``high`` the bounds of a value that counts, both included;
     ``names`` says by what a row can be told to be somebody's, where ``personal`` does not say it;
+    ``channel``: it holds a channel's name, in which invisible characters mean nothing;
     ``prefix`` what an answer's id lacks to be a ``feedback_id``; ``unless`` the path of the column
     beside which this one names nothing.
     ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
@@ -66,6 +69,7 @@ class Column:
     high: float | None = None
     nullable: bool = True
     names: PointsAt | None = None
+    channel: bool = False
     prefix: str = ""
     unless: str = ""
     fields: tuple["Column", ...] = ()
@@ -79,6 +83,11 @@ class Column:
     def points_at(self) -> PointsAt | None:
         """By what a value of it tells whose the row is; ``None`` where it does not."""
         return self.names or (_BY_KIND.get(self.personal) if self.personal else None)
+
+    @property
+    def drops_invisible(self) -> bool:
+        """Whether characters that are displayed as nothing are removed from it."""
+        return self.channel or self.personal in (Personal.EMAIL, Personal.ADDRESS)
 
     @property
     def recurs(self) -> bool:
