@@ -1,4 +1,4 @@
-"""Records written loosely, a page at a time: decoded with wider types, then put as Arrow reads them.
+"""Records written loosely, a page at a time: decoded with wider types, written as declared.
 
 A provider that writes every number as text makes every record of every page odd. msgspec decodes
 such a page at full speed, and only the columns that hold something odd are touched: 2.5 times the

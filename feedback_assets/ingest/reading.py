@@ -178,6 +178,9 @@ class _Typing:
             return pa.ListArray.from_arrays(
                 array.offsets, items, type=column.type, mask=array.is_null()
             )
+        return self._value(array, column, owners)
+
+    def _value(self, array: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
         if pa.types.is_timestamp(column.type):
             return self._stamps(array, owners)
         if pa.types.is_decimal(column.type):

@@ -4,8 +4,9 @@ A reading ends by the provider's own account: at least two of "this page is the 
 reached" and "this page is short or empty" agree and nothing announced says otherwise, or there is
 no way to go on (no `next`). What looks like a way on but brings nothing new (the same page again,
 two keys in turn, empty pages) ends it too; a short page of rows that have been seen is passed on
-like any other, since rows that move while a list is read come again on a page of their own. In the end rows are counted against what was last
-announced; fewer, and `RowsMissing` is raised after the last page.
+like any other, since rows that move while a list is read may come again on a page of their own. In
+the end rows are counted against what was last announced; fewer, and `RowsMissing` is raised after
+the last page.
 """
 
 from __future__ import annotations
