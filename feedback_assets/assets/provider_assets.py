@@ -188,10 +188,11 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     again = len(found) - 1
     others = f" The same happened {again} more time(s) in this run." if again else ""
     records = f"all {why.records:,} records" if why.records > 1 else "the only record"
-    query = f"feedback-assets query 'select reason, payload from quarantine.\"{table.full_name}\"'"
+    quarantine = f'quarantine."{table.full_name}"'
     advice = (
-        f"look at the records ({query}) and ask {source.provider} what has changed; once a later "
-        "version can read them, feedback-assets replay adds them"
+        f"look at the records in {quarantine} with feedback-assets query and ask "
+        f"{source.provider} what has changed; once a later version can read them, "
+        "feedback-assets replay adds them"
     )
     return dg.Failure(
         description=(

@@ -34,8 +34,9 @@ def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
     """ISO 8601 texts as UTC stamps; those without a zone are taken for local time in ``zone``.
 
     Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` where one is no time stamp,
-    or lies outside the years 1 to 9999. An hour that the clock shows twice is the earlier one, a time that it skips
-    is the moment of the skip. Arrow alone would take a stamp without zone for UTC.
+    or lies outside the years 1 to 9999. An hour that the clock shows twice is the
+    earlier one, a time that it skips is the moment of the skip. Arrow alone would take a stamp
+    without zone for UTC.
     """
     texts = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
     try:

@@ -18,8 +18,6 @@ STAMP = pa.timestamp("us", tz="UTC")
 # Four decimals hold every currency's minor unit and a unit price; binary floats would not add up.
 MONEY = pa.decimal128(18, 4)
 QUANTITY = MONEY
-AMOUNT_LIMIT = 10**12
-"""Amounts and quantities of a provider lie below this, either sign; its type holds 100 of them."""
 
 
 class Personal(StrEnum):
@@ -32,6 +30,9 @@ class Personal(StrEnum):
     LINK = "personal link"
     FREE_TEXT = "free text"
 
+
+AMOUNT_LIMIT = 10**12
+"""Amounts and quantities of a provider lie below this, either sign; ``MONEY`` holds 100 of them."""
 
 PointsAt = Literal["email", "contact", "order", "answer", "customer"]
 """Of what a value is the name: an e-mail, somebody's id, an order, an answer, a customer key."""
