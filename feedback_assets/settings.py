@@ -261,10 +261,6 @@ class Settings(BaseModel):
         made = self.feedback_customer_secret is not None or self.customer_secret_file.exists()
         return self.customer_secret() if made else None
 
-    @property
-    def customer_secret_file(self) -> Path:
-        return self.dagster_home / "customer_secret"
-
     def erasure_secret(self) -> bytes:
         """The key of the list of erased people, generated likewise."""
         if self.feedback_erasure_secret is not None:

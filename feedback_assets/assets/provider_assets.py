@@ -1,6 +1,7 @@
 """The provider tables as assets: one run reads a day or a range of days of one list."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,13 @@ from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.ingest.sources import SOURCES, Source
-from feedback_assets.ingest.window import DayCounts, asked, read_window
+from feedback_assets.ingest.window import (
+    DayCounts,
+    EverythingSetAside,
+    Refusal,
+    asked,
+    read_window,
+)
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
 from feedback_assets.settings import Settings
@@ -38,9 +45,18 @@ Window = tuple[date, date]
 Counts = Mapping[Table, list[DayCounts]]
 
 
+@dataclass(frozen=True)
+class _Read:
+    """One window: the days that were replaced, and the tables of which nothing could be typed."""
+
+    window: Window
+    counts: Counts
+    refused: Mapping[Table, Refusal]
+
+
 def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
     # By run, what its first try has read: a second try goes on at the window that failed.
-    begun: dict[str, list[Counts]] = {}
+    begun: dict[str, list[_Read]] = {}
 
     @dg.multi_asset(
         name=f"{source.provider}__{'__'.join(table.name for table in source.tables)}",
@@ -77,6 +93,9 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             failure = _canceled(wanted, *window)
         except (StoreTrouble, CoordinationUnavailable) as error:
             failure = _not_written(error, wanted, *window)
+        # A window in which everything was set aside keeps none that follows from being read.
+        if failure is None and any(read.refused for read in done):
+            failure = _all_set_aside(source, done)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
             if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
@@ -84,7 +103,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             raise failure
         del begun[context.run.run_id]
         for table in wanted:
-            _record(context, table, [day for counts in done for day in counts[table]], by[table])
+            _record(context, table, [day for read in done for day in read.counts[table]], by[table])
             yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
 
     return read
@@ -122,23 +141,29 @@ def _read(
     tables: list[Table],
     window: Window,
     context: dg.AssetExecutionContext,
-) -> Counts:
+) -> _Read:
     resource: ProviderResource = getattr(context.resources, source.provider)
-    counts = read_window(
-        lambda: source.read(client, *asked(*window)),
-        {table: source.typing(resource.zone) for table in tables},
-        *window,
-        context.resources.warehouse.warehouse,
-    )
+    counts: Counts
+    refused: Mapping[Table, Refusal] = {}
+    try:
+        counts = read_window(
+            lambda: source.read(client, *asked(*window)),
+            {table: source.typing(resource.zone) for table in tables},
+            *window,
+            context.resources.warehouse.warehouse,
+            whole_list=source.whole_list,
+        )
+    except EverythingSetAside as error:
+        counts, refused = error.read, error.refused
     rows = sum(day.rows for days in counts.values() for day in days)
     context.log.info("%s to %s: %s rows", *window, rows)
-    return counts
+    return _Read(window, counts, refused)
 
 
-def _read_before(done: list[Counts], by: Mapping[Table, str]) -> Iterator[dg.AssetMaterialization]:
-    """The days of the windows that were read before one failed: they are there, and stay."""
-    for counts in done:
-        for table, days in counts.items():
+def _read_before(done: list[_Read], by: Mapping[Table, str]) -> Iterator[dg.AssetMaterialization]:
+    """The days that were replaced before one failed: they are there, and stay."""
+    for read in done:
+        for table, days in read.counts.items():
             for day in days:
                 yield dg.AssetMaterialization(
                     table.asset_key,
@@ -164,6 +189,34 @@ def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
         "content_hash": day.content_hash,
         "definition": definition,
     }
+
+
+def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
+    found = [(read.window, table, why) for read in done for table, why in read.refused.items()]
+    window, table, why = found[0]
+    again = len(found) - 1
+    others = f" The same happened {again} more time(s) in this run." if again else ""
+    records = f"all {why.records:,} records" if why.records > 1 else "the only record"
+    quarantine = f'quarantine."{table.full_name}"'
+    advice = (
+        f"look at the records in {quarantine} with feedback-assets query and ask "
+        f"{source.provider} what has changed; once a later version can read them, "
+        "feedback-assets replay adds them"
+    )
+    return dg.Failure(
+        description=(
+            f"{_named([table], *window)}: {source.provider} sent {records} of this window in a "
+            f"form that cannot be read. Most common reason: {why.reason}.{others} The records are "
+            f"in quarantine. Existing data for these days is unchanged. What to do: {advice}."
+        ),
+        metadata={
+            "provider": source.provider,
+            "error": EverythingSetAside.__name__,
+            "advice": advice,
+        },
+        # The provider serves the same in half a minute.
+        allow_retries=False,
+    )
 
 
 def _not_written(

@@ -29,6 +29,7 @@ def sandbox(
     reset_rate: Annotated[float, typer.Option(help="Share of connections reset.")] = 0.0,
     truncate_rate: Annotated[float, typer.Option(help="Share of bodies cut short.")] = 0.0,
     malformed_rate: Annotated[float, typer.Option(help="Share of records malformed.")] = 0.0,
+    sloppy: Annotated[bool, typer.Option(help="Numbers as text, zero dates and the like.")] = False,
     quota_scale: Annotated[float, typer.Option(help="Every request quota times this.")] = 1.0,
     down: Annotated[str, typer.Option(help="Providers that answer 503, with commas.")] = "",
 ) -> None:
@@ -44,6 +45,7 @@ def sandbox(
             reset_rate=reset_rate,
             truncate_rate=truncate_rate,
             malformed_rate=malformed_rate,
+            sloppy=sloppy,
             quota_scale=quota_scale,
             down=frozenset(name.strip() for name in down.split(",") if name.strip()),
         )

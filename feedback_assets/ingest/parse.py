@@ -1,8 +1,10 @@
 """A page of JSON records to typed rows: Arrow for what is well, record by record for the rest.
 
-Arrow reads the page or refuses it whole. Then msgspec, with the same declaration as its types,
-tells the records that Arrow would refuse from the others in a quarter of the time of reading
-them, whatever their number; Arrow reads the others, and only those are walked through.
+Arrow reads the page or refuses it whole. A page that says the same in other forms, such as
+numbers as text, is put in the declared ones and read at once (``loose.py``). Else msgspec, with
+the same declaration as its types, tells the records that Arrow would refuse from the others in a
+quarter of the time of reading them, whatever their number; Arrow reads the others, and only those
+are walked through.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,12 +17,12 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from feedback_assets.ingest.cutting import (
     cut_records,
     null_for_null_text,
 )
+from feedback_assets.ingest.loose import NotPlain, tidy_page, tidy_record
 from feedback_assets.ingest.reading import Reading, Refused, read_array
 from feedback_assets.ingest.records import (
     AMOUNT_TEXT,
@@ -31,6 +33,7 @@ from feedback_assets.ingest.records import (
     extra_of,
     kind_of,
 )
+from feedback_assets.ingest.rules import broken_rules
 from feedback_assets.providers.bodies import mend_surrogates
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import TEXT, Column
@@ -83,13 +86,24 @@ def with_nulls(records: bytes, typing: Typing) -> bytes:
 def type_page(text: bytes, table: Table, typing: Typing, served: bytes) -> Parsed:
     """``parse_page`` of what ``with_nulls`` made; ``served`` as the provider sent it."""
     page = _Page(served, text, table, typing)
-    try:
-        reading = read_array(text, table, typing.zone)
-    except Refused:
+    reading = _read_at_once(text, table, typing.zone)
+    if reading is None:
         page.sort_out()
     else:
         page.take(range(reading.rows.num_rows), reading)
     return page.parsed()
+
+
+def _read_at_once(text: bytes, table: Table, zone: str) -> Reading | None:
+    """The page as Arrow reads it, as served or with its values in the declared types."""
+    try:
+        return read_array(text, table, zone)
+    except Refused:
+        pass
+    try:
+        return read_array(tidy_page(text, table), table, zone, lenient=True)
+    except (Refused, NotPlain):
+        return None
 
 
 @dataclass
@@ -101,6 +115,7 @@ class _Page:
     table: Table
     typing: Typing
     parts: list[tuple[np.ndarray, pa.Table]] = field(default_factory=list)
+    tidied: dict[int, bytes] = field(default_factory=dict)
     bad: dict[int, Bad] = field(default_factory=dict)
 
     @cached_property
@@ -136,7 +151,8 @@ class _Page:
                 declared.decode(record)
             except (*_UNREADABLE, ValueError):
                 try:
-                    known.decode(record)
+                    if not _decodes(known, record):
+                        self.tidied[position] = tidy_record(record, self.table)
                     extras[position] = extra_of(msgspec.json.decode(record), self.table)
                 except (*_UNREADABLE, ValueError):
                     odd.append(position)
@@ -150,7 +166,7 @@ class _Page:
         pending = [positions]
         while pending:
             part = pending.pop()
-            array = b"[" + b",".join([self.records[position] for position in part]) + b"]"
+            array = b"[" + b",".join(map(self._text_of, part)) + b"]"
             try:
                 reading = read_array(array, self.table, self.typing.zone, lenient=True)
             except Refused:
@@ -164,6 +180,9 @@ class _Page:
                 found = [extras.get(position) for position in part]
                 reading = Reading(_with_extra(reading.rows, found), reading.suspects)
             self.take(part, reading)
+
+    def _text_of(self, position: int) -> bytes | msgspec.Raw:
+        return self.tidied.get(position, self.records[position])
 
     def walk(self, positions: Iterable[int]) -> None:
         """Record by record: mend what can be mended, and find out what is wrong with the rest."""
@@ -210,7 +229,7 @@ class _Page:
     def parsed(self) -> Parsed:
         """Everything in the page's order, after a look at keys, event times and scores."""
         places, rows = self._in_order()
-        reasons = _broken_rules(rows, self.table)
+        reasons = broken_rules(rows, self.table)
         for index, reason in reasons.items():
             position = int(places[index])
             self.set_aside(position, _decode(self.records[position]).plain, reason)
@@ -269,6 +288,14 @@ def _decoders(table: Table) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Dec
     )
 
 
+def _decodes(decoder: msgspec.json.Decoder[Any], record: msgspec.Raw) -> bool:
+    try:
+        decoder.decode(record)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _struct(name: str, columns: tuple[Column, ...], *, forbid: bool) -> type[msgspec.Struct]:
     fields = [
         (f"f{index}", _json_type(column, forbid=forbid) | None, _field(column))
@@ -289,31 +316,6 @@ def _json_type(column: Column, *, forbid: bool) -> Any:
     if pa.types.is_integer(column.type) and column.type.bit_width > 32:
         return Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     return _JSON_TYPES[kind_of(column)]
-
-
-def _broken_rules(rows: pa.Table, table: Table) -> dict[int, str]:
-    """Rows without key or event time, or with a score out of its range, and which it is."""
-    reasons: dict[int, str] = {}
-
-    def note(broken: pa.ChunkedArray, reason: str) -> None:
-        if pc.any(broken, min_count=0).as_py():
-            for index in pc.indices_nonzero(pc.fill_null(broken, fill_value=False)).to_pylist():
-                reasons.setdefault(index, reason)
-
-    for column in table.columns:
-        values = rows.column(column.name)
-        if not column.nullable:
-            missing = pc.is_null(values)
-            if column.type == TEXT:
-                blank = pc.equal(pc.utf8_trim_whitespace(values), "")
-                missing = pc.or_kleene(missing, blank)
-            note(missing, f"{column.json_name}: missing")
-        if column.low is not None and column.high is not None:
-            note(
-                pc.or_(pc.less(values, int(column.low)), pc.greater(values, int(column.high))),
-                f"{column.json_name}: not in {column.unit}",
-            )
-    return reasons
 
 
 def _with_extra(rows: pa.Table, extras: list[str | None]) -> pa.Table:

@@ -15,16 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from feedback_assets.ingest.records import MONEY_DIGITS
 from feedback_assets.ingest.stamps import find_unreadable, parse_stamps
+from feedback_assets.ingest.texts import normal_texts
 from feedback_assets.tables import Table
-from feedback_assets.tables.columns import FLOAT, TEXT, Column
+from feedback_assets.tables.columns import AMOUNT_LIMIT, FLOAT, TEXT, Column
 from feedback_assets.tables.table import EXTRA
 
 # Holds a double's every decimal. Arrow multiplies up to the scale without looking for overflow,
 # but what overflows 256 bits at this scale is left far above any money, and so still seen.
 _LONG_AMOUNT = pa.decimal256(76, 30)
-_MONEY_LIMIT = Decimal(10) ** MONEY_DIGITS
+_MONEY_LIMIT = Decimal(AMOUNT_LIMIT)
+# From here on it is rounded up to the limit.
+_ROUNDED_LIMIT = _MONEY_LIMIT - Decimal("0.00005")
 
 
 class Refused(Exception):
@@ -48,7 +50,9 @@ def read_array(records: bytes, table: Table, zone: str, *, lenient: bool = False
     """
     array = _read(records, table, lenient=lenient)
     read = [(column, _field(array, column)) for column in table.columns if column is not EXTRA]
-    typing = _Typing(zone, _stamps_at_once(read, zone))
+    # Texts may be escaped, and then the page itself is ASCII.
+    ascii_only = records.isascii() and b"\\u" not in records
+    typing = _Typing(zone, _stamps_at_once(read, zone), ascii_only=ascii_only)
     typing.suspect(array.is_null(), None)
     try:
         columns = {column.name: typing.convert(values, column, None) for column, values in read}
@@ -148,9 +152,10 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
 class _Typing:
     """Arrays as Arrow read them to arrays as declared; values it cannot type become null."""
 
-    def __init__(self, zone: str, stamps: Iterator[pa.Array] | None) -> None:
+    def __init__(self, zone: str, stamps: Iterator[pa.Array] | None, *, ascii_only: bool) -> None:
         self._zone = zone
         self._read_stamps = stamps
+        self._ascii_only = ascii_only
         self.suspects: set[int] = set()
 
     def suspect(self, broken: pa.Array, owners: pa.Array | None) -> None:
@@ -173,12 +178,17 @@ class _Typing:
             return pa.ListArray.from_arrays(
                 array.offsets, items, type=column.type, mask=array.is_null()
             )
+        return self._value(array, column, owners)
+
+    def _value(self, array: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
         if pa.types.is_timestamp(column.type):
             return self._stamps(array, owners)
         if pa.types.is_decimal(column.type):
             return self._money(array, column, owners)
         if pa.types.is_floating(array.type):
             return self._numbers(array, column, owners)
+        if pa.types.is_string(column.type) and not self._ascii_only:
+            return normal_texts(array, drop_invisible=column.drops_invisible)
         return array
 
     def _struct(
@@ -203,8 +213,9 @@ class _Typing:
         # As Python's numbers: Arrow stores more digits than the type has and compares them well.
         ends = pc.min_max(amounts)
         low, high = _digits(ends["min"]), _digits(ends["max"])
-        if low <= -_MONEY_LIMIT or high >= _MONEY_LIMIT:
-            limit = pa.scalar(_MONEY_LIMIT, pa.decimal256(76, amounts.type.scale))
+        most = _ROUNDED_LIMIT if amounts.type.scale > column.type.scale else _MONEY_LIMIT
+        if low <= -most or high >= most:
+            limit = pa.scalar(most, pa.decimal256(76, amounts.type.scale))
             huge = pc.greater_equal(pc.abs(amounts.cast(limit.type)), limit)
             self.suspect(huge, owners)
             amounts = pc.if_else(huge, None, amounts)

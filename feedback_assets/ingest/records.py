@@ -3,6 +3,7 @@
 Slow and exact; only records that Arrow refuses, or that hold fields nobody documented, come here.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -14,18 +15,26 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.ingest.stamps import canonical_stamp, to_utc
+from feedback_assets.ingest.texts import normal_json
 from feedback_assets.tables import Table
-from feedback_assets.tables.columns import Column
+from feedback_assets.tables.columns import AMOUNT_LIMIT, Column
 from feedback_assets.tables.table import EXTRA
-
-MONEY_DIGITS = 14
-"""Digits that money may have before its point."""
 
 AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 """A number written as a text, as Arrow reads it."""
 
+BOOLEANS: dict[int | str, bool] = {
+    0: False,
+    1: True,
+    "0": False,
+    "1": True,
+    "false": False,
+    "true": True,
+}
+"""What is read as a boolean; ``True`` and ``False`` are equal to 1 and 0."""
+
 _AMOUNT = re.compile(AMOUNT_TEXT, re.ASCII)
-_CENT_HUNDREDTHS = Decimal("0.0001")
+_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 # A double's 17 digits after 14 before the point, with room to spare.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 _SHOWN = 60
@@ -90,8 +99,10 @@ def clean_record(record: Any, table: Table) -> dict[str, Any]:
 
     ``record`` is decoded with ``Decimal`` for every number with a point or an exponent, since a
     double would round before the rounding. A number that came as ``9.0`` is the integer 9; money
-    is rounded to four decimals, for 16.299999999999997 is 16.3; an empty array in the place of
-    an object (as PHP writes it) is an empty object.
+    is rounded to four decimals, for 16.299999999999997 is 16.3. What says the same in another
+    form is read: a number written as text, an integer where text is declared, 0 and 1 (or
+    ``"true"`` and ``"false"``) for a boolean, and as PHP writes them an empty array for an empty
+    object and an object with consecutive numbers as keys for an array.
     """
     if not isinstance(record, dict):
         raise Untyped(f"the record is {_shown(record)}, not an object")
@@ -111,12 +122,26 @@ def _clean(value: Any, field: _Field, path: str) -> Any:
     if field.kind == "struct":
         return _clean_object(value if value != [] else {}, field, path)
     if field.kind == "list":
-        _expect(value, isinstance(value, list), "an array", path)
+        items: Any = numbered(value) if isinstance(value, dict) else value
+        _expect(value, isinstance(items, list), "an array", path)
         return [
             None if item is None else _clean_object(item, field, f"{path}[{n}]")
-            for n, item in enumerate(value)
+            for n, item in enumerate(items)
         ]
     return _clean_value(value, field, path)
+
+
+def numbered(value: dict[str, Any], *, gaps: bool = False) -> list[Any] | None:
+    """The values of an object with consecutive numbers as keys, in their order; else ``None``.
+
+    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers will do.
+    """
+    if not all(map(_POSITION.fullmatch, value)):
+        return None
+    keys = sorted(value, key=int)
+    if keys and not gaps and int(keys[-1]) - int(keys[0]) != len(keys) - 1:
+        return None
+    return [value[key] for key in keys]
 
 
 def _clean_object(value: Any, field: _Field, path: str) -> dict[str, Any]:
@@ -127,18 +152,33 @@ def _clean_object(value: Any, field: _Field, path: str) -> dict[str, Any]:
 def _clean_value(value: Any, field: _Field, path: str) -> Any:
     match field.kind:
         case "bool":
-            return _expect(value, isinstance(value, bool), "true or false", path)
+            known = isinstance(value, int | str) and value in BOOLEANS
+            return BOOLEANS[_expect(value, known, "true or false", path)]
         case "text":
-            return _expect(value, isinstance(value, str), "text", path)
+            return str(_expect(value, _is_integer(value) or isinstance(value, str), "text", path))
         case "stamp":
             return _stamp(value, path)
         case "amount":
-            return _money(value, path)
-    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    _expect(value, number, "a number", path)
+            return _money(value, field.column.type, path)
+    number = _as_number(value, "a number", path)
     if field.kind == "integer":
-        return _integer(value, field.column.type, path)
-    return float(value)
+        return _integer(number, field.column.type, value, path)
+    return _double(number, value, path)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _as_number(value: Any, what: str, path: str) -> int | Decimal:
+    """The number that ``value`` is or spells."""
+    if isinstance(value, str):
+        text = value.strip()
+        return Decimal(_expect(value, bool(_AMOUNT.fullmatch(text)), what, path) and text)
+    number: int | Decimal = _expect(
+        value, _is_integer(value) or isinstance(value, Decimal), what, path
+    )
+    return number
 
 
 def _stamp(value: Any, path: str) -> str | None:
@@ -157,28 +197,39 @@ def _expect(value: Any, holds: bool, what: str, path: str) -> Any:
     return value
 
 
-def _money(value: Any, path: str) -> str:
-    allowed = isinstance(value, int | Decimal | str) and not isinstance(value, bool)
-    _expect(value, allowed, "an amount", path)
-    text = value.strip() if isinstance(value, str) else str(value)
-    _expect(value, bool(_AMOUNT.fullmatch(text)), "an amount", path)
+def _money(value: Any, kind: pa.DataType, path: str) -> str:
+    number = _as_number(value, "an amount", path)
     try:
-        amount = Decimal(text).quantize(_CENT_HUNDREDTHS, context=_ROUNDING)
+        amount = Decimal(number).quantize(Decimal(1).scaleb(-kind.scale), context=_ROUNDING)
     except InvalidOperation:
-        raise Untyped(f"{path}: {_shown(value)} is out of range") from None
-    if amount.adjusted() >= MONEY_DIGITS:
-        raise Untyped(f"{path}: {_shown(value)} is out of range")
+        raise _out_of_range(value, path) from None
+    if abs(amount) >= AMOUNT_LIMIT:
+        raise _out_of_range(value, path)
     return f"{amount:f}"
 
 
-def _integer(value: int | Decimal, kind: pa.DataType, path: str) -> int:
+def _integer(number: int | Decimal, kind: pa.DataType, value: Any, path: str) -> int:
     limit = 2 ** (kind.bit_width - 1)
     # Compared before it is made an integer: 1e999999 has a million digits.
-    if not -limit <= value < limit:
-        raise Untyped(f"{path}: {_shown(value)} is out of range")
-    if value != int(value):
+    if not -limit <= number < limit:
+        raise _out_of_range(value, path)
+    if number != int(number):
         raise Untyped(f"{path}: expected a whole number, got {_shown(value)}")
-    return int(value)
+    return int(number)
+
+
+def _double(number: int | Decimal, value: Any, path: str) -> float:
+    try:
+        double = float(number)
+    except OverflowError:
+        double = math.inf
+    if not math.isfinite(double):
+        raise _out_of_range(value, path)
+    return double
+
+
+def _out_of_range(value: Any, path: str) -> Untyped:
+    return Untyped(f"{path}: {_shown(value)} is out of range")
 
 
 def _shown(value: Any) -> str:
@@ -199,7 +250,9 @@ def extra_of(record: Any, table: Table) -> str | None:
     if not isinstance(record, dict):
         return None
     unknown = _unknown(record, _fields_of(table))
-    return msgspec.json.encode(unknown, order="sorted").decode() if unknown else None
+    if not unknown:
+        return None
+    return normal_json(msgspec.json.encode(unknown, order="sorted").decode())
 
 
 def _unknown(record: dict[str, Any], fields: dict[str, _Field]) -> dict[str, Any]:
@@ -212,8 +265,9 @@ def _unknown(record: dict[str, Any], fields: dict[str, _Field]) -> dict[str, Any
             inner = _unknown(value, field.fields)
             if inner:
                 unknown[name] = inner
-        elif field.kind == "list" and isinstance(value, list):
-            items = [_unknown(v, field.fields) if isinstance(v, dict) else {} for v in value]
+        elif field.kind == "list" and isinstance(value, list | dict):
+            listed = numbered(value) if isinstance(value, dict) else value
+            items = [_unknown(v, field.fields) if isinstance(v, dict) else {} for v in listed or ()]
             if any(items):
                 unknown[name] = items
     return unknown

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from feedback_assets.ingest.cutting import cut_records
+from feedback_assets.ingest.records import numbered
 from feedback_assets.providers.bodies import mend_surrogates
 
 _REVIEWS = "product_reviews"
 _ORDER = "order"
-_NO_REVIEWS = msgspec.Raw(b"[]")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _Fields = dict[str, msgspec.Raw]
@@ -27,37 +27,49 @@ class Records:
 def split_reviews(records: bytes) -> tuple[Records, Records]:
     """The feedback records without their reviews, and the reviews, each with its order.
 
-    What is no object stays with the feedback, to be set aside there; a list of reviews that is
-    no list stays in its record. Raises ``msgspec.DecodeError`` for what is no array.
+    What is no object stays with the feedback, to be set aside there; what stands in the place of
+    reviews and is none becomes a record among them, to be set aside too. Raises
+    ``msgspec.DecodeError`` for what is no array.
     """
     feedback: list[msgspec.Raw | _Fields] = []
     reviews: list[msgspec.Raw | _Fields] = []
     for raw in cut_records(records):
         record = _read(raw, _Fields)
-        inner = None if record is None else _reviews(record)
-        if record is None or inner is None:
+        if record is None:
             feedback.append(raw)
             continue
-        record.pop(_REVIEWS, None)
+        served = record.pop(_REVIEWS, None)
         feedback.append(record)
-        reviews.extend(_with_order(review, record.get(_ORDER)) for review in inner)
+        if served is not None:
+            order = record.get(_ORDER)
+            reviews.extend(_with_order(review, order) for review in _reviews(served))
     return (
         Records(msgspec.json.encode(feedback), len(feedback)),
         Records(msgspec.json.encode(reviews), len(reviews)),
     )
 
 
-def _reviews(record: _Fields) -> list[msgspec.Raw] | None:
-    """The reviews, none where the field is null or missing; ``None`` where it is no list."""
-    raw = record.get(_REVIEWS, _NO_REVIEWS)
-    if bytes(raw).strip() == b"null":
+def _reviews(served: msgspec.Raw) -> list[msgspec.Raw | _Fields]:
+    """What stands in the place of the reviews, in whatever shape, as records.
+
+    PHP writes a list that has lost an item as an object with numbers as keys; some write a list
+    of one as that one.
+    """
+    if bytes(served).strip() == b"null":
         return []
-    found: list[msgspec.Raw] | None = _read(raw, list[msgspec.Raw])
-    return found
+    reviews: list[msgspec.Raw | _Fields] | None = _read(served, list[msgspec.Raw])
+    if reviews is not None:
+        return reviews
+    fields = _read(served, _Fields)
+    if fields is None:
+        # With its order, so that a person's can be found, and as the field it was.
+        return [{_REVIEWS: served}]
+    listed = numbered(fields, gaps=True)
+    return [served] if listed is None else listed
 
 
-def _with_order(review: msgspec.Raw, order: msgspec.Raw | None) -> msgspec.Raw | _Fields:
-    fields = _read(review, _Fields)
+def _with_order(review: msgspec.Raw | _Fields, order: msgspec.Raw | None) -> msgspec.Raw | _Fields:
+    fields = review if isinstance(review, dict) else _read(review, _Fields)
     if fields is None:
         return review
     return {_ORDER: order, **fields} if order is not None else fields

@@ -21,6 +21,9 @@ _SHAPE = (
     r"^\s*$|^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
     r"([T ]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 )
+# What MySQL stores where there is no time.
+_NO_TIME = r"^0000-00-00([T ]00(:00(:00(\.0+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+_NO_TIME_WRITTEN = re.compile(_NO_TIME.replace(r"\.", "[.,]"), re.IGNORECASE | re.ASCII)
 # The longest that has no digit under a microsecond.
 _MICROSECONDS = len("2020-06-18T06:00:27.123456")
 # The years that Python's datetime and with it pandas' and Dagster's users can hold.
@@ -31,11 +34,22 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
     """ISO 8601 texts as UTC stamps; those without a zone are taken for local time in ``zone``.
 
-    Blank is null. Raises ``pa.ArrowInvalid`` where one is no time stamp, or lies outside the
-    years 1 to 9999. An hour that the clock shows twice is the earlier one, a time that it skips
-    is the moment of the skip. Arrow alone would take a stamp without zone for UTC.
+    Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` where one is no time stamp,
+    or lies outside the years 1 to 9999. An hour that the clock shows twice is the
+    earlier one, a time that it skips is the moment of the skip. Arrow alone would take a stamp
+    without zone for UTC.
     """
     texts = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
+    try:
+        return _within_years(texts, zone)
+    except pa.ArrowInvalid:
+        none = pc.match_substring_regex(texts, _NO_TIME)
+        if not pc.any(none, min_count=0).as_py():
+            raise
+    return _within_years(pc.if_else(none, None, texts), zone)
+
+
+def _within_years(texts: pa.Array, zone: str) -> pa.Array:
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), STAMP)
     if pc.max(pc.binary_length(texts)).as_py() > _MICROSECONDS:
@@ -70,6 +84,7 @@ def _local(texts: pa.Array, zone: str) -> pa.Array:
 
 def find_unreadable(texts: pa.Array, zone: str) -> list[int]:
     """Positions of the texts for which ``parse_stamps`` raises; may name one it would read."""
+    texts = pc.if_else(pc.match_substring_regex(texts, _NO_TIME), None, texts)
     shaped = pc.fill_null(pc.match_substring_regex(texts, _SHAPE), fill_value=True)
     odd = pc.indices_nonzero(pc.invert(shaped)).to_pylist()
     return sorted(odd + _search(pc.if_else(shaped, texts, None), zone, 0))
@@ -90,9 +105,9 @@ def _search(texts: pa.Array, zone: str, start: int) -> list[int]:
 
 
 def canonical_stamp(text: str) -> str | None:
-    """The same time as Arrow reads it; ``None`` for blank; ``ValueError`` for no time at all."""
+    """The same time as Arrow reads it; ``None`` for none; ``ValueError`` for no time at all."""
     text = text.strip()
-    if not text:
+    if not text or _NO_TIME_WRITTEN.fullmatch(text):
         return None
     found = _ISO.fullmatch(text)
     if not found:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_assets.ingest.parse import Bad, Parsed, type_page, with_nulls
+from feedback_assets.ingest.reasons import most_common_reason
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.providers.errors import RowsMissing
@@ -51,6 +52,29 @@ class DayCounts:
         return self.rows + self.outside_window + self.duplicates + self.quarantined
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A window of a table in which every record was set aside: how many, and most often why."""
+
+    records: int
+    reason: str
+
+
+class EverythingSetAside(Exception):
+    """No record that belongs to the window could be typed, so its days were not replaced.
+
+    ``refused``: the tables of which this is so, whose records are in the quarantine; ``read``: what
+    became of the others of the same list, which were replaced.
+    """
+
+    def __init__(
+        self, refused: "Mapping[Table, Refusal]", read: "dict[Table, list[DayCounts]]"
+    ) -> None:
+        super().__init__(", ".join(table.full_name for table in refused))
+        self.refused = refused
+        self.read = read
+
+
 @dataclass
 class _Tally:
     """Counts of one table while its pages are read."""
@@ -59,6 +83,8 @@ class _Tally:
     first: date
     last: date
     spool: Spool
+    typed: int = 0
+    inside: int = 0
     outside: Counter[date] = field(default_factory=Counter)
     repeated: Counter[date] = field(default_factory=Counter)
     bad: dict[str, Bad] = field(default_factory=dict)
@@ -73,8 +99,11 @@ class _Tally:
         days = days_of(rows, self.table)
         early = pc.less(days, pa.scalar(self.first))
         late = pc.greater(days, pa.scalar(self.last))
-        self.outside[self.first] += pc.sum(early, min_count=0).as_py()
-        self.outside[self.last] += pc.sum(late, min_count=0).as_py()
+        before, after = (pc.sum(part, min_count=0).as_py() for part in (early, late))
+        self.outside[self.first] += before
+        self.outside[self.last] += after
+        self.typed += rows.num_rows
+        self.inside += rows.num_rows - before - after
         self.spool.add(rows, pc.invert(pc.or_(early, late)))
         for record in bad:
             if not self.holds(record.day):
@@ -84,7 +113,22 @@ class _Tally:
             else:
                 self.bad[record.payload] = record
 
+    def refusal(self, *, whole_list: bool) -> Refusal | None:
+        """Why the days cannot be replaced, where every record of the window was set aside.
+
+        Of a whole list, records of other days come with every reading: one whose day cannot be
+        read says nothing of the window as long as others can be typed.
+        """
+        if self.inside or not self.bad:
+            return None
+        dated = any(record.day is not None for record in self.bad.values())
+        if whole_list and self.typed and not dated:
+            return None
+        reasons = [record.reason for record in self.bad.values()]
+        return Refusal(len(reasons), most_common_reason(reasons))
+
     def clear(self) -> None:
+        self.typed = self.inside = 0
         self.spool.clear()
         self.outside.clear()
         self.repeated.clear()
@@ -101,13 +145,17 @@ def read_window(
     first: date,
     last: date,
     warehouse: Warehouse,
+    *,
+    whole_list: bool = False,
 ) -> dict[Table, list[DayCounts]]:
     """Read the days ``first`` to ``last`` of ``tables`` and put them in the warehouse.
 
     All pages are read before the first partition is replaced. Where the provider announced more
     rows than came, the window is read once more, since lists move while they are read; the
     second ``RowsMissing`` is raised. Every error of reading leaves all partitions as they were;
-    where one cannot be written, those before it and at most one after it are replaced.
+    where one cannot be written, those before it and at most one after it are replaced. Raises
+    ``EverythingSetAside`` for tables of which no record could be typed, after the others have
+    been replaced. ``whole_list``: the provider serves records of any day, whatever is asked.
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
     try:
@@ -115,7 +163,19 @@ def read_window(
             for tally in tallies.values():
                 tally.clear()
             _read(pages, tables, tallies, again=True)
-        return {table: _write(tally, warehouse) for table, tally in tallies.items()}
+        refused = {}
+        for table, tally in tallies.items():
+            _set_aside(tally, warehouse)
+            if refusal := tally.refusal(whole_list=whole_list):
+                refused[table] = refusal
+        written = {
+            table: _write(tally, warehouse)
+            for table, tally in tallies.items()
+            if table not in refused
+        }
+        if refused:
+            raise EverythingSetAside(refused, written)
+        return written
     finally:
         for tally in tallies.values():
             tally.clear()
@@ -211,13 +271,16 @@ def _ahead(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
+def _set_aside(tally: _Tally, warehouse: Warehouse) -> None:
     set_aside(
         warehouse,
         tally.table,
         [SetAside(bad.day, bad.reason, bad.payload) for bad in tally.bad.values()],
         datetime.now(UTC),
     )
+
+
+def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
     # What pages left behind is of no use to days, nor what days leave to the checks that follow.
     _release_unused()

@@ -279,7 +279,8 @@ def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -
     for path in quarantine_files(warehouse, table):
         for day in read_quarantine_file(warehouse, path).column("day").to_pylist():
             undated += day is None
-            quarantined += day is not None and (days is None or days[0] <= day <= days[1])
+            # One without a day may be of any, and most are when the provider changes its dates.
+            quarantined += day is None or days is None or days[0] <= day <= days[1]
     read = rows + quarantined
     share = quarantined / read if read else 0.0
     return {

@@ -169,6 +169,7 @@ def _kind(told: Mapping[str, Any]) -> str:
         "CredentialsMissing": "not configured",
         "RowsMissing": "fewer rows than announced",
         "EnvelopeNotRecognised": "an answer of another shape",
+        "EverythingSetAside": "no record could be read",
     }
     if error in named:
         return named[error]

@@ -3,8 +3,10 @@
 A reading ends by the provider's own account: at least two of "this page is the last", "the total is
 reached" and "this page is short or empty" agree and nothing announced says otherwise, or there is
 no way to go on (no `next`). What looks like a way on but brings nothing new (the same page again,
-two keys in turn, empty pages) ends it too. In the end rows are counted against what was last
-announced; fewer, and `RowsMissing` is raised after the last page.
+two keys in turn, empty pages) ends it too; a short page of rows that have been seen is passed on
+like any other, since rows that move while a list is read may come again on a page of their own. In
+the end rows are counted against what was last announced; fewer, and `RowsMissing` is raised after
+the last page.
 """
 
 from __future__ import annotations
@@ -102,6 +104,12 @@ class _Rows:
     ids: list[int]
     others: list[int]
 
+    def same_as(self, other: _Rows | None) -> bool:
+        """Whether these are the rows of the other page, in whatever order."""
+        if other is None or self.count != other.count:
+            return False
+        return set(self.ids) == set(other.ids) and set(self.others) == set(other.others)
+
 
 class _Seen:
     """A set of 64-bit numbers: of two million Python's own takes 200 MB, this one 16.
@@ -161,6 +169,7 @@ class _Account:
     short: bool = False
     full: bool = False
     emptied: bool = False
+    rows: _Rows | None = None
 
     @property
     def came(self) -> int:
@@ -185,6 +194,7 @@ class _Account:
         # Short, then empty; or empty twice: that the rows have run out was said two times.
         self.emptied = not rows.count and self.short
         self.short, self.full = rows.count < size, rows.count == size
+        self.rows = rows
         # Only news set these back: a cycle of old rows and empty pages must not go on for ever.
         self.empty = 0 if news else self.empty + (not rows.count)
         self.barren = 0 if news else self.barren + bool(rows.count)
@@ -264,12 +274,14 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         rows = _rows(reply.records, has_ids=listing.has_ids)
         news = account.brings_news(rows)
         account.hear(reply)
-        if rows.count and not news and _stands_still(account, reply, key, asked):
+        size = reply.size or listing.limit
+        stuck = rows.count >= size or rows.same_as(account.rows)
+        if rows.count and not news and stuck and _stands_still(account, reply, key, asked):
             account.settle("the same page comes again and again", stuck=True)
             return
         if key is not None:
             asked.add(key)
-        account.take(rows, reply.size or listing.limit, news=news)
+        account.take(rows, size, news=news)
         if rows.count:
             yield Page(reply.records, rows.count, number, reply.total)
         if account.at_end():

@@ -46,6 +46,9 @@ class Faults:
     """Whether the `to` of Wicked Reports and FeedbackPulse leaves its own day out."""
     filter_timezone: str = "UTC"
     """Zone in which those two read the days of `from` and `to`."""
+    sloppy: bool = False
+    """Whether values are written in other forms that say the same: numbers as text, ids as
+    numbers, flags as 0 and 1, zero dates for none, lists as numbered objects, text decomposed."""
     extra_fields: bool = False
     """Whether records carry a field that no document names."""
     retargeting_inactive: bool = False

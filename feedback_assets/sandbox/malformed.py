@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feedback_assets.sandbox.draws import Array, pick
+from feedback_assets.sandbox.sloppy import loosen
 from feedback_assets.sandbox.view import View
 
 Record = dict[str, Any]
@@ -75,12 +76,17 @@ def _put(record: Record, field: str, value: Any) -> None:
 
 
 def spoil(view: View, table: str, positions: Array, records: Sequence[Record]) -> None:
-    """Spoils, in place, those of the records at these positions that the switch condemns."""
+    """Changes, in place, the records at these positions as the switches say."""
     if view.faults.extra_fields:
         for record in records:
             record["internalNote"] = {"checked": True, "by": "sandbox"}
-    if not view.faults.malformed_rate or not len(positions):
-        return
+    if view.faults.malformed_rate and len(positions):
+        _condemn(view, table, positions, records)
+    if view.faults.sloppy:
+        loosen(view.world.seed, table, positions, records)
+
+
+def _condemn(view: View, table: str, positions: Array, records: Sequence[Record]) -> None:
     ways = _WAYS[table]
     chosen = pick(view.world.seed, f"way:{table}", positions, len(ways)).tolist()
     for record, way, bad in zip(

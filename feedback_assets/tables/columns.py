@@ -33,6 +33,9 @@ class Personal(StrEnum):
     FREE_TEXT = "free text"
 
 
+AMOUNT_LIMIT = 10**12
+"""Amounts and quantities of a provider lie below this, either sign; ``MONEY`` holds 100 of them."""
+
 PointsAt = Literal["email", "contact", "order", "answer", "customer"]
 """Of what a value is the name: an e-mail, somebody's id, an order, an answer, a customer key."""
 _BY_KIND: dict[Personal, PointsAt] = {
@@ -51,6 +54,7 @@ class Column:
     ``source`` the columns (``group.table.column``) it is computed from, for lineage;
     ``low`` and ``high`` the bounds of a value that counts, both included;
     ``names`` says by what a row can be told to be somebody's, where ``personal`` does not say it;
+    ``channel``: it holds a channel's name, in which invisible characters mean nothing;
     ``prefix`` what an answer's id lacks to be a ``feedback_id``; ``unless`` the path of the column
     beside which this one names nothing.
     ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
@@ -68,6 +72,7 @@ class Column:
     high: float | None = None
     nullable: bool = True
     names: PointsAt | None = None
+    channel: bool = False
     prefix: str = ""
     unless: str = ""
     fields: tuple["Column", ...] = ()
@@ -81,6 +86,11 @@ class Column:
     def points_at(self) -> PointsAt | None:
         """By what a value of it tells whose the row is; ``None`` where it does not."""
         return self.names or (_BY_KIND.get(self.personal) if self.personal else None)
+
+    @property
+    def drops_invisible(self) -> bool:
+        """Whether characters that are displayed as nothing are removed from it."""
+        return self.channel or self.personal in (Personal.EMAIL, Personal.ADDRESS)
 
     @property
     def recurs(self) -> bool:

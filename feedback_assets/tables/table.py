@@ -13,12 +13,29 @@ EXTRA = Column(
 )
 
 
+@dataclass(frozen=True)
+class Total:
+    """A sum over a list within one record, which must fit the type of what is summed.
+
+    ``name`` is the derived column that holds it; ``items`` the list, ``amount`` the field that is
+    added up; where there is ``having``, only of items whose field ``by`` is one of these words,
+    compared trimmed and without case.
+    """
+
+    name: str
+    items: str
+    amount: str
+    by: str = ""
+    having: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """One table of the warehouse; declared once, so compared and hashed by identity.
 
     ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
-    is computed from, which days of that one a day of this one reads.
+    is computed from, which days of that one a day of this one reads; ``totals`` the sums within a
+    record that must fit.
     """
 
     group: str
@@ -31,6 +48,7 @@ class Table:
     order_by: tuple[str, ...] = ()
     example: str = ""
     depends: dict[str, "Depends"] = field(default_factory=dict)
+    totals: tuple[Total, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -87,6 +105,7 @@ def provider_table(
     key: tuple[str, ...],
     event_time: str,
     example: str = "",
+    totals: tuple[Total, ...] = (),
 ) -> Table:
     """A table that holds a provider's records as they came, one row a record, and ``extra``."""
     return Table(
@@ -98,4 +117,5 @@ def provider_table(
         event_time=event_time,
         order_by=(event_time, *(part for part in key if part != event_time)),
         example=example,
+        totals=totals,
     )

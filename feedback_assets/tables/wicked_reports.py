@@ -11,7 +11,7 @@ from feedback_assets.tables.columns import (
     list_of,
     struct,
 )
-from feedback_assets.tables.table import provider_table
+from feedback_assets.tables.table import Total, provider_table
 
 PROVIDER = "wicked_reports"
 
@@ -21,9 +21,9 @@ def _touch(name: str, description: str, json: str) -> Column:
         name,
         description,
         Column("date", STAMP, "When the touch happened"),
-        Column("source", TEXT, "utm_source of the touch"),
-        Column("medium", TEXT, "utm_medium of the touch"),
-        Column("campaign", TEXT, "utm_campaign of the touch"),
+        Column("source", TEXT, "utm_source of the touch", channel=True),
+        Column("medium", TEXT, "utm_medium of the touch", channel=True),
+        Column("campaign", TEXT, "utm_campaign of the touch", channel=True),
         Column("content", TEXT, "utm_content of the touch"),
         Column("term", TEXT, "utm_term of the touch"),
         json=json,
@@ -121,9 +121,9 @@ CLICKS = provider_table(
     struct(
         "utms",
         "The campaign parameters of the link; null for an untagged click",
-        Column("source", TEXT, "utm_source"),
-        Column("medium", TEXT, "utm_medium"),
-        Column("campaign", TEXT, "utm_campaign"),
+        Column("source", TEXT, "utm_source", channel=True),
+        Column("medium", TEXT, "utm_medium", channel=True),
+        Column("campaign", TEXT, "utm_campaign", channel=True),
         Column("content", TEXT, "utm_content"),
         Column("term", TEXT, "utm_term"),
     ),
@@ -205,6 +205,17 @@ ORDERS = provider_table(
     key=("id",),
     event_time="date",
     example='select currency, sum(amount) from "wicked_reports"."orders" group by 1',
+    totals=(
+        Total(
+            "paid_amount",
+            "payments",
+            "amount",
+            by="status",
+            having=frozenset({"approved", "manual", "partially refunded"}),
+        ),
+        Total("refunded_amount", "payments", "amount", by="status", having=frozenset({"refunded"})),
+        Total("item_count", "products", "qty"),
+    ),
 )
 
 TABLES = (CONTACTS, CLICKS, ORDERS)

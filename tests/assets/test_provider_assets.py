@@ -210,6 +210,92 @@ def test_a_range_is_read_in_windows_and_those_before_one_that_fails_count_as_rea
     assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
 
 
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = [event for event in result.all_node_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data is not None
+    return failure.step_failure_data.user_failure_data.description or ""
+
+
+def serve_orders(httpserver: HTTPServer, *rows: dict[str, Any]) -> None:
+    answer = {"status": "success", "results": rows, "page": 1, "totalPages": 1, "total": len(rows)}
+    httpserver.clear()
+    httpserver.expect_request("/orders").respond_with_json(answer)
+
+
+def test_a_provider_that_changes_its_date_format_fails_the_asset_and_the_old_day_stays(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    orders = find_table("wicked_reports.orders")
+    good = [{"id": f"o{n}", "date": f"{YESTERDAY}T10:00:00Z"} for n in range(200)]
+    changed = [{**row, "date": f"{YESTERDAY:%d/%m/%Y} 10:00"} for row in good]
+    with dg.DagsterInstance.ephemeral() as instance:
+        serve_orders(httpserver, *good)
+        assert materialise(orders_only, [orders.full_name], YESTERDAY, YESTERDAY, instance).success
+        held = orders_only.warehouse.read_arrow(orders)
+        serve_orders(httpserver, *changed)
+        result = materialise(orders_only, [orders.full_name], YESTERDAY, YESTERDAY, instance)
+    assert not result.success
+    assert not any(event.is_step_up_for_retry for event in result.all_node_events)
+    text = failure_of(result)
+    for part in ("wicked_reports.orders", str(YESTERDAY), "all 200 records", "unchanged",
+                 "date: the text is no ISO 8601 time stamp", "quarantine"):  # fmt: skip
+        assert part in text
+    assert orders_only.warehouse.read_arrow(orders).equals(held)
+    told = orders_only.run("query", 'select count(*) as n from quarantine."wicked_reports.orders"')
+    assert "200" in told.stdout
+
+
+def test_a_window_that_cannot_be_read_keeps_no_later_one_from_being_read(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    orders = find_table("wicked_reports.orders")
+    first = YESTERDAY - timedelta(days=69)
+
+    def answer(request: Request) -> Response:
+        day = date.fromisoformat(request.args["from"][:10]) + timedelta(days=3)
+        amount: Any = "x" if day < first + timedelta(days=28) else 5
+        row = {"id": str(day), "date": f"{day}T10:00:00Z", "amount": amount}
+        body = {"status": "success", "results": [row], "page": 1, "totalPages": 1, "total": 1}
+        return Response(json.dumps(body), content_type="application/json")
+
+    httpserver.expect_request("/orders").respond_with_handler(answer)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(orders_only, [orders.full_name], first, YESTERDAY, instance)
+        known = counts_by_day(instance, orders)
+    assert not result.success
+    assert "the only record" in failure_of(result)
+    read = days_between(first + timedelta(days=28), YESTERDAY)
+    assert sorted(known) == [str(day) for day in read]
+    assert orders_only.warehouse.days_held(orders) == read
+
+
+def test_reviews_that_cannot_be_read_fail_alone(
+    project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["retargeting.order_feedback", "retargeting.product_reviews"]
+    feedback = {
+        "order": {"orderno": 27047},
+        "added_on": f"{YESTERDAY} 10:00:00",
+        "score": "9",
+        "product_reviews": {"1": {"realid": "p1", "added_on": "10.11.2026", "score": 2}},
+    }
+    httpserver.expect_request("/email-campaigns/json-feedback").respond_with_json(
+        {"status": "success", "data": [feedback]}
+    )
+    monkeypatch.setenv("RETARGETING_URL", httpserver.url_for(""))
+    monkeypatch.setenv("RETARGETING_REST_KEY", "rest-key-of-the-shop")
+    monkeypatch.setenv("RETARGETING_CUSTOMER_ID", "customer-of-the-shop")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(project, names, YESTERDAY, YESTERDAY, instance)
+        (counts,) = counts_by_day(instance, find_table(names[0])).values()
+    assert not result.success
+    assert "retargeting.product_reviews" in failure_of(result)
+    assert counts["fetched"] == counts["dagster/partition_row_count"] == 1
+    (row,) = project.warehouse.read_arrow(find_table(names[0])).to_pylist()
+    assert (row["order_no"], row["score"]) == ("27047", 9)
+    assert project.warehouse.days_held(find_table(names[1])) == []
+
+
 @pytest.mark.slow
 def test_a_second_try_goes_on_at_the_window_that_failed(
     orders_only: Project, httpserver: HTTPServer

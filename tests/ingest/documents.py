@@ -5,6 +5,8 @@ import json
 from datetime import date
 from typing import Any
 
+import pytest
+
 from feedback_assets.ingest.parse import Parsed, parse_page
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.sources import SOURCES
@@ -232,3 +234,15 @@ def only_bad(parsed: Parsed) -> str:
     assert parsed.rows.num_rows == 0
     (bad,) = parsed.bad
     return bad.reason
+
+
+def _columns() -> list[Any]:
+    return [
+        pytest.param(table, column, id=f"{table.full_name}.{column.name}")
+        for table in PROVIDER_TABLES
+        for column in table.columns
+        if column.name != "extra" and not (column.fallback and column.name == "order_no")
+    ]
+
+
+every_column = pytest.mark.parametrize(("table", "column"), _columns())

@@ -15,10 +15,12 @@ from tests.ingest.documents import NAMES, as_json, documented, parse, parse_byte
 
 ODD_TEXTS = ["null", "", " ", "\ud800", "a\udc00b", "\x00", "2020-02-30", "2020-06-18", "9", "9.5",
              "1e400", "NaN", "2024-03-10T02:30:00", "2024-11-03T01:30:00", '"', "\\", "é\U0001f600",
-             "0001-01-01T00:00:00+10:00"]  # fmt: skip
+             "0001-01-01T00:00:00+10:00", "0000-00-00", "0000-00-00 00:00:00", " 9 ", "+9", "09",
+             "0", "1", "true", "9007199254740993", "1e2", "0.1", "\uff11", "e\u0301",
+             "a\u200b\u0301", "1000000000000", "999999999999.99995"]  # fmt: skip
 ODD_NUMBERS = [0, -0.0, 9.0, 10, 11, -1, 127, 128, 2**53 + 1, 2**63, -(2**63), 2**64,
                10**25, 10**40, 1e-7, 16.299999999999997, 1e14, 99999999999999.99, 1e300,
-               5e-324]  # fmt: skip
+               5e-324, 1, 27047, 10**12, 999999999999.99995, -0.5]  # fmt: skip
 
 leaves = (
     st.none()
@@ -47,7 +49,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @st.composite
-def records(draw: st.DrawFn, table: Table) -> Any:
+def records(draw: st.DrawFn, table: Table) -> Any:  # noqa: C901 - every way of spoiling
     """The document's record, spoilt in up to three places, or no record at all."""
     if draw(st.integers(0, 15)) == 0:
         return draw(values)
@@ -57,7 +59,7 @@ def records(draw: st.DrawFn, table: Table) -> Any:
         if not found:
             break
         holder, step = draw(st.sampled_from(found))
-        match draw(st.sampled_from(["replace", "remove", "add", "wrap"])):
+        match draw(st.sampled_from(["replace", "remove", "add", "wrap", "number", "spell"])):
             case "replace":
                 holder[step] = draw(values)
             case "remove":
@@ -66,8 +68,33 @@ def records(draw: st.DrawFn, table: Table) -> Any:
                 holder[draw(st.text(max_size=3))] = draw(values)
             case "add":
                 holder.insert(0, draw(values))
-            case "wrap":
+            case "number" if isinstance(holder[step], list):
+                first = draw(st.integers(0, 2))
+                holder[step] = {str(first + n): item for n, item in enumerate(holder[step])}
+            case "spell":
+                holder[step] = draw(st.sampled_from([str(holder[step]), 0, 1, 27047, "9", []]))
+            case "wrap" | "number":
                 holder[step] = draw(st.sampled_from([[holder[step]], {"a": holder[step]}]))
+    return record
+
+
+@st.composite
+def loose(draw: st.DrawFn, table: Table) -> Any:
+    """The document's record, with any number of its values written in another form."""
+    record = json.loads(json.dumps(documented(table)))
+    for holder, step in places(record):
+        value = holder[step]
+        if not draw(st.booleans()):
+            continue
+        if isinstance(value, bool):
+            holder[step] = draw(st.sampled_from([int(value), str(int(value)), str(value).lower()]))
+        elif isinstance(value, int | float):
+            holder[step] = draw(st.sampled_from([str(value), f" {value}", value]))
+        elif isinstance(value, list):
+            first = draw(st.integers(0, 2))
+            holder[step] = {str(first + n): item for n, item in enumerate(value)}
+        elif value is None:
+            del holder[step]
     return record
 
 
@@ -112,6 +139,21 @@ def test_a_page_read_at_once_and_one_walked_through_give_the_same(
         walked.text = null_for_null_text(text)
     walked.walk(range(len(page)))
     assert everything(walked.parsed()) == everything(parse(table, *page, zone=ZONE))
+
+
+@fuzzed
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_page_written_loosely_gives_the_rows_of_a_tidy_one(
+    table: Table, data: st.DataObject
+) -> None:
+    page = data.draw(st.lists(loose(table), min_size=1, max_size=4))
+    tidy = parse(table, *[documented(table)] * len(page), zone=ZONE)
+    assert parse(table, *page, zone=ZONE).rows.equals(tidy.rows)
+    text = as_json(*page)
+    walked = _Page(text, text, table, typing_of(table, ZONE))
+    walked.walk(range(len(page)))
+    assert walked.parsed().rows.equals(tidy.rows)
 
 
 @fuzzed

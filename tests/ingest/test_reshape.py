@@ -40,23 +40,39 @@ def test_each_review_comes_out_with_the_order_it_is_about() -> None:
     assert reviews == [{"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
 
 
-@pytest.mark.parametrize("none", [[], None, ...])
+@pytest.mark.parametrize("none", [[], {}, None, ...])
 def test_a_feedback_without_reviews_is_a_feedback(none: Any) -> None:
     record = documented(ORDER_FEEDBACK, product_reviews=none)
     assert split(record) == ([documented(ORDER_FEEDBACK)], [])
 
 
-@pytest.mark.parametrize("wrong", ["many", 5, {"a": REVIEW}, True])
-def test_reviews_that_are_no_list_stay_with_the_feedback_as_an_unknown_field(wrong: Any) -> None:
-    feedback, reviews = split_reviews(
-        as_json(documented(ORDER_FEEDBACK, product_reviews=wrong), documented(ORDER_FEEDBACK))
-    )
-    assert reviews.count == 0
-    extras = parse_bytes(ORDER_FEEDBACK, feedback.records, 2).rows.column("extra").to_pylist()
-    assert [json.loads(extra) if extra else None for extra in extras] == [
-        {"product_reviews": wrong},
-        None,
-    ]
+@pytest.mark.parametrize(
+    "served", [{"1": REVIEW}, {"0": REVIEW}, {"2183": REVIEW}, REVIEW, [REVIEW], {"7": REVIEW}]
+)
+def test_reviews_are_read_in_every_shape_in_which_php_serves_them(served: Any) -> None:
+    record = documented(ORDER_FEEDBACK, product_reviews=served)
+    assert split(record) == ([documented(ORDER_FEEDBACK)], [{"order": ORDER, **REVIEW}])
+
+
+def test_reviews_under_numbers_come_in_the_order_of_the_numbers() -> None:
+    served = {"10": OTHER, "9": REVIEW, "2": "x"}
+    _, reviews = split(documented(ORDER_FEEDBACK, product_reviews=served))
+    assert reviews == ["x", {"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["many", "", 5, 0, True, False, {"a": REVIEW}, {"1": REVIEW, "x": 5}, {"reviews": []}]
+)
+def test_what_is_no_review_is_set_aside_with_its_order_and_its_parent_is_kept(wrong: Any) -> None:
+    parent = documented(ORDER_FEEDBACK, product_reviews=wrong)
+    feedback, reviews = split_reviews(as_json(parent, documented(ORDER_FEEDBACK)))
+    assert parse_bytes(ORDER_FEEDBACK, feedback.records, 2).rows.num_rows == 2
+    assert reviews.count == 1
+    (bad,) = parse_bytes(REVIEWS, reviews.records, 1).bad
+    payload = json.loads(bad.payload)
+    assert payload.pop("order") == ORDER
+    assert payload == (wrong if isinstance(wrong, dict) else {"product_reviews": wrong})
+    assert bad.reason == "realid: missing"
 
 
 def test_a_good_review_of_a_bad_parent_is_kept() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from feedback_assets.ingest import window as window_module
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.spool import Spool
-from feedback_assets.ingest.window import DayCounts, asked, read_window
+from feedback_assets.ingest.window import DayCounts, EverythingSetAside, asked, read_window
 from feedback_assets.providers.errors import PermanentError, RowsMissing
 from feedback_assets.providers.paging import Page
 from feedback_assets.store.content import content_hash
@@ -108,7 +108,7 @@ def test_a_bad_record_dated_outside_the_window_is_outside_and_not_set_aside(
 
 def test_a_bad_record_served_again_is_a_duplicate(warehouse: Warehouse) -> None:
     bad = order(1, 2, amount="x")
-    counts = read(warehouse, page(ORDERS, bad, bad), page(ORDERS, 5, bad, 5))
+    counts = read(warehouse, page(ORDERS, bad, bad), page(ORDERS, 5, bad, 5, order(2, 2)))
     assert column(counts, "quarantined") == [1, 1, 0]
     assert column(counts, "duplicates") == [1, 2, 0]
     assert [(row["day"], row["payload"]) for row in set_aside(warehouse)] == [
@@ -124,6 +124,80 @@ def test_a_bad_record_without_a_day_is_set_aside_undated(warehouse: Warehouse) -
     assert row["day"] is None
     assert row["table"] == "wicked_reports.orders"
     assert row["reason"] == 'date: the text "soon" is no ISO 8601 time stamp'
+
+
+def test_a_window_in_which_everything_was_set_aside_keeps_its_days_and_the_records(
+    warehouse: Warehouse,
+) -> None:
+    read(warehouse, page(ORDERS, order(1, 1), order(2, 2)))
+    held = warehouse.read_arrow(ORDERS)
+    bad = [order(1, 1, date="10/11/2026 10:00"), order(2, 1, date="2026-30-11"), 5]
+    with pytest.raises(EverythingSetAside) as raised:
+        read(warehouse, page(ORDERS, *bad, bad[0], order(3, 9)), page(ORDERS, order(4, 9)))
+    assert raised.value.refused[ORDERS].records == 3
+    assert raised.value.refused[ORDERS].reason == "date: the text is no ISO 8601 time stamp"
+    assert raised.value.read == {}
+    assert warehouse.read_arrow(ORDERS).equals(held)
+    assert sorted(row["payload"] for row in set_aside(warehouse)) == sorted(map(json.dumps, bad))
+
+
+@pytest.mark.parametrize("bad", [order(1, 1, amount="x"), order(1, 1, date="soon"), None])
+def test_one_record_that_was_set_aside_is_everything_where_no_other_was_served(
+    warehouse: Warehouse, bad: Any
+) -> None:
+    with pytest.raises(EverythingSetAside):
+        read(warehouse, page(ORDERS, bad))
+    assert warehouse.days_held(ORDERS) == []
+    read(warehouse, page(ORDERS, bad, order(2, 2)))
+
+
+def test_a_bad_record_of_another_day_leaves_a_window_without_records_empty(
+    warehouse: Warehouse,
+) -> None:
+    counts = read(warehouse, page(ORDERS, order(1, 9, amount="x"), order(2, 9)))
+    assert column(counts, "rows") == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("records", "refused"),
+    [
+        ([documented(FEEDBACKS, purchase={}), documented(FEEDBACKS)], False),
+        ([documented(FEEDBACKS, purchase={})], True),
+        ([documented(FEEDBACKS, rating=11, purchased_at="2024-03-02"), documented(FEEDBACKS)],
+         True),
+    ],
+)  # fmt: skip
+def test_an_undated_record_of_a_whole_list_says_nothing_of_one_window(
+    warehouse: Warehouse, records: list[Any], refused: bool
+) -> None:
+    def reading() -> dict[Table, list[DayCounts]]:
+        pages = [page(FEEDBACKS, *records)]
+        tables = {FEEDBACKS: typing_of(FEEDBACKS)}
+        return read_window(lambda: iter(pages), tables, FIRST, LAST, warehouse, whole_list=True)
+
+    if refused:
+        with pytest.raises(EverythingSetAside):
+            reading()
+    else:
+        assert column(reading()[FEEDBACKS], "rows") == [0, 0, 0]
+    assert len(set_aside(warehouse, FEEDBACKS)) == 1
+
+
+def test_reviews_that_were_all_set_aside_keep_no_feedback_from_landing(
+    warehouse: Warehouse,
+) -> None:
+    tree = documented(ORDER_FEEDBACK, added_on="2024-03-02 10:00:00", product_reviews="many")
+    feedback, reviews = split_reviews(as_json(tree))
+    pages = {
+        ORDER_FEEDBACK.full_name: Page(feedback.records, feedback.count),
+        REVIEWS.full_name: Page(reviews.records, reviews.count),
+    }
+    tables = {table: typing_of(table) for table in (ORDER_FEEDBACK, REVIEWS)}
+    with pytest.raises(EverythingSetAside) as raised:
+        read_window(lambda: iter([pages]), tables, FIRST, LAST, warehouse)
+    assert list(raised.value.refused) == [REVIEWS]
+    assert column(raised.value.read[ORDER_FEEDBACK], "rows") == [1, 0, 0]
+    assert warehouse.days_held(REVIEWS) == []
 
 
 def test_a_row_read_again_after_it_moved_out_of_the_window_is_not_left_behind(
@@ -268,7 +342,16 @@ def test_every_record_is_kept_outside_duplicate_or_set_aside(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window_module, "Spool", lambda table: Spool(table, rows_in_memory=spill))
         warehouse = Warehouse(str(tmp_path_factory.mktemp("held")))
-        counts = read(warehouse, *(page(ORDERS, *part) for part in pages))
+        try:
+            counts = read(warehouse, *(page(ORDERS, *part) for part in pages))
+        except EverythingSetAside as error:
+            refused = error.refused[ORDERS].records
+        else:
+            refused = 0
+    if refused:
+        assert warehouse.days_held(ORDERS) == []
+        assert len(set_aside(warehouse)) == refused
+        return
     held = warehouse.read_arrow(ORDERS)
     ids = held.column("id").to_pylist()
     assert len(ids) == len(set(ids))

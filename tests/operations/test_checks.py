@@ -1,6 +1,6 @@
 """The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -129,6 +129,24 @@ def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -
     assert numbers["violations"] == 1
     assert numbers["quarantined"] == 1
     assert numbers["share"] == 1.0
+
+
+def test_records_without_a_date_count_as_quarantined_whatever_days_are_checked(
+    project: Project,
+) -> None:
+    table = find_table("feedbackpulse.submissions")
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    aside = [SetAside(None, "created_at", f"{{{n}}}") for n in range(3)]
+    aside.append(SetAside(YESTERDAY - timedelta(days=300), "created_at", "{}"))
+    set_aside(project.warehouse, table, aside, long_ago)
+    days = (YESTERDAY, YESTERDAY)
+    checked = checks.results(table, project.warehouse, project.settings, days)
+    numbers, warns = next(
+        (numbers, warns) for name, numbers, warns in checked if name == "few_are_quarantined"
+    )
+    assert warns
+    assert numbers["violations"] == 1
+    assert (numbers["quarantined"], numbers["quarantined_without_day"]) == (3, 3)
 
 
 @pytest.mark.parametrize("last", [FIRST, YESTERDAY])

@@ -79,17 +79,17 @@ def test_what_the_declaration_takes_by_now_lands_and_leaves_and_the_rest_stays(
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(project: Project) -> None:
-    read(project, STRICTER, submission(2, 10))
+    read(project, STRICTER, submission(2, 10), submission(1, 5))
     told = project.run("replay", "--dry-run", "--table", "feedbackpulse.submissions")
     assert "1 would land on 1 day(s)" in told.stdout
-    assert held(project) == {}
+    assert held(project) == {1: 5}
     assert len(waiting(project)) == 1
 
 
 def test_a_row_that_was_read_later_stays_and_of_two_records_the_later_one_lands(
     project: Project,
 ) -> None:
-    read(project, STRICTER, submission(1, 10))
+    read(project, STRICTER, submission(1, 10), submission(9, 5))
     read(project, STRICTER, submission(1, 4))
     aside = [SetAside(DAY, "nps_score", json.dumps(submission(2, score))) for score in (9, 10)]
     early = datetime(2024, 1, 1, tzinfo=UTC)
@@ -144,11 +144,11 @@ def test_what_landed_is_recorded_so_that_what_follows_from_it_is_built(project: 
 
 def test_a_replay_does_not_bring_an_erased_person_back(project: Project) -> None:
     somebody = {"customer_email": "Ana@Example.com ", "customer_name": "Ana", "text_feedback": "!"}
-    read(project, STRICTER, submission(2, 10, **somebody))
+    read(project, STRICTER, submission(2, 10, **somebody), submission(1, 5))
     assert project.run("forget", "ana@example.com").exit_code == 0
     assert not any("ana" in payload.lower() for payload in waiting(project))
     assert "1 landed" in project.run("replay").stdout
-    (row,) = project.warehouse.read_arrow(SUBMISSIONS).to_pylist()
+    (_, row) = project.warehouse.read_arrow(SUBMISSIONS).to_pylist()
     assert row["nps_score"] == 10
     assert row["customer_name"] is None
     assert row["customer_email"].startswith("erased:")

@@ -1,0 +1,36 @@
+"""Text as it is kept: in Unicode's normal form C, names and e-mails without invisible characters.
+
+``e`` and a combining accent are one letter; a zero-width space in an e-mail makes nobody else of
+its owner.
+"""
+
+import re
+import unicodedata
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feedback_assets.tables.text import INVISIBLE
+
+_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+
+
+def normal_texts(texts: pa.Array, *, drop_invisible: bool) -> pa.Array:
+    """The same texts in NFC; where ``drop_invisible``, without what is displayed as nothing."""
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+        return texts
+    if drop_invisible:
+        texts = pc.replace_substring_regex(texts, INVISIBLE, "")
+    return pc.utf8_normalize(texts, form="NFC")
+
+
+def normal_json(text: str) -> str:
+    """The same JSON with every text in it, names of fields too, in NFC."""
+    return text if text.isascii() else _TEXT.sub(_normal, text)
+
+
+def _normal(found: re.Match[str]) -> str:
+    # Decoded first: an accent that follows an escape would compose with the escape's last letter.
+    text = msgspec.json.decode(found[0])
+    return msgspec.json.encode(unicodedata.normalize("NFC", text)).decode()
