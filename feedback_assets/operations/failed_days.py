@@ -11,24 +11,21 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.recorded import failed_days
-from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.refresh import named
 from feedback_assets.settings import Settings
 from feedback_assets.tables import Table
 
 CHECK = "no_day_still_failed"
 DESCRIPTION = "The last run of every day succeeded; a day that recovers is no longer named."
 SENSOR = "name_failed_days"
-_MOST_NAMED = 50
 
 
 def numbers(instance: dg.DagsterInstance, table: Table, start: date) -> dict[str, Any]:
     """How many days of a table are still failed since ``start``, and which, as ranges."""
     days = failed_days(instance, table, start)
-    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
-    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
     return {
         "failed_days": len(days),
-        "days": ", ".join(named[:_MOST_NAMED] + more) or "none",
+        "days": named(days),
         "violations": len(days),
     }
 

@@ -195,7 +195,7 @@ def _record(
     """
     before = latest_metadata(instance, table, days)
     now = {
-        day: {**before[day], "content_hash": written.content_hash}
+        day: {**before[day], "content_hash": written.content_hash, "file": written.mark}
         for day, written in days.items()
         if day in before
     }

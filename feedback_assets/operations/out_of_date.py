@@ -16,7 +16,7 @@ import dagster as dg
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.ingest.sources import WINDOW_DAYS
-from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.refresh import named, ranges
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, Table
 from feedback_assets.tables.definition import why
@@ -26,7 +26,6 @@ CHECK = "built_by_current_definitions"
 DESCRIPTION = (
     "Every partition was built by the present SQL, declarations, reading rules and settings."
 )
-_MOST_NAMED = 50
 _REBUILT = (
     "the sensor build_what_changed rebuilds them; without it: feedback-assets backfill for these "
     "days"
@@ -68,9 +67,9 @@ def out_of_date(table: Table, recorded: Recorded, settings: Settings) -> OutOfDa
     return OutOfDate(table, len(held), found, tuple(sorted(unknown)))
 
 
-def numbers(instance: dg.DagsterInstance, table: Table, settings: Settings) -> dict[str, Any]:
+def numbers(table: Table, recorded: Recorded, settings: Settings) -> dict[str, Any]:
     """The numbers of ``built_by_current_definitions``."""
-    found = out_of_date(table, read_recorded(instance, table), settings)
+    found = out_of_date(table, recorded, settings)
     shown: dict[str, Any] = {
         "partitions": found.partitions,
         "out_of_date": len(found.reasons),
@@ -80,7 +79,7 @@ def numbers(instance: dg.DagsterInstance, table: Table, settings: Settings) -> d
         shown["read_by_the_first_version"] = len(found.unknown)
     if found.reasons:
         if table.partitioned:
-            shown["days"] = _named(found.days)
+            shown["days"] = named(found.days)
         shown["reasons"] = "; ".join(sorted(set(found.reasons.values())))
         shown["what_to_do"] = _READ_AGAIN if table in PROVIDER_TABLES else _REBUILT
     return shown
@@ -103,7 +102,7 @@ def _out_of_date_lines(found: Iterable[OutOfDate]) -> list[str]:
         if not one.reasons:
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
-        told.append(f"Out of date: {one.table.full_name}, {_named(one.days)}: {reasons}")
+        told.append(f"Out of date: {one.table.full_name}, {named(one.days)}: {reasons}")
         for span in _spans(one.days):
             commands[span].append(one.table)
     if commands:
@@ -139,9 +138,3 @@ def _command(first: date, last: date, tables: Iterable[Table]) -> str:
     selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
     words = ["feedback-assets", "backfill", "--from", f"{first}", "--to", f"{last}"]
     return f"  {shlex.join([*words, '--select', selected])}"
-
-
-def _named(days: Iterable[date]) -> str:
-    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
-    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
-    return ", ".join(named[:_MOST_NAMED] + more)

@@ -178,7 +178,7 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
             str(dg.PartitionKeyRange(str(FIRST), str(YESTERDAY)))
         }
         built = robot.settle()
-        assert robot.tick() == ([], "Nothing was materialised since all was up to date.")
+        assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
         after = contents(project)
 
         # A daemon that starts anew, without a cursor.
