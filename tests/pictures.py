@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from feedback_assets.demo import sandbox_process
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.reports.path import page_path
 from feedback_assets.settings import load_settings
 from feedback_assets.store.layout import Warehouse

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.store.litter import private_directory
 from feedback_assets.tables import MART_TABLES, find_table
 from tests.conftest import YESTERDAY, Project

@@ -6,7 +6,7 @@ import pytest
 import requests
 import yaml
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project

@@ -77,6 +77,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
             metadata = {
                 "dagster/row_count": written.rows,
                 "content_hash": written.content_hash,
+                "file": written.mark,
                 "inputs_hash": built_from[None],
                 "definition": definition,
             }
@@ -118,6 +119,7 @@ def _day_metadata(written: Written, inputs_hash: str, definition: str) -> dict[s
     return {
         "dagster/partition_row_count": written.rows,
         "content_hash": written.content_hash,
+        "file": written.mark,
         "inputs_hash": inputs_hash,
         "definition": definition,
     }

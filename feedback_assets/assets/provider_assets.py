@@ -187,6 +187,7 @@ def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
         "duplicates": day.duplicates,
         "quarantined": day.quarantined,
         "content_hash": day.content_hash,
+        "file": day.file,
         "definition": definition,
     }
 

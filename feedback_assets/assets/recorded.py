@@ -27,6 +27,7 @@ def read_recorded(
     content: dict[Day, str] = {}
     built_from: dict[Day, str] = {}
     built_by: dict[Day, str] = {}
+    files: dict[Day, str] = {}
     for day, metadata in _latest(instance, table, days):
         if "content_hash" in metadata:
             rows = metadata.get("dagster/partition_row_count")
@@ -35,7 +36,9 @@ def read_recorded(
             built_from[day] = str(metadata["inputs_hash"])
         if "definition" in metadata:
             built_by[day] = str(metadata["definition"])
-    return Recorded(content, built_from, built_by)
+        if metadata.get("file"):
+            files[day] = str(metadata["file"])
+    return Recorded(content, built_from, built_by, files)
 
 
 def latest_metadata(

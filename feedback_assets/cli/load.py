@@ -119,7 +119,7 @@ def run_backfill(
 def _scan(settings: Settings, first: date, last: date) -> None:
     """Print which of the days that an older version loaded would be read differently now."""
     from feedback_assets.operations import out_of_date, scan
-    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.home import open_instance
     from feedback_assets.operations.table_definitions import loaded_tables
 
     tables = loaded_tables(settings)

@@ -46,6 +46,7 @@ class DayCounts:
     duplicates: int
     quarantined: int
     content_hash: str
+    file: str
 
     @property
     def fetched(self) -> int:
@@ -297,6 +298,7 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
             duplicates=tally.repeated[day],
             quarantined=quarantined[day],
             content_hash=written.content_hash,
+            file=written.mark,
         )
         for day, written in replaced
     ]

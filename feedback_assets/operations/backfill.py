@@ -5,14 +5,14 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from operator import or_
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -21,11 +21,12 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 from dagster_shared.check import CheckError
 
+from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
-from feedback_assets.operations import failed_days
+from feedback_assets.operations import failed_days, on_disk
 from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.refresh import ranges, stale_partitions
 from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.reports.path import page_path
@@ -33,6 +34,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Table
+from feedback_assets.transforms.inputs import Day
 
 _BUILT = DERIVED_TABLES + REPORT_PAGES
 _ALL = ALL_TABLES + REPORT_PAGES
@@ -117,11 +119,18 @@ Progress = Callable[[Run, bool], None]
 
 
 def make_plan(
-    settings: Settings, tables: Iterable[Table], first: date, last: date, *, missing: bool = False
+    settings: Settings,
+    tables: Iterable[Table],
+    first: date,
+    last: date,
+    *,
+    missing: bool = False,
+    stale: Mapping[str, Collection[Day]] = MappingProxyType({}),
 ) -> Plan:
     """The runs that make ``tables`` for the days ``first`` to ``last``.
 
-    ``missing``: only partitions, and tables without days, that the warehouse does not hold.
+    ``missing``: only partitions, and tables without days, that the warehouse does not hold, and
+    those that are ``stale``.
     """
     wanted = set(tables)
     warehouse = Warehouse(settings.warehouse)
@@ -129,6 +138,7 @@ def make_plan(
 
     def to_make(table: Table) -> list[date]:
         held = set(warehouse.days_held(table)) if missing else set()
+        held.difference_update(day for day in stale.get(table.full_name, ()) if day is not None)
         return [day for day in days if day not in held]
 
     reading = []
@@ -147,7 +157,7 @@ def make_plan(
             continue
         if table.partitioned:
             building += [Run((table,), *span) for span in ranges(to_make(table), len(days))]
-        elif not (missing and _is_there(table, warehouse)) or building:
+        elif not missing or table.full_name in stale or not _is_there(table, warehouse) or building:
             building.append(Run((table,)))
     return Plan(tuple(reading), tuple(building))
 
@@ -203,11 +213,29 @@ def prepare(
         raise ValueError(f"--select {select!r} selects no table")
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in _ALL if table.full_name in names]
-    plan = make_plan(settings, tables, first, last, missing=missing)
+    instance = open_instance(settings)
+    stale = _stale(instance, settings) if missing else {}
+    plan = make_plan(settings, tables, first, last, missing=missing, stale=stale)
     if plan.building:
         # Before an hour of reading; recorded once something is built.
         confirm_secret(Warehouse(settings.warehouse), settings.customer_secret_if_any())
-    return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
+    return Request(plan, defs, instance, settings.feedback_start_date)
+
+
+def _stale(instance: dg.DagsterInstance, settings: Settings) -> dict[str, set[Day]]:
+    """Derived partitions that were built from other content or definitions than there are now."""
+    warehouse = Warehouse(settings.warehouse)
+    on_disk.record_found(instance, warehouse, ALL_TABLES)
+    recorded = {table.full_name: on_disk.read_present(instance, warehouse, table) for table in _ALL}
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return stale_partitions(
+        _BUILT,
+        recorded,
+        spans(settings),
+        settings.feedback_start_date,
+        yesterday,
+        definitions=definitions_of(_BUILT, settings),
+    )
 
 
 def _selection(text: str) -> dg.AssetSelection:

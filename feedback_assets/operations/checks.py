@@ -18,7 +18,8 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from feedback_assets.operations import failed_days
+from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.operations import failed_days, on_disk
 from feedback_assets.operations import out_of_date as definitions
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse
@@ -133,6 +134,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         ]
 
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
+    specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
         specs.append(_spec(table, failed_days.CHECK, failed_days.DESCRIPTION))
 
@@ -146,8 +148,10 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         days = run_days(context.run.tags) if table.partitioned else None
         numbers: Mapping[str, Any]
         found = list(results(table, warehouse, settings, days))
-        built = definitions.numbers(context.instance, table, settings)
+        recorded = read_recorded(context.instance, table)
+        built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
+        found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)

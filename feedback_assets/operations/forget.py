@@ -19,9 +19,8 @@ from feedback_assets.operations.erase_runs import ErasedRuns, erase_runs
 from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.person import Person, find_partitions, find_person
 from feedback_assets.settings import Settings
-from feedback_assets.store.erased import Erased, is_pseudonym
 from feedback_assets.store.customer_secret import confirm_secret
-from feedback_assets.store.erased import Erased
+from feedback_assets.store.erased import Erased, is_pseudonym
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import erase_quarantine
@@ -202,7 +201,7 @@ def _record(
     """
     before = latest_metadata(instance, table, days)
     now = {
-        day: {**before[day], "content_hash": written.content_hash}
+        day: {**before[day], "content_hash": written.content_hash, "file": written.mark}
         for day, written in days.items()
         if day in before
     }

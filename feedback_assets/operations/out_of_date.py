@@ -67,9 +67,9 @@ def out_of_date(table: Table, recorded: Recorded, settings: Settings) -> OutOfDa
     return OutOfDate(table, len(held), found, tuple(sorted(unknown)))
 
 
-def numbers(instance: dg.DagsterInstance, table: Table, settings: Settings) -> dict[str, Any]:
+def numbers(table: Table, recorded: Recorded, settings: Settings) -> dict[str, Any]:
     """The numbers of ``built_by_current_definitions``."""
-    found = out_of_date(table, read_recorded(instance, table), settings)
+    found = out_of_date(table, recorded, settings)
     shown: dict[str, Any] = {
         "partitions": found.partitions,
         "out_of_date": len(found.reasons),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from feedback_assets.tables import Table
-from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
+from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, inputs_hashes
+
+_MOST_NAMED = 50
 
 _MOST_NAMED = 50
 
@@ -69,6 +71,45 @@ def plan_refresh(
             unsettled.add(table.full_name)
             builds += _builds(table, due, known)
     return RefreshPlan(tuple(builds), tuple(waiting))
+
+
+def stale_partitions(
+    tables: Iterable[Table],
+    recorded: Mapping[str, Recorded],
+    spans: Spans,
+    first: date,
+    last: date,
+    *,
+    definitions: Mapping[str, str],
+) -> dict[str, set[Day]]:
+    """By ``group.table`` the partitions that are due, and all that are computed from those.
+
+    Where ``plan_refresh`` waits for the content of what is built first, this takes any content to
+    be another: at worst a partition too many is built.
+    """
+    contents = {name: table.content for name, table in recorded.items()}
+    stale: dict[str, set[Day]] = {}
+    for table in tables:
+        known = recorded.get(table.full_name, Recorded()).built_from
+        wanted = list(_wanted(table, recorded, first, last))
+        now = inputs_hashes(table, wanted, contents, spans, definitions[table.full_name])
+        due = {day for day, inputs in now.items() if known.get(day) != inputs}
+        due.update(day for day in wanted if _reads(table, day, stale, spans))
+        if due:
+            stale[table.full_name] = due
+    return stale
+
+
+def _reads(table: Table, day: Day, changed: Mapping[str, set[Day]], spans: Spans) -> bool:
+    """Whether a partition is computed from one of those that changed."""
+    if day is None:
+        return not changed.keys().isdisjoint(table.depends)
+    for name in table.depends:
+        if name in changed:
+            start, end = days_read(table, name, day, day, spans)
+            if any(start <= other <= end for other in changed[name] if other is not None):
+                return True
+    return False
 
 
 def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[date, date]]:

@@ -13,14 +13,20 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.defined import definitions_of, spans
-from feedback_assets.assets.recorded import latest_ids, read_recorded
+from feedback_assets.assets.recorded import latest_ids
+from feedback_assets.operations import on_disk
 from feedback_assets.operations.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.settings import Settings
+from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES, Table
 
 NAME = "build_what_changed"
 EVERY_SECONDS = 30
+# Each takes a few milliseconds, and a tick has a minute.
+_RECORDED_A_TICK = 500
+# A listing of a remote warehouse is a request for each thousand files.
+_LISTED_EVERY_SECONDS = 900
 # A process that was killed may leave its run unfinished for ever.
 _FORGOTTEN_AFTER = timedelta(hours=6)
 _CONCERNED = PROVIDER_TABLES + DERIVED_TABLES + REPORT_PAGES
@@ -44,12 +50,17 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         instance = context.instance
         today = datetime.now(UTC).date()
         # Read before the plan is made, so that what comes in meanwhile is seen by the next tick.
-        mark = _mark(instance, settings, derived, today)
+        warehouse = Warehouse(settings.warehouse)
+        files = _files(warehouse, context.cursor)
+        mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
-            return dg.SkipReason("Nothing was materialised since all was up to date.")
+            return dg.SkipReason("Nothing has changed since everything was up to date.")
         unfinished = _unfinished(instance)
         if unfinished:
             return dg.SkipReason(f"Waiting for {len(unfinished)} runs, {unfinished[0]} among them.")
+        found = on_disk.record_found(instance, warehouse, PROVIDER_TABLES, _RECORDED_A_TICK)
+        if found == _RECORDED_A_TICK:
+            return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
         plan = due(instance, settings, derived, today)
         if not plan.builds:
             return dg.SensorResult(skip_reason=dg.SkipReason("All is up to date."), cursor=mark)
@@ -62,8 +73,11 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
 def due(
     instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
 ) -> RefreshPlan:
-    """What can be built now, by what the instance has recorded."""
-    recorded = {table.full_name: read_recorded(instance, table) for table in _CONCERNED}
+    """What can be built now, by what the instance has recorded of the files that are there."""
+    warehouse = Warehouse(settings.warehouse)
+    recorded = {
+        table.full_name: on_disk.read_present(instance, warehouse, table) for table in _CONCERNED
+    }
     yesterday = today - timedelta(days=1)
     return plan_refresh(
         derived,
@@ -85,6 +99,16 @@ def _mark(
     parts += [f"{name} {text}" for name, text in definitions_of(derived, settings).items()]
     parts += [str(spans(settings)), str(settings.feedback_start_date)]
     return f"{today} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
+
+
+def _files(warehouse: Warehouse, cursor: str | None) -> str:
+    """Stands for the files on disk; an object store is asked for them every quarter of an hour."""
+    if warehouse.is_local:
+        return on_disk.listing(warehouse, _CONCERNED)
+    quarter = f"{int(datetime.now(UTC).timestamp()) // _LISTED_EVERY_SECONDS}"
+    known = (cursor or "").split(" ")
+    listing = known[-1] if known[-1].startswith(f"{quarter}:") else ""
+    return listing or f"{quarter}:{on_disk.listing(warehouse, _CONCERNED)}"
 
 
 def _unfinished(instance: dg.DagsterInstance) -> list[str]:

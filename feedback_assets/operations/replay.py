@@ -188,6 +188,7 @@ def _record(
         fetched = sum(counts.values())
         now: dict[str, str | int] = {**counts, "fetched": fetched}
         now["content_hash"] = written.content_hash
+        now["file"] = written.mark
         # The day's other rows were read when they were: it stays as old as it was.
         if "definition" in kept:
             now["definition"] = kept["definition"]

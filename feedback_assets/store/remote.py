@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from feedback_assets.store.marks import remote_mark
+
 # A day of a hundred thousand answers. What is larger is read by range, where a query needs less.
 WHOLE_BYTES = 16 * 1024 * 1024
 # At once: some connections wait while others bring, and memory holds no more than this.
@@ -49,10 +51,11 @@ class StoreTrouble(OSError):
 
 @dataclass(frozen=True)
 class Found:
-    """One object: its path as the warehouse spells it, and its size in bytes."""
+    """One object: its path as the warehouse spells it, its size in bytes, its ``marks`` mark."""
 
     path: str
     size: int
+    mark: str = ""
 
 
 @contextmanager
@@ -115,7 +118,9 @@ def listed(filesystem: Any, directory: str, spelt: str) -> list[Found]:
     with told(directory):
         found = filesystem.find(directory, detail=True)
     return [
-        Found(path if "://" in path else f"{spelt}://{path}", int(about["size"]))
+        Found(
+            path if "://" in path else f"{spelt}://{path}", int(about["size"]), remote_mark(about)
+        )
         for path, about in sorted(found.items())
         # No name of ours; as a copy it would lie outside the directory of copies.
         if ".." not in path.split("/")

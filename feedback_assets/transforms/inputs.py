@@ -32,12 +32,32 @@ class Recorded:
 
     ``content`` has ``""`` for a day without rows. ``built_from`` holds the ``inputs_hash`` of
     each partition, and nothing for a table that is read from a provider. ``built_by`` holds the
-    definition of each partition; the first version recorded none.
+    definition of each partition, ``files`` the mark of its file (``store.marks``); the first
+    version recorded neither.
     """
 
     content: Mapping[Day, str] = field(default_factory=dict)
     built_from: Mapping[Day, str] = field(default_factory=dict)
     built_by: Mapping[Day, str] = field(default_factory=dict)
+    files: Mapping[Day, str] = field(default_factory=dict)
+
+    def of_files(self, there: Mapping[Day, str]) -> "Recorded":
+        """What is known of the files that are there, given the mark of each.
+
+        A partition whose file is gone is not held. Of one whose file is another than the recorded
+        one, it is not known what it was built from.
+        """
+        changed = {day for day, mark in self.files.items() if there.get(day) != mark}
+        return Recorded(
+            {day: content for day, content in self.content.items() if day in there},
+            {
+                day: inputs
+                for day, inputs in self.built_from.items()
+                if day in there and day not in changed
+            },
+            self.built_by,
+            self.files,
+        )
 
 
 def inputs_hashes(

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from feedback_assets.operations.backfill import make_plan, open_instance
+from feedback_assets.operations.backfill import make_plan
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.pictures import MOST_BYTES

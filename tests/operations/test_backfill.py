@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from feedback_assets.operations.backfill import make_plan, open_instance
+from feedback_assets.operations.backfill import make_plan
+from feedback_assets.operations.home import open_instance
 from feedback_assets.reports.path import page_path
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox

@@ -10,7 +10,7 @@ import dagster as dg
 from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from tests.conftest import Project
 
 

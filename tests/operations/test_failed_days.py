@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.failed_days import CHECK, SENSOR
+from feedback_assets.operations.home import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import Table, find_table

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feedback_assets.operations import forget as operation
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.sandbox import feedbackpulse, identity, retargeting, thanx
 from feedback_assets.sandbox.faults import Faults

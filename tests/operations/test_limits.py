@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.limits import right_limits, set_limits
 from tests.conftest import Project
 

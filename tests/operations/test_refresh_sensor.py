@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from feedback_assets.assets.derived_assets import parameters
 from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import NAME, due
 from feedback_assets.operations.schedules import DAILY
 from feedback_assets.sandbox.faults import Faults
@@ -178,7 +178,7 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
             str(dg.PartitionKeyRange(str(FIRST), str(YESTERDAY)))
         }
         built = robot.settle()
-        assert robot.tick() == ([], "Nothing was materialised since all was up to date.")
+        assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
         after = contents(project)
 
         # A daemon that starts anew, without a cursor.

@@ -9,7 +9,7 @@ from typing import Any
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.window import DayCounts, read_window
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.providers.paging import Page
 from feedback_assets.store.quarantine import (

@@ -11,7 +11,7 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from feedback_assets.definitions import build_defs
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import NAME
 from feedback_assets.operations.schedules import DAILY, MONTHLY
 from feedback_assets.settings import load_settings

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.store.content import content_hash
 from feedback_assets.tables import ALL_TABLES, Table, find_table

@@ -17,7 +17,7 @@ import pytest
 import feedback_assets
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.out_of_date import CHECK, lines, numbers, out_of_date
 from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.tables import (
@@ -38,7 +38,7 @@ PULSE = find_table("feedbackpulse.submissions")
 SETTLE = """
 import json
 from pathlib import Path
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from tests.conftest import Project
 from tests.operations.test_refresh_sensor import Robot
 

@@ -16,7 +16,7 @@ import pytest
 
 from feedback_assets import read_table
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.out_of_date import lines, out_of_date
 from feedback_assets.operations.query import run_query
 from feedback_assets.operations.refresh_sensor import due
