@@ -20,7 +20,7 @@ LAYERS = (
     {"reports"},
     {"assets"},
     {"operations"},
-    {"definitions"},
+    {"definitions", "defs"},
     {"demo"},
     {"cli"},
 )

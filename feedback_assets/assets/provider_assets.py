@@ -15,7 +15,10 @@ from feedback_assets.ingest.sources import SOURCES, Source
 from feedback_assets.ingest.window import DayCounts, asked, read_window
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
+from feedback_assets.providers.paging import Page
 from feedback_assets.settings import Settings
+from feedback_assets.store.generated import mark_generated
+from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.remote import StoreTrouble
 from feedback_assets.tables import Table
 
@@ -118,11 +121,16 @@ def _read(
     context: dg.AssetExecutionContext,
 ) -> Counts:
     resource: ProviderResource = getattr(context.resources, source.provider)
+    warehouse: Warehouse = context.resources.warehouse.warehouse
+
+    def pages() -> Iterator[Mapping[str, Page]]:
+        yield from source.read(client, *asked(*window))
+        # After the last page, and so before the first partition.
+        if client.generated:
+            mark_generated(warehouse, source.provider)
+
     counts = read_window(
-        lambda: source.read(client, *asked(*window)),
-        {table: source.typing(resource.zone) for table in tables},
-        *window,
-        context.resources.warehouse.warehouse,
+        pages, {table: source.typing(resource.zone) for table in tables}, *window, warehouse
     )
     rows = sum(day.rows for days in counts.values() for day in days)
     context.log.info("%s to %s: %s rows", *window, rows)
