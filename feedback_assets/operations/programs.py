@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedback_assets.operations.location import LOCATION, MODULE
-from feedback_assets.settings import PROJECT_ROOT, Settings
+from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file
 
 WORKSPACE = "workspace.yaml"
 
@@ -59,7 +59,7 @@ def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
     """The environment of ``given`` with ``.env`` below it, and this project's home."""
     own = {name.upper() for name in Settings.model_fields}
     # The code server of a checkout reads .env itself, again at each reload.
-    rereads = (PROJECT_ROOT / "pyproject.toml").is_file()
+    rereads = (dotenv_file().parent / "pyproject.toml").is_file()
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,6 +1,5 @@
 """One name of the code location for every way to start, and what an upgrade carries over to it."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,20 +171,26 @@ def test_a_schedule_goes_on_after_its_last_tick_and_makes_up_for_none_before_it(
     assert data.start_timestamp == 2_000_001.0
 
 
+@pytest.mark.parametrize("checkout", [False, True], ids=["installed", "in a checkout"])
 def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_dotenv(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkout: bool
 ) -> None:
-    (tmp_path / ".env").write_text("FEEDBACK_START_DATE=2025-01-01\nFEEDBACK_MATCH_DAYS=7\n")
+    if checkout:
+        (tmp_path / "pyproject.toml").touch()
+    (tmp_path / ".env").write_text(
+        "FEEDBACK_START_DATE=2025-01-01\nFEEDBACK_MATCH_DAYS=7\nPGPORT=5433\n"
+    )
     monkeypatch.setenv("FEEDBACK_START_DATE", "2026-01-01")
-    # Put back when the test ends, as load_settings adds it to the process's environment.
-    monkeypatch.setenv("FEEDBACK_MATCH_DAYS", "")
-    monkeypatch.delenv("FEEDBACK_MATCH_DAYS")
+    for name in ("FEEDBACK_MATCH_DAYS", "PGPORT"):
+        # Removed when the test ends, since load_settings adds them to the environment.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     given = dict(os.environ)
     with place(load_settings(), given) as there:
         assert there.environment["FEEDBACK_START_DATE"] == "2026-01-01"
-        assert there.environment["FEEDBACK_MATCH_DAYS"] == "7"
+        assert there.environment["PGPORT"] == "5433"
+        # The code server of a checkout reads the others from .env, again at each reload.
+        assert there.environment.get("FEEDBACK_MATCH_DAYS") == (None if checkout else "7")
         assert there.environment["DAGSTER_HOME"] == str(tmp_path / "dagster_home")
         assert not (there.directory / ".env").exists()
-        target = json.loads(Path(there.workspace).read_text())["load_from"][0]["python_module"]
-        assert target["location_name"] == LOCATION
     assert not there.directory.exists()
