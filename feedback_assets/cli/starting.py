@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.cli.common import app, err, fail, grid_of, out, settings_or_exit
+from feedback_assets.cli.common import app, err, fail, grid_of, out, quiet_dagster, settings_or_exit
 from feedback_assets.cli.load import run_backfill
 from feedback_assets.settings import Settings
 
@@ -68,10 +68,12 @@ def _ui(
     from feedback_assets.store.layout import Warehouse
 
     url = url_of(host, port)
-    page = page_path(Warehouse(settings.warehouse))
+    warehouse = Warehouse(settings.warehouse)
+    page = page_path(warehouse)
 
     def ready() -> None:
-        lines = [f"UI: {url}", f"Page: {page}", *([note] if note else ["Stop with Ctrl-C."])]
+        built = not warehouse.is_local or warehouse.exists(page)
+        lines = [f"UI: {url}", *([f"Page: {page}"] if built else []), note or "Stop with Ctrl-C."]
         _say("\n".join(lines))
         if open_browser and _has_browser():
             webbrowser.open(url)
@@ -162,14 +164,15 @@ def automation(
     wanted: Annotated[Wanted, typer.Argument(help="on, off or status.", show_default=False)],
 ) -> None:
     """Switch the morning's schedule and the sensors that follow it; or show how they stand."""
+    from feedback_assets.definitions import build_defs
     from feedback_assets.operations.automation import NotSwitched, switch
 
     given = dict(os.environ)
     settings = settings_or_exit()
     on = {Wanted.ON: True, Wanted.OFF: False}.get(wanted)
     try:
-        with err.status("Asking Dagster …"):
-            status = switch(settings, given, on=on)
+        with quiet_dagster(), err.status("Asking Dagster …"):
+            status = switch(settings, build_defs(settings), given, on=on)
     except NotSwitched as error:
         fail(str(error))
     out.print(_listed(status.switches))
@@ -179,13 +182,13 @@ def automation(
 
 def _listed(switches: "Iterable[Switch]") -> Grid:
     grid = Grid(header_style="bold")
-    for column in ("name", "kind", "state", "next", "last"):
+    for column in ("name", "state", "when", "next", "last"):
         grid.add_column(column, overflow="fold")
     for each in switches:
         grid.add_row(
             each.name if each.switched else f"{each.name} *",
-            each.kind,
             "on" if each.on else "off",
+            each.when,
             _written(each.next_tick),
             f"{_written(each.last_tick)} {each.last_status}".strip(),
         )

@@ -16,7 +16,7 @@ LOCATION = "feedback_assets"
 MODULE = "feedback_assets.definitions"
 # The last is that of the Helm chart.
 EARLIER = frozenset({MODULE, PROJECT_ROOT.name, "feedback-assets"}) - {LOCATION}
-_REPOSITORY = "__repository__"
+REPOSITORY = "__repository__"
 
 
 def carry_over(instance: dg.DagsterInstance) -> list[str]:
@@ -26,7 +26,7 @@ def carry_over(instance: dg.DagsterInstance) -> list[str]:
     Cursors move along, so no alert is repeated, and a schedule goes on after its last tick.
     """
     states = instance.all_instigator_state()
-    ours = [state for state in states if state.repository_selector.repository_name == _REPOSITORY]
+    ours = [state for state in states if state.repository_selector.repository_name == REPOSITORY]
     touched = {
         state.instigator_name
         for state in ours
