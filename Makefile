@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
 TOOLS := .venv-tools
 SITE := .venv-site

@@ -1,10 +1,14 @@
 """The code location: everything Dagster loads, built from the settings alone."""
 
+import os
+from pathlib import Path
+
 import dagster as dg
 
 from feedback_assets.operations.alert_sensors import alert_sensors
 from feedback_assets.operations.failed_days import failed_days_sensor
 from feedback_assets.operations.jobs import operation_jobs
+from feedback_assets.operations.location import carry_over
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
 from feedback_assets.operations.refresh_sensor import refresh_sensor
 from feedback_assets.operations.schedules import schedules
@@ -30,5 +34,27 @@ def build_defs(settings: Settings) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What ``dagster dev`` and ``dg dev`` load."""
-    return build_defs(load_settings())
+    """What Dagster loads, however it is started."""
+    settings = load_settings()
+    _keep_switches(settings)
+    return dg.Definitions.merge(build_defs(settings), _own_defs())
+
+
+def _own_defs() -> dg.Definitions:
+    """What ``dg scaffold defs`` put into ``feedback_assets/defs`` of a checkout."""
+    here = Path(__file__).resolve().parent
+    if not (here.parent / "pyproject.toml").is_file():
+        return dg.Definitions()
+    return dg.load_from_defs_folder(path_within_project=here)
+
+
+def _keep_switches(settings: Settings) -> None:
+    """Keep what was on under an earlier name of the code location.
+
+    Under ``dagster dev`` and ``dg dev``, which no other code of ours starts; the deployments never
+    had another name.
+    """
+    home = settings.dagster_home.absolute()
+    if os.environ.get("DAGSTER_IS_DEV_CLI") and home.is_dir():
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            carry_over(instance)

@@ -1,30 +1,32 @@
-"""What ``make demo`` and ``make dev`` show: the sandbox read over HTTP, and what comes of it."""
+"""What ``make demo`` and ``make dev`` show: the sandbox read over HTTP, and what comes of it.
+
+The demo has a warehouse and a Dagster home of its own, and none of the project's settings.
+"""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 import pyarrow as pa
 
-from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.query import run_query
-from feedback_assets.providers.registry import PROVIDERS
+from feedback_assets.operations.ui import NotStarted, interruptible, refuse_taken
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
+from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import find_table
 
+DEMO = PROJECT_ROOT / "data" / "demo"
+SANDBOX_PORT = 8765
+_QUERY = ".venv/bin/feedback-assets query 'select * from marts.survey_funnel'"
 NPS_BY_CHANNEL = """
     select
         source, medium, campaign,
@@ -52,10 +54,6 @@ MATCH_COVERAGE = """
 """
 
 
-class NotStarted(RuntimeError):
-    """The sandbox or the UI cannot start; says why."""
-
-
 @dataclass(frozen=True)
 class Shown:
     """What the demo ends with; ``complete`` unless something failed.
@@ -70,25 +68,16 @@ class Shown:
     complete: bool
 
 
-def run_demo(
-    settings: Settings,
-    *,
-    days: int,
-    customers: int,
-    seed: int,
-    backfill: Callable[[Settings, date, date], bool],
-) -> Shown:
-    """Read the last ``days`` days of a fresh sandbox and ask the marts.
+Backfill = Callable[[Settings, date, date], bool]
 
-    Where a provider is configured already, the demo keeps away from that warehouse.
-    """
-    _keep_away_from_real_data(settings)
+
+def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Shown:
+    """Read the last ``days`` days of a fresh sandbox and ask the marts."""
     first, last = _last(days)
-    with sandbox_process(customers=customers, seed=seed) as environment:
-        settings = _pointed_at(environment, settings, first)
+    with sandbox_process(customers=customers, seed=seed) as providers:
+        settings = enter(providers, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
-    page = page_path(warehouse)
     return Shown(
         headline=headline(read_report(warehouse)),
         tables=(
@@ -98,14 +87,81 @@ def run_demo(
             ),
             ("How much was matched with an order", run_query(MATCH_COVERAGE, warehouse)),
         ),
-        report=Path(page).as_uri() if warehouse.is_local else page,
+        report=Path(page_path(warehouse)).as_uri(),
         lines=(
-            f"Parquet: {warehouse.base}",
-            "Ask more: .venv/bin/feedback-assets query 'select * from marts.survey_funnel'",
-            "Open the UI with the sandbox running: make dev",
+            f"Parquet: {_shown(warehouse.base)}",
+            "Next:",
+            "  make dev         the same data in the Dagster UI, with the sandbox running",
+            f"  FEEDBACK_WAREHOUSE={_shown(warehouse.base)} {_QUERY}",
         ),
         complete=complete,
     )
+
+
+def run_dev(
+    *,
+    sandbox_port: int,
+    days: int,
+    backfill: Backfill,
+    say: Callable[[str], None],
+    ui: Callable[[Settings, Mapping[str, str], str], int],
+    host: str,
+    port: int,
+) -> int:
+    """Sandbox and UI together, with the last ``days`` days read, until one ends or Ctrl-C.
+
+    Days that are held are not read again. ``ui`` runs the UI, given the settings, the environment
+    and a line to print with its address. Returns its exit status; 0 after Ctrl-C, SIGTERM or
+    SIGHUP, each of which ends every process that was started here.
+    """
+    refuse_taken(host, port)
+    first, last = _last(days)
+    with (
+        interruptible(),
+        sandbox_process(customers=3000, seed=1, port=sandbox_port) as providers,
+    ):
+        settings = enter(providers, first)
+        held = set(_days_held())
+        missing = [day for day in days_between(first, last) if day not in held]
+        if missing:
+            say(f"Reading {missing[0]} to {last} from the sandbox")
+            # The UI shows what failed, too.
+            backfill(settings, missing[0], last)
+        address = providers["THANX_URL"].removesuffix("/thanx")
+        return ui(settings, dict(os.environ), f"Sandbox: {address}. Ctrl-C stops all of it.")
+
+
+def opened_demo() -> Settings:
+    """The settings of the demo for looking at it, as if the sandbox ran on its usual port.
+
+    Raises ``NotStarted`` where no demo has run.
+    """
+    held = _days_held()
+    if not held:
+        raise NotStarted("there is no demo data yet; run: make demo")
+    return enter(settings_for(f"http://127.0.0.1:{SANDBOX_PORT}"), held[0])
+
+
+def enter(providers: Mapping[str, str], first: date) -> Settings:
+    """Make the demo's settings those of this process and of all that it starts.
+
+    Every variable of the project is set, if only to nothing: what is set in the environment stays
+    out, and what is set is not looked up in ``.env``. ``first`` is the first partition, unless the
+    demo holds earlier days.
+    """
+    nothing = {name.upper(): "" for name in Settings.model_fields}
+    own = {
+        "DAGSTER_HOME": str(DEMO / "dagster_home"),
+        "FEEDBACK_WAREHOUSE": str(DEMO / "warehouse"),
+        "FEEDBACK_START_DATE": min([first, *_days_held()]).isoformat(),
+    }
+    os.environ.update(nothing | dict(providers) | own)
+    return load_settings()
+
+
+def _days_held() -> list[date]:
+    warehouse = Warehouse(str(DEMO / "warehouse"))
+    return warehouse.days_held(find_table("marts.nps_by_attribution"))
 
 
 def _last(days: int) -> tuple[date, date]:
@@ -113,114 +169,9 @@ def _last(days: int) -> tuple[date, date]:
     return last - timedelta(days=days - 1), last
 
 
-def _pointed_at(environment: dict[str, str], settings: Settings, first: date) -> Settings:
-    os.environ.update(environment)
-    os.environ["FEEDBACK_START_DATE"] = min(first, settings.feedback_start_date).isoformat()
-    return load_settings()
-
-
-def _keep_away_from_real_data(settings: Settings) -> None:
-    if any(settings.any_set(provider) for provider in PROVIDERS):
-        os.environ["FEEDBACK_WAREHOUSE"] = str(PROJECT_ROOT / "data" / "demo" / "warehouse")
-        os.environ["DAGSTER_HOME"] = str(PROJECT_ROOT / "data" / "demo" / "dagster_home")
-        os.environ.pop("FEEDBACK_PROVIDERS", None)
-
-
-def run_dev(
-    settings: Settings,
-    *,
-    port: int,
-    sandbox_port: int,
-    days: int,
-    backfill: Callable[[Settings, date, date], bool],
-    say: Callable[[str], None],
-) -> int:
-    """Sandbox and UI together, with the last ``days`` days read, until one ends or Ctrl-C.
-
-    Days that are held are not read again. The exit status of the UI; 0 after Ctrl-C, SIGTERM or
-    SIGHUP, each of which ends every process that was started here.
-    """
-    if _listens(port):
-        raise NotStarted(f"port {port} is taken; end what listens there, or choose another: --port")
-    _keep_away_from_real_data(settings)
-    first, last = _last(days)
-    with (
-        _signals_interrupt(),
-        sandbox_process(customers=3000, seed=1, port=sandbox_port) as environment,
-    ):
-        settings = _pointed_at(environment, settings, first)
-        open_instance(settings).dispose()
-        warehouse = Warehouse(settings.warehouse)
-        held = set(warehouse.days_held(find_table("marts.nps_by_attribution")))
-        missing = [day for day in days_between(first, last) if day not in held]
-        if missing:
-            say(f"Reading {missing[0]} to {last} from the sandbox")
-            # The UI shows what failed, too.
-            backfill(settings, missing[0], last)
-        page = page_path(warehouse)
-        page = Path(page).as_uri() if warehouse.is_local else page
-        lines = (
-            f"Open http://127.0.0.1:{port} for the UI, {page} for the report.",
-            f"Sandbox: {environment['THANX_URL'].removesuffix('/thanx')}. Ctrl-C ends all of it.",
-        )
-        return _run_ui(port, lambda: say("\n".join(lines)))
-
-
-_TICK_SECONDS = 0.5
-# Dagster gives its webserver and its daemon a while to end before it kills them.
-_END_SECONDS = 60
-
-
-def _run_ui(port: int, on_ready: Callable[[], None]) -> int:
-    command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-    executable = str(Path(sys.executable).with_name(command[0]))
-    # In a session of its own, a Ctrl-C does not reach Dagster's webserver, daemon and code servers
-    # side by side: it is passed on once, to the process that ends the others in their order.
-    with (
-        subprocess.Popen(  # noqa: S603 - our own command
-            [executable, *command[1:]], cwd=PROJECT_ROOT, start_new_session=True
-        ) as process
-    ):
-        try:
-            while process.poll() is None and not _listens(port):
-                time.sleep(_TICK_SECONDS)
-            if process.poll() is None:
-                on_ready()
-            return process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            return 0
-        finally:
-            # What is left after that, or at a second Ctrl-C, is killed.
-            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-                process.wait(_END_SECONDS)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP are as Ctrl-C: else they would leave the processes started here."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _shown(path: str) -> str:
+    """A path as it is called from the project root."""
+    return path.removeprefix(f"{PROJECT_ROOT}{os.sep}")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ LAYERS = (
     {"reports"},
     {"assets"},
     {"operations"},
-    {"definitions"},
+    {"definitions", "defs"},
     {"demo"},
     {"cli"},
 )

@@ -23,7 +23,10 @@ from feedback_assets.ingest.window import (
 )
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.errors import ProviderError, RowsMissing
+from feedback_assets.providers.paging import Page
 from feedback_assets.settings import Settings
+from feedback_assets.store.generated import mark_generated
+from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.remote import StoreTrouble
 from feedback_assets.tables import Table
 
@@ -143,14 +146,22 @@ def _read(
     context: dg.AssetExecutionContext,
 ) -> _Read:
     resource: ProviderResource = getattr(context.resources, source.provider)
+    warehouse: Warehouse = context.resources.warehouse.warehouse
+
+    def pages() -> Iterator[Mapping[str, Page]]:
+        yield from source.read(client, *asked(*window))
+        # After the last page, and so before the first partition.
+        if client.generated:
+            mark_generated(warehouse, source.provider)
+
     counts: Counts
     refused: Mapping[Table, Refusal] = {}
     try:
         counts = read_window(
-            lambda: source.read(client, *asked(*window)),
+            pages,
             {table: source.typing(resource.zone) for table in tables},
             *window,
-            context.resources.warehouse.warehouse,
+            warehouse,
             whole_list=source.whole_list,
         )
     except EverythingSetAside as error:

@@ -29,6 +29,11 @@ class Client(ABC):
         """Decoded bytes of bodies received so far."""
         return self._http.bytes
 
+    @property
+    def generated(self) -> bool:
+        """Whether a sandbox answered, so that the data is made up."""
+        return self._http.generated
+
     @abstractmethod
     def ping(self) -> None:
         """The cheapest read that needs authorisation; raises `ProviderError`."""

@@ -53,6 +53,8 @@ _READING = (RequestException, HTTPError, http.client.HTTPException, OSError, Val
 _BUSY = ("too many requests", "rate limit", "throttl")
 
 Params = Mapping[str, Any] | None
+# What a sandbox says of itself in each of its answers.
+GENERATED = "X-Feedback-Sandbox"
 Body = bytes
 """A name for `bytes` where a class has a property of that name."""
 
@@ -92,6 +94,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._requests = 0
         self._bytes = 0
+        self._generated = False
 
     def __repr__(self) -> str:
         return f"HttpClient({self.provider})"
@@ -105,6 +108,11 @@ class HttpClient:
     def bytes(self) -> int:
         """Decoded bytes of bodies received so far."""
         return self._bytes
+
+    @property
+    def generated(self) -> bool:
+        """Whether a sandbox answered, so that the data is made up."""
+        return self._generated
 
     def get(
         self,
@@ -207,6 +215,7 @@ class HttpClient:
                     stream=True,
                     proxies=self._proxies,
                 )
+                self._generated |= GENERATED in response.headers
                 body = self._read(response)
             except _READING as error:
                 trouble = Trouble.of(error, answered=response is not None)

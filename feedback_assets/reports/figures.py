@@ -24,6 +24,7 @@ from feedback_assets.reports.statistics import (
     nps_difference,
     rate_difference,
 )
+from feedback_assets.store.generated import generated_providers
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.store.quarantine import quarantine_files
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, Table, find_table
@@ -213,6 +214,7 @@ class Report:
     first_day: date | None = None
     missing_days: int = 0
     absent: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
     periods: tuple[Period, ...] = ()
     weeks: tuple[Week, ...] = ()
     channels: tuple[Channel, ...] = ()
@@ -274,6 +276,7 @@ def read_report(
             built_at=built_at or datetime.now(UTC),
             bounds=bounds,
             absent=tuple(t.full_name for t in _READ if not warehouse.files(t)),
+            generated=generated_providers(warehouse),
             sources=_sources(warehouse, read_at or {}),
             last_day=last,
             first_day=held_days[0] if held_days else None,

@@ -1,4 +1,7 @@
-"""The sandbox's only credentials: fixed, obviously made up, worth nothing anywhere else."""
+"""The sandbox's only credentials: fixed, obviously made up, worth nothing anywhere else.
+
+And the settings that use them.
+"""
 
 WICKED_REPORTS_API_KEY = "sandbox-wicked-reports-key"
 THANX_ACCESS_TOKEN = "sandbox-thanx-token"  # noqa: S105
@@ -9,3 +12,23 @@ FULLWHERE_API_SECRET = "sandbox-fullwhere-secret"  # noqa: S105
 FEEDBACKPULSE_API_KEY = "sandbox-feedbackpulse-key"
 RETARGETING_REST_KEY = "sandbox-retargeting-key"
 RETARGETING_CUSTOMER_ID = "sandbox-retargeting-customer"
+
+
+def settings_for(url: str) -> dict[str, str]:
+    """The settings that point the project at a sandbox with this address."""
+    return {
+        "WICKED_REPORTS_URL": f"{url}/wicked_reports",
+        "WICKED_REPORTS_API_KEY": WICKED_REPORTS_API_KEY,
+        "THANX_URL": f"{url}/thanx",
+        "THANX_ACCESS_TOKEN": THANX_ACCESS_TOKEN,
+        "THANX_CLIENT_ID": THANX_CLIENT_ID,
+        "THANX_MERCHANT_ID": THANX_MERCHANT_ID,
+        "FULLWHERE_URL": f"{url}/fullwhere",
+        "FULLWHERE_API_KEY": FULLWHERE_API_KEY,
+        "FULLWHERE_API_SECRET": FULLWHERE_API_SECRET,
+        "FEEDBACKPULSE_URL": f"{url}/feedbackpulse",
+        "FEEDBACKPULSE_API_KEY": FEEDBACKPULSE_API_KEY,
+        "RETARGETING_URL": f"{url}/retargeting",
+        "RETARGETING_REST_KEY": RETARGETING_REST_KEY,
+        "RETARGETING_CUSTOMER_ID": RETARGETING_CUSTOMER_ID,
+    }

@@ -61,6 +61,8 @@ def error_body(provider: str, status: int, message: str) -> dict[str, object]:
     return bodies[provider]
 
 
+GENERATED = {"X-Feedback-Sandbox": "generated data"}
+"""A header of each answer, by which a reader can tell the sandbox from a provider."""
 SERVER_SEND = "sandbox.server_send"
 """Where the scope holds the server's own `send`, by which its connection is found."""
 
@@ -126,7 +128,7 @@ class Gate:
                     log[entry] = Request(arrived, provider, endpoint, message["status"])
             await send(message)
 
-        await self._pass(provider, scope, receive, logging)
+        await self._pass(provider, scope, receive, _with_headers(logging, GENERATED))
 
     def _drawn(self, rate: float) -> bool:
         if not rate:

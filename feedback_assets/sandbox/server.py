@@ -24,8 +24,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from feedback_assets.sandbox import credentials
 from feedback_assets.sandbox.answering import answer
+from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.feedbackpulse import FeedbackPulse
 from feedback_assets.sandbox.fullwhere import Fullwhere
@@ -48,22 +48,7 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """Every setting that points the project here."""
-        settings = {
-            "WICKED_REPORTS_URL": f"{self.url}/wicked_reports",
-            "WICKED_REPORTS_API_KEY": credentials.WICKED_REPORTS_API_KEY,
-            "THANX_URL": f"{self.url}/thanx",
-            "THANX_ACCESS_TOKEN": credentials.THANX_ACCESS_TOKEN,
-            "THANX_CLIENT_ID": credentials.THANX_CLIENT_ID,
-            "THANX_MERCHANT_ID": credentials.THANX_MERCHANT_ID,
-            "FULLWHERE_URL": f"{self.url}/fullwhere",
-            "FULLWHERE_API_KEY": credentials.FULLWHERE_API_KEY,
-            "FULLWHERE_API_SECRET": credentials.FULLWHERE_API_SECRET,
-            "FEEDBACKPULSE_URL": f"{self.url}/feedbackpulse",
-            "FEEDBACKPULSE_API_KEY": credentials.FEEDBACKPULSE_API_KEY,
-            "RETARGETING_URL": f"{self.url}/retargeting",
-            "RETARGETING_REST_KEY": credentials.RETARGETING_REST_KEY,
-            "RETARGETING_CUSTOMER_ID": credentials.RETARGETING_CUSTOMER_ID,
-        }
+        settings = settings_for(self.url)
         zone = self.state.world.zone.key
         if zone != "UTC":
             settings |= {"WICKED_REPORTS_TIMEZONE": zone, "RETARGETING_TIMEZONE": zone}

@@ -14,6 +14,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.store.generated import generated_providers
 from feedback_assets.store.layout import days_between
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from tests.conftest import YESTERDAY, Project
@@ -309,3 +310,24 @@ def test_a_second_try_goes_on_at_the_window_that_failed(
     assert any(event.is_step_up_for_retry for event in result.all_node_events)
     assert len(known) == 28
     assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 10
+
+
+def test_a_warehouse_that_was_read_from_a_sandbox_is_marked_and_stays_so(
+    shop: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "wicked_reports.orders"
+    answer_orders_until(httpserver, YESTERDAY + timedelta(days=9), 400)
+
+    def read_own() -> None:
+        with monkeypatch.context() as own, dg.DagsterInstance.ephemeral() as instance:
+            own.setenv("WICKED_REPORTS_URL", httpserver.url_for(""))
+            assert materialise(shop, [name], YESTERDAY, YESTERDAY, instance).success
+
+    read_own()
+    assert generated_providers(shop.warehouse) == ()
+    with dg.DagsterInstance.ephemeral() as instance:
+        day = YESTERDAY - timedelta(days=1)
+        assert materialise(shop, [name], day, day, instance).success
+    assert generated_providers(shop.warehouse) == ("wicked_reports",)
+    read_own()
+    assert generated_providers(shop.warehouse) == ("wicked_reports",)

@@ -17,6 +17,7 @@ from feedback_assets.operations.home import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.store.content import content_hash
 from feedback_assets.tables import ALL_TABLES, Table, find_table
+from tests.clone import clone
 from tests.conftest import YESTERDAY, Project
 from tests.servers.supervised import wait_until
 from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
@@ -77,11 +78,9 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
 
 @pytest.mark.parametrize("command", ["dagster", "dg"])
 def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_description(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    tmp_path: Path, command: str
 ) -> None:
-    monkeypatch.delenv("DAGSTER_HOME")
-    monkeypatch.delenv("FEEDBACK_WAREHOUSE")
-    with webserver(command, tmp_path) as served:
+    with clone(tmp_path).serving(command, "dev") as served:
         nodes = served.ask(ASSETS)["assetNodes"]
     shown = {".".join(node["assetKey"]["path"]): node for node in nodes}
     for table in ALL_TABLES:

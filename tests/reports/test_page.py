@@ -18,6 +18,7 @@ from feedback_assets.reports.csv_text import harmless
 from feedback_assets.reports.figures import Bounds, Report, read_report
 from feedback_assets.reports.page import render, write_page
 from feedback_assets.reports.path import page_path
+from feedback_assets.store.generated import mark_generated
 from feedback_assets.store.layout import Warehouse
 from tests.reports.conftest import HOSTILE, LAST, Marts, answer, daily, waiting
 
@@ -319,3 +320,16 @@ def test_numbers_have_commas_a_true_minus_and_no_negative_nought(
     value: float, places: int, text: str
 ) -> None:
     assert words.number(value, places) == text
+
+
+def test_a_page_with_data_of_the_sandbox_says_so_and_names_the_providers(
+    marts: Marts,
+) -> None:
+    warehouse = marts.warehouse
+    assert "Generated data" not in Page(render(read_report(warehouse))).text
+    for provider in ("wicked_reports", "thanx"):
+        mark_generated(warehouse, provider)
+    assert (
+        "Generated data: thanx, wicked reports in this warehouse were read from the sandbox."
+        in Page(render(read_report(warehouse))).text
+    )

@@ -1,0 +1,215 @@
+"""The commands ``ui``, ``demo`` and ``dev``, which start something, and ``automation``."""
+
+import os
+import sys
+import webbrowser
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table as Grid
+from rich.text import Text
+
+from feedback_assets.cli.common import app, err, fail, grid_of, out, quiet_dagster, settings_or_exit
+from feedback_assets.cli.load import run_backfill
+from feedback_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from feedback_assets.operations.automation import Status, Switch
+
+Host = Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")]
+Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
+Open = Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, on a desktop.")]
+
+
+@app.command()
+def ui(
+    host: Host = "127.0.0.1",
+    port: Port = 3000,
+    demo: Annotated[bool, typer.Option("--demo", help="The data of the demo.")] = False,
+    open_browser: Open = True,
+) -> None:
+    """Run the Dagster UI and daemon for this project, until Ctrl-C."""
+    from feedback_assets.demo import opened_demo
+    from feedback_assets.operations.ui import NotStarted, interruptible
+
+    given: Mapping[str, str] = dict(os.environ)
+    note = ""
+    try:
+        if demo:
+            settings = opened_demo()
+            given = dict(os.environ)
+            note = "This is the demo's data. To read new days of it as well: make dev"
+        else:
+            settings = settings_or_exit()
+        with interruptible():
+            status = _ui(settings, given, note, host=host, port=port, open_browser=open_browser)
+    except NotStarted as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        status = 0
+    raise typer.Exit(status)
+
+
+def _ui(
+    settings: Settings,
+    given: Mapping[str, str],
+    note: str,
+    *,
+    host: str,
+    port: int,
+    open_browser: bool,
+) -> int:
+    from feedback_assets.operations.ui import run_ui, url_of
+    from feedback_assets.reports.path import page_path
+    from feedback_assets.store.layout import Warehouse
+
+    url = url_of(host, port)
+    warehouse = Warehouse(settings.warehouse)
+    page = page_path(warehouse)
+
+    def ready() -> None:
+        built = not warehouse.is_local or warehouse.exists(page)
+        lines = [f"UI: {url}", *([f"Page: {page}"] if built else []), note or "Stop with Ctrl-C."]
+        _say("\n".join(lines))
+        if open_browser and _has_browser():
+            webbrowser.open(url)
+
+    return run_ui(settings, given, host=host, port=port, on_ready=ready)
+
+
+def _has_browser() -> bool:
+    """Whether somebody sits at a terminal beside a screen."""
+    screen = sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return bool(screen and sys.stdout.isatty())
+
+
+def _say(text: str) -> None:
+    err.print(Text(text, style="bold"), soft_wrap=True)
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
+    customers: Annotated[int, typer.Option(help="People in the data.", min=1)] = 3000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal data.")] = 1,
+) -> None:
+    """Load generated data from the sandbox into data/demo and show the answers (make demo)."""
+    from feedback_assets.demo import run_demo
+    from feedback_assets.operations.ui import NotStarted
+
+    try:
+        shown = run_demo(days=days, customers=customers, seed=seed, backfill=_load)
+    except NotStarted as error:
+        fail(str(error))
+    for title, rows in shown.tables:
+        out.print(grid_of(rows, title))
+    out.print(f"\n[bold]{escape(shown.headline)}[/]", soft_wrap=True)
+    out.print(f"Page: [link={shown.report}]{escape(shown.report)}[/link]", soft_wrap=True)
+    for line in shown.lines:
+        out.print(escape(line), soft_wrap=True)
+    if not shown.complete:
+        raise typer.Exit(1)
+
+
+@app.command()
+def dev(
+    host: Host = "127.0.0.1",
+    port: Port = 3000,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox; 0: a free one.")] = 8765,
+    days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
+    open_browser: Open = True,
+) -> None:
+    """Run the sandbox and `ui --demo` together, until Ctrl-C (make dev)."""
+    from feedback_assets.demo import run_dev
+    from feedback_assets.operations.ui import NotStarted
+
+    def run(settings: Settings, given: Mapping[str, str], note: str) -> int:
+        return _ui(settings, given, note, host=host, port=port, open_browser=open_browser)
+
+    try:
+        status = run_dev(
+            sandbox_port=sandbox_port,
+            days=days,
+            backfill=_load,
+            say=_say,
+            ui=run,
+            host=host,
+            port=port,
+        )
+    except NotStarted as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        status = 0
+    raise typer.Exit(status)
+
+
+def _load(settings: Settings, first: date, last: date) -> bool:
+    return run_backfill(settings, first, last, "*")
+
+
+class Wanted(StrEnum):
+    """What ``automation`` is asked for."""
+
+    ON = "on"
+    OFF = "off"
+    STATUS = "status"
+
+
+@app.command()
+def automation(
+    wanted: Annotated[Wanted, typer.Argument(help="on, off or status.", show_default=False)],
+) -> None:
+    """Switch the morning's schedule and the sensors that follow it; or show how they stand."""
+    from feedback_assets.definitions import build_defs
+    from feedback_assets.operations.automation import NotSwitched, switch
+
+    given = dict(os.environ)
+    settings = settings_or_exit()
+    on = {Wanted.ON: True, Wanted.OFF: False}.get(wanted)
+    try:
+        with quiet_dagster(), err.status("Asking Dagster …"):
+            status = switch(settings, build_defs(settings), given, on=on)
+    except NotSwitched as error:
+        fail(str(error))
+    out.print(_listed(status.switches))
+    for line in _remarks(settings, status):
+        out.print(escape(line), soft_wrap=True)
+
+
+def _listed(switches: "Iterable[Switch]") -> Grid:
+    grid = Grid(header_style="bold")
+    for column in ("name", "state", "when", "next", "last"):
+        grid.add_column(column, overflow="fold")
+    for each in switches:
+        grid.add_row(
+            each.name if each.switched else f"{each.name} *",
+            "on" if each.on else "off",
+            each.when,
+            _written(each.next_tick),
+            f"{_written(each.last_tick)} {each.last_status}".strip(),
+        )
+    return grid
+
+
+def _remarks(settings: Settings, status: "Status") -> list[str]:
+    lines = []
+    if not all(each.switched for each in status.switches):
+        lines.append("* not part of `automation on`: asks the provider every few minutes")
+    if not settings.alert_urls:
+        lines.append("Without FEEDBACK_ALERT_URLS, `automation on` leaves the alerts off.")
+    if status.daemon_runs:
+        lines.append("A daemon is running on this home.")
+    else:
+        seen = f"; last seen {_written(status.heartbeat)}" if status.heartbeat else ""
+        lines.append(f"No daemon is running on {settings.dagster_home}{seen}.")
+        if any(each.on for each in status.switches):
+            lines.append("Nothing runs until one does. Start it with: feedback-assets ui")
+    return lines
+
+
+def _written(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if moment else ""
