@@ -1,11 +1,13 @@
 """The unified tables and the marts as assets: one query builds a day, a range, or the whole."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
+from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
@@ -71,19 +73,20 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         span = days_of_run(context) if table.partitioned else None
         built_from = inputs_now(table, span, context.instance, spans(settings))
         if span is None:
-            written = warehouse.replace_whole(
-                table, engine(settings).build_whole(table, warehouse, parameters(settings))
-            )
+            rows = engine(settings).build_whole(table, warehouse, parameters(settings))
+            written = warehouse.replace_whole(table, rows)
             metadata = {
+                **plotted(table, rows),
                 "dagster/row_count": written.rows,
                 "content_hash": written.content_hash,
                 "inputs_hash": built_from[None],
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
         days = engine(settings).build_days(table, *span, warehouse, parameters(settings))
-        for day, written in warehouse.replace_days(table, days):
+        numbers: dict[date, Numbers] = {}
+        for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
             context.add_asset_metadata(
-                _day_metadata(written, built_from[day]),
+                numbers[day] | _day_metadata(written, built_from[day]),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
@@ -95,6 +98,16 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage)
 
     return build
+
+
+def _counted(
+    table: Table, days: Iterable[tuple[date, pa.Table]], numbers: dict[date, Numbers]
+) -> Iterator[tuple[date, pa.Table]]:
+    """The same days, once ``numbers`` has what each is plotted with."""
+    for day, rows in days:
+        numbers[day] = plotted(table, rows)
+        yield day, rows
+        del rows  # else it stays in memory while the next is computed
 
 
 def inputs_now(

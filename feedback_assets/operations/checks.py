@@ -49,50 +49,50 @@ RULES = (
     Rule(
         "every_answer_once",
         "marts.order_feedback",
-        "Every row of unified.feedback is in it exactly once.",
+        "Each row of unified.feedback occurs exactly once.",
         ("unified.feedback", "marts.order_feedback"),
     ),
     Rule(
         "weights_add_up",
         "unified.attribution",
-        "The weights of an order and model add up to 1, and the touches are numbered in full.",
+        "The weights per order and model sum to 1, and touches are numbered without gaps.",
         ("unified.attribution",),
     ),
     Rule(
         "models_add_up",
         "marts.nps_by_attribution",
-        "Every model adds up to the same responses, promoters and detractors, day by day.",
+        "All models have the same responses, promoters and detractors on each day.",
         ("marts.order_feedback", "marts.nps_by_attribution"),
     ),
     Rule(
         "channels_add_up",
         "marts.nps_by_channel",
-        "Every model adds up to the same responses in every window.",
+        "All models have the same responses in each window.",
         ("marts.nps_by_channel",),
     ),
     Rule(
         "money_in_is_money_out",
         "unified.orders",
-        "Orders, amounts, payments and refunds by day and currency are those the provider sent.",
+        "Orders and money per day and currency match wicked_reports.orders.",
         ("wicked_reports.orders", "unified.orders"),
     ),
     Rule(
         "customers_money_adds_up",
         "marts.customer_value",
-        "Orders and money by currency are those of the orders that have a customer.",
+        "Orders and money per currency match the orders in unified.orders with a customer.",
         ("unified.orders", "marts.customer_value"),
     ),
     Rule(
         "answers_in_reach",
         "thanx.feedbacks",
-        "No answer lies before its purchase's day or more than FEEDBACK_MATCH_DAYS after it.",
+        "No answer is dated before its purchase or more than FEEDBACK_MATCH_DAYS after it.",
         ("thanx.feedbacks",),
         warns=True,
     ),
     Rule(
         "answers_are_matched",
         "marts.match_coverage",
-        f"At least {LEAST_MATCHED:.0%} of the answers met an order.",
+        f"At least {LEAST_MATCHED:.0%} of the answers are matched with an order.",
         ("marts.match_coverage",),
         warns=True,
     ),
@@ -117,18 +117,18 @@ def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.Asset
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     rules = [rule for rule in RULES if rule.table == table.full_name]
     is_read = table in PROVIDER_TABLES
-    specs = [_spec(table, "keys_unique", f"No two rows have the same {', '.join(table.key)}.")]
+    specs = [_spec(table, "keys_unique", _unique_description(table))]
     if _ranged(table):
-        specs.append(_spec(table, "values_in_range", "Scores and stars lie within their range."))
+        specs.append(_spec(table, "values_in_range", _range_description(table)))
     specs += [_spec(table, rule.name, rule.description) for rule in rules]
     if is_read:
         specs += [
             _spec(
                 table,
                 "few_are_quarantined",
-                f"At most {MOST_QUARANTINED:.0%} of the records could not be typed.",
+                f"At most {MOST_QUARANTINED:.0%} of the records are in quarantine.",
             ),
-            _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) is held."),
+            _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
     if table.partitioned:
@@ -207,6 +207,21 @@ def rule_sql(rule: Rule) -> str:
 
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name=name, asset=table.asset_key, description=description)
+
+
+def _unique_description(table: Table) -> str:
+    # Within the day, see ``_unique``.
+    key = dict.fromkeys([*(["day"] if table.partitioned else []), *table.key])
+    return (
+        f"Each ({', '.join(key)}) occurs once."
+        if len(key) > 1
+        else f"Each {table.key[0]} occurs once."
+    )
+
+
+def _range_description(table: Table) -> str:
+    ranges = (f"{column.name} {column.low}–{column.high}" for column in _ranged(table))
+    return f"Values are within range: {', '.join(ranges)}."
 
 
 def _values(settings: Settings, days: Days) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def _checks(reader: Reader, served: Webserver, shop: Project) -> None:
     reader.open("/assets/marts/order_feedback?view=checks", *names, f"Checks ({len(names)})")
     reader.sees("Passed", "feedback_rows", "order_feedback_rows")
     text = reader.keeps("checks_of_marts.order_feedback")
-    assert "Every row of unified.feedback is in it exactly once." in text
+    assert "Each row of unified.feedback occurs exactly once." in text
     rows = shop.warehouse.read_arrow(find_table("unified.feedback"), FIRST, YESTERDAY).num_rows
     assert re.search(rf"feedback_rows\s+{rows}\s", text)
 

@@ -160,6 +160,25 @@ def test_the_days_of_a_run_are_read_from_its_tags() -> None:
     ) == (date(2024, 1, 2), date(2024, 1, 5))
 
 
+def test_the_description_of_a_check_says_what_it_compares(project: Project) -> None:
+    described = {
+        (spec.asset_key.to_user_string(), spec.name): spec.description
+        for checks in project.defs.asset_checks or []
+        for spec in checks.check_specs
+    }
+    assert {
+        name: described[name, "keys_unique"]
+        for name in ("marts/nps_daily", "unified/orders", "marts/product_scores")
+    } == {
+        "marts/nps_daily": "Each (day, provider) occurs once.",
+        "unified/orders": "Each (day, order_id) occurs once.",
+        "marts/product_scores": "Each real_id occurs once.",
+    }
+    assert described["unified/feedback", "values_in_range"] == (
+        "Values are within range: score 0–10, stars 1–5."
+    )
+
+
 def test_every_rule_has_its_table_and_its_sql() -> None:
     tables: set[Table] = {find_table(rule.table) for rule in RULES}
     assert tables <= set(ALL_TABLES)
