@@ -33,6 +33,9 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Entry point of ``feedback-assets``."""
+    # Dagster's webserver and daemon, which some commands start, upload the files in
+    # DAGSTER_HOME/logs whatever dagster.yaml says of telemetry.
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     if sys.argv[1:2] == ["backfill"]:
         gc.disable()

@@ -38,7 +38,7 @@ _LAST_CLICK = _touch("last_click", "The last click before the order", "lastClick
 
 def _link(name: str) -> Column:
     href = Column("href", TEXT, f"Path of the {name} in the API", personal=Personal.LINK)
-    return struct(name, f"Where the {name} are", href)
+    return struct(name, f"Link to the {name}", href)
 
 
 CONTACTS = provider_table(
