@@ -18,13 +18,17 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from feedback_assets.assets.derived_assets import spans
 from feedback_assets.operations import failed_days
+from feedback_assets.operations.refresh import ranges
+from feedback_assets.operations.same_inputs import changed_since
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from feedback_assets.tables.columns import Column
 from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
 
 MOST_QUARANTINED = 0.01
@@ -142,13 +146,16 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         warehouse = context.resources.warehouse.warehouse
         days = run_days(context.run.tags) if table.partitioned else None
-        numbers: Mapping[str, Any]
         found = list(results(table, warehouse, settings, days))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)
             found.append((failed_days.CHECK, still, True))
-        for name, numbers, warns in found:
+        for name, seen, warns in found:
+            numbers = _settled(
+                table, name, seen, days,
+                warehouse=warehouse, settings=settings, instance=context.instance,
+            )  # fmt: skip
             yield dg.AssetCheckResult(
                 asset_key=table.asset_key,
                 check_name=name,
@@ -187,6 +194,44 @@ def results(
         if table in PROVIDER_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
+
+
+def _settled(
+    table: Table,
+    name: str,
+    numbers: dict[str, Any],
+    days: Days,
+    *,
+    warehouse: Warehouse,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+) -> dict[str, Any]:
+    """The numbers of a check without the partitions whose inputs changed since they were built."""
+    compares = any(rule.name == name and len(rule.reads) > 1 for rule in RULES)
+    if not numbers["violations"] or not compares:
+        return numbers
+    held: list[Day] = [None]
+    if table.partitioned:
+        held = [*(days_between(*days) if days else warehouse.days_held(table))]
+    changed = changed_since(table, held, instance, warehouse, spans(settings))
+    if not changed:
+        return numbers
+    unchanged = ranges(day for day in held if day is not None and day not in changed)
+    violations = sum(
+        again["violations"]
+        for span in unchanged
+        for other, again, _ in results(table, warehouse, settings, span)
+        if other == name
+    )
+    return {**numbers, "violations": violations, "not_compared": _not_compared(changed)}
+
+
+def _not_compared(changed: set[Day]) -> str:
+    days = ", ".join(
+        f"{first} to {last}" if first != last else f"{first}"
+        for first, last in ranges(day for day in changed if day is not None)
+    )
+    return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
 
 
 def run_days(tags: Mapping[str, str]) -> Days:

@@ -1,6 +1,8 @@
 """The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from feedback_assets.operations import checks
+from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.checks import RULES, results, run_days
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import ALL_TABLES, Table, find_table
@@ -102,6 +105,72 @@ def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
     field = rows.schema.field(index)
     scalar = value if isinstance(value, pa.Scalar) else pa.scalar(value)
     return rows.set_column(index, field, pa.repeat(scalar.cast(field.type), rows.num_rows))
+
+
+def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
+    """The check as the UI's button runs it, without a run of the table."""
+    key = dg.AssetKey(name.split("."))
+    keys = project.defs.resolve_asset_graph().get_check_keys_for_assets({key})
+    job = project.defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection=set(keys)
+    )
+    with open_instance(project.settings) as instance:
+        result = job.execute_in_process(instance=instance)
+    (evaluation,) = [one for one in result.get_asset_check_evaluations() if one.check_name == check]
+    return evaluation
+
+
+def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop: Project) -> None:
+    mart, check = "marts.customer_value", "customers_money_adds_up"
+    before = YESTERDAY - timedelta(days=1)
+    everything = ("--select", '+key:"marts/customer_value"')
+    assert shop.backfill(FIRST, before, *everything).exit_code == 0
+    select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
+    assert shop.backfill(YESTERDAY, YESTERDAY, *select).exit_code == 0
+    assert found(shop, mart, check)["violations"], "compared with orders that it was built without"
+    evaluation = checked(shop, mart, check)
+    assert evaluation.passed
+    assert "inputs changed since it was built" in str(evaluation.metadata["not_compared"].value)
+
+    assert shop.backfill(YESTERDAY, YESTERDAY, *everything).exit_code == 0
+    evaluation = checked(shop, mart, check)
+    assert evaluation.passed
+    assert "not_compared" not in evaluation.metadata
+    _of_a_range_the_days_that_can_be_compared_are(shop)
+    table, orders = find_table(mart), find_table("unified.orders")
+    shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
+    assert not checked(shop, mart, check).passed, "the inputs are those it was built from"
+    # Between replacing a file and recording it, as every backfill beside this one is.
+    day = shop.warehouse.read_arrow(orders, FIRST, FIRST).drop_columns(["day"])
+    shop.warehouse.replace_day(orders, FIRST, day.slice(1))
+    assert checked(shop, mart, check).passed
+
+
+def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
+    name, check = "marts.order_feedback", "every_answer_once"
+    answers, table = find_table("unified.feedback"), find_table(name)
+    changed, broken = [
+        day
+        for day in shop.warehouse.days_held(answers)
+        if shop.warehouse.read_arrow(answers, day, day).num_rows
+    ][:2]
+
+    def without_first(of: Table, day: date) -> Callable[[], object]:
+        """Take out a row; returns what puts it back."""
+        rows = shop.warehouse.read_arrow(of, day, day).drop_columns(["day"])
+        shop.warehouse.replace_day(of, day, rows.slice(1))
+        return partial(shop.warehouse.replace_day, of, day, rows)
+
+    put_back = [without_first(answers, changed)]
+    evaluation = checked(shop, name, check)
+    assert evaluation.passed
+    assert str(evaluation.metadata["not_compared"].value).startswith(f"{changed}: ")
+    put_back.append(without_first(table, broken))
+    evaluation = checked(shop, name, check)
+    assert not evaluation.passed
+    assert evaluation.metadata["violations"].value == 1
+    for put in put_back:
+        put()
 
 
 def test_keys_are_compared_so_many_at_a_time_and_each_once(
