@@ -178,7 +178,7 @@ def _plots(reader: Reader, served: Webserver, shop: Project) -> None:
 
 
 def _page(reader: Reader, served: Webserver, shop: Project) -> None:
-    """The address of the page is shown, and opens it; a link to a file a browser would not follow."""
+    """The address shown opens the page; Chromium would not follow a link to a file."""
     url = page_url(shop.warehouse)
     assert url is not None
     reader.open("/assets/reports/nps?view=overview", url, page_path(shop.warehouse))
