@@ -1,12 +1,14 @@
 """The unified tables and the marts as assets: one query builds a day, a range, or the whole."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from feedback_assets.assets.defined import definition_of, spans
+from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
@@ -71,10 +73,10 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         definition = definition_of(table, settings).text
         built_from = inputs_now(table, span, context.instance, settings)
         if span is None:
-            written = warehouse.replace_whole(
-                table, engine(settings).build_whole(table, warehouse, values)
-            )
+            rows = engine(settings).build_whole(table, warehouse, values)
+            written = warehouse.replace_whole(table, rows)
             metadata = {
+                **plotted(table, rows),
                 "dagster/row_count": written.rows,
                 "content_hash": written.content_hash,
                 "file": written.mark,
@@ -83,9 +85,10 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
         days = engine(settings).build_days(table, *span, warehouse, values)
-        for day, written in warehouse.replace_days(table, days):
+        numbers: dict[date, Numbers] = {}
+        for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
             context.add_asset_metadata(
-                _day_metadata(written, built_from[day], definition),
+                numbers[day] | _day_metadata(written, built_from[day], definition),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
@@ -97,6 +100,16 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage)
 
     return build
+
+
+def _counted(
+    table: Table, days: Iterable[tuple[date, pa.Table]], numbers: dict[date, Numbers]
+) -> Iterator[tuple[date, pa.Table]]:
+    """The same days, once ``numbers`` has what each is plotted with."""
+    for day, rows in days:
+        numbers[day] = plotted(table, rows)
+        yield day, rows
+        del rows  # else it stays in memory while the next is computed
 
 
 def inputs_now(

@@ -32,7 +32,7 @@ from feedback_assets.tables import Table
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
-_ANY_NUMBER_OF_DAYS = 100_000
+_TEN_YEARS = 3650
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -106,14 +106,19 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             raise failure
         del begun[context.run.run_id]
         for table in wanted:
-            _record(context, table, [day for read in done for day in read.counts[table]], by[table])
-            yield dg.MaterializeResult(asset_key=table.asset_key, metadata=cost)
+            days_read = [day for read in done for day in read.counts[table]]
+            _record(context, table, days_read, by[table], cost)
+            yield dg.MaterializeResult(asset_key=table.asset_key)
 
     return read
 
 
 def _record(
-    context: dg.AssetExecutionContext, table: Table, days: list[DayCounts], definition: str
+    context: dg.AssetExecutionContext,
+    table: Table,
+    days: list[DayCounts],
+    definition: str,
+    cost: dict[str, int],
 ) -> None:
     for day in days:
         context.add_asset_metadata(
@@ -121,21 +126,24 @@ def _record(
             asset_key=table.asset_key,
             partition_key=day.day.isoformat(),
         )
+    # The cost is that of the run: on every day, a plot or a sum would count it once a day.
     context.add_asset_metadata(
-        rows_a_day([(day.day, day.rows) for day in days]),
+        cost | rows_a_day([(day.day, day.rows) for day in days]),
         asset_key=table.asset_key,
         partition_key=days[-1].day.isoformat(),
     )
 
 
 def backfill_policy(source: Source) -> dg.BackfillPolicy:
-    """A run for all days of a list, which reads window after window.
+    """One run for all days of a list, which reads window after window.
 
-    With a run a window, a day could be built before the days ahead of it that its query reads,
-    see ``specs._dependency``. Dagster puts lists with the same policy into one run, one after the
-    other; a limit of its own, which no range of days reaches, keeps each in a run of its own.
+    With a run per window, a day could be built before the days ahead of it that its query reads,
+    see ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a
+    provider that is down fails all of them; and a policy is nothing but the number of partitions
+    per run. So each list has a number of its own, ten years or a few days more, which the
+    backfill dialog shows.
     """
-    return dg.BackfillPolicy.multi_run(_ANY_NUMBER_OF_DAYS + SOURCES.index(source))
+    return dg.BackfillPolicy.multi_run(_TEN_YEARS + SOURCES.index(source))
 
 
 def _read(

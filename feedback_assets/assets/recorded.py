@@ -18,6 +18,8 @@ from feedback_assets.tables import Table
 from feedback_assets.transforms.inputs import Day, Recorded
 
 _AT_ONCE = 1000
+# Of the run, not of the day on which they are recorded.
+_OF_THE_RUN = ("requests", "bytes")
 
 
 def read_recorded(
@@ -43,20 +45,24 @@ def read_recorded(
 
 def latest_metadata(
     instance: dg.DagsterInstance, table: Table, days: Iterable[Day]
-) -> dict[Day, dict[str, str | int]]:
-    """What the latest materialisation of these partitions said in texts and numbers."""
+) -> dict[Day, dict[str, str | int | float]]:
+    """What the latest materialisation of these partitions said of them in texts and numbers."""
     wanted = set(days)
     held = [day for day in wanted if day is not None]
     span = (min(held), max(held)) if held else None
     return {
-        day: {name: value for name, value in metadata.items() if isinstance(value, str | int)}
+        day: {
+            name: value
+            for name, value in metadata.items()
+            if isinstance(value, str | int | float) and name not in _OF_THE_RUN
+        }
         for day, metadata in _latest(instance, table, span)
         if day in wanted
     }
 
 
 def record_days(
-    instance: dg.DagsterInstance, table: Table, days: Mapping[Day, Mapping[str, str | int]]
+    instance: dg.DagsterInstance, table: Table, days: Mapping[Day, Mapping[str, str | int | float]]
 ) -> None:
     """Record partitions that no run of the asset wrote, each with its metadata."""
     for day, metadata in days.items():
@@ -121,4 +127,9 @@ def _latest(
 
 
 def _values(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    return {name: value.value for name, value in materialization.metadata.items()}
+    return {
+        name: value.value
+        for name, value in materialization.metadata.items()
+        # Pictures and tables for people; recorded again as text they would be 60 kB of letters.
+        if not isinstance(value, dg.MarkdownMetadataValue)
+    }

@@ -11,8 +11,9 @@ from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.previews import report_previews
 from feedback_assets.assets.specs import FRESHNESS, OWNERS
-from feedback_assets.reports.path import page_path
+from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.settings import Settings
+from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table, find_table
 
 _REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -42,11 +43,8 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
             memory_limit=parameters(settings).memory_limit,
         )
         size = write_page(warehouse, report)
-        path = page_path(warehouse)
-        metadata = {
-            "page": dg.MetadataValue.path(path)
-            if warehouse.is_local
-            else dg.MetadataValue.text(path),
+        metadata: dict[str, Any] = {
+            **_where(warehouse),
             "bytes": size,
             "last_day": report.last_day.isoformat() if report.last_day else "none",
             "inputs_hash": built_from[None],
@@ -57,6 +55,18 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
         )
 
     return build
+
+
+def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
+    """Where the page is, with a link that opens it where a browser lets one."""
+    path, url = dg.MetadataValue.path(page_path(warehouse)), page_url(warehouse)
+    if url is None:
+        return {"page": path}
+    if url.startswith("https:"):
+        return {"page": path, "open": dg.MetadataValue.url(url)}
+    # A link to a file does nothing when it is clicked on a page that came over HTTP.
+    told = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
+    return {"page": path, "open": dg.MetadataValue.md(told)}
 
 
 def _spec(page: Table, settings: Settings) -> dg.AssetSpec:

@@ -34,7 +34,7 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
     return dg.AssetSpec(
         key=list(table.asset_key),
         deps=[_dependency(table, upstream) for upstream in table.depends if upstream in loaded],
-        description=_description(table),
+        description=table.description,
         group_name=table.group,
         kinds=kinds,
         owners=OWNERS,
@@ -42,7 +42,8 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
         metadata={
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.full_name,
-            "primary_key": ", ".join(table.key),
+            "primary_key": ", ".join(table.primary_key),
+            "example_query": dg.MetadataValue.md(_example(table)),
             "dagster/code_references": code_references(table),
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
@@ -66,11 +67,10 @@ def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
     )
 
 
-def _description(table: Table) -> str:
+def _example(table: Table) -> str:
     # A line a clause: the UI shows it in a narrow column.
     query = re.sub(r" (?=(from|where|group by|order by) )", "\n", table.example)
-    example = f"\n\n```sql\n{query}\n```" if query else ""
-    return f"{table.description}\n\nKey: `{', '.join(table.key)}`.{example}"
+    return f"```sql\n{query}\n```"
 
 
 def _dependency(table: Table, upstream: str) -> dg.AssetDep:

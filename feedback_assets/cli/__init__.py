@@ -16,6 +16,9 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of ``feedback-assets``."""
+    # Dagster's webserver and daemon, which some commands start, upload the files in
+    # DAGSTER_HOME/logs whatever dagster.yaml says of telemetry.
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     plain_where_needed()
     for number, argument in enumerate(sys.argv[1:], 1):
         try:

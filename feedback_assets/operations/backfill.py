@@ -448,18 +448,18 @@ def _record(results: dict[Table, TableResult], run: Run, outcome: _Outcome) -> N
         result.checks |= {
             check.name: check for check in outcome.checks if check.table == table.full_name
         }
-        mine = [metadata for name, metadata in outcome.materialized if name == table.full_name]
-        for metadata in mine:
+        for name, metadata in outcome.materialized:
+            if name != table.full_name:
+                continue
             result.days += 1
-            for name in _COUNTED:
-                result.counts[name] += int(metadata.get(name, 0))
+            for count in _COUNTED:
+                result.counts[count] += int(metadata.get(count, 0))
+            # On one day of each run.
+            result.requests += int(metadata.get("requests", 0))
+            result.bytes += int(metadata.get("bytes", 0))
             result.counts["rows"] += int(
                 metadata.get("dagster/partition_row_count", metadata.get("dagster/row_count", 0))
             )
-        if mine:
-            # Every day of a range carries the cost of the whole run.
-            result.requests += int(mine[0].get("requests", 0))
-            result.bytes += int(mine[0].get("bytes", 0))
 
 
 def _broken_upstream(table: Table, results: dict[Table, TableResult]) -> str:

@@ -16,7 +16,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import Table
 
 CHECK = "no_day_still_failed"
-DESCRIPTION = "The last run of every day succeeded; a day that recovers is no longer named."
+DESCRIPTION = "The last run of every day succeeded. A day that recovers is no longer listed."
 SENSOR = "name_failed_days"
 
 

@@ -191,5 +191,5 @@ def _record(
         now["file"] = written.mark
         # The day's other rows were read when they were: it stays as old as it was.
         if "definition" in kept:
-            now["definition"] = kept["definition"]
+            now["definition"] = str(kept["definition"])
         record_days(instance, table, {day: now})

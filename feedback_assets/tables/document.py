@@ -159,9 +159,7 @@ def _section(table: Table) -> str:
 
 
 def _key(table: Table) -> str:
-    # Without a time of its own a table's key counts within the day.
-    day = ("day",) if table.partitioned and table.event_time is None else ()
-    return ", ".join(f"`{name}`" for name in (*day, *table.key))
+    return ", ".join(f"`{name}`" for name in table.primary_key)
 
 
 def _days(table: Table) -> str:

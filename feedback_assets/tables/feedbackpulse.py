@@ -8,7 +8,7 @@ PROVIDER = "feedbackpulse"
 SUBMISSIONS = provider_table(
     PROVIDER,
     "submissions",
-    "One row is one submission of a feedback form, spam included, on the day it was made.",
+    "One row is one submission of a feedback form, including spam, on the day it was made.",
     Column(
         "id",
         INT64,
@@ -34,7 +34,10 @@ SUBMISSIONS = provider_table(
     Column("created_at", STAMP, "When it was made", nullable=False),
     key=("id",),
     event_time="created_at",
-    example='select status, avg(nps_score) from "feedbackpulse"."submissions" group by 1',
+    example=(
+        "select status, count(*) as submissions, avg(nps_score) as mean_score "
+        'from "feedbackpulse"."submissions" group by status'
+    ),
 )
 
 TABLES = (SUBMISSIONS,)

@@ -8,8 +8,7 @@ PROVIDER = "fullwhere"
 SURVEY_TRACKERS = provider_table(
     PROVIDER,
     "survey_trackers",
-    "One row is one survey planned for one purchase, on the day it is to be sent; it holds no "
-    "score.",
+    "One row is one survey planned for a purchase, on the day it is due. It has no score.",
     Column("id", TEXT, "Id of the tracker, a UUID", nullable=False),
     Column("created_at", STAMP, "When the tracker was created", json="createdAt"),
     Column("updated_at", STAMP, "When it last changed", json="updatedAt"),
@@ -59,7 +58,10 @@ SURVEY_TRACKERS = provider_table(
     Column("unique_clicks", INT64, "Distinct clicks on the link", json="uniqueClicks"),
     key=("id",),
     event_time="send_at",
-    example='select survey_name, sum(unique_clicks) from "fullwhere"."survey_trackers" group by 1',
+    example=(
+        "select survey_name, count(sent_at) as sent, sum(unique_clicks) as unique_clicks "
+        'from "fullwhere"."survey_trackers" group by survey_name'
+    ),
 )
 
 TABLES = (SURVEY_TRACKERS,)

@@ -143,7 +143,7 @@ _NPS = Column(
 ORDER_FEEDBACK = Table(
     "marts",
     "order_feedback",
-    "One row is one answer with the order it was matched with, if any, on the answer's day.",
+    "One row is one answer and the order it was matched with, if any, on the answer's day.",
     (
         *(_kept(column) for column in FEEDBACK.columns if column.name not in _DROPPED),
         Column(
@@ -189,8 +189,8 @@ ORDER_FEEDBACK = Table(
         "fullwhere.survey_trackers": Depends(span="match", ahead=1),
     },
     example=(
-        'select nps_class, avg(net_amount) from "marts"."order_feedback" '
-        "where currency = 'EUR' group by 1"
+        'select nps_class, avg(net_amount) as mean_order from "marts"."order_feedback" '
+        "where currency = 'EUR' group by nps_class"
     ),
 )
 
@@ -207,7 +207,10 @@ NPS_DAILY = Table(
     key=("provider",),
     order_by=("provider",),
     depends={"marts.order_feedback": SAME_DAY},
-    example='select day, sum(promoters) - sum(detractors) from "marts"."nps_daily" group by 1',
+    example=(
+        "select day, 100 * (sum(promoters) - sum(detractors)) / nullif(sum(responses), 0) as nps "
+        'from "marts"."nps_daily" group by day order by day'
+    ),
 )
 
 _CHANNEL = (
@@ -227,14 +230,15 @@ _CHANNEL_KEY = ("model", "source", "medium", "campaign")
 NPS_BY_ATTRIBUTION = Table(
     "marts",
     "nps_by_attribution",
-    "One row is one day's answers credited to one channel by one model; additive over days.",
+    "One row is one day's answers credited to one channel by one model. Days add up.",
     (*_CHANNEL, *_sums(FLOAT, (_OF + "nps_class", _OF + "is_spam", _A + "weight"))),
     key=_CHANNEL_KEY,
     order_by=_CHANNEL_KEY,
     depends={"marts.order_feedback": SAME_DAY, "unified.attribution": MATCH_WINDOW},
     example=(
-        'select campaign, sum(responses) from "marts"."nps_by_attribution" '
-        "where model = 'linear' group by 1"
+        "select campaign, 100 * (sum(promoters) - sum(detractors)) / nullif(sum(responses), 0) "
+        'as nps from "marts"."nps_by_attribution" '
+        "where model = 'linear' group by campaign"
     ),
 )
 
@@ -287,7 +291,7 @@ NPS_BY_CHANNEL = Table(
 CUSTOMER_VALUE = Table(
     "marts",
     "customer_value",
-    "One row is what the customers of one NPS class bought in one currency.",
+    "One row is what the customers of one NPS class spent in one currency.",
     (
         Column(
             "nps_class",
@@ -354,7 +358,7 @@ CUSTOMER_VALUE = Table(
 SURVEY_FUNNEL = Table(
     "marts",
     "survey_funnel",
-    "One row is what became of the surveys of one name and kind planned for one day.",
+    "One row is the outcome of the surveys of one name and sending type planned for one day.",
     (
         Column("day", DATE, "UTC day of send_at", nullable=False, source=(_T + "send_at",)),
         Column("survey_name", TEXT, "Name of the survey", source=(_T + "survey_name",)),
@@ -402,14 +406,15 @@ SURVEY_FUNNEL = Table(
     partitioned=False,
     depends={"fullwhere.survey_trackers": ALL_DAYS, "marts.order_feedback": ALL_DAYS},
     example=(
-        'select survey_name, sum(answered) / sum(sent) from "marts"."survey_funnel" group by 1'
+        "select survey_name, sum(answered) / nullif(sum(sent), 0) as response_rate "
+        'from "marts"."survey_funnel" group by survey_name'
     ),
 )
 
 PRODUCT_SCORES = Table(
     "marts",
     "product_scores",
-    "One row is what customers said of one product.",
+    "One row is the reviews and mean score of one product.",
     (
         Column(
             "real_id",
@@ -458,13 +463,16 @@ PRODUCT_SCORES = Table(
     order_by=("real_id",),
     partitioned=False,
     depends={"retargeting.product_reviews": ALL_DAYS, "wicked_reports.orders": ALL_DAYS},
-    example='select * from "marts"."product_scores" order by score_mean limit 10',
+    example=(
+        'select product_name, reviews, score_mean from "marts"."product_scores" '
+        "where reviews >= 5 order by score_mean limit 10"
+    ),
 )
 
 MATCH_COVERAGE = Table(
     "marts",
     "match_coverage",
-    "One row is how many of a provider's answers of a day were matched by one rule.",
+    "One row is the number of a provider's answers on one day that one method matched.",
     (
         Column("provider", TEXT, "Who asked", nullable=False, source=(_OF + "provider",)),
         Column(
@@ -486,7 +494,8 @@ MATCH_COVERAGE = Table(
     order_by=("provider", "match_method"),
     depends={"marts.order_feedback": SAME_DAY},
     example=(
-        'select provider, match_method, sum(responses) from "marts"."match_coverage" group by all'
+        "select provider, sum(case when match_method is not null then responses else 0 end) "
+        '/ sum(responses) as share_matched from "marts"."match_coverage" group by provider'
     ),
 )
 
@@ -495,7 +504,7 @@ _DAYS_IN_QUEUE = Depends(back=29)
 DETRACTOR_QUEUE = Table(
     "marts",
     "detractor_queue",
-    "One row is an unhappy customer who has no reply yet, newest first.",
+    "One row is one detractor's answer that has no reply yet, newest first.",
     (
         Column(
             "feedback_id",
@@ -552,7 +561,10 @@ DETRACTOR_QUEUE = Table(
         "unified.feedback": _DAYS_IN_QUEUE,
         "unified.orders": ALL_DAYS,
     },
-    example='select days_waiting, score, comment from "marts"."detractor_queue" limit 20',
+    example=(
+        'select days_waiting, score, comment from "marts"."detractor_queue" '
+        "order by responded_at desc limit 20"
+    ),
 )
 
 TABLES = (

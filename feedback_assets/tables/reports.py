@@ -6,9 +6,8 @@ from feedback_assets.tables.table import ALL_DAYS, Table
 NPS_PAGE = Table(
     "reports",
     "nps",
-    "One page, reports/nps.html in the warehouse, for people who never open this UI: how we are "
-    "doing, which channels bring promoters, what they are worth, where answers are lost, what "
-    "people say, and how far all that can be trusted.",
+    "One page, reports/nps.html in the warehouse: NPS, channels, customer value, comments and "
+    "data quality.",
     columns=(),
     key=(),
     partitioned=False,

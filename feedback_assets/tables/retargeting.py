@@ -31,13 +31,16 @@ ORDER_FEEDBACK = provider_table(
     Column("added_on", STAMP, "When it was given", nullable=False),
     key=("order_no", "added_on"),
     event_time="added_on",
-    example='select avg(score) from "retargeting"."order_feedback"',
+    example=(
+        "select 100 * avg(case when score >= 9 then 1 when score <= 6 then -1 else 0 end) as nps "
+        'from "retargeting"."order_feedback" where score is not null'
+    ),
 )
 
 PRODUCT_REVIEWS = provider_table(
     PROVIDER,
     "product_reviews",
-    "One row is one review of one product of an order, on the day it was written; not NPS.",
+    "One row is one review of one product in an order, on the day it was written. It is not NPS.",
     _ORDER_NO,
     _ORDER,
     Column("real_id", TEXT, "Id of the product in the shop", json="realid", nullable=False),
@@ -46,7 +49,10 @@ PRODUCT_REVIEWS = provider_table(
     Column("added_on", STAMP, "When it was written", nullable=False),
     key=("order_no", "real_id", "added_on"),
     event_time="added_on",
-    example='select real_id, avg(score) from "retargeting"."product_reviews" group by 1',
+    example=(
+        "select real_id, count(*) as reviews, avg(score) as mean_score "
+        'from "retargeting"."product_reviews" group by real_id'
+    ),
 )
 
 TABLES = (ORDER_FEEDBACK, PRODUCT_REVIEWS)

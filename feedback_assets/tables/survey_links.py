@@ -9,9 +9,8 @@ _TRACKERS = "fullwhere.survey_trackers."
 GENERATED = Table(
     "survey_links",
     "generated",
-    "One row is one tracker that Fullwhere gave for an order it was asked to make one for, as it "
-    "stood then, on the order's day. The job `generate_survey_trackers` writes it. An order in it "
-    "is not asked for again.",
+    "One row is one tracker that Fullwhere generated for an order, as returned to the job "
+    "`generate_survey_trackers`. An order listed here is not requested again.",
     (
         Column(
             "order_id",

@@ -58,6 +58,12 @@ class Table:
     def asset_key(self) -> tuple[str, str]:
         return (self.group, self.name)
 
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """``key``, with ``day`` in front where the table has no time and so counts within a day."""
+        day = ("day",) if self.partitioned and self.event_time is None else ()
+        return (*day, *self.key)
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of its Parquet files; ``day`` is in the path, never in the file."""

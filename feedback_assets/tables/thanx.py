@@ -8,7 +8,7 @@ PROVIDER = "thanx"
 FEEDBACKS = provider_table(
     PROVIDER,
     "feedbacks",
-    "One row is one chance to give feedback on a purchase, answered or not, on the purchase's day.",
+    "One row is one feedback request for a purchase, answered or not, on the day of the purchase.",
     Column(
         "id",
         TEXT,
@@ -51,7 +51,7 @@ FEEDBACKS = provider_table(
     ),
     key=("id",),
     event_time="purchased_at",
-    example='select state, count(*) from "thanx"."feedbacks" group by 1',
+    example='select state, count(*) as records from "thanx"."feedbacks" group by state',
 )
 
 TABLES = (FEEDBACKS,)

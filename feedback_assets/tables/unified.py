@@ -32,7 +32,7 @@ _CLICKS = "wicked_reports.clicks."
 FEEDBACK = Table(
     "unified",
     "feedback",
-    "One row is one answer of a customer, of whichever provider, on the day it was given.",
+    "One row is one customer's answer from any provider, on the day it was given.",
     (
         Column(
             "feedback_id",
@@ -214,13 +214,13 @@ FEEDBACK = Table(
         "feedbackpulse.submissions": SAME_DAY,
         "retargeting.order_feedback": SAME_DAY,
     },
-    example='select provider, count(*) from "unified"."feedback" group by 1',
+    example='select provider, count(*) as answers from "unified"."feedback" group by provider',
 )
 
 ORDERS = Table(
     "unified",
     "orders",
-    "One row is one order of Wicked Reports with what was paid and refunded, on its day.",
+    "One row is one order from Wicked Reports with its paid, refunded and net amounts.",
     (
         Column(
             "order_id",
@@ -315,7 +315,10 @@ ORDERS = Table(
     event_time="ordered_at",
     order_by=("ordered_at", "order_id"),
     depends={"wicked_reports.orders": SAME_DAY},
-    example='select currency, sum(net_amount) from "unified"."orders" group by 1',
+    example=(
+        "select currency, count(*) as orders, sum(net_amount) as net_amount "
+        'from "unified"."orders" group by currency'
+    ),
 )
 
 _TOUCH = (_ORDERS + "attributions", _CLICKS + "utms")
@@ -381,7 +384,9 @@ ATTRIBUTION = Table(
         "wicked_reports.orders": SAME_DAY,
         "wicked_reports.clicks": TOUCH_WINDOW,
     },
-    example=('select model, campaign, sum(weight) from "unified"."attribution" group by all'),
+    example=(
+        'select model, campaign, sum(weight) as orders from "unified"."attribution" group by all'
+    ),
 )
 
 TABLES = (FEEDBACK, ORDERS, ATTRIBUTION)

@@ -38,13 +38,13 @@ _LAST_CLICK = _touch("last_click", "The last click before the order", "lastClick
 
 def _link(name: str) -> Column:
     href = Column("href", TEXT, f"Path of the {name} in the API", personal=Personal.LINK)
-    return struct(name, f"Where the {name} are", href)
+    return struct(name, f"Link to the {name}", href)
 
 
 CONTACTS = provider_table(
     PROVIDER,
     "contacts",
-    "One row is one contact: a person known to Wicked Reports, on the day the contact was created.",
+    "One row is one contact in Wicked Reports, on the day it was created.",
     Column(
         "id",
         TEXT,
@@ -89,13 +89,16 @@ CONTACTS = provider_table(
     ),
     key=("id",),
     event_time="create_date",
-    example='select count(*) from "wicked_reports"."contacts" where day >= current_date - 7',
+    example=(
+        'select day, count(*) as contacts from "wicked_reports"."contacts" '
+        "where day >= current_date - 7 group by day order by day"
+    ),
 )
 
 CLICKS = provider_table(
     PROVIDER,
     "clicks",
-    "One row is one click of a contact on a tracked link.",
+    "One row is one click by a contact on a tracked link.",
     Column(
         "contact_id",
         TEXT,
@@ -144,13 +147,16 @@ CLICKS = provider_table(
         "utms.term",
     ),
     event_time="date",
-    example='select utms.campaign, count(*) from "wicked_reports"."clicks" group by 1',
+    example=(
+        'select utms.campaign as campaign, count(*) as clicks from "wicked_reports"."clicks" '
+        "group by 1 order by clicks desc"
+    ),
 )
 
 ORDERS = provider_table(
     PROVIDER,
     "orders",
-    "One row is one order with its products, payments and Wicked Reports' own attributions.",
+    "One row is one order with its products, payments and Wicked Reports' own attribution.",
     Column("id", TEXT, "Id of the order in Wicked Reports", nullable=False, names="order"),
     Column(
         "source_id", TEXT, "Id of the order in the source system", json="sourceId", names="order"
@@ -204,7 +210,10 @@ ORDERS = provider_table(
     ),
     key=("id",),
     event_time="date",
-    example='select currency, sum(amount) from "wicked_reports"."orders" group by 1',
+    example=(
+        'select currency, count(*) as orders, sum(amount) as amount from "wicked_reports"."orders" '
+        "group by currency"
+    ),
     totals=(
         Total(
             "paid_amount",

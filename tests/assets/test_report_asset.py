@@ -11,8 +11,9 @@ import pytest
 from feedback_assets.operations.backfill import make_plan
 from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh_sensor import due
-from feedback_assets.reports.path import page_path
+from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
+from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
@@ -54,6 +55,25 @@ def test_an_empty_warehouse_gets_a_page_that_says_so(project: Project) -> None:
     assert b"No answers are held yet" in content
 
 
+@pytest.mark.parametrize(
+    ("warehouse", "url"),
+    [
+        ("/srv/a warehouse", "file:///srv/a%20warehouse/reports/nps.html"),
+        (
+            "s3://shop/tables",
+            "https://s3.console.aws.amazon.com/s3/object/shop?prefix=tables%2Freports%2Fnps.html",
+        ),
+    ],
+)
+def test_the_page_has_an_address_that_a_browser_opens(
+    warehouse: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page_url(Warehouse(warehouse)) == url
+    if warehouse.startswith("s3:"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio.shop.example")
+        assert page_url(Warehouse(warehouse)) is None
+
+
 def test_the_page_waits_for_every_mart_and_stands_last_in_a_backfill(project: Project) -> None:
     spec = project.defs.resolve_asset_graph().get(KEY)
     assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in MART_TABLES}
@@ -76,6 +96,8 @@ def test_every_asset_says_what_a_row_of_it_is(project: Project) -> None:
     for spec in project.defs.resolve_all_asset_specs():
         description = str(spec.description)
         assert description.startswith(("One row is ", "One page")), spec.key
+        assert len(description) <= 120, spec.key
+        assert "\n" not in description, spec.key
     for table in ALL_TABLES:
         assert table.description.endswith("."), table.full_name
 
@@ -113,6 +135,12 @@ def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
         assert shown["picture"].startswith("![")
         assert len(shown["picture"]) + len(shown["preview"]) < MOST_BYTES
     assert report["page"] == page_path(shop.warehouse)
+    assert trend["responses"] == sum(
+        shop.warehouse.read_arrow(find_table("marts.nps_daily"), YESTERDAY, YESTERDAY)[
+            "responses"
+        ].to_pylist()
+    )
+    assert "matched_percent" in coverage or coverage["answers"] == 0
     assert "| Thanx |" in coverage["coverage"]
     assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]
     assert "picture" not in earlier, "one picture a run"

@@ -26,6 +26,23 @@ def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
             assert Path(reference.file_path).is_file(), reference.file_path
 
 
+def test_the_key_of_a_table_and_its_example_are_metadata_and_the_key_has_the_day_it_counts_in(
+    project: Project,
+) -> None:
+    specs = {".".join(spec.key.path): spec for spec in project.defs.resolve_all_asset_specs()}
+    keys = {name: specs[name].metadata["primary_key"] for name in ("marts.nps_daily",
+        "marts.match_coverage", "marts.customer_value", "unified.orders")}  # fmt: skip
+    assert keys == {
+        "marts.nps_daily": "day, provider",
+        "marts.match_coverage": "day, provider, match_method",
+        "marts.customer_value": "nps_class, currency",
+        "unified.orders": "order_id",
+    }
+    for table in PROVIDER_TABLES + DERIVED_TABLES:
+        example = specs[table.full_name].metadata["example_query"].value
+        assert "".join(example.split()) == "".join(f"```sql{table.example}```".split())
+
+
 def test_a_backfill_from_the_ui_builds_the_days_it_was_given_and_no_later_one(
     project: Project,
 ) -> None:
@@ -61,6 +78,10 @@ def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_
         policies.append(policy)
     # Dagster puts assets with equal policies into one run, and reads them there one by one.
     assert len(set(policies)) == len(SOURCES)
+    # The backfill dialog shows the number; a history of ten years is one run.
+    most = [policy.max_partitions_per_run for policy in policies if policy is not None]
+    assert min(most) >= 3650
+    assert max(most) < 3700
     for table in DERIVED_TABLES:
         node = graph.get(dg.AssetKey(table.asset_key))
         assert node.pools == {"duckdb"}

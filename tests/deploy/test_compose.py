@@ -128,7 +128,8 @@ def test_the_image_finds_its_directories_where_the_volumes_are() -> None:
         targets = {mount.split(":")[1] for mount in SERVICES[name]["volumes"]}
         assert {HOME, f"{HOME}/dagster.yaml", environment()["TMPDIR"]} <= targets, name
         assert SERVICES[name]["environment"] == {
-            key: environment()[key] for key in ("DAGSTER_HOME", "TMPDIR")
+            key: environment()[key]
+            for key in ("DAGSTER_HOME", "TMPDIR", "DAGSTER_DISABLE_TELEMETRY")
         }
     for name in ("code", "prepare"):
         assert f"warehouse:{environment()['FEEDBACK_WAREHOUSE']}" in SERVICES[name]["volumes"]

@@ -67,6 +67,10 @@ def test_a_container_is_not_root_and_owns_the_directories_that_it_writes() -> No
         assert environment()[name] in made.split("--owner=feedback")[1]
 
 
+def test_no_part_of_it_uploads_logs() -> None:
+    assert environment()["DAGSTER_DISABLE_TELEMETRY"]
+
+
 def test_it_starts_without_a_shell_and_with_somebody_who_passes_signals_on() -> None:
     assert instructions("ENTRYPOINT") == ['["tini", "--"]']
     assert instructions("CMD") == ['["feedback-assets", "--help"]']

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
 from feedback_assets.operations.jobs import operation_jobs
+from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.tables import ALL_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
 from tests.operations.test_ui import ROOT, Webserver, webserver
@@ -117,7 +118,7 @@ def test_the_pages_show_tables_days_columns_checks_runs_and_switches_and_nothing
         with webserver("dagster", tmp_path) as served:
             served.ask("mutation { setNuxSeen }")
             reader = Reader(context.new_page(), served.url)
-            for look in (_graph, _days, _columns, _checks, _run, _switches):
+            for look in (_graph, _days, _columns, _plots, _checks, _page, _run, _switches):
                 look(reader, served, shop)
                 assert reader.troubles == [], look.__name__
 
@@ -169,6 +170,25 @@ def _columns(reader: Reader, served: Webserver, shop: Project) -> None:
                 assert f"{column.name}.{inner.name} " in text, column.name
 
 
+def _plots(reader: Reader, served: Webserver, shop: Project) -> None:
+    reader.open("/assets/marts/nps_daily?view=overview", "primary_key", "day, provider")
+    reader.page.get_by_role("button", name="Plots").click()
+    reader.sees("nps", "responses")
+    reader.keeps("plots_of_marts.nps_daily")
+
+
+def _page(reader: Reader, served: Webserver, shop: Project) -> None:
+    """The address shown opens the page; Chromium would not follow a link to a file."""
+    url = page_url(shop.warehouse)
+    assert url is not None
+    reader.open("/assets/reports/nps?view=overview", url, page_path(shop.warehouse))
+    reader.keeps("page")
+    page = reader.page.context.new_page()
+    page.goto(url)
+    assert page.title().startswith("NPS report")
+    page.close()
+
+
 def _checks(reader: Reader, served: Webserver, shop: Project) -> None:
     names = (
         "built_by_current_definitions",
@@ -180,7 +200,7 @@ def _checks(reader: Reader, served: Webserver, shop: Project) -> None:
     reader.open("/assets/marts/order_feedback?view=checks", *names, f"Checks ({len(names)})")
     reader.sees("Passed", "feedback_rows", "order_feedback_rows")
     text = reader.keeps("checks_of_marts.order_feedback")
-    assert "Every row of unified.feedback is in it exactly once." in text
+    assert "Each row of unified.feedback occurs exactly once." in text
     rows = shop.warehouse.read_arrow(find_table("unified.feedback"), FIRST, YESTERDAY).num_rows
     assert re.search(rf"feedback_rows\s+{rows}\s", text)
 

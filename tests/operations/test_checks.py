@@ -1,6 +1,8 @@
 """The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from feedback_assets.operations import checks
+from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.checks import RULES, results, run_days
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import ALL_TABLES, Table, find_table
@@ -104,6 +107,72 @@ def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
     return rows.set_column(index, field, pa.repeat(scalar.cast(field.type), rows.num_rows))
 
 
+def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
+    """The check as the UI's button runs it, without a run of the table."""
+    key = dg.AssetKey(name.split("."))
+    keys = project.defs.resolve_asset_graph().get_check_keys_for_assets({key})
+    job = project.defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection=set(keys)
+    )
+    with open_instance(project.settings) as instance:
+        result = job.execute_in_process(instance=instance)
+    (evaluation,) = [one for one in result.get_asset_check_evaluations() if one.check_name == check]
+    return evaluation
+
+
+def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop: Project) -> None:
+    mart, check = "marts.customer_value", "customers_money_adds_up"
+    before = YESTERDAY - timedelta(days=1)
+    everything = ("--select", '+key:"marts/customer_value"')
+    assert shop.backfill(FIRST, before, *everything).exit_code == 0
+    select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
+    assert shop.backfill(YESTERDAY, YESTERDAY, *select).exit_code == 0
+    assert found(shop, mart, check)["violations"], "compared with orders that it was built without"
+    evaluation = checked(shop, mart, check)
+    assert evaluation.passed
+    assert "inputs changed since it was built" in str(evaluation.metadata["not_compared"].value)
+
+    assert shop.backfill(YESTERDAY, YESTERDAY, *everything).exit_code == 0
+    evaluation = checked(shop, mart, check)
+    assert evaluation.passed
+    assert "not_compared" not in evaluation.metadata
+    _of_a_range_the_days_that_can_be_compared_are(shop)
+    table, orders = find_table(mart), find_table("unified.orders")
+    shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
+    assert not checked(shop, mart, check).passed, "the inputs are those it was built from"
+    # Between replacing a file and recording it, as every backfill beside this one is.
+    day = shop.warehouse.read_arrow(orders, FIRST, FIRST).drop_columns(["day"])
+    shop.warehouse.replace_day(orders, FIRST, day.slice(1))
+    assert checked(shop, mart, check).passed
+
+
+def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
+    name, check = "marts.order_feedback", "every_answer_once"
+    answers, table = find_table("unified.feedback"), find_table(name)
+    changed, broken = [
+        day
+        for day in shop.warehouse.days_held(answers)
+        if shop.warehouse.read_arrow(answers, day, day).num_rows
+    ][:2]
+
+    def without_first(of: Table, day: date) -> Callable[[], object]:
+        """Take out a row; returns what puts it back."""
+        rows = shop.warehouse.read_arrow(of, day, day).drop_columns(["day"])
+        shop.warehouse.replace_day(of, day, rows.slice(1))
+        return partial(shop.warehouse.replace_day, of, day, rows)
+
+    put_back = [without_first(answers, changed)]
+    evaluation = checked(shop, name, check)
+    assert evaluation.passed
+    assert str(evaluation.metadata["not_compared"].value).startswith(f"{changed}: ")
+    put_back.append(without_first(table, broken))
+    evaluation = checked(shop, name, check)
+    assert not evaluation.passed
+    assert evaluation.metadata["violations"].value == 1
+    for put in put_back:
+        put()
+
+
 def test_keys_are_compared_so_many_at_a_time_and_each_once(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +245,25 @@ def test_the_days_of_a_run_are_read_from_its_tags() -> None:
             "dagster/asset_partition_range_end": "2024-01-05",
         }
     ) == (date(2024, 1, 2), date(2024, 1, 5))
+
+
+def test_the_description_of_a_check_says_what_it_compares(project: Project) -> None:
+    described = {
+        (spec.asset_key.to_user_string(), spec.name): spec.description
+        for checks in project.defs.asset_checks or []
+        for spec in checks.check_specs
+    }
+    assert {
+        name: described[name, "keys_unique"]
+        for name in ("marts/nps_daily", "unified/orders", "marts/product_scores")
+    } == {
+        "marts/nps_daily": "Each (day, provider) occurs once.",
+        "unified/orders": "Each (day, order_id) occurs once.",
+        "marts/product_scores": "Each real_id occurs once.",
+    }
+    assert described["unified/feedback", "values_in_range"] == (
+        "Values are within range: score 0–10, stars 1–5."
+    )
 
 
 def test_every_rule_has_its_table_and_its_sql() -> None:

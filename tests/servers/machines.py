@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +43,15 @@ def postgres_environment(postgres: PostgresDatabase) -> dict[str, str]:
 
 
 @contextmanager
-def head(kind: str, shared: Mapping[str, str]) -> Iterator[Head]:
-    """One server (``kind`` is ``server``), or the head of a cluster; up when the block begins."""
+def head(
+    kind: str, shared: Mapping[str, str], prepare: Callable[[Path], object] = lambda home: None
+) -> Iterator[Head]:
+    """One server (``kind`` is ``server``), or the head of a cluster; up when the block begins.
+
+    ``prepare`` is given its DAGSTER_HOME before anything starts.
+    """
     with _home(kind) as home:
+        prepare(home)
         door, viewers, port = free_ports(3)
         lay_out_proxy(home / "proxy", {"8443": door, "8444": viewers, "3000": port})
         environment = {
@@ -69,9 +75,12 @@ def head(kind: str, shared: Mapping[str, str]) -> Iterator[Head]:
 
 
 @contextmanager
-def worker(name: str, shared: Mapping[str, str]) -> Iterator[Supervised]:
+def worker(
+    name: str, shared: Mapping[str, str], prepare: Callable[[Path], object] = lambda home: None
+) -> Iterator[Supervised]:
     """A machine of a cluster that takes runs, with a temporary directory of its own."""
     with _home("cluster") as home:
+        prepare(home)
         (home / "tmp").mkdir(mode=0o700)
         environment = {
             **shared,

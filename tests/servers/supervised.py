@@ -15,6 +15,7 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 Found = TypeVar("Found")
+TELEMETRY_OFF = "DAGSTER_DISABLE_TELEMETRY"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Supervised:
 
     def logs(self) -> str:
         """The ends of all that was written, for whoever looks why a test failed."""
-        found = sorted((self.home / "logs").glob("*"))
+        found = sorted((self.home / "process_logs").glob("*"))
         return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in found)
 
 
@@ -71,10 +72,12 @@ class Supervised:
 def supervised(conf: Path, environment: Mapping[str, str]) -> Iterator[Supervised]:
     """A supervisord with this file and this environment more; at the end nothing of it runs."""
     home = Path(environment["DAGSTER_HOME"])
-    (home / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "process_logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [str(Path(sys.executable).with_name("supervisord")), "-c", str(conf)]
+    # The variable is for a deployment to set; that of the tests would hide that it does not.
+    inherited = {name: os.environ[name] for name in os.environ if name != TELEMETRY_OFF}
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL,
+        command, env={**inherited, **environment}, stdout=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     running = Supervised(home, process)
