@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -109,29 +110,41 @@ def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
     """Take erased persons out of what is in the table's quarantine already; how many records."""
     count = 0
 
-    def erase() -> None:
-        nonlocal count
-        with warehouse.locks.changing(alone=True):
-            erased = warehouse.erased()
-            for path in quarantine_files(warehouse, table):
-                count += _erase_file(warehouse, table, path, erased)
-
-    until_held(erase)
+    # Once whoever writes now is done, all that is set aside later knows the list as it is. So what
+    # is there can be looked through, which takes long, while others write.
+    until_held(lambda: _wait_for_writers(warehouse))
+    erased = warehouse.erased()
+    for path in quarantine_files(warehouse, table):
+        rows = read_quarantine_file(warehouse, path).to_pylist()
+        theirs = {
+            row["payload"]
+            for row in rows
+            for record in [SetAside(row["day"], row["reason"] or "", row["payload"])]
+            if _without_erased(table, record, erased) is not record
+        }
+        if theirs:
+            until_held(partial(_erase_file, warehouse, table, path, erased, theirs))
+            count += len(theirs)
     return count
 
 
-def _erase_file(warehouse: Warehouse, table: Table, path: str, erased: Erased | None) -> int:
-    rows = read_quarantine_file(warehouse, path).to_pylist()
-    changed = 0
-    for row in rows:
-        record = SetAside(row["day"], row["reason"] or "", row["payload"])
-        done = _without_erased(table, record, erased)
-        if done is not record:
-            row |= {"reason": done.reason, "payload": done.payload}
-            changed += 1
-    if changed:
+def _wait_for_writers(warehouse: Warehouse) -> None:
+    with warehouse.locks.changing(alone=True):
+        pass
+
+
+def _erase_file(
+    warehouse: Warehouse, table: Table, path: str, erased: Erased | None, theirs: set[str]
+) -> None:
+    """Take erased persons out of these records of one file."""
+    with warehouse.locks.changing(alone=True):
+        rows = read_quarantine_file(warehouse, path).to_pylist()
+        for row in rows:
+            if row["payload"] in theirs:
+                record = SetAside(row["day"], row["reason"] or "", row["payload"])
+                done = _without_erased(table, record, erased)
+                row |= {"reason": done.reason, "payload": done.payload}
         warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    return changed
 
 
 def take_out(warehouse: Warehouse, path: str, payloads: Collection[str]) -> None:

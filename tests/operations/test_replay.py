@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -159,3 +160,25 @@ def test_a_table_that_no_provider_fills_is_refused(project: Project) -> None:
     told = project.run("replay", "--table", "marts.nps_daily")
     assert told.exit_code == 2
     assert "feedbackpulse.submissions" in told.stderr
+
+
+BROKEN = ("{", "not JSON", "1", "null", "[]", '"text"', '{"id": 7}', "")
+
+
+def test_every_record_of_a_large_quarantine_gets_its_own_row(project: Project) -> None:
+    read(project, SUBMISSIONS)
+    good = {number: json.dumps(submission(number, number % 11)) for number in range(2500)}
+    payloads = [*good.values(), *BROKEN]
+    # Good and bad ones beside each other, in batches and in several files.
+    payloads.sort(key=lambda payload: zlib.crc32(payload.encode()))
+    for undated in (False, True):
+        records = [
+            SetAside(None if undated else DAY, "", payload)
+            for place, payload in enumerate(payloads)
+            if place % 2 == undated
+        ]
+        set_aside(project.warehouse, SUBMISSIONS, records, datetime.now(UTC))
+    told = project.run("replay")
+    assert "2508 record(s), 2500 landed on 1 day(s)" in told.stdout, told.output
+    assert held(project) == {number: number % 11 for number in good}
+    assert sorted(waiting(project)) == sorted(BROKEN)
