@@ -164,7 +164,7 @@ def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
     put_back = [without_first(answers, changed)]
     evaluation = checked(shop, name, check)
     assert evaluation.passed
-    assert str(evaluation.metadata["not_compared"].value).startswith(f"{changed}: ")
+    assert str(evaluation.metadata["not_compared"].value).startswith(str(changed))
     put_back.append(without_first(table, broken))
     evaluation = checked(shop, name, check)
     assert not evaluation.passed

@@ -1,0 +1,25 @@
+"""What is known of a partition from its last materialisation, to be recorded again."""
+
+import dagster as dg
+
+from feedback_assets.assets.recorded import latest_metadata, record_days
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY
+
+TABLE = find_table("marts.nps_daily")
+
+
+def test_recording_a_day_again_keeps_its_numbers_but_no_picture_and_no_cost_of_a_run() -> None:
+    said = {"nps": 12.5, "responses": 8, "content_hash": "abc", "requests": 3, "bytes": 900}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                TABLE.asset_key,
+                partition=str(YESTERDAY),
+                metadata={**said, "picture": dg.MetadataValue.md("![trend](data:image/png)")},
+            )
+        )
+        found = latest_metadata(instance, TABLE, [YESTERDAY])
+        assert found == {YESTERDAY: {"nps": 12.5, "responses": 8, "content_hash": "abc"}}
+        record_days(instance, TABLE, found)
+        assert latest_metadata(instance, TABLE, [YESTERDAY]) == found
