@@ -272,6 +272,7 @@ def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> N
         "50",
         "--seed",
         "2",
+        "--sloppy",
     ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
@@ -289,6 +290,7 @@ def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> N
         )
         process.terminate()
     assert answer.json()["meta"]["total"] > 0
+    assert {type(row["id"]) for row in answer.json()["data"]} == {int, str}
 
 
 def test_a_provider_that_is_down_is_said_to_be_down(

@@ -4,10 +4,11 @@ import json
 from datetime import date
 from pathlib import Path
 
+import pytest
 from pytest_httpserver import HTTPServer
 
 from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.ingest.window import asked, read_window
+from feedback_assets.ingest.window import EverythingSetAside, asked, read_window
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
@@ -41,11 +42,13 @@ def test_a_feedback_that_is_set_aside_is_kept_with_its_reviews_which_land(
     arguments = {"url": httpserver.url_for(""), "rest_key": "key-of-shop", "customer_id": "shop"}
     with find_provider("retargeting").connect(arguments, None) as client:
         tables = {table: source.typing("UTC") for table in source.tables}
-        read_window(lambda: source.read(client, *asked(DAY, DAY)), tables, DAY, DAY, warehouse)
+        with pytest.raises(EverythingSetAside) as raised:
+            read_window(lambda: source.read(client, *asked(DAY, DAY)), tables, DAY, DAY, warehouse)
     feedback, reviews = (
         find_table(f"retargeting.{name}") for name in ("order_feedback", "product_reviews")
     )
-    assert warehouse.read_arrow(feedback).num_rows == 0
+    assert list(raised.value.refused) == [feedback]
+    assert warehouse.days_held(feedback) == []
     assert warehouse.read_arrow(reviews)["real_id"].to_pylist() == ["7"]
     (path,) = quarantine_files(warehouse, feedback)
     (row,) = read_quarantine_file(warehouse, path).to_pylist()
