@@ -222,7 +222,9 @@ def _settled(
     if table.partitioned:
         held = [*(days_between(*days) if days else warehouse.days_held(table))]
     definition = definition_of(table, settings).text
-    changed = changed_since(table, held, instance, warehouse, spans(settings), definition)
+    changed = changed_since(
+        table, held, instance, warehouse, spans=spans(settings), definition=definition
+    )
     if not changed:
         return numbers
     unchanged = ranges(day for day in held if day is not None and day not in changed)

@@ -21,6 +21,7 @@ def changed_since(
     days: Collection[Day],
     instance: dg.DagsterInstance,
     warehouse: Warehouse,
+    *,
     spans: Spans,
     definition: str,
 ) -> set[Day]:
