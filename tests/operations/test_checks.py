@@ -120,6 +120,7 @@ def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
     return evaluation
 
 
+@pytest.mark.slow
 def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop: Project) -> None:
     mart, check = "marts.customer_value", "customers_money_adds_up"
     before = YESTERDAY - timedelta(days=1)
