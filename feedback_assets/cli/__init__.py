@@ -2,30 +2,47 @@
 
 import os
 import sys
+from typing import Any
 
-from feedback_assets.cli.commands import app
-from feedback_assets.cli.shown import plain_where_needed
-from feedback_assets.providers.masking import masked_errors
-from feedback_assets.store.remote import StoreTrouble
+_INTERRUPTED = 130
 
-__all__ = ["app", "main"]
+
+def __getattr__(name: str) -> Any:
+    # Imported on demand, so that ``main`` is there to handle Ctrl-C while modules are loaded.
+    if name == "app":
+        from feedback_assets.cli.commands import app
+
+        return app
+    raise AttributeError(name)
 
 
 def main() -> None:
     """Entry point of ``feedback-assets``."""
-    plain_where_needed()
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Output piped into head. Python flushes what is left to standard output once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _run() -> None:
     for number, argument in enumerate(sys.argv[1:], 1):
         try:
             argument.encode()
         except UnicodeEncodeError:
             print(f"argument {number} is not valid UTF-8: {argument!a}", file=sys.stderr)
             sys.exit(2)
+    from feedback_assets.cli.commands import app
+    from feedback_assets.cli.shown import plain_where_needed
+    from feedback_assets.providers.masking import masked_errors
+    from feedback_assets.store.remote import StoreTrouble
+
+    plain_where_needed()
     try:
         with masked_errors():
             app()
     except StoreTrouble as error:
         sys.exit(str(error))
-    except BrokenPipeError:
-        # Output piped into head. Python flushes what is left to standard output once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
