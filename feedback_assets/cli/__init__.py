@@ -3,15 +3,18 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from feedback_assets.cli.commands import app
-from feedback_assets.cli.shown import plain_where_needed
-from feedback_assets.files.unusable import Unusable
-from feedback_assets.providers.masking import masked_errors
-from feedback_assets.store.customer_secret import OtherSecret
-from feedback_assets.store.remote import StoreTrouble
+_INTERRUPTED = 130
 
-__all__ = ["app", "main"]
+
+def __getattr__(name: str) -> Any:
+    # Imported on demand, so that ``main`` is there to handle Ctrl-C while modules are loaded.
+    if name == "app":
+        from feedback_assets.cli.commands import app
+
+        return app
+    raise AttributeError(name)
 
 
 def main() -> None:
@@ -19,22 +22,38 @@ def main() -> None:
     # Dagster's webserver and daemon, which some commands start, upload the files in
     # DAGSTER_HOME/logs whatever dagster.yaml says of telemetry.
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    plain_where_needed()
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Output piped into head. Python flushes what is left to standard output once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _run() -> None:
     for number, argument in enumerate(sys.argv[1:], 1):
         try:
             argument.encode()
         except UnicodeEncodeError:
             print(f"argument {number} is not valid UTF-8: {argument!a}", file=sys.stderr)
             sys.exit(2)
+    from feedback_assets.cli.commands import app
+    from feedback_assets.cli.shown import plain_where_needed
+    from feedback_assets.files.unusable import Unusable
+    from feedback_assets.providers.masking import masked_errors
+    from feedback_assets.store.customer_secret import OtherSecret
+    from feedback_assets.store.remote import StoreTrouble
+
+    plain_where_needed()
     try:
         with masked_errors():
             app()
     except (StoreTrouble, Unusable, OtherSecret) as error:
         sys.exit(str(error))
     except BrokenPipeError:
-        # Output piped into head. Python flushes what is left to standard output once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        raise
     except Exception as error:
         line = _trouble_of_home(error)
         if line is None:
