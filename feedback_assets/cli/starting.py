@@ -13,7 +13,18 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.cli.common import app, err, fail, grid_of, out, quiet_dagster, settings_or_exit
+from feedback_assets.cli.common import (
+    DEVELOPMENT,
+    OPERATIONS,
+    START,
+    app,
+    err,
+    fail,
+    grid_of,
+    out,
+    quiet_dagster,
+    settings_or_exit,
+)
 from feedback_assets.cli.load import run_backfill
 from feedback_assets.settings import Settings
 
@@ -25,7 +36,7 @@ Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, on a desktop.")]
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def ui(
     host: Host = "127.0.0.1",
     port: Port = 3000,
@@ -91,7 +102,7 @@ def _say(text: str) -> None:
     err.print(Text(text, style="bold"), soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def demo(
     days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
     customers: Annotated[int, typer.Option(help="People in the data.", min=1)] = 3000,
@@ -115,7 +126,7 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPMENT)
 def dev(
     host: Host = "127.0.0.1",
     port: Port = 3000,
@@ -159,7 +170,7 @@ class Wanted(StrEnum):
     STATUS = "status"
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATIONS)
 def automation(
     wanted: Annotated[Wanted, typer.Argument(help="on, off or status.", show_default=False)],
 ) -> None:
