@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 
+from feedback_assets.ingest import READING_RULES
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.tables import Table
 from feedback_assets.tables.definition import Definition, code_of, declared
-
-READING_RULES = 2
-"""Raised by whoever changes what a record becomes, beyond what declarations say: 2 since text is
-in NFC and lossless readings are accepted. Days that were read by other rules count as out of date.
-"""
 
 # What describes a table or says whose a row is, and changes nothing that is read.
 _NOT_READ = frozenset(
