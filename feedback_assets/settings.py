@@ -283,6 +283,17 @@ class Settings(BaseModel):
             return self.feedback_customer_secret.get_secret_value().encode()
         return kept_secret(self.dagster_home / "customer_secret")
 
+    def customer_secrets(self) -> tuple[bytes, ...]:
+        """The key of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
+
+        Tables that were not built since then hold keys of the earlier secret.
+        """
+        found = [self.customer_secret()]
+        kept = self.dagster_home / "customer_secret"
+        if kept.is_file():
+            found.append(kept_secret(kept))
+        return tuple(dict.fromkeys(found))
+
     def erasure_secret(self) -> bytes:
         """The key of the list of erased persons; made once in ``DAGSTER_HOME`` if none is set."""
         if self.feedback_erasure_secret is not None:

@@ -20,7 +20,8 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from feedback_assets.operations.contact import escaped
+from feedback_assets.store.addresses import AT_SIGN_PATTERN
+from feedback_assets.store.erased import Erased
 
 _RUNS_AT_ONCE = 200
 _EVENTS_AT_ONCE = 1000
@@ -30,29 +31,54 @@ _SQLITE = b"SQLite format 3\0"
 _WORD_JOINER = "\u2060"
 # A number of four digits may be anything.
 _SHORTEST_NUMBER = 5
+_LONGEST_NAME = 6
+_WORD = re.compile(r"\w[\w.+@-]*")
+_AT_SIGN = re.compile(AT_SIGN_PATTERN.encode())
+_AROUND = 600
 
 
 @dataclass(frozen=True)
 class ErasedRuns:
-    """Runs deleted, runs that name the person and are under way, files that could not be mended."""
+    """Runs deleted, unfinished runs that name the person, files that still hold something."""
 
     deleted: int = 0
     under_way: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
 
-def erase_runs(
-    instance: dg.DagsterInstance,
-    home: Path,
-    emails: Iterable[str],
-    ids: Iterable[str],
-    names: Iterable[str],
-) -> ErasedRuns:
-    """Delete the finished runs that mention one of these, with their logs."""
-    addresses = {email.strip() for email in emails}
-    pattern = _pattern([*addresses, *_telling(ids, names)])
-    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, pattern)}
-    for run_id in _in_files(home, addresses):
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in runs: e-mails by the list, ids and names as words."""
+
+    erased: Erased
+    words: frozenset[str]
+
+    @staticmethod
+    def of(erased: Erased, ids: Iterable[str], names: Iterable[str]) -> "Wanted":
+        telling = [text.strip() for text in ids if len(text.strip()) >= _SHORTEST_NUMBER]
+        telling += [name for name in names if " " in name.strip()]
+        return Wanted(erased, frozenset(" ".join(_words(text)) for text in telling) - {""})
+
+    def stand_in(self, text: str) -> bool:
+        """Whether the text names one of them."""
+        if self.erased.scrubbed(text) != text:
+            return True
+        words = _words(text)
+        return bool(self.words) and any(
+            " ".join(words[start:end]) in self.words
+            for start in range(len(words))
+            for end in range(start + 1, min(start + _LONGEST_NAME, len(words)) + 1)
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip(".+-@").lower() for word in _WORD.findall(text)]
+
+
+def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
+    """Delete the finished runs that mention one of these, with their logs; then look again."""
+    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
+    for run_id in _in_files(home, wanted):
         run = instance.get_run_by_id(run_id)
         if run is not None:
             named[run_id] = run
@@ -65,18 +91,13 @@ def erase_runs(
             instance.delete_run(run_id)
             shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
     left = [path for path in _databases(home) if finished and not _written_anew(path)]
-    left += [path for path in _files_with(home, addresses) if path not in left]
+    left += [path for path in _files_with(home, wanted) if path not in left]
     return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
 
 
-def _telling(ids: Iterable[str], names: Iterable[str]) -> Iterator[str]:
-    yield from (text.strip() for text in ids if len(text.strip()) >= _SHORTEST_NUMBER)
-    yield from (name for name in names if " " in name.strip())
-
-
-def _pattern(texts: list[str]) -> re.Pattern[str]:
-    words = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.+@-])(?:{words})(?![\w@-])", re.IGNORECASE)
+def runs_that_mention(instance: dg.DagsterInstance, wanted: Wanted) -> Iterator[dg.DagsterRun]:
+    """The runs that ``erase_runs`` finds by their config, tags and events."""
+    return (run for run in _runs(instance) if _mentions(instance, run, wanted))
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
@@ -86,8 +107,8 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
         cursor = runs[-1].run_id
 
 
-def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, pattern: re.Pattern[str]) -> bool:
-    if pattern.search(_plain({"config": run.run_config, "tags": dict(run.tags)})):
+def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) -> bool:
+    if wanted.stand_in(_plain({"config": run.run_config, "tags": dict(run.tags)})):
         return True
     # A run that materialised tables says counts; its events are not worth the reading.
     if run.job_name.startswith(_ASSET_JOB) and run.is_success:
@@ -95,7 +116,7 @@ def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, pattern: re.Patt
     cursor = None
     while True:
         page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
-        if any(pattern.search(_plain(_values(record))) for record in page.records):
+        if any(wanted.stand_in(_plain(_values(record))) for record in page.records):
             return True
         if not page.has_more:
             return False
@@ -124,30 +145,40 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _in_files(home: Path, addresses: set[str]) -> Iterator[str]:
+def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
     """Ids of the runs in whose own files an address stands: their events, logs, outputs."""
-    for path in _files_with(home, addresses):
+    for path in _files_with(home, wanted):
         within = path.relative_to(home).parts
         if within[0] == "storage" and len(within) > 1:
             yield within[1]
         yield path.name.split(".db", 1)[0]
 
 
-def _files_with(home: Path, addresses: set[str]) -> list[Path]:
-    forms = {form for address in addresses for form in (address, escaped(address))}
-    forms |= {json.dumps(form)[1:-1] for form in forms}
-    pattern = re.compile(b"|".join(re.escape(form.encode()) for form in forms), re.IGNORECASE)
+def _files_with(home: Path, wanted: Wanted) -> list[Path]:
     found = []
-    for path in home.rglob("*") if addresses else ():
+    for path in home.rglob("*"):
         # A file that goes meanwhile, or an empty one, which cannot be mapped.
         with (
             suppress(OSError, ValueError),
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            if pattern.search(content):
+            if any(wanted.erased.scrubbed(text) != text for text in _around_signs(content)):
                 found.append(path)
     return found
+
+
+def _around_signs(content: mmap.mmap) -> Iterator[str]:
+    """What stands around each ``@``, in whatever encoding."""
+    begin = finish = 0
+    for sign in _AT_SIGN.finditer(content):
+        if finish and sign.start() - _AROUND > finish:
+            yield content[begin:finish].decode(errors="replace")
+            finish = 0
+        begin = begin if finish else max(0, sign.start() - _AROUND)
+        finish = sign.end() + _AROUND
+    if finish:
+        yield content[begin:finish].decode(errors="replace")
 
 
 def _databases(home: Path) -> Iterator[Path]:
