@@ -18,6 +18,8 @@ STAMP = pa.timestamp("us", tz="UTC")
 # Four decimals hold every currency's minor unit and a unit price; binary floats would not add up.
 MONEY = pa.decimal128(18, 4)
 QUANTITY = MONEY
+# Of many records: a sum of amounts that each fit their column must fit its own.
+MONEY_SUM = pa.decimal128(38, 4)
 
 
 class Personal(StrEnum):

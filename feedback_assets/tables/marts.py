@@ -8,6 +8,7 @@ from feedback_assets.tables.columns import (
     INT32,
     INT64,
     MONEY,
+    MONEY_SUM,
     STAMP,
     TEXT,
     Column,
@@ -85,7 +86,7 @@ def _given_touches(models: tuple[str, ...], source: str) -> tuple[Column, ...]:
         Column(
             f"{model}_{part}",
             TEXT,
-            f"utm_{part} of the order's {model} touch",
+            f"utm_{part} of the order's {model} touch, trimmed and in lower case",
             source=(source.format(model=model, part=part),),
         )
         for model in models
@@ -214,7 +215,7 @@ _CHANNEL = (
     Column(
         "source",
         TEXT,
-        "utm_source, (none), (unattributed) or (unmatched)",
+        "utm_source, trimmed and in lower case; (none), (unattributed) or (unmatched)",
         nullable=False,
         source=(_A + "source",),
     ),
@@ -298,7 +299,8 @@ CUSTOMER_VALUE = Table(
         Column(
             "currency",
             TEXT,
-            "ISO 4217 code; money is never added across currencies",
+            "ISO 4217 code; null is a currency of its own, and money is never added across "
+            "currencies",
             source=(_O + "currency",),
         ),
         Column(
@@ -318,11 +320,15 @@ CUSTOMER_VALUE = Table(
             nullable=False,
         ),
         Column(
-            "net_amount", MONEY, "Net amount of these", unit="currency", source=(_O + "net_amount",)
+            "net_amount",
+            MONEY_SUM,
+            "Net amount of these",
+            unit="currency",
+            source=(_O + "net_amount",),
         ),
         Column(
             "net_amount_per_customer",
-            MONEY,
+            MONEY_SUM,
             "net_amount / customers",
             unit="currency",
             source=(_O + "net_amount",),
@@ -531,8 +537,8 @@ DETRACTOR_QUEUE = Table(
         ),
         Column(
             "customer_net_amount",
-            MONEY,
-            "All their orders in the row's currency",
+            MONEY_SUM,
+            "All their orders in the row's currency; a missing currency is one of its own",
             unit="currency",
             source=(_O + "net_amount", *_KEY_SOURCES),
         ),

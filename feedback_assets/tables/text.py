@@ -1,9 +1,11 @@
 """Rules about text that SQL and Python must share to the letter: what is blank, what an e-mail is.
 
-Whoever compares an e-mail given by a person with those in the tables calls ``normal_email``.
+Everything that compares e-mails compares ``normal_email``; the SQL function of the same name is in
+``transforms.dialect``.
 """
 
 import re
+import unicodedata
 
 # Every character that Unicode, and so ``str.strip``, takes for white space: forms and
 # spreadsheets leave no-break spaces around an e-mail that a plain trim would keep.
@@ -20,6 +22,8 @@ INVISIBLE = (
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _INVISIBLE = re.compile(INVISIBLE)
+_IN_BRACKETS = re.compile(r"<([^<>]*)>\Z")
+_EMAIL = re.compile(r"[^@]+@[^@]+|erased:[0-9a-f]{32}")
 
 
 def without_invisible(text: str) -> str:
@@ -33,12 +37,42 @@ def present(text: str | None) -> str | None:
 
 
 def normal_email(text: str | None) -> str | None:
-    """The e-mail trimmed and in lower case, as the unified tables hold it; ``None`` if blank.
+    """The form in which e-mails are compared; ``None`` for text that is not an e-mail.
 
-    Letters are lowered one by one, as SQL does: ``str.lower`` of a whole word makes two letters
-    of ``İ`` and looks at a Greek sigma's neighbours.
+    Without invisible characters, in NFC, trimmed, in lower case, and the address alone of
+    ``Name <address>``. An e-mail has one ``@`` between two parts that are not empty; the pseudonym
+    of an erased person counts as one.
     """
-    trimmed = present(text)
-    if trimmed is None:
+    if text is None:
         return None
-    return "".join(letter.lower()[0] for letter in trimmed.strip(WHITE_SPACE))
+    address = _folded(text).strip(WHITE_SPACE)
+    if in_brackets := _IN_BRACKETS.search(address):
+        address = in_brackets[1].strip(WHITE_SPACE)
+    return address if _EMAIL.fullmatch(address) else None
+
+
+def first_normal_email(text: str) -> str:
+    """The form in which the first version compared e-mails: people erased then are listed by it."""
+    return _lowered(text.strip(WHITE_SPACE))
+
+
+def channel_name(text: str | None) -> str | None:
+    """The name under which a source, medium or campaign counts in the marts; ``None`` if blank."""
+    return None if text is None else _folded(text).strip(WHITE_SPACE) or None
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    composed = unicodedata.normalize("NFC", without_invisible(text))
+    # Some letters compose with an accent in lower case only, such as h with a macron below.
+    return unicodedata.normalize("NFC", _lowered(composed))
+
+
+def _lowered(text: str) -> str:
+    """In lower case letter by letter, as SQL does.
+
+    ``str.lower`` of a whole word makes two letters of ``İ`` and looks at a Greek sigma's
+    neighbours.
+    """
+    return text.lower() if text.isascii() else "".join(letter.lower()[0] for letter in text)

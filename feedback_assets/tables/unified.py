@@ -163,7 +163,8 @@ FEEDBACK = Table(
         Column(
             "customer_email",
             TEXT,
-            "E-mail, trimmed and in lower case",
+            "Normal form of the e-mail: the address in lower case, in NFC, without invisible "
+            "characters and white space around it; null for text that is not an e-mail",
             personal=Personal.EMAIL,
             source=(_PULSE + "customer_email",),
         ),
@@ -263,25 +264,32 @@ ORDERS = Table(
         Column(
             "customer_email",
             TEXT,
-            "E-mail, trimmed and in lower case",
+            "Normal form of the e-mail: the address in lower case, in NFC, without invisible "
+            "characters and white space around it; null for text that is not an e-mail",
             personal=Personal.EMAIL,
             source=(_ORDERS + "contact",),
         ),
-        Column("currency", TEXT, "ISO 4217 code", source=(_ORDERS + "currency",)),
+        Column(
+            "currency",
+            TEXT,
+            "ISO 4217 code, trimmed and in upper case",
+            source=(_ORDERS + "currency",),
+        ),
         Column(
             "amount", MONEY, "Amount of the order", unit="currency", source=(_ORDERS + "amount",)
         ),
         Column(
             "paid_amount",
             MONEY,
-            "Sum of the payments APPROVED, MANUAL or Partially Refunded; 0 without payments",
+            "Sum of the payments APPROVED, MANUAL or Partially Refunded (in any case); 0 without "
+            "payments",
             unit="currency",
             source=(_ORDERS + "payments",),
         ),
         Column(
             "refunded_amount",
             MONEY,
-            "Sum of the payments REFUNDED, as a positive number",
+            "Sum of the payments REFUNDED (in any case), as a positive number",
             unit="currency",
             source=(_ORDERS + "payments",),
         ),
@@ -352,9 +360,9 @@ ATTRIBUTION = Table(
             "When the touch happened",
             source=(_ORDERS + "attributions", _CLICKS + "date"),
         ),
-        Column("source", TEXT, "utm_source of the touch", source=_TOUCH),
-        Column("medium", TEXT, "utm_medium of the touch", source=_TOUCH),
-        Column("campaign", TEXT, "utm_campaign of the touch", source=_TOUCH),
+        Column("source", TEXT, "utm_source of the touch, as served", source=_TOUCH),
+        Column("medium", TEXT, "utm_medium of the touch, as served", source=_TOUCH),
+        Column("campaign", TEXT, "utm_campaign of the touch, as served", source=_TOUCH),
         Column("content", TEXT, "utm_content of the touch", source=_TOUCH),
         Column("term", TEXT, "utm_term of the touch", source=_TOUCH),
         Column(

@@ -11,12 +11,15 @@ from math import factorial
 
 import pyarrow as pa
 
-from feedback_assets.tables.text import WHITE_SPACE
+from feedback_assets.tables.text import INVISIBLE, WHITE_SPACE
 
 
 def _escaped(text: str) -> str:
     """The text as a literal of Spark's has it, whatever invisible characters are in it."""
-    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+    return "".join(
+        f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
+        for letter in text
+    )
 
 
 _TYPES = {
@@ -33,6 +36,12 @@ _TYPES = {
 
 
 _BEGINS_VISIBLY = "(t >= '!' and t < '~')"
+_IS_ASCII = "strlen(t) = length(t)"
+# What is left of a text that is an e-mail once it has been folded.
+_EMAIL = "([^@]+@[^@]+|erased:[0-9a-f]{32})"
+_PLAIN_EMAIL = "[!-;=?A-~]+@[!-;=?A-~]+"
+_PAID = "('approved', 'manual', 'partially refunded')"
+_DOUBLED = "cast(2 * cast(abs(total) * 10000 as decimal(38, 0)) + n as decimal(38, 0))"
 
 
 @dataclass(frozen=True)
@@ -86,22 +95,119 @@ FUNCTIONS = (
         duckdb=f"""case when {_BEGINS_VISIBLY} or trim(t, '{WHITE_SPACE}') <> '' then t end""",
         spark="case when trimmed(t) <> '' then t end",
     ),
-    # An e-mail trimmed and in lower case, null where blank. Spark's lower looks at a word as a
-    # whole and makes two letters of one, so beyond ASCII each letter is lowered alone.
+    # NFC of a text that is not null. DuckDB's function takes a zero character for the text's end.
+    Function(
+        "composed",
+        ("t",),
+        duckdb="""array_to_string(
+            list_transform(string_split(t, chr(0)), lambda part: nfc_normalize(part)), chr(0)
+        )""",
+        spark="java_method('com.ibm.icu.text.Normalizer', 'compose', t, false)",
+    ),
+    # Text as names and e-mails are compared: without invisible characters, in NFC and in lower
+    # case. Each letter is lowered alone, as DuckDB does: Spark's lower looks at a word as a whole
+    # and makes two letters of one. Lower case may compose with an accent that upper case does not
+    # (h and a macron below), hence NFC again. NFC in Spark is ICU's, the second argument says
+    # "not by compatibility"; Spark has no function for it.
+    Function(
+        "folded",
+        ("t",),
+        duckdb=f"""case when {_IS_ASCII} then lower(t) else composed(
+            lower(composed(regexp_replace(t, '{INVISIBLE}', '', 'g')))
+        ) end""",
+        spark=f"""case
+            when t is null then null
+            when t rlike '^\\\\p{{ASCII}}*\\\\z' then lower(t)
+            else composed(array_join(
+                transform(
+                    split(composed(regexp_replace(t, '{_escaped(INVISIBLE)}', '')), ''),
+                    letter -> substring(lower(letter), 1, 1)
+                ),
+                ''
+            ))
+        end""",
+    ),
+    # The normal form of an e-mail, as ``tables.text.normal_email``; null where it is none. DuckDB
+    # sees in one look that nothing but the case of a usual e-mail has to be changed.
     Function(
         "normal_email",
         ("t",),
-        duckdb="lower(trimmed(present(t)))",
-        spark="""case
-            when t rlike '^[ -~]*$' then lower(trimmed(present(t)))
-            when present(t) is not null then array_join(
-                transform(
-                    sequence(1, char_length(trimmed(t))),
-                    place -> substring(lower(substring(trimmed(t), place, 1)), 1, 1)
+        duckdb=f"""case when regexp_full_match(t, '{_PLAIN_EMAIL}') then lower(t) else nullif(
+            regexp_extract(
+                trim(
+                    regexp_replace(
+                        trim(folded(t), '{WHITE_SPACE}'), '(?s)^.*<([^<>]*)>$', '\\1'
+                    ),
+                    '{WHITE_SPACE}'
                 ),
-                ''
-            )
+                '^{_EMAIL}$'
+            ),
+            ''
+        ) end""",
+        spark=f"""nullif(
+            regexp_extract(
+                trimmed(
+                    regexp_replace(trimmed(folded(t)), '(?s)^.*<([^<>]*)>\\\\z', '$1')
+                ),
+                '^{_EMAIL}\\\\z',
+                0
+            ),
+            ''
+        )""",
+    ),
+    # The name under which a source, medium or campaign counts, as ``tables.text.channel_name``;
+    # null where it is blank.
+    Function(
+        "channel_name",
+        ("t",),
+        duckdb=f"""case
+            when {_BEGINS_VISIBLY} and t[-1] between '!' and '~' and {_IS_ASCII} then lower(t)
+            else nullif(trim(folded(t), '{WHITE_SPACE}'), '')
         end""",
+        spark="nullif(trimmed(folded(t)), '')",
+    ),
+    # The code of a currency: trimmed and in upper case, null where blank. (Spark makes two letters
+    # of ß, which no currency has.)
+    Function(
+        "currency_code",
+        ("t",),
+        duckdb="nullif(upper(trimmed(t)), '')",
+        spark="nullif(upper(trimmed(t)), '')",
+    ),
+    # What a payment adds to what was paid, and to what was refunded: "paid_amount (payments
+    # APPROVED, MANUAL, Partially Refunded), refunded_amount (REFUNDED, absolute) … Payment statuses
+    # compare trimmed and without case".
+    Function(
+        "paid_by",
+        ("status", "amount"),
+        duckdb=f"case when lower(trimmed(status)) in {_PAID} then amount else 0 end",
+        spark=f"case when lower(trimmed(status)) in {_PAID} then amount else 0 end",
+    ),
+    Function(
+        "refunded_by",
+        ("status", "amount"),
+        duckdb="case when lower(trimmed(status)) = 'refunded' then abs(amount) else 0 end",
+        spark="case when lower(trimmed(status)) = 'refunded' then abs(amount) else 0 end",
+    ),
+    # An amount as a column holds it, null where it has too many digits.
+    Function(
+        "money",
+        ("x",),
+        duckdb="try_cast(x as decimal(18, 4))",
+        spark="try_cast(x as decimal(18, 4))",
+    ),
+    # A sum of money shared out over n, to four places, rounded half away from zero. Whole numbers:
+    # a quotient of binary floats would lose cents of large sums. Spark's ``div`` has 64 bits.
+    Function(
+        "money_each",
+        ("total", "n"),
+        duckdb="""case when total < 0 then -1 else 1 end * cast(
+            (2 * cast(abs(total) * 10000 as hugeint) + n) // (2 * n) as decimal(34, 0)
+        ) * cast(0.0001 as decimal(4, 4))""",
+        spark=f"""case when total < 0 then -1 else 1 end * cast(
+            ({_DOUBLED} - {_DOUBLED} % cast(2 * n as decimal(20, 0)))
+                / cast(2 * n as decimal(20, 0)) as decimal(34, 0)
+        ) * cast(0.0001 as decimal(4, 4))""",
     ),
     # Microseconds since 1970, so that limits are compared in whole numbers.
     Function("unix_micros", ("t",), duckdb="epoch_us(t)", spark=None),

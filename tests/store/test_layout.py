@@ -20,7 +20,7 @@ from feedback_assets.store.content import content_hash
 from feedback_assets.store.encoding import ROW_GROUP_ROWS
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, Table, find_table
-from feedback_assets.tables.columns import MONEY, STAMP, TEXT, Column, leaves, struct
+from feedback_assets.tables.columns import MONEY, MONEY_SUM, STAMP, TEXT, Column, leaves, struct
 from tests.store.rows import DAY, SALES, TOTALS, sales
 
 DAYS = days_between(DAY, DAY + timedelta(days=2))
@@ -54,7 +54,7 @@ def test_every_declared_table_is_held_with_its_types_and_read_back(
     assert "day" not in schema.names or not table.partitioned
     for field in schema:
         assert not pa.types.is_timestamp(field.type) or field.type == STAMP
-        assert not pa.types.is_decimal(field.type) or field.type == pa.decimal128(18, 4)
+        assert not pa.types.is_decimal(field.type) or field.type in (MONEY, MONEY_SUM)
         assert re.fullmatch(r"[a-z][a-z0-9_]*", field.name)
     names = [*table.schema.names, *(["day"] if table.partitioned else [])]
     assert held.read_arrow(table).schema.names == names

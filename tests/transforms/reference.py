@@ -7,7 +7,9 @@ Slow and obvious on purpose: every rule is a loop over all rows. Rows carry thei
 import hashlib
 import hmac
 import math
+import re
 import statistics
+import unicodedata
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -26,7 +28,34 @@ def blank_is_null(text: str | None) -> str | None:
 
 
 def email(text: str | None) -> str | None:
-    return None if blank_is_null(text) is None else text.strip().lower()  # type: ignore[union-attr]
+    if text is None:
+        return None
+    address = _plain(text)
+    if address.endswith(">") and "<" in address:
+        address = address[address.rindex("<") + 1 : -1].strip()
+    if re.fullmatch("erased:[0-9a-f]{32}", address):
+        return address
+    parts = address.split("@")
+    return address if len(parts) == 2 and all(parts) else None
+
+
+def channel_of(text: str | None) -> str | None:
+    return None if text is None else _plain(text) or None
+
+
+def _plain(text: str) -> str:
+    """Without invisible characters (those of the worlds are formats), NFC, trimmed, lower case."""
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFC", seen).strip().lower()
+
+
+def currency_code(text: str | None) -> str | None:
+    return (text or "").strip().upper() or None
+
+
+def fits(amount: Decimal) -> Decimal | None:
+    """What a column of decimal(18, 4) holds."""
+    return amount if abs(amount) < 10**14 else None
 
 
 def nps_class(score: int | None) -> str | None:
@@ -154,7 +183,8 @@ def orders(world: World) -> list[Row]:
         products = [product for product in order["products"] or [] if product is not None]
         paid = refunded = Decimal(0)
         for payment in payments:
-            status, amount = (payment["status"] or "").lower(), payment["amount"] or Decimal(0)
+            status = (payment["status"] or "").strip().lower()
+            amount = payment["amount"] or Decimal(0)
             if status in ("approved", "manual", "partially refunded"):
                 paid += amount
             elif status == "refunded":
@@ -170,12 +200,14 @@ def orders(world: World) -> list[Row]:
                 "contact_id": blank_is_null(contact.get("id")),
                 "contact_source_id": blank_is_null(contact.get("source_id")),
                 "customer_email": email(contact.get("email")),
-                "currency": blank_is_null(order["currency"]),
+                "currency": currency_code(order["currency"]),
                 "amount": order["amount"],
-                "paid_amount": paid,
-                "refunded_amount": refunded,
-                "net_amount": max(Decimal(0), paid - refunded) if payments else order["amount"],
-                "item_count": sum(quantities, Decimal(0)),
+                "paid_amount": fits(paid),
+                "refunded_amount": fits(refunded),
+                "net_amount": fits(max(Decimal(0), paid - refunded))
+                if payments
+                else order["amount"],
+                "item_count": fits(sum(quantities, Decimal(0))),
                 "subscription_id": blank_is_null(order["subscription_id"]),
             }
         )
@@ -354,7 +386,7 @@ def order_feedback(
                 {},
             )
             for part in ("source", "medium", "campaign"):
-                row[f"{model}_{part}"] = touch.get(part)
+                row[f"{model}_{part}"] = channel_of(touch.get(part))
         tracker = _tracker(answer, order, trackers, match_days) or {}
         row["survey_sent_at"] = tracker.get("sent_at")
         row["survey_name"] = tracker.get("survey_name")
@@ -442,7 +474,10 @@ def nps_by_attribution(rows: list[Row], touches: list[Row]) -> list[Row]:
             else:
                 shares = [
                     (
-                        tuple(touch[part] or "(none)" for part in ("source", "medium", "campaign")),
+                        tuple(
+                            channel_of(touch[part]) or "(none)"
+                            for part in ("source", "medium", "campaign")
+                        ),
                         touch["weight"],
                     )
                     for touch in credited
@@ -626,7 +661,6 @@ def detractor_queue(
             if row["customer_key"] is not None
             and pseudonym(secret, order["customer_email"] or order["contact_id"])
             == row["customer_key"]
-            and row["currency"] is not None
             and order["currency"] == row["currency"]
             and order["net_amount"] is not None
         ]

@@ -34,11 +34,24 @@ order_ids = st.sampled_from(["o1", "o2", "o3", " o4"])
 references = st.sampled_from([None, "", "o1", "o2", "o2 ", "s1", "s1", " s1", "s2", "x"])
 contacts = st.sampled_from([None, "", "k1", "k1", "k2"])
 emails = st.sampled_from(
-    [None, " ", "a@x.y", "A@X.Y ", "a@x.y", "\u00a0b@x.y\u2003", "b@x.y", "É@x.y", "é@X.Y"]
+    [
+        *(None, " ", "n/a", "-", "b@", "a@b@c"),
+        *("a@x.y", "A@X.Y ", "a@x.y", "A <a@x.y>", '"A, B." < A@x.y> ', "a@\u200bx.y"),
+        *("\u00a0b@x.y\u2003", "b@x.y", "B@x.y <b@x.y>"),
+        *("É@x.y", "é@X.Y", "e\u0301@x.y", "erased:" + "0" * 32),
+    ]
 )
-currencies = st.sampled_from([None, "EUR", "EUR", "USD"])
-money = st.sampled_from([None, *map(Decimal, ("0", "0.0001", "3.3333", "10", "-2.5"))])
-tags = st.sampled_from([None, "", "google", "mail"])
+currencies = st.sampled_from([None, "", "EUR", "EUR", "eur", "EUR ", "USD", "\u00a0usd"])
+money = st.sampled_from(
+    [None, *map(Decimal, ("0", "0.0001", "3.3333", "10", "-2.5", "99999999999999.99"))]
+)
+statuses = st.sampled_from(
+    [
+        *(None, "", "APPROVED", "Approved\u00a0", "Manual", " manual", "partially REFUNDED"),
+        *("Refunded", "Refunded ", "\trefunded", "FAILED"),
+    ]
+)
+tags = st.sampled_from([None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"])
 utms = st.one_of(
     st.none(),
     st.builds(
@@ -115,7 +128,9 @@ _TABLES: dict[str, st.SearchStrategy[list[Row]]] = {
                     _struct(
                         id=st.sampled_from(["p1", "p2"]),
                         name=texts,
-                        qty=st.sampled_from([None, Decimal(2), Decimal("0.5")]),
+                        qty=st.sampled_from(
+                            [None, Decimal(2), Decimal("0.5"), Decimal("99999999999999")]
+                        ),
                     )
                 ),
                 max_size=2,
@@ -125,9 +140,7 @@ _TABLES: dict[str, st.SearchStrategy[list[Row]]] = {
             st.lists(
                 _maybe(
                     _struct(
-                        status=st.sampled_from(
-                            [None, "APPROVED", "Manual", "partially REFUNDED", "Refunded", "FAILED"]
-                        ),
+                        status=statuses,
                         amount=money,
                     )
                 ),
@@ -174,7 +187,7 @@ _TABLES: dict[str, st.SearchStrategy[list[Row]]] = {
         customer_email=emails,
         sentiment_score=st.sampled_from([None, -0.5]),
         sentiment_label=texts,
-        status=st.sampled_from([None, "approved", "spam", "Spam "]),
+        status=st.sampled_from([None, "approved", "spam", "Spam\u00a0"]),
         admin_reply=texts,
         created_at=moments,
     ),

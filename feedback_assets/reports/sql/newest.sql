@@ -11,12 +11,12 @@ select
     answer.customer_key,
     answer.order_source_id,
     answer.currency,
-    cast(null as decimal(18, 4)) as customer_net_amount,
+    cast(null as decimal(38, 4)) as customer_net_amount,
     answer.last_click_source as source,
     answer.last_click_campaign as campaign
 from marts.order_feedback as answer
 where
-    trim(answer.comment) <> ''
+    present(answer.comment) is not null
     and answer.is_spam is not true
     and answer.day > cast($last_day as date) - 365
     and not exists (

@@ -1,11 +1,12 @@
 -- How many there are of what the page shows the newest of.
 select
     (select count(*) from marts.detractor_queue) as waiting,
-    (select count(*) from marts.detractor_queue where trim(comment) <> '') as waiting_comments,
+    (select count(*) from marts.detractor_queue where present(comment) is not null)
+        as waiting_comments,
     (
         select count(*) from marts.order_feedback
         where
-            trim(comment) <> ''
+            present(comment) is not null
             and is_spam is not true
             and day > cast($last_day as date) - 365
     ) as comments

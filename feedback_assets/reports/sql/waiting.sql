@@ -15,6 +15,6 @@ select
     queue.last_click_source as source,
     queue.last_click_campaign as campaign
 from marts.detractor_queue as queue
-where trim(queue.comment) <> ''
+where present(queue.comment) is not null
 order by queue.responded_at desc, queue.feedback_id
 limit $most

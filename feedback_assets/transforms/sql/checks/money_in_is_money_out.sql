@@ -1,42 +1,20 @@
 -- What the orders' amounts, payments and refunds add up to by currency is what the provider sent.
--- "Money is never added across currencies."
+-- "Money is never added across currencies." An order whose own payments or quantities add up to more
+-- than a column holds has null there, and is named.
 with
 
 sent as (
     select
         day,
-        currency,
+        currency_code(currency) as currency,
         count(*) as orders,
         sum(amount) as amount,
-        sum(
-            list_sum(
-                list_transform(
-                    payments,
-                    lambda payment: case
-                        when payment is null or payment.amount is null then 0
-                        when lower(trimmed(payment.status)) in (
-                            'approved', 'manual', 'partially refunded'
-                        ) then payment.amount
-                        else 0
-                    end
-                )
-            )
-        ) as paid,
-        sum(
-            list_sum(
-                list_transform(
-                    payments,
-                    lambda payment: case
-                        when payment is null or payment.amount is null then 0
-                        when lower(trimmed(payment.status)) = 'refunded' then abs(payment.amount)
-                        else 0
-                    end
-                )
-            )
-        ) as refunded
+        sum(list_sum(list_transform(payments, lambda p: paid_by(p.status, p.amount)))) as paid,
+        sum(list_sum(list_transform(payments, lambda p: refunded_by(p.status, p.amount))))
+            as refunded
     from wicked_reports.orders
     where day between $first_day and $last_day
-    group by day, currency
+    group by day, currency_code(currency)
 ),
 
 kept as (
@@ -50,12 +28,22 @@ kept as (
     from unified.orders
     where day between $first_day and $last_day
     group by day, currency
+),
+
+unheld as (
+    select min(order_id) as order_id, count(*) as orders
+    from unified.orders
+    where
+        day between $first_day and $last_day
+        and (paid_amount is null or refunded_amount is null or item_count is null)
 )
 
 select
     coalesce(sum(sent.orders), 0) as orders_sent,
     coalesce(sum(kept.orders), 0) as orders_kept,
     count(distinct sent.currency) as currencies,
+    (select orders from unheld) as orders_too_large,
+    (select order_id from unheld) as first_order_too_large,
     coalesce(
         sum(
             case
@@ -67,7 +55,7 @@ select
             end
         ),
         0
-    ) as violations
+    ) + (select orders from unheld) as violations
 from sent
 full join kept
     on kept.day = sent.day

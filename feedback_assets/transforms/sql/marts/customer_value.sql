@@ -67,12 +67,6 @@ summed as (
     from bought
     left join answers on answers.customer = bought.customer
     group by coalesce(answers.latest.nps_class, '(no answer)'), bought.currency
-),
-
--- Ten-thousandths in whole numbers: a quotient of binary floats would lose cents of large sums.
-scaled as (
-    select *, cast(abs(net_amount) * 10000 as bigint) as units
-    from summed
 )
 
 select
@@ -81,9 +75,6 @@ select
     customers,
     orders,
     net_amount,
-    -- Rounded half away from zero.
-    case when net_amount < 0 then -1 else 1 end
-        * cast((2 * units + customers) // (2 * customers) as decimal(18, 0))
-        * cast(0.0001 as decimal(5, 4)) as net_amount_per_customer,
+    money_each(net_amount, customers) as net_amount_per_customer,
     cast(repeaters as double) / customers as repeat_rate
-from scaled
+from summed

@@ -42,7 +42,8 @@ latest as (
     group by order_id
 ),
 
--- "customer_net_amount (all their orders in the row's currency)"
+-- "customer_net_amount (all their orders in the row's currency; a missing currency is a currency of
+-- its own)"
 bought as (
     select theirs.customer, theirs.currency, sum(theirs.net_amount) as net_amount
     from theirs
@@ -76,6 +77,8 @@ select
     waiting.last_click_campaign
 from waiting
 left join customers on customers.feedback_id = waiting.feedback_id
-left join bought on bought.customer = customers.customer and bought.currency = waiting.currency
+left join bought
+    on bought.customer = customers.customer
+    and bought.currency is not distinct from waiting.currency
 -- "newest first"
 order by responded_at desc, feedback_id

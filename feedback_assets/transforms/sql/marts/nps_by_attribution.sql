@@ -18,7 +18,7 @@ models as (
 ),
 
 -- "unmatched feedback is (unmatched) and an order without a touch in the model (unattributed) in
--- all three columns, a null is (none)"
+-- all three columns", a blank "is null, and (none) where a mart groups by it"
 credited as (
     select
         scored.day,
@@ -27,17 +27,17 @@ credited as (
         case
             when scored.order_id is null then '(unmatched)'
             when touch.order_id is null then '(unattributed)'
-            else coalesce(touch.source, '(none)')
+            else coalesce(channel_name(touch.source), '(none)')
         end as source,
         case
             when scored.order_id is null then '(unmatched)'
             when touch.order_id is null then '(unattributed)'
-            else coalesce(touch.medium, '(none)')
+            else coalesce(channel_name(touch.medium), '(none)')
         end as medium,
         case
             when scored.order_id is null then '(unmatched)'
             when touch.order_id is null then '(unattributed)'
-            else coalesce(touch.campaign, '(none)')
+            else coalesce(channel_name(touch.campaign), '(none)')
         end as campaign,
         units(coalesce(touch.weight, 1e0)) as weight
     from scored
