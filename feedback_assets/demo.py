@@ -15,7 +15,7 @@ from types import FrameType
 
 import pyarrow as pa
 
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.query import run_query
 from feedback_assets.providers.registry import PROVIDERS
 from feedback_assets.reports.figures import read_report

@@ -2,17 +2,13 @@
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import dotenv
-import fsspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,6 +20,11 @@ from pydantic import (
 )
 
 from feedback_assets.coordination.database import Coordination
+from feedback_assets.environment import values
+from feedback_assets.environment.dotenv import line_of, read_dotenv
+from feedback_assets.files.secret import SHORTEST
+from feedback_assets.files.secret import kept_secret as generated_secret
+from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers.masking import register, url_secrets
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 
@@ -37,6 +38,8 @@ def _project_root() -> Path:
 PROJECT_ROOT = _project_root()
 
 
+_from_dotenv: dict[str, str] = {}
+"""What this process has from ``.env``."""
 _EARLIEST = date(2000, 1, 1)
 _LONGEST_SHOWN = 100
 # abfs://container@account.dfs.core.windows.net: a container, not a user.
@@ -45,14 +48,6 @@ _AZURE = ("abfs://", "abfss://", "az://")
 
 class SettingsError(ValueError):
     """A setting that cannot be used; its text is one line that names the variable."""
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no time zone; write one such as Europe/Paris") from None
-    return name
 
 
 def _clock(text: str) -> str:
@@ -69,24 +64,17 @@ def _url(text: str) -> str:
 
 
 def _root(text: str) -> str:
-    protocol, found, _ = text.partition("://")
-    if not found:
-        _directory(text)
-    elif protocol not in fsspec.available_protocols():
-        raise ValueError("is no file system that fsspec knows; write a path or s3://…")
-    return text
+    return values.warehouse_root(text, PROJECT_ROOT)
 
 
-def _directory(text: str) -> str:
-    try:
-        nearest = PROJECT_ROOT / Path(text).expanduser()
-        while not nearest.exists():
-            nearest = nearest.parent
-    except (OSError, RuntimeError) as error:  # too long; a ~user that does not exist
-        raise ValueError(f"cannot be a directory: {getattr(error, 'strerror', error)}") from None
-    if not nearest.is_dir():
-        raise ValueError(f"cannot be a directory: {nearest} is a file")
-    return text
+def _home(text: str) -> Path:
+    return values.directory(text, PROJECT_ROOT)
+
+
+def _secret(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < SHORTEST:
+        raise ValueError(f"is too short to be a secret; use at least {SHORTEST} random characters")
+    return value
 
 
 def _split_urls(text: str) -> tuple[str, ...]:
@@ -107,23 +95,12 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
 
 
 def _postgres_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not _is_postgres_url(value.get_secret_value()):
+    if value is not None and not values.is_postgres_url(value.get_secret_value()):
         raise ValueError(
             "is no URL of a Postgres; write postgresql://user:password@host:5432/database, and "
             "in user and password what is neither letter nor digit as %XX"
         )
     return value
-
-
-def _is_postgres_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:  # its text shows what stands where the port should: of the password, too
-        return False
-    named = parts.hostname and parts.path.strip("/")
-    known = parts.scheme in ("postgresql", "postgres") and port != 0
-    return bool(named and known) and text.isprintable() and " " not in text
 
 
 def _engine(text: str) -> str:
@@ -156,9 +133,10 @@ def _providers(text: Any) -> Any:
     return text
 
 
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, AfterValidator(values.zone)]
 Url = Annotated[str, AfterValidator(_url)]
 Days = Annotated[int, Field(ge=1, le=3660)]
+Secret = Annotated[SecretStr | None, AfterValidator(_secret)]
 Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -167,7 +145,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    dagster_home: Annotated[Path, BeforeValidator(_directory)] = PROJECT_ROOT / "dagster_home"
+    dagster_home: Annotated[Path, BeforeValidator(_home)] = PROJECT_ROOT / "dagster_home"
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
@@ -180,8 +158,8 @@ class Settings(BaseModel):
     feedback_touch_days: Days = 30
     feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
-    feedback_customer_secret: SecretStr | None = None
-    feedback_erasure_secret: SecretStr | None = None
+    feedback_customer_secret: Secret = None
+    feedback_erasure_secret: Secret = None
     feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
@@ -278,10 +256,12 @@ class Settings(BaseModel):
         return self.dagster_home / "quota"
 
     def customer_secret(self) -> bytes:
-        """The key of ``customer_key``; made once in ``DAGSTER_HOME`` where none is set."""
+        """The key of ``customer_key``, generated into ``DAGSTER_HOME`` if none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        return kept_secret(self.dagster_home / "customer_secret")
+        file = self.dagster_home / "customer_secret"
+        shared = self.coordination is not None
+        return kept_secret(file, "FEEDBACK_CUSTOMER_SECRET", shared=shared)
 
     def customer_secrets(self) -> tuple[bytes, ...]:
         """The key of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
@@ -291,14 +271,14 @@ class Settings(BaseModel):
         found = [self.customer_secret()]
         kept = self.dagster_home / "customer_secret"
         if kept.is_file():
-            found.append(kept_secret(kept))
+            found.append(kept_secret(kept, "FEEDBACK_CUSTOMER_SECRET", shared=False))
         return tuple(dict.fromkeys(found))
 
     def erasure_secret(self) -> bytes:
-        """The key of the list of erased persons; made once in ``DAGSTER_HOME`` if none is set."""
+        """The key of the list of erased people, generated likewise."""
         if self.feedback_erasure_secret is not None:
             return self.feedback_erasure_secret.get_secret_value().encode()
-        return kept_secret(self.erasure_secret_file)
+        return kept_erasure_secret(self.erasure_secret_file, shared=self.coordination is not None)
 
     @property
     def erasure_secret_file(self) -> Path:
@@ -311,49 +291,51 @@ def dotenv_file() -> Path:
 
 
 def where_set(variable: str) -> str:
-    """Where the process has a variable from, in words; where to write one that is not set."""
-    path = dotenv_file()
-    held = dotenv.dotenv_values(path).get(variable)
-    if os.environ.get(variable, "") != (held or ""):
+    """Where this process has a variable from, in words; where to write one that is not set."""
+    if os.environ.get(variable) != _from_dotenv.get(variable):
         return "in the environment"
-    text = path.read_text(encoding="utf-8") if held is not None else ""
-    lines = [
-        number
-        for number, line in enumerate(text.splitlines(), start=1)
-        if re.match(rf"\s*(export\s+)?{variable}\s*=", line)
-    ]
-    return f"in line {lines[-1]} of {path}" if lines else f"in {path}"
+    path = dotenv_file()
+    line = line_of(path, variable)
+    return f"in {path}" if line is None else f"in line {line} of {path}"
 
 
-def kept_secret(path: Path) -> bytes:
-    """The secret in this file, for its owner alone; made where there is none yet."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32))
-            # A link fails where another process was first, and that one's secret then holds.
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    kept = path.read_text().strip()
+def kept_secret(path: Path, variable: str, *, shared: bool) -> bytes:
+    """The secret in this file, generated on first use, and masked wherever it would be shown."""
+    kept = generated_secret(path, variable, shared=shared)
     register(kept)
     return kept.encode()
+
+
+def kept_erasure_secret(path: Path, *, shared: bool) -> bytes:
+    """The key of the list of erased people, as ``kept_secret`` keeps it."""
+    return kept_secret(path, "FEEDBACK_ERASURE_SECRET", shared=shared)
+
+
+def _environment() -> Mapping[str, str]:
+    """The process's variables, with those of ``.env`` that it lacks added to it.
+
+    They are added since Dagster's resources take the credentials from the environment when a run
+    starts.
+    """
+    try:
+        written = read_dotenv(dotenv_file())
+    except Unusable as error:
+        raise SettingsError(str(error)) from None
+    for name, value in written.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            _from_dotenv[name] = value
+    return os.environ
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of ``environ``; by default of the process, and of ``.env`` below it.
 
-    The ``.env`` goes into the process's environment, since Dagster's resources take the
-    credentials from there when a run starts. Raises ``SettingsError``.
+    Of the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises
+    ``SettingsError``.
     """
-    if environ is None:
-        dotenv.load_dotenv(dotenv_file(), override=False)
-        environ = os.environ
+    of_process = environ is None
+    environ = _environment() if environ is None else environ
     names = {name.upper(): name for name in Settings.model_fields}
     given = {
         field: environ[name].strip()
@@ -363,10 +345,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for field, value in given.items():
         if not _is_secret(field):
             _refuse_hidden(field, value)
+        elif not _is_utf_8(value):
+            raise SettingsError(f"{field.upper()}: is not UTF-8")
     try:
         settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    if of_process and "dagster_home" in given:
+        os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # All of them, not only those of the providers that a run asks.
     secrets_set = (getattr(settings, name) for name in names.values())
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
@@ -374,6 +360,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
     return settings
+
+
+def _is_utf_8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # bytes that are none, as Python hands them over
+        return False
+    return True
 
 
 def _is_secret(field: str) -> bool:

@@ -1,18 +1,25 @@
 """Settings: what is read, what is refused, and in one line."""
 
 import base64
+import errno
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import pyarrow as pa
 import pytest
 
 from feedback_assets import settings as settings_module
+from feedback_assets.files.unusable import Unusable
+from feedback_assets.ingest.stamps import parse_stamps
 from feedback_assets.providers.masking import mask
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY
-from feedback_assets.settings import Settings, SettingsError, load_settings
+from feedback_assets.settings import Settings, SettingsError, load_settings, where_set
+from feedback_assets.tables.zones import is_zone
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +58,20 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("FEEDBACKPULSE_URL", "ftp://example.com"),
         ("FEEDBACK_WAREHOUSE", "s4q://bucket/warehouse"),
         ("FEEDBACK_WAREHOUSE", "/etc/passwd/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "s3:/bucket/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "s3:bucket/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "s3//bucket/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "s3.//bucket"),
+        ("FEEDBACK_WAREHOUSE", "S3://bucket/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "s3://"),
+        ("FEEDBACK_WAREHOUSE", "s3:///warehouse"),
+        ("FEEDBACK_WAREHOUSE", "gs:///"),
+        ("FEEDBACK_WAREHOUSE", "file://"),
+        ("FEEDBACK_WAREHOUSE", "gs:/bucket"),
+        ("FEEDBACK_WAREHOUSE", "://bucket"),
+        ("FEEDBACK_WAREHOUSE", "https://example.com/warehouse"),
+        ("FEEDBACK_WAREHOUSE", "C:\\warehouse"),
+        ("DAGSTER_HOME", "/etc/passwd/home"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, value: str) -> None:
@@ -59,6 +80,26 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, 
     assert str(caught.value).startswith(f"{name}={value!r}")
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "data/warehouse",
+        "./data",
+        "../elsewhere",
+        "~/warehouse",
+        "/srv//warehouse",
+        "with space/warehouse",
+        "./ware:house",
+        "s3://bucket",
+        "s3://bucket/a/b/",
+        "gs://bucket/x",
+        "file:///srv/warehouse",
+    ],
+)
+def test_a_warehouse_that_can_be_one_is_accepted(root: str) -> None:
+    assert load_settings({"FEEDBACK_WAREHOUSE": root}).feedback_warehouse == root
 
 
 PLAIN = [
@@ -168,7 +209,7 @@ def test_providers_are_those_with_all_credentials_unless_they_are_named() -> Non
 def test_secrets_are_not_shown() -> None:
     environ = {name: "hunter2" for provider in REGISTRY for name in provider.needed_variables}
     environ["FEEDBACKPULSE_URL"] = "https://example.com"
-    environ["FEEDBACK_CUSTOMER_SECRET"] = "hunter2"
+    environ["FEEDBACK_CUSTOMER_SECRET"] = "hunter2 hunter2 hunter2"
     environ["THANX_CLIENT_ID"] = "hunter2"
     assert "hunter2" not in repr(load_settings(environ))
 
@@ -184,16 +225,223 @@ def test_the_dotenv_of_the_project_is_read_and_the_environment_wins(
     assert (settings.feedback_match_days, settings.feedback_touch_days) == (10, 12)
 
 
-def test_the_customer_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+# One test of each kind of name; the files exist in the zone data of most systems.
+@pytest.mark.parametrize("variable", ["FEEDBACK_REFRESH_TIMEZONE", "RETARGETING_TIMEZONE"])
+@pytest.mark.parametrize(
+    "name",
+    ["Factory", "posixrules", "posix/Europe/Paris", "right/UTC", "europe/paris", "+02:00", "tzdata"]
+    + ["zone.tab", "Europe", "Europe/Paris\u200b", "/usr/share/zoneinfo/Europe/Paris", "CET-1CEST"],
+)
+def test_a_zone_in_which_no_time_stamp_can_be_read_is_refused(variable: str, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}"):
+        load_settings({variable: name})
+
+
+def test_a_zone_is_accepted_exactly_if_the_ingest_can_read_a_time_stamp_in_it() -> None:
+    texts = pa.array(["2024-07-01 12:00:00", "1970-01-01 00:00:00"])
+    for name in [*sorted(available_timezones())[::20], "US/Eastern", "Factory", "Mars/Olympus"]:
+        try:
+            parse_stamps(texts, name)
+            ZoneInfo(name)
+            readable = True
+        except (pa.ArrowInvalid, ZoneInfoNotFoundError):
+            readable = False
+        assert is_zone(name) is readable, name
+
+
+@pytest.mark.parametrize("text", ["here/home", "./here/home", "~/here/home", "{root}/here/home"])
+def test_a_dagster_home_is_the_same_directory_from_wherever_a_command_runs(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = set()
+    for directory in (tmp_path / "one", tmp_path / "two"):
+        directory.mkdir()
+        monkeypatch.chdir(directory)
+        environ = {"DAGSTER_HOME": text.format(root=tmp_path)}
+        found.add(load_settings(environ).dagster_home)
+    assert found == {tmp_path / "here" / "home"}
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_what_processes_of_dagster_get_is_an_absolute_home(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path)})
+    if place == ".env":
+        (tmp_path / ".env").write_text("DAGSTER_HOME=~/home\n")
+    else:
+        os.environ["DAGSTER_HOME"] = "home"
+    load_settings()
+    assert os.environ["DAGSTER_HOME"] == str(tmp_path / "home")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(settings_module, "_from_dotenv", {})
+    monkeypatch.setattr(os, "environ", {})
+    return tmp_path
+
+
+LINE = "FEEDBACK_UI_URL=https://käse.example.com\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LINE.encode("utf-16"),
+        LINE.encode("utf-16-le"),
+        LINE.encode("utf-16-be"),
+        "FEEDBACK_MATCH_DAYS=3\n".encode("utf-16-le"),
+        LINE.encode("latin-1"),
+        LINE.encode("utf-8") + b"\xff",
+        b"FEEDBACK_MATCH_DAYS=3\0\n",
+    ],
+)
+def test_a_dotenv_that_is_not_utf_8_is_one_line_naming_the_file(
+    content: bytes, project: Path
+) -> None:
+    (project / ".env").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"{project / '.env'} is not UTF-8")
+    assert "save it again as UTF-8" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_dotenv_in_utf_8_is_read_with_and_without_a_mark(
+    start: str, end: str, project: Path
+) -> None:
+    text = f"{start}FEEDBACK_MATCH_DAYS=3{end}THANX_MERCHANT_ID=käse{end}"
+    (project / ".env").write_bytes(text.encode())
+    settings = load_settings()
+    assert (settings.feedback_match_days, settings.thanx_merchant_id) == (3, "käse")
+    assert where_set("FEEDBACK_MATCH_DAYS") == f"in line 1 of {project / '.env'}"
+
+
+def test_a_dotenv_that_is_a_directory_is_one_line(project: Path) -> None:
+    (project / ".env").mkdir()
+    with pytest.raises(SettingsError, match=r"\.env cannot be read \(Is a directory\)"):
+        load_settings()
+
+
+def test_where_a_variable_is_set_is_said_as_the_process_has_it(project: Path) -> None:
+    file = project / ".env"
+    file.write_text(
+        "# key\n\nTHANX_ACCESS_TOKEN=old\nexport THANX_ACCESS_TOKEN='new'\nTHANX_URL=\n"
+    )
+    os.environ["FULLWHERE_API_KEY"] = "k"
+    load_settings()
+    assert os.environ["THANX_ACCESS_TOKEN"] == "new"
+    assert where_set("THANX_ACCESS_TOKEN") == f"in line 4 of {file}"
+    assert where_set("FULLWHERE_API_KEY") == "in the environment"
+    assert where_set("RETARGETING_REST_KEY") == f"in {file}"
+
+
+def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
+    project: Path,
+) -> None:
+    (project / ".env").write_text("THANX_ACCESS_TOKEN=t\nFULLWHERE_API_KEY=k\n")
+    os.environ |= {"THANX_ACCESS_TOKEN": "t", "FULLWHERE_API_KEY": ""}
+    settings = load_settings()
+    assert settings.fullwhere_api_key is None
+    assert where_set("THANX_ACCESS_TOKEN") == "in the environment"
+    assert where_set("FULLWHERE_API_KEY") == "in the environment"
+
+
+def test_a_credential_that_is_not_utf_8_is_one_line_without_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"THANX_ACCESS_TOKEN": os.fsdecode(b"hunter2\xff")})
+    assert str(caught.value) == "THANX_ACCESS_TOKEN: is not UTF-8"
+
+
+@pytest.mark.parametrize("variable", ["FEEDBACK_CUSTOMER_SECRET", "FEEDBACK_ERASURE_SECRET"])
+def test_a_secret_that_can_be_guessed_is_refused_and_not_shown(variable: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({variable: "hunter2 hunter2"})
+    assert str(caught.value).startswith(f"{variable}: is too short to be a secret")
+    assert "hunter2" not in str(caught.value)
+    assert load_settings({variable: "hunter2 hunter2 hunter2"})
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_the_customer_secret_is_made_once_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on exFAT and SMB, which have no hard links.
+    monkeypatch.setattr(os, "link", refuse)
     environ = {"DAGSTER_HOME": str(tmp_path / "home")}
     with ThreadPoolExecutor(8) as pool:
         made = set(pool.map(lambda _: load_settings(environ).customer_secret(), range(32)))
     assert len(made) == 1
-    files = list((tmp_path / "home").iterdir())
-    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
-    assert load_settings(environ | {"FEEDBACK_CUSTOMER_SECRET": "käse"}).customer_secret() == (
-        "käse".encode()
-    )
+    files = {file.name: file.stat() for file in (tmp_path / "home").iterdir()}
+    assert set(files) == {"customer_secret", ".customer_secret.lock"}
+    assert {stat.S_IMODE(file.st_mode) for file in files.values()} == {0o600}
+    secret = "käse und noch mehr käse"
+    set_to = load_settings(environ | {"FEEDBACK_CUSTOMER_SECRET": secret})
+    assert set_to.customer_secret() == secret.encode()
+
+
+def test_a_secret_that_was_being_written_when_its_process_was_killed_is_not_used(
+    tmp_path: Path,
+) -> None:
+    for left in ("", "0123"):
+        (tmp_path / ".customer_secret.new").write_text(left)
+        (tmp_path / "customer_secret").unlink(missing_ok=True)
+        secret = load_settings({"DAGSTER_HOME": str(tmp_path)}).customer_secret()
+        assert len(secret) == 64
+        assert not (tmp_path / ".customer_secret.new").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"0123456789abcde", b"\xff" * 64])
+def test_a_secret_file_that_is_empty_or_damaged_is_refused_in_one_line(
+    content: bytes, tmp_path: Path
+) -> None:
+    settings = load_settings({"DAGSTER_HOME": str(tmp_path)})
+    for name, secret in (
+        ("customer_secret", settings.customer_secret),
+        ("erasure_secret", settings.erasure_secret),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(Unusable) as caught:
+            secret()
+        assert str(tmp_path / name) in str(caught.value)
+        assert str(caught.value).isprintable()
+        assert (tmp_path / name).read_bytes() == content
+
+
+def test_machines_that_share_a_database_generate_no_secrets_of_their_own(tmp_path: Path) -> None:
+    shared = {"FEEDBACK_COORDINATION_URL": "postgresql://ana:hunter2@db/shared"}
+    settings = load_settings({"DAGSTER_HOME": str(tmp_path / "home")} | shared)
+    for variable in ("FEEDBACK_CUSTOMER_SECRET", "FEEDBACK_ERASURE_SECRET"):
+        with pytest.raises(Unusable, match=f"^{variable} is not set.*on every machine$"):
+            settings.customer_secret() if "CUSTOMER" in variable else settings.erasure_secret()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_file_system_without_locks_is_one_line_with_path_and_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+
+        def without(*_: object, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(fcntl, "flock", without)
+        with pytest.raises(Unusable) as caught:
+            load_settings({"DAGSTER_HOME": str(tmp_path)}).customer_secret()
+        line = str(caught.value)
+        assert str(tmp_path) in line
+        assert "does not support file locks. Set DAGSTER_HOME" in line
+        assert line.isprintable()
 
 
 def test_the_example_lists_every_setting() -> None:

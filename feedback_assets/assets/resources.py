@@ -15,7 +15,7 @@ from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.client import Client
 from feedback_assets.providers.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
-from feedback_assets.settings import Settings, kept_secret
+from feedback_assets.settings import Settings, kept_erasure_secret
 from feedback_assets.store.layout import Warehouse
 
 _open_clients: set[Client] = set()
@@ -69,8 +69,10 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
         if self.erasure_secret:
             return Warehouse(self.root, self.erasure_secret.encode, coordination)
         if self.erasure_secret_file:
-            file = Path(self.erasure_secret_file)
-            return Warehouse(self.root, lambda: kept_secret(file), coordination)
+            file, shared = Path(self.erasure_secret_file), coordination is not None
+            return Warehouse(
+                self.root, lambda: kept_erasure_secret(file, shared=shared), coordination
+            )
         return Warehouse(self.root, coordination=coordination)
 
 
@@ -99,7 +101,7 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
         secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")
     return WarehouseResource(
         root=settings.warehouse,
-        erasure_secret_file=str(settings.erasure_secret_file.absolute()),
+        erasure_secret_file=str(settings.erasure_secret_file),
         **_coordination_url(settings),
         **secret,
     )

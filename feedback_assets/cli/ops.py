@@ -26,7 +26,7 @@ def check() -> None:
 @app.command()
 def limits() -> None:
     """Set how many runs of each provider Dagster lets go on at the same time."""
-    from feedback_assets.operations.backfill import open_instance
+    from feedback_assets.operations.home import open_instance
     from feedback_assets.operations.limits import right_limits, set_limits
 
     settings = settings_or_exit()

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_assets.tables.columns import STAMP
+from feedback_assets.tables.zones import local_to_utc
 
 _CARRIES_ZONE = r"[T ].*(Z|[+-]\d{2}(:?\d{2})?)$"
 _ISO = re.compile(
@@ -64,9 +65,7 @@ def _parse(texts: pa.Array, zone: str) -> pa.Array:
 
 
 def _local(texts: pa.Array, zone: str) -> pa.Array:
-    naive = texts.cast(pa.timestamp("us"))
-    local = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
-    return local.cast(STAMP)
+    return local_to_utc(texts.cast(pa.timestamp("us")), zone)
 
 
 def find_unreadable(texts: pa.Array, zone: str) -> list[int]:

@@ -1,8 +1,6 @@
 """A backfill in this process: which runs it takes, and running them, the providers side by side."""
 
-import os
 import re
-import shutil
 import signal
 import threading
 import time
@@ -19,7 +17,6 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_selection import KeyWildCardAssetSelection
-from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 from dagster_shared.check import CheckError
@@ -27,12 +24,12 @@ from dagster_shared.check import CheckError
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.operations import failed_days
-from feedback_assets.operations.event_log import hold_open, read_revisions_once
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.reports.path import page_path
-from feedback_assets.settings import PROJECT_ROOT, Settings
+from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Table
 
@@ -111,14 +108,8 @@ class TableResult:
 
 
 _FAILURES_IN_A_ROW = 2
-_KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
 _GRACE_SECONDS = 8.0
 """Less than the ten seconds that a supervisor waits between SIGTERM and SIGKILL."""
-_NOTHING_CAPTURED = {
-    "module": "dagster.core.storage.noop_compute_log_manager",
-    "class": "NoOpComputeLogManager",
-}
-
 Progress = Callable[[Run, bool], None]
 """Called after every run with whether it succeeded."""
 
@@ -219,36 +210,6 @@ def _selection(text: str) -> dg.AssetSelection:
     if len(keys) == len(found):
         return reduce(or_, keys)
     return dg.AssetSelection.all() if text == "*" else dg.AssetSelection.from_string(text)
-
-
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance in ``DAGSTER_HOME``, made if it is not there yet."""
-    home = settings.dagster_home.absolute()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # What runs were given and said may be personal; Dagster would make these for all to read.
-    for name in _KEPT_BY_DAGSTER:
-        (home / name).mkdir(mode=0o700, exist_ok=True)
-    template = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
-    if template.is_file() and not (home / template.name).exists():
-        # Beside it and renamed: one killed in between would leave half a file for ever.
-        draft = home / f".{template.name}.{os.getpid()}"
-        shutil.copyfile(template, draft)
-        draft.replace(home / template.name)
-    os.environ["DAGSTER_HOME"] = str(home)
-    read_revisions_once()
-    # Capturing what a step prints means changing this process's own standard output, and two
-    # threads that change it and back leave it changed: seen as a backfill that prints nothing.
-    instance = dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(home), overrides={"compute_logs": _NOTHING_CAPTURED})
-    )
-    # Dagster configures logging anew at the start of every run, which takes the lock of each
-    # handler while it holds logging's own; a run in another thread holds its handler's while it
-    # stores an event and asks for a logger. Seen: the two wait for each other for ever. The
-    # handlers are those of dagster.yaml and the same for every run, so once is enough.
-    handlers = instance.get_yaml_python_handlers()
-    instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
-    hold_open(instance)
-    return instance
 
 
 class Canceled(BaseException):

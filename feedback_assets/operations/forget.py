@@ -16,8 +16,8 @@ import pyarrow as pa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
-from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.erase_runs import ErasedRuns, Wanted, erase_runs
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.person import KINDS, Person, customer_key, find_person
 from feedback_assets.operations.traces import (
     Partition,
@@ -182,7 +182,7 @@ class Erasure:
         result.writing = len(under_way)
         ids = (text for person in persons.values() for text in person.known["contact"])
         names = (name for person in persons.values() for name in person.names)
-        home = self.settings.dagster_home.absolute()
+        home = self.settings.dagster_home
         result.runs = erase_runs(instance, home, Wanted.of(erased, ids, names))
 
     def _erase_tables(

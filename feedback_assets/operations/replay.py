@@ -19,7 +19,7 @@ from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.spool import Spool, days_of
-from feedback_assets.operations.backfill import open_instance
+from feedback_assets.operations.home import open_instance
 from feedback_assets.settings import Settings
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import (

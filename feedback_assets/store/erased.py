@@ -24,7 +24,7 @@ from feedback_assets.store.addresses import (
     whole_addresses,
 )
 from feedback_assets.tables.columns import PointsAt
-from feedback_assets.tables.text import WHITE_SPACE, normal_email
+from feedback_assets.tables.text import WHITE_SPACE, first_normal_email, normal_email
 
 DIRECTORY = "erased"
 WORDS = "(erased)"
@@ -76,7 +76,11 @@ class Erased:
 
     def person_of(self, kind: PointsAt, text: str) -> str | None:
         """The erased person whose e-mail, id, order, answer or customer key this is."""
-        return self.persons.get(self.hash_of(kind, text)) if same_text(kind, text) else None
+        person = self.persons.get(self.hash_of(kind, text)) if same_text(kind, text) else None
+        if person is None and kind == "email" and "@" in text:
+            # The first version listed them in another form.
+            person = self.persons.get(self._digest(f"email:{first_normal_email(text)}"))
+        return person
 
     def hash_of(self, kind: PointsAt, text: str) -> str:
         """What stands for it in the list: e-mails compare as ``normal_email``, ids trimmed."""

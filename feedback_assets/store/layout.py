@@ -6,7 +6,6 @@ put, and both are atomic. The day is in the path alone: pandas and pyarrow refus
 whose partition key is a column of its files too.
 """
 
-import errno
 import os
 import re
 from collections import deque
@@ -25,6 +24,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.coordination.shared_locks import SharedLocks
+from feedback_assets.files.durable import make_private, sync_directory
 from feedback_assets.store.content import content_hash
 from feedback_assets.store.encoding import encode
 from feedback_assets.store.erased import (
@@ -522,7 +522,7 @@ def _local_partitions(directory: str) -> Iterator[Found]:
 
 
 def _write_local(path: Path, write: Callable[[Any], object]) -> None:
-    _make_private(path.parent)
+    make_private(path.parent)
     sweep_files(path.parent)
     temporary = begin_file(path.parent)
     try:
@@ -533,32 +533,7 @@ def _write_local(path: Path, write: Callable[[Any], object]) -> None:
             # Else a power cut may leave the new name with none of the new bytes.
             os.fsync(sink.fileno())
         temporary.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
         end(temporary)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Put the names in a directory on the disk, so that a rename outlives a power cut."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-    except PermissionError:  # may be written in, and not listed
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot; they keep their own order.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _make_private(directory: Path) -> None:
-    """Make the directory and those above it for this user alone; those there stay as they are."""
-    for path in reversed((directory, *directory.parents)):
-        # Path.mkdir would give the parents the umask's mode.
-        if not path.is_dir():
-            path.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(path.parent)

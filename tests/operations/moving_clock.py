@@ -32,7 +32,8 @@ from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_schedule
 from dagster._utils.error import SerializableErrorInfo
 
 from feedback_assets import definitions
-from feedback_assets.operations.backfill import PROJECT_ROOT, open_instance
+from feedback_assets.operations.backfill import open_instance
+from feedback_assets.settings import PROJECT_ROOT
 from tests.conftest import Project
 
 _IN_PROCESS = {

@@ -1,0 +1,58 @@
+"""Reading ``.env``: its encoding, its variables, and the line of each."""
+
+import io
+from pathlib import Path
+
+import dotenv
+from dotenv.parser import parse_stream
+
+from feedback_assets.files.unusable import Unusable
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The variables that the file sets; none without a file. Raises ``Unusable``."""
+    values = dotenv.dotenv_values(stream=io.StringIO(_text(path)))
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def line_of(path: Path, variable: str) -> int | None:
+    """The line that sets the variable; the last one, which counts, if there are several."""
+    bindings = parse_stream(io.StringIO(_text(path)))
+    lines = [
+        # A binding begins with the blank lines before it.
+        binding.original.line + _blank_lines(binding.original.string)
+        for binding in bindings
+        if binding.key == variable
+    ]
+    return lines[-1] if lines else None
+
+
+def _blank_lines(text: str) -> int:
+    return text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise Unusable(
+            f"{path} cannot be read ({error.strerror}): make it a file that you may read, or "
+            "remove it"
+        ) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = None
+    # UTF-16 without a mark is valid UTF-8 if every second byte is zero.
+    if text is None or "\0" in text:
+        kind = "UTF-16" if _is_utf_16(content) else "an older encoding such as Latin-1"
+        raise Unusable(
+            f"{path} is not UTF-8 (it looks like {kind}): save it again as UTF-8 in your editor"
+        )
+    return text
+
+
+def _is_utf_16(content: bytes) -> bool:
+    return content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content

@@ -1,0 +1,94 @@
+"""Checks of values that name something on this machine: a time zone, a directory, a warehouse.
+
+Each returns the value, or raises ``ValueError`` with the rest of a sentence about it.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import fsspec
+
+# Served by fsspec, and read-only or gone with the process.
+_NOT_STORES = {
+    "http",
+    "https",
+    "data",
+    "ftp",
+    "git",
+    "github",
+    "zip",
+    "tar",
+    "cached",
+    "blockcache",
+}
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def zone(name: str) -> str:
+    """A time zone in which time stamps can be read here."""
+    if name != "UTC":
+        # Here, since it imports Arrow.
+        from feedback_assets.tables.zones import is_zone
+
+        if not is_zone(name):
+            raise ValueError(
+                "is not a time zone that this machine knows; use a name such as Europe/Paris"
+            )
+    return name
+
+
+def directory(text: str, root: Path) -> Path:
+    """The directory as an absolute path: ``~`` is the home, a relative one counts from ``root``."""
+    try:
+        path = root / Path(text).expanduser()
+        nearest = path
+        while not nearest.exists():
+            nearest = nearest.parent
+    except (OSError, RuntimeError) as error:  # too long; a ~user that does not exist
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"cannot be a directory: {reason}") from None
+    if not nearest.is_dir():
+        raise ValueError(f"cannot be a directory: {nearest} is a file")
+    return path
+
+
+def warehouse_root(text: str, root: Path) -> str:
+    """A local path or a URI of a store that fsspec knows and that can be written."""
+    protocol, found, rest = text.partition("://")
+    if not found:
+        _refuse_broken_uri(text)
+        directory(text, root)
+    elif protocol not in fsspec.available_protocols() or protocol in _NOT_STORES:
+        raise ValueError(
+            "is not a file system that fsspec can write to; use a path or a URI such as "
+            "s3://bucket/warehouse"
+        )
+    elif not rest.strip("/") or (rest.startswith("/") and protocol not in ("file", "local")):
+        example = "/directory" if protocol in ("file", "local") else "bucket/warehouse"
+        raise ValueError(f"names no place; write {protocol}://{example}")
+    return text
+
+
+def _refuse_broken_uri(text: str) -> None:
+    """``s3:/bucket`` and ``s3//bucket`` would be directories below the project."""
+    address = _ADDRESS.match(text)
+    relative = not text.startswith(("/", "~"))
+    if address or (relative and "//" in text):
+        start = address[1] if address else text.partition("/")[0]
+        raise ValueError(
+            f"is neither a path nor a URI; write {start}://… for a URI, or ./… for a directory of "
+            "that name"
+        )
+
+
+def is_postgres_url(text: str) -> bool:
+    """Whether this is the complete URL of a Postgres database."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # its text shows what stands where the port should: of the password, too
+        return False
+    named = parts.hostname and parts.path.strip("/")
+    known = parts.scheme in ("postgresql", "postgres") and port != 0
+    return bool(named and known) and text.isprintable() and " " not in text

@@ -1,0 +1,49 @@
+"""Writing a small file so that it is complete or absent, even after a power failure."""
+
+import errno
+import os
+from pathlib import Path
+
+
+def write_durably(path: Path, content: bytes, draft: Path) -> None:
+    """Replace ``path`` with ``content``, readable by its owner only.
+
+    ``draft`` is a name in the same directory that no other process uses at this moment.
+    """
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def make_private(directory: Path) -> None:
+    """Create a directory and its missing parents for this user only."""
+    for path in reversed((directory, *directory.parents)):
+        # Path.mkdir would give the parents the umask's mode.
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+            sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Flush the names in a directory to the disk, so that a rename outlives a power failure."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # writable, but not listable
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot; they keep their own order.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
