@@ -75,15 +75,35 @@ def _words(text: str) -> list[str]:
     return [word.rstrip(".+-@").lower() for word in _WORD.findall(text)]
 
 
-def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
-    """Delete the finished runs that mention one of these, with their logs; then look again."""
+def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:
+    """The runs that name one of these in their config, tags, events or files."""
     named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
     for run_id in _in_files(home, wanted):
         run = instance.get_run_by_id(run_id)
         if run is not None:
             named[run_id] = run
-    going = [run_id for run_id, run in named.items() if run.status in NOT_FINISHED_STATUSES]
-    finished = [run_id for run_id in named if run_id not in going]
+    return list(named.values())
+
+
+def events_that_mention(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted
+) -> Iterator[Any]:
+    """The events of a run that name one of these, as Dagster stores them."""
+    cursor = None
+    while True:
+        page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
+        values = (_values(record) for record in page.records)
+        yield from (value for value in values if wanted.stand_in(_plain(value)))
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
+    """Delete the finished runs that ``find_runs`` finds, with their logs; then look again."""
+    named = find_runs(instance, home, wanted)
+    going = [run.run_id for run in named if run.status in NOT_FINISHED_STATUSES]
+    finished = [run.run_id for run in named if run.run_id not in going]
     if finished:
         logs = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
         for run_id in finished:
@@ -93,11 +113,6 @@ def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> Eras
     left = [path for path in _databases(home) if finished and not _written_anew(path)]
     left += [path for path in _files_with(home, wanted) if path not in left]
     return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
-
-
-def runs_that_mention(instance: dg.DagsterInstance, wanted: Wanted) -> Iterator[dg.DagsterRun]:
-    """The runs that ``erase_runs`` finds by their config, tags and events."""
-    return (run for run in _runs(instance) if _mentions(instance, run, wanted))
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
@@ -113,14 +128,7 @@ def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) 
     # A run that materialised tables says counts; its events are not worth the reading.
     if run.job_name.startswith(_ASSET_JOB) and run.is_success:
         return False
-    cursor = None
-    while True:
-        page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
-        if any(wanted.stand_in(_plain(_values(record))) for record in page.records):
-            return True
-        if not page.has_more:
-            return False
-        cursor = page.cursor
+    return any(True for _ in events_that_mention(instance, run, wanted))
 
 
 def _values(record: Any) -> Any:

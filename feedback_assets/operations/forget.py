@@ -107,15 +107,10 @@ def forget(
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
     person = erased.hash_of("email", address)
-    progress = progress or _silent
+    progress = progress or silent
     progress("looking for their data", 0, 1)
     found = find_person(warehouse, address)
-    if found.count("contact") > at_most:
-        raise NotForgotten(
-            f"{found.count('contact')} contact ids with {found.count('email')} e-mails belong to "
-            "this e-mail, so several people may share it. Check them first, then pass --at-most "
-            f"{found.count('contact')} to erase them all."
-        )
+    refuse_shared(found, at_most)
     work = Erasure(settings, defs, warehouse, progress, spelled_out=spelled_out)
     return work.run({person: found}, erased, dry_run=dry_run)
 
@@ -126,6 +121,16 @@ def checked_email(email: str) -> str:
     if address is None or not 0 < address.find("@") < len(address) - 1:
         raise NotForgotten(f"{email!r} is not an e-mail address")
     return address
+
+
+def refuse_shared(found: Person, at_most: int) -> None:
+    """Raises ``NotForgotten`` where several people may share the e-mail."""
+    if found.count("contact") > at_most:
+        raise NotForgotten(
+            f"{found.count('contact')} contact ids with {found.count('email')} e-mails belong to "
+            "this e-mail, so several people may share it. Check them first, then pass --at-most "
+            f"{found.count('contact')} to include them all."
+        )
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class Erasure:
         ]
         if new:
             erased = self.warehouse.add_erased(*new)
-        with _opened(self.settings) as instance:
+        with opened(self.settings) as instance:
             if instance is not None:
                 # Before the tables: they alone tell what else the person is called.
                 self._erase_runs(instance, erased, persons, result)
@@ -249,7 +254,7 @@ def _only(erased: Erased, persons: Mapping[str, Person]) -> Erased:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
     """The instance, ``None`` where nothing was ever run: it is not made for this."""
     if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
         with open_instance(settings) as instance:
@@ -258,7 +263,7 @@ def _opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
         yield None
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
+def silent(_what: str, _done: int, _total: int) -> None:
     """For whoever needs no progress."""
 
 

@@ -140,6 +140,10 @@ def _quoted_printable(match: re.Match[str]) -> list[Piece]:
     return [] if match[0][-1] == "\n" else _bytes(match)
 
 
+def _sign(match: re.Match[str]) -> list[Piece]:
+    return [("" if match[0][-1] == "\n" else "@", 0, len(match[0]))]
+
+
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -174,9 +178,12 @@ def _numbered(code: int, match: re.Match[str]) -> list[Piece] | None:
     return [(chr(code), 0, len(match[0]))]
 
 
-def _compatible(match: re.Match[str]) -> list[Piece]:
-    letters = unicodedata.normalize("NFKC", match[0].translate(_APOSTROPHES))
-    return [(letters, 0, 1)]
+def _look_alike(match: re.Match[str]) -> list[Piece]:
+    letter = match[0].translate(_APOSTROPHES)
+    # Not ² and the like, which are a footnote rather than a letter of the address.
+    if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<small>", "<font>")):
+        letter = unicodedata.normalize("NFKC", letter)
+    return [(letter, 0, 1)]
 
 
 _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | None]], ...] = (
@@ -198,6 +205,11 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
         _entity,
     ),
     (re.compile(r"(?:=[0-9A-Fa-f]{2})+|=\r?\n"), _quoted_printable),
+    # The sign alone: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more than that is escaped.
+    (
+        re.compile(r"=40|%(?:25)*40|[\\%]u0040|&(?:#0*64|#[xX]0*40|commat);?|=\r?\n"),
+        _sign,
+    ),
     # Full-width and other letters that look alike and mean the same.
-    (re.compile(r"[^\x00-\x7f]"), _compatible),
+    (re.compile(r"[^\x00-\x7f]"), _look_alike),
 )

@@ -95,7 +95,7 @@ class Erased:
         """What replaces a value that others are compared with: equal ones stay equal."""
         if is_pseudonym(text):
             return text
-        same = normal_email(text) if kind == "email" else text
+        same = (normal_email(text) if kind == "email" else None) or text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
 
     def customer_key(self, key: str) -> str:

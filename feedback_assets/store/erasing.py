@@ -86,6 +86,15 @@ def concerned_rows(table: Table, rows: pa.Table, erased: Erased) -> Concerned:
     return Concerned(owned, frozenset(_mentions(rows, table, erased)) - owned)
 
 
+def mentioned_in(table: Table, record: Mapping[str, Any], erased: Erased) -> dict[str, Any]:
+    """The columns of a row in which an erased person stands, as they are."""
+    return {
+        column.name: record[column.name]
+        for column in table.columns
+        if _scrubbed_value(record[column.name], column, erased) != record[column.name]
+    }
+
+
 def erase_payload(table: Table, payload: str, erased: Erased) -> str:
     """A record as it was served without its person; as it is where it is nobody's who was erased.
 
@@ -228,12 +237,23 @@ def _texts(
 
 
 def _is_theirs(record: dict[str, Any], table: Table, erased: Erased) -> bool:
+    return any(_owner(kind, text, erased) for kind, text in _names(record, table))
+
+
+def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
+    """By what a record as it was served can be told to be somebody's."""
+    try:
+        record = _decoded(payload)
+    except (ValueError, RecursionError):
+        return []
+    return list(_names(record, table)) if isinstance(record, dict) else []
+
+
+def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
     for path, column in _json_leaves(table.columns):
         value = _at(record, path)
-        kind = column.points_at if isinstance(value, str | int) else None
-        if kind and erased.person_of(kind, f"{column.prefix}{value}"):
-            return True
-    return False
+        if column.points_at and isinstance(value, str | int):
+            yield column.points_at, f"{column.prefix}{value}"
 
 
 def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[str, Column]]:

@@ -68,6 +68,8 @@ def full(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Any]:
             record[column.name] = [full(column.fields, f"{path}.")]
         elif column.shape == "struct":
             record[column.name] = full(column.fields, f"{path}.")
+        elif column.points_at == "email":
+            record[column.name] = f"secret@{path}"
         elif pa.types.is_string(column.type):
             record[column.name] = f"secret of {path}"
         elif pa.types.is_timestamp(column.type):
