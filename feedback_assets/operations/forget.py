@@ -76,15 +76,15 @@ class Forgotten:
     doubtful: list[Passage] = field(default_factory=list)
 
     @property
+    def verified(self) -> bool:
+        """Whether the search at the end found nothing that should be gone."""
+        failed = self.report == "failed"
+        return not (self.runs.under_way or self.runs.left or failed or self.left)
+
+    @property
     def complete(self) -> bool:
-        """Whether the search at the end found nothing."""
-        return not (
-            self.runs.under_way
-            or self.runs.left
-            or self.report == "failed"
-            or self.left
-            or self.doubtful
-        )
+        """Whether there is nothing for a person to decide either."""
+        return self.verified and not self.doubtful
 
 
 def forget(
@@ -111,7 +111,7 @@ def forget(
     progress("looking for their data", 0, 1)
     found = find_person(warehouse, address)
     refuse_shared(found, at_most)
-    work = Erasure(settings, defs, warehouse, progress, spelled_out=spelled_out)
+    work = Erasure(settings, defs, warehouse, progress, spelled_out)
     return work.run({person: found}, erased, dry_run=dry_run)
 
 
@@ -133,6 +133,10 @@ def refuse_shared(found: Person, at_most: int) -> None:
         )
 
 
+def silent(_what: str, _done: int, _total: int) -> None:
+    """For whoever needs no progress."""
+
+
 @dataclass(frozen=True)
 class Erasure:
     """Erases any number of persons in one pass over the partitions that hold something of them."""
@@ -140,7 +144,7 @@ class Erasure:
     settings: Settings
     defs: dg.Definitions
     warehouse: Warehouse
-    progress: Progress
+    progress: Progress = silent
     spelled_out: bool = False
     own_run: str = ""
 
@@ -261,10 +265,6 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
             yield instance
     else:
         yield None
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """For whoever needs no progress."""
 
 
 def _erase_partition(
