@@ -140,8 +140,22 @@ def _quoted_printable(match: re.Match[str]) -> list[Piece]:
     return [] if match[0][-1] == "\n" else _bytes(match)
 
 
-def _sign(match: re.Match[str]) -> list[Piece]:
-    return [("" if match[0][-1] == "\n" else "@", 0, len(match[0]))]
+def _strictly(match: re.Match[str]) -> list[Piece]:
+    """The sign and what is not ASCII: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more is.
+
+    Of a run of escaped bytes what is UTF-8; the rest stays as it is written.
+    """
+    written = match[0]
+    if written[-1] == "\n":
+        return []
+    if match["code"]:
+        return _numbered(int(match["code"], 16), match) or [(written, 0, len(written))]
+    if not match["bytes"]:
+        return [("@", 0, len(written))]
+    return [
+        (letters, start, end) if end - start > 3 else (written[start:end], start, end)
+        for letters, start, end in _bytes(match)
+    ]
 
 
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -205,10 +219,12 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
         _entity,
     ),
     (re.compile(r"(?:=[0-9A-Fa-f]{2})+|=\r?\n"), _quoted_printable),
-    # The sign alone: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more than that is escaped.
     (
-        re.compile(r"=40|%(?:25)*40|[\\%]u0040|&(?:#0*64|#[xX]0*40|commat);?|=\r?\n"),
-        _sign,
+        re.compile(
+            r"[=%](?:25)*40|(?:\\+|%)u(?P<code>[0-9A-Fa-f]{4})|&(?:#0*64|#[xX]0*40|commat);?|=\r?\n"
+            r"|(?P<bytes>(?:%[89A-Fa-f][0-9A-Fa-f])+|(?:=[89A-Fa-f][0-9A-Fa-f])+)"
+        ),
+        _strictly,
     ),
     # Full-width and other letters that look alike and mean the same.
     (re.compile(r"[^\x00-\x7f]"), _look_alike),
