@@ -16,6 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from feedback_assets.operations.erase_runs import Wanted, events_that_mention, find_runs
 from feedback_assets.operations.forget import (
     AT_MOST,
@@ -137,8 +139,8 @@ class _Export:
             rows = rows_of(self.warehouse, table, day)
             concerned = concerned_rows(table, rows, erased)
             where = {} if day is None else {"day": day}
-            owned = rows.take(sorted(concerned.owned)).to_pylist()
-            mentions = rows.take(sorted(concerned.mentioning)).to_pylist()
+            owned = _taken(rows, concerned.owned)
+            mentions = _taken(rows, concerned.mentioning)
             records = [where | row for row in owned]
             records += [where | mentioned_in(table, row, erased) for row in mentions]
             if records:
@@ -187,6 +189,11 @@ class _Export:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, 0o600)
             file.writelines(f"{line}\n" for line in lines)
+
+
+def _taken(rows: pa.Table, places: Iterable[int]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = rows.take(pa.array(sorted(places), pa.int64())).to_pylist()
+    return found
 
 
 def _line(record: Mapping[str, Any]) -> str:

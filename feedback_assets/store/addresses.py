@@ -69,6 +69,10 @@ def doubtful(text: str) -> Iterator[Found]:
     """Addresses that may be meant: tagged, spelled out, or with a word right behind them."""
     if may_hold(text):
         yield from _around_signs(text, _perhaps)
+        for found in _around_signs(text, _surely):
+            local, _, domain = found.address.partition("@")
+            if "+" in local:
+                yield Found(found.start, found.end, f"{local.partition('+')[0]}@{domain}")
     if _SPELLED_HINT.search(text):
         for number, reading in enumerate(readings(text)):
             if number == _SPELLED_READINGS:

@@ -152,10 +152,15 @@ def _strictly(match: re.Match[str]) -> list[Piece]:
         return _numbered(int(match["code"], 16), match) or [(written, 0, len(written))]
     if not match["bytes"]:
         return [("@", 0, len(written))]
-    return [
-        (letters, start, end) if end - start > 3 else (written[start:end], start, end)
-        for letters, start, end in _bytes(match)
-    ]
+    pieces = []
+    for letter, start, end in _bytes(match):
+        utf_8 = end - start > 3
+        pieces += (
+            [(letter, start, end)]
+            if utf_8
+            else [(written[at], at, at + 1) for at in range(start, end)]
+        )
+    return pieces
 
 
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -221,7 +226,8 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
     (re.compile(r"(?:=[0-9A-Fa-f]{2})+|=\r?\n"), _quoted_printable),
     (
         re.compile(
-            r"[=%](?:25)*40|(?:\\+|%)u(?P<code>[0-9A-Fa-f]{4})|&(?:#0*64|#[xX]0*40|commat);?|=\r?\n"
+            r"[=%](?:25)*40|(?:\\+|%)u(?P<code>[0-9A-Fa-f]{4})|(?:&|%26)(?:#|%23)(?:0*64|[xX]0*40)(?:;|%3[bB])?"
+            r"|(?:&|%26)commat(?:;|%3[bB])|=\r?\n"
             r"|(?P<bytes>(?:%[89A-Fa-f][0-9A-Fa-f])+|(?:=[89A-Fa-f][0-9A-Fa-f])+)"
         ),
         _strictly,

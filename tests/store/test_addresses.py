@@ -3,13 +3,14 @@
 import html
 import json
 import quopri
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from feedback_assets.store.addresses import AT_SIGN, SPELLED_OUT, doubtful, may_hold
@@ -109,11 +110,16 @@ def emails(draw: st.DrawFn) -> str:
     after=st.sampled_from(BESIDE),
     words=st.sampled_from(["", "Please write to ", "https://a.example/?email="]),
 )
+@example("abe@example.com", "percent", "", "&", "100%")
+@example("00@0.com", "quoted-printable", "", "(", "email=")
 @example(BRIEN, "as it is", "'", "'", "")
-@example("abe@example.com", "percent", "=", "&", "https://a.example/?q")
+@example("abe@example.com", "percent", "", "&", "https://a.example/?q=")
 def test_an_erased_e_mail_is_found_in_every_encoding_and_surrounding(
     email: str, encoding: str, before: str, after: str, words: str
 ) -> None:
+    # A sign that makes an escape of the first letters and another encoding behind it: that goes on
+    # without end.
+    assume(not (before[-1:] in ("%", "=", "\\") and re.match("[0-9a-f]{2}|[xu]", email)))
     written = ENCODINGS[encoding](email)
     text = f"{words}{before}{written}{after}"
     known = knowing(email)
@@ -181,13 +187,12 @@ def test_of_two_known_addresses_the_longer_one_is_meant() -> None:
 def test_what_only_a_person_can_decide_stays_and_is_told(text: str) -> None:
     known = knowing(BOB)
     assert known.scrubbed(text) == text
-    assert known.doubtful(text) or "+shop" in text
+    assert known.doubtful(text)
     assert not known.doubtful(text.replace("bob", "tom"))
     decided = knowing(BOB, spelled=True)
-    if "+shop" not in text:
-        left = decided.scrubbed(text)
-        assert "erased:" in left
-        assert not decided.doubtful(left)
+    left = decided.scrubbed(text)
+    assert "erased:" in left
+    assert not decided.doubtful(left)
 
 
 @given(st.text(alphabet="ab@. ()+at%40&#64;=\\u0do\n'…联", max_size=60))
