@@ -83,7 +83,7 @@ def assert_gone(project: Project, email: str, texts: list[str]) -> None:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.retention import JOB
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.quarantine import SetAside, set_aside
@@ -14,8 +15,8 @@ from feedback_assets.tables.feedbackpulse import SUBMISSIONS
 from feedback_assets.tables.retargeting import ORDER_FEEDBACK
 from feedback_assets.tables.wicked_reports import CLICKS, CONTACTS, ORDERS
 from tests.conftest import YESTERDAY, Project
-from tests.operations.launching import Launched, launch
-from tests.operations.test_forget import contact, order, places, put, read
+from tests.operations.launching import Launched, launch, op_of
+from tests.operations.test_forget import contact, order, places, put, read, start
 
 DAYS = 100
 OLD = YESTERDAY - timedelta(days=DAYS + 1)
@@ -115,3 +116,24 @@ def test_the_job_and_its_schedule_are_there_where_an_age_is_set_and_off(
     (schedule,) = [one for one in repository.schedule_defs if one.job_name == JOB]
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.cron_schedule == "0 12 1 * *"
+
+
+@pytest.mark.slow
+def test_runs_that_name_them_are_deleted_by_a_run_of_the_same_instance(
+    aged: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACKPULSE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "a-key-of-nobody")
+    with open_instance(aged.settings) as instance:
+        for email in ("ana@example.com", "cy@example.com"):
+            somebody = {"campaign_id": 1, "text_feedback": "!", "customer_email": email}
+            with pytest.raises(Exception, match="no connection"):
+                start(aged, instance, "create_submission", somebody)
+        config = {"ops": {op_of(aged, JOB): {"config": {"dry_run": False}}}}
+        job = aged.defs.get_job_def(JOB)
+        assert job.execute_in_process(run_config=config, instance=instance).success
+        names = sorted(run.job_name for run in instance.get_runs() if run.job_name[0] != "_")
+    assert names == ["create_submission", JOB]
+    home = aged.settings.dagster_home
+    assert places(GONE, Path(aged.settings.warehouse), home) == {}
+    assert places({"all": {"cy@example.com"}}, home)
