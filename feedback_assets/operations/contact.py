@@ -138,11 +138,13 @@ def look_up(client: WickedReports, warehouse: Warehouse, key: str, *, zone: str)
 
 
 def _contact(client: WickedReports, key: str) -> Mapping[str, Any]:
-    try:
-        return client.contact(key)
-    except PermanentError as error:
-        if error.status != 404 and "not found" not in error.message.lower():
-            raise
+    # As it was given first: whether Wicked Reports minds the case of an e-mail is not documented.
+    for form in dict.fromkeys((key, normal_email(key) or key)):
+        try:
+            return client.contact(form)
+        except PermanentError as error:
+            if error.status != 404 and "not found" not in error.message.lower():
+                raise
     raise UnknownContact(
         "Wicked Reports knows no contact of that key: "
         "give an e-mail, an id (AB-1234567) or the id of the source system"

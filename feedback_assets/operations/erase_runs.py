@@ -22,6 +22,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.store.addresses import AT_SIGN_PATTERN
 from feedback_assets.store.erased import Erased
+from feedback_assets.tables.text import folded
 
 _RUNS_AT_ONCE = 200
 _EVENTS_AT_ONCE = 1000
@@ -72,7 +73,7 @@ class Wanted:
 
 
 def _words(text: str) -> list[str]:
-    return [word.rstrip(".+-@").lower() for word in _WORD.findall(text)]
+    return [word.rstrip(".+-@") for word in _WORD.findall(folded(text))]
 
 
 def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:

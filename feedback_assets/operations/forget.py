@@ -31,7 +31,7 @@ from feedback_assets.operations.traces import (
 )
 from feedback_assets.reports.path import page_path
 from feedback_assets.settings import Settings
-from feedback_assets.store.erased import Erased
+from feedback_assets.store.erased import Erased, is_pseudonym
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
 from feedback_assets.store.quarantine import erase_quarantine, quarantine_of
@@ -106,7 +106,8 @@ def forget(
     address = checked_email(email)
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
-    person = erased.hash_of("email", address)
+    # Whoever was erased by the first version is listed in another form.
+    person = erased.person_of("email", address) or erased.hash_of("email", address)
     progress = progress or silent
     progress("looking for their data", 0, 1)
     found = find_person(warehouse, address)
@@ -118,7 +119,7 @@ def forget(
 def checked_email(email: str) -> str:
     """The e-mail in its normal form; raises ``NotForgotten`` where it is not one."""
     address = normal_email(email)
-    if address is None or not 0 < address.find("@") < len(address) - 1:
+    if address is None or is_pseudonym(address):
         raise NotForgotten(f"{email!r} is not an e-mail address")
     return address
 
@@ -153,7 +154,7 @@ class Erasure:
     ) -> Forgotten:
         """Erase ``persons``, by the hash under which each is on the list; then search again."""
         result = Forgotten(
-            tuple(persons.values()), was_listed=persons.keys() <= erased.persons.keys()
+            tuple(persons.values()), was_listed=set(persons) <= set(erased.persons.values())
         )
         secrets = self.settings.customer_secrets()
         additions = [

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from feedback_assets.store.addresses import AT_SIGN, whole_addresses
-from feedback_assets.store.erased import Addition, Erased, is_pseudonym, same_text
+from feedback_assets.store.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.store.erasing import PLAIN
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import STORED_TABLES, Table
@@ -44,20 +44,20 @@ class Person:
         """What is put on the list, with the customer keys that change under each secret."""
         instead = {}
         for text in self.known["email"]:
-            instead[same_text("email", text)] = erased.pseudonym("email", text)
+            for form in forms("email", text):
+                instead[form] = erased.pseudonym("email", text)
         for text in self.known["contact"]:
             instead[text] = erased.pseudonym("contact", text)
         keys = {
             erased.hash_of("customer", customer_key(secret, was)): customer_key(secret, now)
             for was, now in instead.items()
-            if was
             for secret in customer_secrets
         }
         hashes = {
-            erased.hash_of(kind, text)
+            name
             for kind in KINDS
             for text in self.known[kind]
-            if same_text(kind, text)
+            for name in erased.hashes_of(kind, text)
         }
         emails = {erased.hash_of("email", text) for text in self.known["email"]} & hashes
         spelled = frozenset(emails if spelled_out else ())
@@ -160,6 +160,15 @@ def _text(path: str, column: Column) -> str:
     if not column.unless:
         return text
     return f"case when present({column_name(column.unless)}) is null then {text} end"
+
+
+def forms_in_sql(path: str, column: Column) -> list[str]:
+    """As ``forms``, in SQL."""
+    same = same_in_sql(path, column)
+    if column.points_at != "email":
+        return [same]
+    first = f"lower(trimmed({_text(path, column)}))"
+    return [same, f"case when {first} is distinct from {same} then {first} end"]
 
 
 def same_in_sql(path: str, column: Column) -> str:

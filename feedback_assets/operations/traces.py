@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feedback_assets.operations.person import column_name, same_in_sql
+from feedback_assets.operations.person import column_name, forms_in_sql
 from feedback_assets.store.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.store.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.store.erasing import PLAIN, erase_rows
@@ -57,9 +57,10 @@ def find_partitions(
         connection.register("listed", pa.table({"hash": pa.array(hashes, TEXT)}))
         for table in held:
             tests = [
-                f"coalesce({_hashed(path, column)} in (from listed), false)"
+                f"coalesce({_hashed(column, form)} in (from listed), false)"
                 for path, column in leaves(table.columns)
                 if column.points_at
+                for form in forms_in_sql(path, column)
             ]
             if tests:
                 rows = connection.execute(
@@ -227,6 +228,6 @@ def _name(table: Table) -> str:
     return f"{quoted(table.group)}.{quoted(table.name)}"
 
 
-def _hashed(path: str, column: Column) -> str:
-    """As ``Erased.hash_of``, in SQL."""
-    return f"customer_key('{column.points_at}:' || {same_in_sql(path, column)}, $inner, $outer)"
+def _hashed(column: Column, form: str) -> str:
+    """As ``Erased.hashes_of``, in SQL."""
+    return f"customer_key('{column.points_at}:' || {form}, $inner, $outer)"

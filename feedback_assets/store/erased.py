@@ -76,15 +76,16 @@ class Erased:
 
     def person_of(self, kind: PointsAt, text: str) -> str | None:
         """The erased person whose e-mail, id, order, answer or customer key this is."""
-        person = self.persons.get(self.hash_of(kind, text)) if same_text(kind, text) else None
-        if person is None and kind == "email" and "@" in text:
-            # The first version listed them in another form.
-            person = self.persons.get(self._digest(f"email:{first_normal_email(text)}"))
-        return person
+        found = (self.persons.get(name) for name in self.hashes_of(kind, text))
+        return next((person for person in found if person), None)
 
     def hash_of(self, kind: PointsAt, text: str) -> str:
         """What stands for it in the list: e-mails compare as ``normal_email``, ids trimmed."""
         return self._digest(f"{kind}:{same_text(kind, text)}")
+
+    def hashes_of(self, kind: PointsAt, text: str) -> list[str]:
+        """``hash_of``, and what stood for it in the list of the first version."""
+        return [self._digest(f"{kind}:{form}") for form in forms(kind, text)]
 
     @property
     def mention(self) -> str:
@@ -95,7 +96,7 @@ class Erased:
         """What replaces a value that others are compared with: equal ones stay equal."""
         if is_pseudonym(text):
             return text
-        same = (normal_email(text) if kind == "email" else None) or text
+        same = same_text("email", text) if kind == "email" else text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
 
     def customer_key(self, key: str) -> str:
@@ -204,6 +205,17 @@ def is_pseudonym(text: str) -> bool:
 def same_text(kind: PointsAt, text: str) -> str:
     """The form in which two texts of one kind compare; empty where there is nothing to compare."""
     return normal_email(text) or "" if kind == "email" else text.strip(WHITE_SPACE)
+
+
+def forms(kind: PointsAt, text: str) -> list[str]:
+    """``same_text`` where there is something to compare, and the first version's where it differs.
+
+    The first version only trimmed and lower-cased e-mails. Who was erased then stays erased.
+    """
+    found = [same_text(kind, text)]
+    if kind == "email":
+        found.append(first_normal_email(text))
+    return [form for form in dict.fromkeys(found) if form]
 
 
 def load_erased(

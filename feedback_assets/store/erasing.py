@@ -21,7 +21,7 @@ from feedback_assets.store.erased import WORDS, Addition, Erased, same_text
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import TEXT, Column, Personal, PointsAt, leaves
 from feedback_assets.tables.table import EXTRA
-from feedback_assets.tables.text import WHITE_SPACE
+from feedback_assets.tables.text import WHITE_SPACE, normal_email
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -314,7 +314,8 @@ class _Pen:
     def _instead(self, text: str, kind: Personal, path: str) -> str | None:
         match kind:
             case Personal.EMAIL:
-                return self.erased.pseudonym("email", text)
+                # A pseudonym counts as an e-mail, so "n/a" must not become one.
+                return self.erased.pseudonym("email", text) if normal_email(text) else WORDS
             case Personal.CONTACT_ID:
                 return self.erased.pseudonym("contact", text)
             case Personal.FREE_TEXT:

@@ -45,7 +45,7 @@ def normal_email(text: str | None) -> str | None:
     """
     if text is None:
         return None
-    address = _folded(text).strip(WHITE_SPACE)
+    address = folded(text).strip(WHITE_SPACE)
     if in_brackets := _IN_BRACKETS.search(address):
         address = in_brackets[1].strip(WHITE_SPACE)
     return address if _EMAIL.fullmatch(address) else None
@@ -58,10 +58,11 @@ def first_normal_email(text: str) -> str:
 
 def channel_name(text: str | None) -> str | None:
     """The name under which a source, medium or campaign counts in the marts; ``None`` if blank."""
-    return None if text is None else _folded(text).strip(WHITE_SPACE) or None
+    return None if text is None else folded(text).strip(WHITE_SPACE) or None
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Text as names and e-mails are compared: no invisible characters, NFC, lower case."""
     if text.isascii():
         return text.lower()
     composed = unicodedata.normalize("NFC", without_invisible(text))

@@ -383,11 +383,13 @@ def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(projec
     assert not anything_of_ana(project)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "ana", "@example.com", "ana@"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "ana", "@example.com", "ana@", "n/a", "a@b@c", "erased:" + "0" * 32]
+)
 def test_what_is_no_e_mail_is_refused(project: Project, text: str) -> None:
     told = project.run("forget", text)
     assert told.exit_code == 1
-    assert "is not an e-mail" in told.stderr
+    assert "is not an e-mail address" in told.stderr
     assert not (Path(project.settings.warehouse) / "erased").exists()
 
 

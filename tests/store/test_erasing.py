@@ -68,10 +68,9 @@ def full(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Any]:
             record[column.name] = [full(column.fields, f"{path}.")]
         elif column.shape == "struct":
             record[column.name] = full(column.fields, f"{path}.")
-        elif column.points_at == "email":
-            record[column.name] = f"secret@{path}"
         elif pa.types.is_string(column.type):
-            record[column.name] = f"secret of {path}"
+            at_ = "@" if column.points_at == "email" else " of "
+            record[column.name] = f"secret{at_}{path}"
         elif pa.types.is_timestamp(column.type):
             record[column.name] = AT
         elif pa.types.is_date(column.type):

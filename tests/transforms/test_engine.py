@@ -23,7 +23,6 @@ from feedback_assets.tables import (
     Table,
     find_table,
 )
-from feedback_assets.tables.text import WHITE_SPACE, normal_email
 from feedback_assets.transforms import (
     ArrowTables,
     Parameters,
@@ -414,18 +413,6 @@ def test_the_pseudonym_in_sql_is_the_hmac_of_python(secret: bytes) -> None:
                 {"text": text, "inner": inner, "outer": outer},
             ).fetchall()
             assert found == [(hmac.new(secret, text.encode(), hashlib.sha256).hexdigest(),)]
-
-
-def test_sql_and_python_lower_and_trim_every_character_alike() -> None:
-    letters = [chr(code) for code in range(1, 0x20000) if not 0xD800 <= code < 0xE000]
-    emails = pa.table({"text": [f" {letter}{letter}x\u00a0" for letter in letters]})
-    with connect(ArrowTables({}), []) as connection:
-        connection.register("emails", emails)
-        found = connection.sql("select normal_email(text) from emails").fetchall()
-    assert [row[0] for row in found] == [
-        normal_email(text) for text in emails.column("text").to_pylist()
-    ]
-    assert [letter for letter in letters if letter.isspace()] == list(WHITE_SPACE)
 
 
 def test_the_answers_own_email_is_the_customer_before_the_orders() -> None:

@@ -1,6 +1,7 @@
 """The same SQL on a standalone Spark of two workers gives the rows of DuckDB, hash for hash."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -21,8 +23,12 @@ from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import DERIVED_TABLES, Table
 from feedback_assets.transforms import Parameters
 from feedback_assets.transforms.engines import DuckDBEngine, Engine, engine_of
+from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.transforms.spark import _session
+from feedback_assets.transforms.spark_sql import spark_query
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
+from tests.transforms.test_dialect import LETTERS, PIECES
 from tests.transforms.test_engine import _fill
 from tests.transforms.worlds import FIRST, LAST, World, worlds
 
@@ -110,6 +116,34 @@ def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_pa
         assert found == wanted, table.full_name
         _build(duckdb, table, held.first, history.LAST, warehouse)
     print(f"{held.days} days of {held.orders} orders: {seconds}")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_text_and_money_have_the_same_form_on_both_engines(master: str) -> None:
+    draw = random.Random(7)
+    words = ["".join(draw.choices(PIECES, k=draw.randint(0, 8))) for _ in range(5_000)]
+    texts = [None, *words, *LETTERS]
+    rows = pa.table({"n": range(len(texts)), "t": pa.array(texts, pa.string())})
+    query = """
+        select
+            n, trimmed(t), present(t), normal_email(t), channel_name(t),
+            paid_by(t, n), refunded_by(t || 'refunded ', -n),
+            money(n * 12345678901),
+            money_each(cast(n * 12345678901234567.4567 as decimal(38, 4)), n + 1),
+            money_each(cast(-n * 0.0001 as decimal(38, 4)), 2)
+        from given.rows
+    """
+    with connect(ArrowTables({}), []) as connection:
+        connection.execute("create schema given")
+        connection.register("held", rows)
+        connection.execute("create view given.rows as from held")
+        wanted = sorted(connection.sql(query).fetchall())
+    session = _session(master)
+    session.createDataFrame(rows).createOrReplaceTempView("awkward")
+    found = session.sql(spark_query(query, {"given.rows": "awkward"})).collect()
+    pairs = zip(sorted(map(tuple, found)), wanted, strict=True)
+    assert [pair for pair in pairs if pair[0] != pair[1]] == []
 
 
 @pytest.mark.slow

@@ -51,7 +51,9 @@ statuses = st.sampled_from(
         *("Refunded", "Refunded ", "\trefunded", "FAILED"),
     ]
 )
-tags = st.sampled_from([None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"])
+tags = st.sampled_from(
+    [None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"]
+)
 utms = st.one_of(
     st.none(),
     st.builds(
@@ -129,7 +131,7 @@ _TABLES: dict[str, st.SearchStrategy[list[Row]]] = {
                         id=st.sampled_from(["p1", "p2"]),
                         name=texts,
                         qty=st.sampled_from(
-                            [None, Decimal(2), Decimal("0.5"), Decimal("99999999999999")]
+                            [None, Decimal(2), Decimal("0.5"), Decimal(99999999999999)]
                         ),
                     )
                 ),
