@@ -21,7 +21,7 @@ from pydantic import (
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
-from feedback_assets.environment.dotenv import line_of, read_dotenv
+from feedback_assets.environment.dotenv import line_of, load_dotenv
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
@@ -77,14 +77,8 @@ def _secret(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _split_urls(text: str) -> tuple[str, ...]:
-    # A URL may hold commas itself; the next one begins where a scheme does.
-    urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
-    return tuple(dict.fromkeys(urls))
-
-
 def _alert_urls(value: SecretStr | None) -> SecretStr | None:
-    urls = _split_urls(value.get_secret_value()) if value else ()
+    urls = values.split_urls(value.get_secret_value()) if value else ()
     for number, url in enumerate(urls, start=1):
         if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
             raise ValueError(
@@ -239,7 +233,7 @@ class Settings(BaseModel):
     def alert_urls(self) -> tuple[str, ...]:
         """The URLs that alerts go to, each with the credentials in it."""
         value = self.feedback_alert_urls
-        return _split_urls(value.get_secret_value()) if value else ()
+        return values.split_urls(value.get_secret_value()) if value else ()
 
     @property
     def coordination(self) -> Coordination | None:
@@ -260,20 +254,28 @@ class Settings(BaseModel):
         """The key of ``customer_key``, generated into ``DAGSTER_HOME`` if none is set."""
         if self.feedback_customer_secret is not None:
             return self.feedback_customer_secret.get_secret_value().encode()
-        file = self.dagster_home / "customer_secret"
         shared = self.coordination is not None
-        return kept_secret(file, "FEEDBACK_CUSTOMER_SECRET", shared=shared)
+        return kept_secret(self.customer_secret_file, "FEEDBACK_CUSTOMER_SECRET", shared=shared)
+
+    def customer_secret_if_any(self) -> bytes | None:
+        """``customer_secret`` where there is one already, else ``None``: none is made."""
+        made = self.feedback_customer_secret is not None or self.customer_secret_file.exists()
+        return self.customer_secret() if made else None
+
+    @property
+    def customer_secret_file(self) -> Path:
+        return self.dagster_home / "customer_secret"
 
     def customer_secrets(self) -> tuple[bytes, ...]:
         """The key of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
 
         Tables that were not built since then hold keys of the earlier secret.
         """
-        found = [self.customer_secret()]
-        kept = self.dagster_home / "customer_secret"
+        found = [self.customer_secret_if_any()]
+        kept = self.customer_secret_file
         if kept.is_file():
             found.append(kept_secret(kept, "FEEDBACK_CUSTOMER_SECRET", shared=False))
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
     def erasure_secret(self) -> bytes:
         """The key of the list of erased people, generated likewise."""
@@ -319,13 +321,9 @@ def _environment() -> Mapping[str, str]:
     starts.
     """
     try:
-        written = read_dotenv(dotenv_file())
+        _from_dotenv.update(load_dotenv(dotenv_file()))
     except Unusable as error:
         raise SettingsError(str(error)) from None
-    for name, value in written.items():
-        if name not in os.environ:
-            os.environ[name] = value
-            _from_dotenv[name] = value
     return os.environ
 
 

@@ -83,7 +83,16 @@ def test_no_part_is_named_here_that_is_not_there() -> None:
 
 
 def test_what_stands_below_the_assets_knows_no_dagster() -> None:
-    below = {"coordination", "files", "providers", "tables", "store", "transforms", "ingest", "reports"}
+    below = {
+        "coordination",
+        "files",
+        "providers",
+        "tables",
+        "store",
+        "transforms",
+        "ingest",
+        "reports",
+    }
     for path in modules():
         part = part_of(module_name(path))
         if part in below | {"sandbox"}:

@@ -6,13 +6,17 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from importlib.metadata import version
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import requests
+from typer.testing import Result
 
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
@@ -27,18 +31,26 @@ def test_check_says_of_each_provider_that_all_is_well(shop: Project) -> None:
     result = shop.run("check")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert len(lines) == 5
-    assert all("configured, reachable, authorised" in line for line in lines)
+    # The warehouse comes after the providers.
+    assert len(lines) == 5 + 1 + 2
+    assert all("configured, reachable, authorised" in line for line in lines[:5])
 
 
-def test_check_ends_with_a_backfill_that_can_be_run_as_it_stands(shop: Project) -> None:
-    (line,) = shop.run("check").stderr.splitlines()
-    command = shlex.split(line.removeprefix("Next: run: "))
-    assert command[:2] == ["feedback-assets", "backfill"]
-    first, last = command[3], command[5]
+def last_line(result: Result) -> list[str]:
+    """The words of the last line, without the program, which is one that can be run from here."""
+    program, *arguments = shlex.split(result.output.splitlines()[-1])
+    assert shutil.which(program), result.output
+    assert Path(program).name == "feedback-assets"
+    return arguments
+
+
+def test_check_ends_with_a_backfill_that_can_be_pasted(shop: Project) -> None:
+    command = last_line(shop.run("check"))
+    assert command[0] == "backfill"
+    first, last = command[2], command[4]
     assert date.fromisoformat(last) == YESTERDAY
     assert (YESTERDAY - date.fromisoformat(first)).days + 1 == shop.settings.feedback_refresh_days
-    done = shop.run(*command[1:], "--select", "thanx/feedbacks")
+    done = shop.run(*command, "--select", "thanx/feedbacks")
     assert done.exit_code == 0, done.output
 
 
@@ -46,20 +58,20 @@ def test_check_with_nothing_configured_says_where_each_value_is_found_and_what_t
     project: Project,
 ) -> None:
     result = project.run("check")
-    for line, provider in zip(result.stdout.splitlines(), REGISTRY, strict=True):
+    for line, provider in zip(result.stdout.splitlines()[:5], REGISTRY, strict=True):
         assert line.startswith(f"– {provider.name}: ")
         assert provider.found in line
-    (line,) = result.stderr.splitlines()
+    line = result.stdout.splitlines()[6]
     assert str(project.home / ".env") in line
     for provider in REGISTRY:
         assert " ".join(f"{name}=…" for name in provider.needed_variables) in line
-    assert line.endswith("feedback-assets check")
+    assert last_line(result) == ["check"]
 
 
-def test_check_names_the_line_of_the_dotenv_to_mend(
+def test_check_names_the_line_of_the_dotenv_to_fix(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The environment wins, so of the two keys that are wrong one has to be mended there.
+    # The environment wins, so of the two keys that are wrong one has to be fixed there.
     monkeypatch.delenv("RETARGETING_REST_KEY")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     path = shop.home / ".env"
@@ -69,7 +81,8 @@ def test_check_names_the_line_of_the_dotenv_to_mend(
     os.environ["THANX_ACCESS_TOKEN"] = "wrong-too"
     result = shop.run("check")
     assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
+    line = result.stdout.splitlines()[6]
+    assert last_line(result) == ["check"]
     assert f"RETARGETING_REST_KEY in line 5 of {path}" in line
     assert "THANX_ACCESS_TOKEN in the environment" in line
     assert "wrong-" not in result.output
@@ -81,8 +94,33 @@ def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sa
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"fullwhere"})))
     result = shop.run("check")
     assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
-    assert line == "Next: wait until fullwhere can be reached, then run: feedback-assets check"
+    line = result.stdout.splitlines()[6]
+    assert line == "Next: fullwhere cannot be reached at the moment; check again later:"
+    assert last_line(result) == ["check"]
+
+
+def test_check_with_a_start_date_that_is_not_over_says_so(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = YESTERDAY + timedelta(days=1)
+    monkeypatch.setenv("FEEDBACK_START_DATE", str(today))
+    result = shop.run("check")
+    assert f"FEEDBACK_START_DATE is {today}" in result.stdout
+    assert last_line(result) == ["check"]
+
+
+def test_the_command_to_paste_works_from_any_directory(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = Path(sys.executable).parent
+    for directory, program in (
+        (installed.parent, f"{installed.name}/feedback-assets"),
+        (tmp_path, str(installed / "feedback-assets")),
+    ):
+        monkeypatch.chdir(directory)
+        assert project.run("check").output.splitlines()[-1] == f"{program} check"
+    monkeypatch.setenv("PATH", str(installed))
+    assert project.run("check").output.splitlines()[-1] == "feedback-assets check"
 
 
 def test_check_with_nothing_configured_names_every_variable_and_succeeds(project: Project) -> None:
@@ -90,7 +128,6 @@ def test_check_with_nothing_configured_names_every_variable_and_succeeds(project
     assert result.exit_code == 0
     for variable in ("WICKED_REPORTS_API_KEY", "THANX_ACCESS_TOKEN", "FULLWHERE_API_SECRET"):
         assert variable in result.stdout
-    assert len(result.stdout.splitlines()) == 5
 
 
 @pytest.mark.parametrize(
@@ -103,7 +140,7 @@ def test_check_with_nothing_configured_names_every_variable_and_succeeds(project
         ("RETARGETING_REST_KEY", "retargeting"),
     ],
 )
-def test_check_with_a_wrong_key_fails_and_says_which_variable_to_mend(
+def test_check_with_a_wrong_key_fails_and_says_which_variable_to_fix(
     shop: Project, monkeypatch: pytest.MonkeyPatch, variable: str, provider: str
 ) -> None:
     monkeypatch.setenv(variable, "wrong-and-secret")
@@ -161,7 +198,7 @@ def test_query_knows_every_table_and_the_quarantine_before_anything_is_there(
         assert result.stdout == "n\n0\n"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])
 def test_csv_gives_a_spreadsheet_nothing_to_run(project: Project, text: str) -> None:
     _put(project, text)
     sql = "select text_feedback from feedbackpulse.submissions"
@@ -183,6 +220,8 @@ def test_csv_gives_a_spreadsheet_nothing_to_run(project: Project, text: str) -> 
         "select * from nowhere",
         "selec 1",
         "",
+        "summarize '/etc/passwd'",
+        "describe '/etc/passwd'",
     ],
 )
 def test_query_reads_the_tables_and_does_nothing_else(project: Project, sql: str) -> None:
@@ -213,6 +252,8 @@ def test_backfill_with_nothing_configured_fails_and_names_the_missing_variables(
 ) -> None:
     result = project.backfill(DAY, DAY, "--select", "group:fullwhere or group:thanx")
     assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
     for variable in ("FULLWHERE_API_KEY", "FULLWHERE_API_SECRET", "THANX_ACCESS_TOKEN"):
         assert variable in result.stderr
 
@@ -270,3 +311,73 @@ def test_check_leaves_alone_the_providers_that_are_not_to_be_loaded(
     assert result.exit_code == 0, result.output
     assert "– fullwhere: not loaded: FEEDBACK_PROVIDERS is thanx" in result.stdout
     assert {provider for provider, _ in sandbox.requests} == {"thanx"}
+
+
+def test_version_is_that_of_the_package(project: Project) -> None:
+    assert project.run("--version").stdout == f"feedback-assets {version('feedback-assets')}\n"
+
+
+def test_every_command_is_explained_in_one_line(project: Project) -> None:
+    lines = [line for line in project.run("--help").stdout.splitlines() if line.startswith("│")]
+    options = [line for line in lines if line.startswith("│ --")]
+    commands = [line for line in lines if re.match(r"│ [a-z]", line)]
+    assert len(options) + len(commands) == len(lines)
+    names = [line.split()[1] for line in commands]
+    first = [name for name in names if name in {"check", "backfill", "ui", "query"}]
+    assert first == [name for name in ("check", "backfill", "ui", "query") if name in names]
+    assert names.index("query") < names.index("contact") < names.index("sandbox")
+
+
+def _in_ascii(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "feedback_assets.cli", *arguments]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    return subprocess.run(
+        command, env=env, capture_output=True, check=False, encoding="ascii", timeout=60
+    )
+
+
+def test_output_without_unicode_is_plain_characters(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THANX_ACCESS_TOKEN", "token")
+    monkeypatch.setenv("THANX_URL", "http://127.0.0.1:9")
+    checked = _in_ascii("check")
+    assert checked.returncode == 1
+    assert checked.stdout.startswith("- wicked_reports: not configured")
+    assert "\nFAILED thanx: " in checked.stdout
+    _put(project, "schön …\n✓")
+    sql = "select text_feedback as t from feedbackpulse.submissions"
+    assert "| sch\\xf6n ...\\nok |" in _in_ascii("query", sql).stdout
+    assert json.loads(_in_ascii("query", sql, "--json").stdout) == [{"t": "schön …\n✓"}]
+    assert "sch\\xf6n" in _in_ascii("query", sql, "--csv").stdout
+    assert _in_ascii("--help").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_backfill_without_unicode_is_plain_characters(shop: Project) -> None:
+    done = _in_ascii(
+        "backfill", "--from", str(DAY), "--to", str(DAY), "--select", "thanx/feedbacks"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "thanx.feedbacks" in done.stdout
+
+
+def test_an_argument_that_is_not_utf8_is_one_line(project: Project) -> None:
+    command = [
+        os.fsencode(sys.executable),
+        b"-m",
+        b"feedback_assets.cli",
+        b"query",
+        b"select '\xff'",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "argument 2 is not valid UTF-8: \"select '\\udcff'\"\n"
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    sql = "select range from range(100000)"
+    command = f"{sys.executable} -m feedback_assets.cli query --csv '{sql}' | head -1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "range\n"
+    assert done.stderr == ""

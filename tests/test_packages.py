@@ -15,6 +15,7 @@ PINS = (
     "constraints-tools.txt",
     "constraints-docs.txt",
     "constraints-image.txt",
+    "constraints-server.txt",
     "constraints-spark.txt",
 )
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
@@ -40,6 +41,7 @@ def declared() -> dict[str, list[Requirement]]:
         "constraints-tools.txt": project["dependency-groups"]["tools"],
         "constraints-docs.txt": project["dependency-groups"]["docs"],
         "constraints-image.txt": base + project["dependency-groups"]["image"],
+        "constraints-server.txt": base + project["dependency-groups"]["server"],
         "constraints-spark.txt": base,
     }
     for line in (ROOT / "Makefile").read_text().splitlines():
@@ -59,8 +61,9 @@ def test_every_declared_package_is_pinned_within_its_range(name: str) -> None:
             assert version in requirement.specifier, f"{requirement} is {version}: make constraints"
 
 
-def test_an_image_has_the_versions_that_were_tested() -> None:
-    tested, built = pins("constraints.txt"), pins("constraints-image.txt")
+@pytest.mark.parametrize("name", ["constraints-image.txt", "constraints-server.txt"])
+def test_a_deployment_has_the_versions_that_were_tested(name: str) -> None:
+    tested, built = pins("constraints.txt"), pins(name)
     for name in tested.keys() & built.keys():
         assert {version for version, _ in built[name]} <= {version for version, _ in tested[name]}
 
@@ -85,3 +88,20 @@ def test_make_installs_nothing_without_a_digest() -> None:
     for line in lines:
         assert ("--require-hashes" in line) != ("--no-build-isolation" in line), line
         assert "--no-deps" in line
+
+
+@pytest.mark.parametrize("name", ["server", "cluster"])
+def test_the_readme_of_a_deployment_installs_nothing_that_is_not_pinned(name: str) -> None:
+    text = (ROOT / "deploy" / name / "README.md").read_text()
+    lines = [line.strip() for line in text.splitlines() if "pip install" in line]
+    assert len(lines) == 2
+    assert lines[0].endswith("--require-hashes --no-deps -r constraints-server.txt")
+    assert lines[1].endswith("--no-deps --no-build-isolation .")
+
+
+def test_no_guide_installs_a_package_in_whatever_version_is_newest() -> None:
+    for path in (*ROOT.glob("deploy/**/*.md"), ROOT / "docs" / "deploy.md"):
+        for line in path.read_text().splitlines():
+            if "pip install" in line:
+                pinned = "-r constraints-" in line or "==" in line or line.endswith("-isolation .")
+                assert pinned, f"{path.relative_to(ROOT)}: {line}"

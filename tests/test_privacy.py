@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.operations.backfill import open_instance
-from feedback_assets.store.layout import private_directory
+from feedback_assets.store.litter import private_directory
 from feedback_assets.tables import MART_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
 

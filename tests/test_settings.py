@@ -225,12 +225,22 @@ def test_the_dotenv_of_the_project_is_read_and_the_environment_wins(
     assert (settings.feedback_match_days, settings.feedback_touch_days) == (10, 12)
 
 
-# One test of each kind of name; the files exist in the zone data of most systems.
 @pytest.mark.parametrize("variable", ["FEEDBACK_REFRESH_TIMEZONE", "RETARGETING_TIMEZONE"])
 @pytest.mark.parametrize(
     "name",
-    ["Factory", "posixrules", "posix/Europe/Paris", "right/UTC", "europe/paris", "+02:00", "tzdata"]
-    + ["zone.tab", "Europe", "Europe/Paris\u200b", "/usr/share/zoneinfo/Europe/Paris", "CET-1CEST"],
+    [
+        "Factory",
+        "posixrules",
+        "posix/Europe/Paris",
+        "right/UTC",
+        "europe/paris",
+        "+02:00",
+        "CET-1CEST",
+        "zone.tab",
+        "Europe",
+        "Europe/Paris\u200b",
+        "/usr/share/zoneinfo/Europe/Paris",
+    ],
 )
 def test_a_zone_in_which_no_time_stamp_can_be_read_is_refused(variable: str, name: str) -> None:
     with pytest.raises(SettingsError, match=f"^{variable}"):
@@ -352,6 +362,12 @@ def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
     assert settings.fullwhere_api_key is None
     assert where_set("THANX_ACCESS_TOKEN") == "in the environment"
     assert where_set("FULLWHERE_API_KEY") == "in the environment"
+
+
+def test_a_variable_that_another_one_is_made_of_is_that_of_the_environment(project: Path) -> None:
+    (project / ".env").write_text("SHOP=one\nTHANX_MERCHANT_ID=${SHOP}-1\n")
+    os.environ["SHOP"] = "two"
+    assert load_settings().thanx_merchant_id == "two-1"
 
 
 def test_a_credential_that_is_not_utf_8_is_one_line_without_it() -> None:

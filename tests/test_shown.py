@@ -3,22 +3,29 @@
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from feedback_assets.cli.shown import grid
+from feedback_assets.cli.shown import Laid, lay_out
 
+NAMES = ["source", "nps", "said"]
+NUMBERS = [False, True, False]
 ROWS = [
     *((f"channel {n}", n / 8, None if n % 3 else "") for n in range(500)),
     ("[bold]喜欢[/bold] :heart:", None, "\x1b[2J"),
 ]
 
 
-def shown(rows: list[tuple[object, ...]], width: int) -> list[str]:
+def printed(laid: Laid, width: int) -> list[str]:
     text = io.StringIO()
-    table = grid(["source", "nps", "said"], [False, True, False], rows, width)
-    Console(file=text, width=width, highlight=False).print(table)
+    Console(file=text, width=width, highlight=False).print(laid.shown)
     return text.getvalue().rstrip("\n").split("\n")
+
+
+def shown(rows: list[tuple[object, ...]], width: int) -> list[str]:
+    return printed(lay_out(NAMES, NUMBERS, rows, width), width)
 
 
 def inner(lines: list[str]) -> list[list[str]]:
@@ -28,35 +35,64 @@ def inner(lines: list[str]) -> list[list[str]]:
 def test_every_row_has_its_line_in_order_whatever_is_in_it() -> None:
     lines = shown(ROWS, 160)
     assert len({cell_len(line) for line in lines}) == 1
-    one_by_one = [line for row in ROWS for line in shown([row], 160)[3:-1]]
-    assert inner(lines[3:-1]) == inner(one_by_one)
-    assert inner(lines[3:-1])[9] == ["channel 9", "1.12", ""]
-    assert inner(lines[3:-1])[-1] == ["[bold]喜欢[/bold] :heart:", "null", "\\x1b[2J"]
+    rows = inner(lines[3:-1])
+    assert len(rows) == len(ROWS)
+    assert rows[9] == ["channel 9", "1.12", ""]
+    assert rows[-1] == ["[bold]喜欢[/bold] :heart:", "null", "\\x1b[2J"]
 
 
-@pytest.mark.parametrize("width", range(24, 48, 2))
-def test_a_narrow_terminal_keeps_what_belongs_to_a_row_together(width: int) -> None:
-    rows = [(f"a name of {n} words", n / 7, "x" * (n % 5)) for n in range(8)]
-    lines = inner(shown(rows, width)[3:-1])
-    # A row begins where its number stands; its text may go on in the lines below it.
-    starts = [at for at, (_, number, _) in enumerate(lines) if number]
-    assert len(starts) == len(rows)
-    for n, (at, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
-        name = "".join(line[0] for line in lines[at:end]).replace(" ", "")
-        assert name == f"anameof{n}words"
-        assert "".join(line[2] for line in lines[at:end]) == "x" * (n % 5)
+@pytest.mark.parametrize("mark", ["\n", "\u2028", "\u2029"])
+def test_a_value_of_several_lines_stays_in_the_line_of_its_row(mark: str) -> None:
+    lines = inner(shown([(f"one{mark}two", 1, "a\tb"), ("three", 2, "b")], 80)[3:-1])
+    assert lines == [["one↵two", "1", "a b"], ["three", "2", "b"]]
 
 
-def test_a_value_of_several_lines_stays_beside_its_row() -> None:
-    lines = inner(shown([("one\ntwo", 1, "a"), ("three", 2, "b")], 80)[3:-1])
-    assert lines == [["one", "1", "a"], ["two", "", ""], ["three", "2", "b"]]
+def test_the_widest_columns_are_cut_and_numbers_never() -> None:
+    rows = [(f"a channel with a long name {n}", 1234567.5 + n, "said " * 40) for n in range(3)]
+    laid = lay_out(NAMES, NUMBERS, rows, 60)
+    lines = printed(laid, 60)
+    assert max(map(cell_len, lines)) <= 60
+    for n, (source, nps, said) in enumerate(inner(lines[3:-1])):
+        assert nps == f"{1234567.5 + n:,.2f}"
+        assert source.startswith("a channel")
+        assert said.startswith("said")
+        assert said.endswith("…")
+    assert "--csv" in laid.note
 
 
-@pytest.mark.parametrize("mark", ["\n", "\t", "\u2028", "\u2029"])
-def test_a_value_that_rich_breaks_moves_no_other_to_another_row(mark: str) -> None:
-    rows = [(f"x{mark}longer text", 1, "a"), ("y", 2, "b"), ("z", 3, "c")]
-    lines = inner(shown(rows, 80)[3:-1])
-    assert [line for line in lines if line[1]][1:] == [["y", "2", "b"], ["z", "3", "c"]]
+def test_one_row_that_does_not_fit_is_a_record() -> None:
+    names = [f"column_{n}" for n in range(40)]
+    laid = lay_out(names, [False] * 40, [[f"value {n}\nnext" for n in range(40)]], 160)
+    assert laid.note == ""
+    lines = [line.split() for line in printed(laid, 160)]
+    for n in range(40):
+        assert lines[2 * n] == [f"column_{n}", "value", str(n)]
+        assert lines[2 * n + 1] == ["next"]
+
+
+def test_rows_with_too_many_columns_are_records() -> None:
+    names = [f"column_{n}" for n in range(40)]
+    laid = lay_out(names, [False] * 40, [["a long enough value"] * 40] * 30, 160)
+    lines = printed(laid, 160)
+    assert [line.strip() for line in lines if line.startswith("row ")] == [
+        f"row {n}" for n in range(1, 21)
+    ]
+    assert "…" not in "".join(lines)
+    assert "The first 20 rows are shown" in laid.note
+
+
+@given(
+    st.lists(
+        st.lists(st.text(max_size=40) | st.integers() | st.none(), min_size=4, max_size=4),
+        min_size=1, max_size=4,
+    ),
+    st.integers(20, 170),
+)  # fmt: skip
+def test_nothing_is_wider_than_the_terminal(rows: list[list[object]], width: int) -> None:
+    laid = lay_out(["a", "b", "c", "d"], [False] * 4, rows, width)
+    lines = printed(laid, width)
+    assert max(map(cell_len, lines)) <= width
+    assert "…" not in "".join(lines) or laid.note or any("…" in str(c) for r in rows for c in r)
 
 
 def test_nothing_found_is_a_header() -> None:

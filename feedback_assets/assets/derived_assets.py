@@ -11,6 +11,7 @@ from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.layout import Written, days_between
 from feedback_assets.store.memory import machine_memory
 from feedback_assets.tables import DERIVED_TABLES, Table, find_table
@@ -66,6 +67,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         warehouse = context.resources.warehouse.warehouse
+        confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
         # Before anything is read: content that is replaced meanwhile then differs from what is
         # recorded here, and leads to one build too many, never to one too few.
         span = days_of_run(context) if table.partitioned else None

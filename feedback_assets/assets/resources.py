@@ -3,7 +3,7 @@
 Credentials occur here alone, as names of environment variables that are read when a run starts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,19 +61,22 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     root: str
     erasure_secret: str = ""
     erasure_secret_file: str = ""
+    home: str = ""
     coordination_url: str = Field(default="", repr=False)
 
     @property
     def warehouse(self) -> Warehouse:
         coordination = _coordination(self.coordination_url)
+        home = Path(self.home) if self.home else None
+        return Warehouse(self.root, self._erasure_key(), coordination, home)
+
+    def _erasure_key(self) -> Callable[[], bytes] | None:
         if self.erasure_secret:
-            return Warehouse(self.root, self.erasure_secret.encode, coordination)
+            return self.erasure_secret.encode
         if self.erasure_secret_file:
-            file, shared = Path(self.erasure_secret_file), coordination is not None
-            return Warehouse(
-                self.root, lambda: kept_erasure_secret(file, shared=shared), coordination
-            )
-        return Warehouse(self.root, coordination=coordination)
+            file, shared = Path(self.erasure_secret_file), bool(self.coordination_url)
+            return lambda: kept_erasure_secret(file, shared=shared)
+        return None
 
 
 def provider_resource(provider: str, settings: Settings) -> ProviderResource:
@@ -102,6 +105,7 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
     return WarehouseResource(
         root=settings.warehouse,
         erasure_secret_file=str(settings.erasure_secret_file),
+        home=str(settings.dagster_home),
         **_coordination_url(settings),
         **secret,
     )

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from feedback_assets.cli import explore, load, ops, people
-from feedback_assets.cli.common import app
+from feedback_assets.cli.common import DEVELOPMENT, app
 from feedback_assets.cli.common import err as _err
 from feedback_assets.cli.common import fail as _fail
 from feedback_assets.cli.common import grid_of as _grid
@@ -18,7 +18,7 @@ from feedback_assets.cli.load import run_backfill as _backfill
 __all__ = ["app", "explore", "load", "ops", "people"]
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPMENT)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 8765,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal data.")] = 1,
@@ -32,7 +32,7 @@ def sandbox(
     quota_scale: Annotated[float, typer.Option(help="Every request quota times this.")] = 1.0,
     down: Annotated[str, typer.Option(help="Providers that answer 503, with commas.")] = "",
 ) -> None:
-    """Serve all five provider APIs on loopback with generated data; print its settings."""
+    """Serve all five provider APIs locally, with generated data."""
     from feedback_assets.sandbox.faults import Faults
     from feedback_assets.sandbox.server import Sandbox, serve
     from feedback_assets.sandbox.world import World

@@ -2,29 +2,72 @@
 
 import logging
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
+from typer.core import TyperGroup
 
-from feedback_assets.cli.shown import WIDTH, grid
+from feedback_assets.cli.shown import WIDTH, lay_out
 from feedback_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import RenderableType
+
+# The panels of --help. A newcomer reads the first from top to bottom.
+START = "Start here"
+DATA = "Data"
+OPERATIONS = "Operations"
+DEVELOPMENT = "Development"
+_ORDER = (
+    *("demo", "check", "backfill", "ui", "query"),
+    *("contact", "forget", "export", "replay", "publish", "rekey"),
+    *("automation", "limits", "alert-test"),
+    *("sandbox", "dev"),
+)
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order in which they are needed, whichever module they come from."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else 99)
+
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Which campaign brings people who come back and recommend.",
+    cls=_InOrder,
+    help="Which campaign brings customers who come back and recommend you.",
 )
 out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"feedback-assets {version('feedback-assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
 
 
 def settings_or_exit() -> Settings:
@@ -32,7 +75,7 @@ def settings_or_exit() -> Settings:
         settings = load_settings()
     except SettingsError as error:
         fail(str(error), code=2)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home.absolute())
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return settings
 
 
@@ -43,12 +86,27 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def grid_of(rows: "pa.Table", title: str | None = None) -> Grid:
-    from feedback_assets.operations.query import values
+def grid_of(rows: "pa.Table", title: str | None = None) -> "RenderableType":
+    """An answer held in memory, as a terminal shows it."""
+    from feedback_assets.operations.query import is_number, plain_rows
 
-    numbers = [str(field.type).startswith(("int", "double", "decimal")) for field in rows.schema]
-    columns = (values(column) for column in rows.columns)
-    return grid(rows.column_names, numbers, zip(*columns, strict=True), out.width, title)
+    numbers = [is_number(field.type) for field in rows.schema]
+    return lay_out(rows.column_names, numbers, plain_rows(rows), out.width, title).shown
+
+
+def command(*arguments: str) -> str:
+    """This program with these arguments, to be pasted into the shell that it was started from."""
+    script = Path(sys.executable).with_name("feedback-assets")
+    found = shutil.which(script.name)
+    if found and Path(found) == script:
+        program = [script.name]
+    elif not script.is_file():
+        program = [sys.executable, "-m", "feedback_assets.cli"]
+    elif script.is_relative_to(Path.cwd()):
+        program = [str(script.relative_to(Path.cwd()))]
+    else:
+        program = [str(script)]
+    return shlex.join([*program, *arguments])
 
 
 @contextmanager

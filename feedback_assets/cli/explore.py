@@ -1,6 +1,5 @@
 """The commands that show what is held: ``query`` and ``contact``."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -8,44 +7,48 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.cli.common import app, fail, grid_of, out, settings_or_exit
-from feedback_assets.cli.shown import write
+from feedback_assets.cli.common import DATA, START, app, err, fail, out, settings_or_exit
+from feedback_assets.cli.shown import MOST_ROWS, lay_out, write, writes
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def query(
-    sql: Annotated[str, typer.Argument(help="For instance: select * from marts.nps_by_channel")],
+    sql: Annotated[str, typer.Argument(help="For example: select * from marts.nps_by_channel")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run DuckDB SQL over the tables, named "<group>"."<table>"; it only reads."""
-    from feedback_assets.operations.query import QueryError, run_query, to_csv, to_json
-    from feedback_assets.operations.quick_query import remember
+    """Run SQL over the tables, read-only; `show tables` lists them."""
+    from feedback_assets.operations.query import QueryError, open_answer
     from feedback_assets.store.layout import Warehouse
 
     if as_csv and as_json:
-        fail("--csv or --json, not both", code=2)
-    given = dict(os.environ)
-    settings = settings_or_exit()
-    warehouse = Warehouse(settings.warehouse)
+        fail("choose either --csv or --json", code=2)
+    warehouse = Warehouse(settings_or_exit().warehouse)
+    # One row more than is shown says whether there are more.
+    first = None if as_csv or as_json else MOST_ROWS + 1
     try:
-        rows = run_query(sql, warehouse)
-        if as_csv or as_json:
-            write(to_csv(rows) if as_csv else to_json(rows))
-        else:
-            out.print(grid_of(rows))
+        with open_answer(sql, warehouse, first=first) as answer:
+            if as_csv or as_json:
+                write(answer.csv() if as_csv else answer.json(ascii_only=not writes("é✓")))
+                return
+            rows = [row for batch in answer.batches for row in batch]
     except QueryError as error:
         fail(str(error))
-    remember(settings, warehouse, given)
+    laid = lay_out(answer.names, answer.numbers, rows[:MOST_ROWS], out.width)
+    out.print(laid.shown)
+    if laid.note:
+        err.print(Text(laid.note), soft_wrap=True)
+    elif len(rows) > MOST_ROWS:
+        err.print(f"The first {MOST_ROWS:,} rows are shown; --csv or --json prints all.")
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def contact(
     key: Annotated[
         str, typer.Argument(help="E-mail, id in Wicked Reports, or id in the source system.")
     ],
 ) -> None:
-    """Show one customer, live from Wicked Reports, with the feedback held on them."""
+    """Show a customer, live from Wicked Reports, and their feedback."""
     from feedback_assets.operations.contact import NothingToShow, find_customer, sections
 
     try:

@@ -1,31 +1,33 @@
-"""The commands of whoever operates it: ``check``, ``limits`` and ``alert-test``."""
+"""The commands of whoever operates it: ``check``, ``limits``, ``rekey`` and ``alert-test``."""
 
 import typer
-from rich.text import Text
 
-from feedback_assets.cli.common import app, err, fail, settings_or_exit
+from feedback_assets.cli.common import OPERATIONS, START, app, command, fail, settings_or_exit
 from feedback_assets.settings import SettingsError
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def check() -> None:
-    """Say for each provider whether it is configured, reachable and authorised; and what next."""
+    """Check settings, providers, warehouse and shared database."""
+    from feedback_assets.operations.check_places import check_places
     from feedback_assets.operations.check_providers import check_providers, next_step
 
     settings = settings_or_exit()
-    verdicts = check_providers(settings)
+    verdicts = check_providers(settings) + check_places(settings)
     for verdict in verdicts:
         mark = "✗" if verdict.failed else "✓" if verdict.configured else "–"
         print(f"{mark} {verdict.provider}: {verdict.text}")
-    # Beside the answer, which is one line a provider for whoever reads it by a program.
-    err.print(Text(f"Next: {next_step(verdicts, settings)}"), soft_wrap=True)
+    step = next_step(verdicts, settings)
+    print(f"Next: {step.text}")
+    # A line of its own, so that it can be pasted into the shell.
+    print(command(*step.arguments))
     if any(verdict.failed for verdict in verdicts):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATIONS)
 def limits() -> None:
-    """Set how many runs of each provider Dagster lets go on at the same time."""
+    """Set how many runs of each provider Dagster starts at a time."""
     from feedback_assets.operations.home import open_instance
     from feedback_assets.operations.limits import right_limits, set_limits
 
@@ -37,9 +39,25 @@ def limits() -> None:
             print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
 
 
-@app.command(name="alert-test")
+@app.command(rich_help_panel=OPERATIONS)
+def rekey() -> None:
+    """Accept a changed FEEDBACK_CUSTOMER_SECRET."""
+    from feedback_assets.operations import rekey as operation
+
+    done = operation.rekey(settings_or_exit())
+    if not done.changed:
+        print("The warehouse is built with this customer secret already.")
+        return
+    print("The warehouse is built with the new customer secret from now on.")
+    if done.first is not None and done.last is not None:
+        days = ("--from", str(done.first), "--to", str(done.last))
+        print("Next: rebuild the tables that hold keys made with the former one:")
+        print(command("backfill", *days, "--select", operation.SELECT))
+
+
+@app.command(name="alert-test", rich_help_panel=OPERATIONS)
 def alert_test() -> None:
-    """Send a test message to each URL of FEEDBACK_ALERT_URLS, and say which took it."""
+    """Send a test alert to each URL of FEEDBACK_ALERT_URLS."""
     from feedback_assets.operations.alert_delivery import NOT_SET, TEST, deliver, targets
 
     try:
@@ -50,6 +68,6 @@ def alert_test() -> None:
         fail(NOT_SET, code=2)
     reasons = {target.name: deliver(target, TEST) for target in chosen}
     for name, reason in reasons.items():
-        print(f"✗ {name}: {reason}" if reason else f"✓ {name}: took it")
+        print(f"✗ {name}: {reason}" if reason else f"✓ {name}: delivered")
     if any(reasons.values()):
         raise typer.Exit(1)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from feedback_assets.cli.common import app, err, fail, out, quiet_dagster, settings_or_exit
+from feedback_assets.cli.common import DATA, app, err, fail, out, quiet_dagster, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.store.customer_secret import OtherSecret
 from feedback_assets.store.erased import ErasureKeyMissing
 
 AtMost = Annotated[
@@ -18,12 +19,12 @@ AtMost = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def forget(
     email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
     at_most: AtMost = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Report what would be rewritten without changing it.")
+        bool, typer.Option("--dry-run", help="Only say what would be rewritten.")
     ] = False,
     spelled_out: Annotated[
         bool,
@@ -33,7 +34,7 @@ def forget(
         ),
     ] = False,
 ) -> None:
-    """Erase a person from every table, the quarantine, the page and the run history, for good."""
+    """Erase a person from tables, quarantine, page and run history."""
     from feedback_assets.operations import forget as operation
     from feedback_assets.operations.table_definitions import table_definitions
 
@@ -49,7 +50,12 @@ def forget(
                 spelled_out=spelled_out,
                 progress=progress,
             )
-        except (operation.NotForgotten, ErasureKeyMissing, CoordinationUnavailable) as error:
+        except (
+            operation.NotForgotten,
+            ErasureKeyMissing,
+            OtherSecret,
+            CoordinationUnavailable,
+        ) as error:
             fail(str(error))
     for line in operation.lines(done, dry_run=dry_run):
         out.print(escape(line), soft_wrap=True)
@@ -57,7 +63,7 @@ def forget(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def export(
     email: Annotated[str, typer.Argument(help="E-mail of the person.")],
     to: Annotated[
@@ -77,7 +83,7 @@ def export(
             done = operation.export(
                 settings, email, directory, at_most=at_most or AT_MOST, progress=progress
             )
-        except (operation.NotExported, NotForgotten) as error:
+        except (operation.NotExported, NotForgotten, OtherSecret) as error:
             fail(str(error))
     for line in operation.lines(done):
         out.print(escape(line), soft_wrap=True)

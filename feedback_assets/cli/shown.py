@@ -1,64 +1,228 @@
-"""What a query's answer looks like in a terminal, and what is written where there is none."""
+"""How the commands look in a terminal, and what is written where there is none."""
 
-import re
+import codecs
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from feedback_assets.operations.query_text import visible
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table as Grid
-    from rich.text import Text
 
 # A pipe has no width; eighty columns would cut the names of tables and channels.
 WIDTH = None if sys.stdout.isatty() else 160
-# Rows that rich lays out as one, their lines below one another: 280 rows take 19 ms, not 50.
-_TOGETHER = 200
-_AROUND = len("│  ")
-# What rich breaks a line at, or takes for one when it measures a cell, and the tab.
-_BREAKS = re.compile(r"[\n\t\u2028\u2029]")
+MOST_ROWS = 1_000
+"""Rows that a terminal is shown; ``--csv`` and ``--json`` have no limit."""
+_MOST_RECORDS = 20
+_NARROWEST = 12
+_BETWEEN = len("│ ") + 1
+# What is written for a character that the output's encoding does not have.
+_PLAIN = {
+    "✓": "ok",
+    "✗": "FAILED",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "…": "...",
+    "·": "-",
+    "●": "o",
+    "≤": "<=",
+    "≥": ">=",
+    "→": "->",
+    "↵": "\\n",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+    "\u00a0": " ",
+    **dict.fromkeys("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "*"),
+    **dict.fromkeys("─━═╌╍┄┅┈┉╸╺╴╶╼╾", "-"),
+    **dict.fromkeys("│┃║╎╏┆┇┊┋╷╵╹╻", "|"),
+}
 
 
-def write(text: str) -> None:
+def plain_where_needed() -> None:
+    """Have the standard streams write plain characters for those that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter) or _escaped(letter) for letter in lacking), error.end
+
+
+codecs.register_error("plain", _plain)
+
+
+def _escaped(letter: str) -> str:
+    # Box drawing corners and crossings; all other characters by their number, so nothing is lost.
+    if "\u2500" <= letter <= "\u257f":
+        return "+"
+    return letter.encode("ascii", "backslashreplace").decode()
+
+
+def writes(text: str) -> bool:
+    """Whether standard output can write this text as it is."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write(pieces: Iterable[str]) -> None:
     """Print an answer that is for programs."""
     # A file gets what people wrote; a terminal would obey the escape sequences in it.
-    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+    terminal = sys.stdout.isatty()
+    for text in pieces:
+        sys.stdout.write(visible(text) if terminal else text)
 
 
-def grid(
+@dataclass(frozen=True)
+class Laid:
+    """Rows as a terminal shows them; ``note`` says what was left out or cut, if anything."""
+
+    shown: "RenderableType"
+    note: str = ""
+
+
+def lay_out(
     names: Sequence[str],
     numbers: Sequence[bool],
-    rows: Iterable[Sequence[Any]],
+    rows: Sequence[Sequence[Any]],
     width: int,
     title: str | None = None,
+) -> Laid:
+    """The rows for a terminal of this width.
+
+    As a table with a line for each row if that fits. Else one row as a record, with a line for
+    each column; several rows as a table whose widest text columns are cut; and as records where
+    that is not enough.
+    """
+    cells = [[_text(value) for value in row] for row in rows]
+    lines = [[_one_line(text) for text in row] for row in cells]
+    heads = [_one_line(visible(name)) for name in names]
+    natural = [_widest(column) for column in zip(heads, *lines, strict=True)]
+    room = width - _BETWEEN * len(heads) - 1
+    if sum(natural) <= room:
+        return Laid(_table(heads, numbers, lines, rows, title))
+    if len(rows) > 1:
+        # A number that is cut is another number.
+        floors = [
+            size if number else min(size, _NARROWEST)
+            for size, number in zip(natural, numbers, strict=True)
+        ]
+        if sum(floors) <= room:
+            sizes = _shrunk(natural, floors, room)
+            cut = [
+                [_cut(text, size) for text, size in zip(row, sizes, strict=True)]
+                for row in (heads, *lines)
+            ]
+            note = "Long values are cut to fit; --csv or --json prints them in full."
+            return Laid(_table(cut[0], numbers, cut[1:], rows, title), note)
+    shown = cells[:_MOST_RECORDS]
+    note = ""
+    if len(rows) > 1:
+        note = f"{len(heads)} columns do not fit in {width} characters, so each row is a record."
+        if len(rows) > len(shown):
+            note += f" The first {len(shown)} rows are shown."
+        note += " Select fewer columns for a table; --csv or --json prints everything."
+    return Laid(_records(heads, shown, rows, width, title), note)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    encoding = sys.stdout.encoding or "utf-8"
+    return visible(str(value)).encode(encoding, "plain").decode(encoding)
+
+
+def _one_line(text: str) -> str:
+    # What breaks a line in a terminal, or is as wide as it likes.
+    return text.translate({10: "↵", 9: " ", 0x2028: "↵", 0x2029: "↵"})
+
+
+def _widest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(cell_len(text) for text in texts)
+
+
+def _shrunk(sizes: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
+    """The sizes with the widest cut back to one common width, none below its floor."""
+    low, high = 0, max(sizes)
+    while low < high:
+        common = (low + high + 1) // 2
+        if (
+            sum(max(min(size, common), floor) for size, floor in zip(sizes, floors, strict=True))
+            <= room
+        ):
+            low = common
+        else:
+            high = common - 1
+    return [max(min(size, low), floor) for size, floor in zip(sizes, floors, strict=True)]
+
+
+def _cut(text: str, size: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= size:
+        return text
+    mark = "…" if writes("…") else "..."
+    return set_cell_size(text, size - len(mark)).rstrip() + mark
+
+
+def _table(
+    heads: Sequence[str],
+    numbers: Sequence[bool],
+    lines: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[Any]],
+    title: str | None,
 ) -> "Grid":
-    """The rows as a table for a terminal of this width; ``numbers``: columns set to the right."""
     from rich.table import Table as Grid
     from rich.text import Text
 
-    def cell(value: object) -> Text:
-        if value is None:
-            return Text("null", style="dim")
-        # As Text, not as markup: people write [bold] and :heart: and mean it.
-        return Text(f"{value:,.2f}" if isinstance(value, float) else visible(str(value)))
-
-    shown = Grid(title=title, title_justify="left", header_style="bold")
-    heads = [Text(visible(name)) for name in names]
+    grid = Grid(title=title, title_justify="left", header_style="bold")
     for head, number in zip(heads, numbers, strict=True):
-        shown.add_column(head, justify="right" if number else "left")
-    cells = [[cell(value) for value in row] for row in rows]
-    together = _TOGETHER if _a_line_each(heads, cells, width) else 1
-    for first in range(0, len(cells), together):
-        columns = zip(*cells[first : first + together], strict=True)
-        shown.add_row(*(Text("\n").join(column) for column in columns))
-    return shown
+        grid.add_column(Text(head), justify="right" if number else "left", no_wrap=True)
+    for line, row in zip(lines, rows, strict=True):
+        # As Text, not as markup: people write [bold] and :heart: and mean it.
+        grid.add_row(*(
+            Text(text, style="dim" if value is None else "")
+            for text, value in zip(line, row, strict=True)
+        ))  # fmt: skip
+    return grid
 
 
-def _a_line_each(heads: "Sequence[Text]", rows: "Sequence[Sequence[Text]]", width: int) -> bool:
-    """Whether a terminal of this width shows each row in one line."""
-    if any(_BREAKS.search(cell.plain) for row in rows for cell in row):
-        return False
-    columns = zip(heads, *rows, strict=True)
-    widest: list[int] = [max(cell.cell_len for cell in column) for column in columns]
-    return sum(widest) + len(widest) * _AROUND + 1 <= width
+def _records(
+    heads: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[Any]],
+    width: int,
+    title: str | None,
+) -> "RenderableType":
+    from rich.console import Group
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    names = [_cut(head, max(_NARROWEST, width // 2)) for head in heads]
+    parts: list[RenderableType] = [Text(title, style="italic")] if title else []
+    for number, (texts, row) in enumerate(zip(cells, rows, strict=False), 1):
+        if len(cells) > 1:
+            parts.append(Text(f"row {number}", style="bold"))
+        grid = Grid.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True, style="bold")
+        grid.add_column(overflow="fold")
+        for name, text, value in zip(names, texts, row, strict=True):
+            grid.add_row(Text(name), Text(text, style="dim" if value is None else ""))
+        parts.append(grid)
+    return Group(*parts)

@@ -1,6 +1,7 @@
 """Reading ``.env``: its encoding, its variables, and the line of each."""
 
 import io
+import os
 from pathlib import Path
 
 import dotenv
@@ -9,10 +10,14 @@ from dotenv.parser import parse_stream
 from feedback_assets.files.unusable import Unusable
 
 
-def read_dotenv(path: Path) -> dict[str, str]:
-    """The variables that the file sets; none without a file. Raises ``Unusable``."""
-    values = dotenv.dotenv_values(stream=io.StringIO(_text(path)))
-    return {name: value for name, value in values.items() if value is not None}
+def load_dotenv(path: Path) -> dict[str, str]:
+    """Add to the environment what the file sets and the environment lacks; returns what was added.
+
+    Raises ``Unusable``.
+    """
+    before = set(os.environ)
+    dotenv.load_dotenv(stream=io.StringIO(_text(path)), override=False)
+    return {name: os.environ[name] for name in os.environ.keys() - before}
 
 
 def line_of(path: Path, variable: str) -> int | None:

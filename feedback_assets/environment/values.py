@@ -1,6 +1,7 @@
-"""Checks of values that name something on this machine: a time zone, a directory, a warehouse.
+"""Checks of values that settings are made of: zones, directories, warehouses, URLs.
 
-Each returns the value, or raises ``ValueError`` with the rest of a sentence about it.
+``zone``, ``directory`` and ``warehouse_root`` return the value, or raise ``ValueError`` with the
+rest of a sentence about it.
 """
 
 import re
@@ -80,6 +81,13 @@ def _refuse_broken_uri(text: str) -> None:
             f"is neither a path nor a URI; write {start}://… for a URI, or ./… for a directory of "
             "that name"
         )
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """The URLs in a list with commas or blanks between them."""
+    # A URL may hold commas itself; the next one begins where a scheme does.
+    urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
+    return tuple(dict.fromkeys(urls))
 
 
 def is_postgres_url(text: str) -> bool:

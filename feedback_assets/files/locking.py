@@ -48,10 +48,13 @@ class LockFile:
         os.close(self._descriptor)
 
     def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         try:
-            make_private(self._path.parent)
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                descriptor = os.open(self._path, flags, 0o600)
+            except FileNotFoundError:
+                make_private(self._path.parent)
+                descriptor = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise self._unusable(error) from None
         if os.geteuid() == 0:

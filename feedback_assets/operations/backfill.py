@@ -30,6 +30,7 @@ from feedback_assets.operations.run_launcher import process_tag
 from feedback_assets.operations.schedules import range_tags
 from feedback_assets.reports.path import page_path
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES, Table
 
@@ -93,13 +94,14 @@ class CheckResult:
 
 @dataclass
 class TableResult:
-    """What a backfill did to one table."""
+    """What a backfill did to one table; ``skipped``: not built, as another one failed."""
 
     counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     bytes: int = 0
     days: int = 0
     error: str = ""
+    skipped: bool = False
     checks: dict[str, CheckResult] = field(default_factory=dict)
 
     @property
@@ -177,6 +179,8 @@ def prepare(
 ) -> Request:
     """Plan a backfill of the tables that ``select`` names; ``ValueError`` where that cannot be.
 
+    Raises ``OtherSecret`` where tables are to be built with another customer secret than before.
+
     ``select`` is Dagster's asset selection syntax (``marts/nps_daily``, ``group:thanx``,
     ``+key:"marts/nps_by_channel"``).
     """
@@ -200,6 +204,9 @@ def prepare(
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in _ALL if table.full_name in names]
     plan = make_plan(settings, tables, first, last, missing=missing)
+    if plan.building:
+        # Before an hour of reading; recorded once something is built.
+        confirm_secret(Warehouse(settings.warehouse), settings.customer_secret_if_any())
     return Request(plan, defs, open_instance(settings), settings.feedback_start_date)
 
 
@@ -245,7 +252,8 @@ def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
             for run in plan.building:
                 broken = _broken_upstream(run.tables[0], results)
                 if broken:
-                    results[run.tables[0]].error = f"not built, since {broken} failed"
+                    results[run.tables[0]].error = f"not built, because {broken} failed"
+                    results[run.tables[0]].skipped = True
                     progress(run, False)
                     continue
                 outcome = pool.submit(carrying_out.one, run).result()

@@ -20,7 +20,7 @@ def _launcher() -> CeleryRunLauncher:
     if not isinstance(launcher, CeleryRunLauncher):
         raise TypeError(
             f"DAGSTER_HOME={home or '(unset)'} has no dagster.yaml with the run launcher of "
-            "several machines: link deploy/cluster/dagster.yaml there"
+            "several machines: copy deploy/cluster/dagster.yaml there"
         )
     return launcher
 

@@ -18,14 +18,15 @@ from feedback_assets.settings import Settings, dotenv_file, where_set
 class Verdict:
     """What one cheap request to a provider showed; ``failed`` only where it is configured.
 
-    ``mend``: the variables that may be wrong or are missing.
+    ``provider`` is ``warehouse`` or ``coordination`` for what ``check_places`` looks at.
+    ``fix``: the variables that may be wrong or are missing.
     """
 
     provider: str
     configured: bool
     failed: bool
     text: str
-    mend: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
 
 
 def check_providers(settings: Settings) -> list[Verdict]:
@@ -51,7 +52,7 @@ def _check(provider: str, settings: Settings) -> Verdict:
             failed=wanted,
             text=f"not configured: set {', '.join(missing)} in the environment or in .env. "
             + find_provider(provider).found,
-            mend=missing,
+            fix=missing,
         )
     try:
         with connect(provider, settings) as client:
@@ -75,32 +76,46 @@ def _failed(provider: str, text: str, settings: Settings) -> Verdict:
     named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))
     if set(named) & set(found.needed_variables):
         text = f"{text} {found.found}"
-    return Verdict(provider, configured=True, failed=True, text=text, mend=named)
+    return Verdict(provider, configured=True, failed=True, text=text, fix=named)
 
 
-def next_step(verdicts: list[Verdict], settings: Settings) -> str:
-    """One line: what to write or mend, or what to run once all is well."""
+@dataclass(frozen=True)
+class NextStep:
+    """What to do now, in words, and the arguments of the command to run after it."""
+
+    text: str
+    arguments: tuple[str, ...] = ("check",)
+
+
+def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
+    """What to set or fix and then to check again; a backfill once all is well."""
     failed = [verdict for verdict in verdicts if verdict.failed]
-    again = "then run: feedback-assets check"
-    if any(verdict.mend for verdict in failed):
-        places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.mend]
-        return f"mend {', '.join(places)}; {again}"
+    if any(verdict.fix for verdict in failed):
+        places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.fix]
+        return NextStep(f"fix {', '.join(places)}, then check again:")
     if failed:
         names = ", ".join(verdict.provider for verdict in failed)
-        return f"wait until {names} can be reached, {again}"
-    if not any(verdict.configured for verdict in verdicts):
-        lines = " or ".join(
-            " ".join(f"{name}=…" for name in verdict.mend) for verdict in verdicts if verdict.mend
+        return NextStep(f"{names} cannot be reached at the moment; check again later:")
+    providers = [verdict for verdict in verdicts if verdict.provider in PROVIDERS]
+    if not any(verdict.configured for verdict in providers):
+        options = " or ".join(
+            " ".join(f"{name}=…" for name in verdict.fix) for verdict in providers if verdict.fix
         )
-        needs = f"a line each, what one provider at least needs: {lines}"
-        return f"write into {dotenv_file()}, {needs}; {again}"
+        return NextStep(
+            f"set the variables of at least one provider in {dotenv_file()} ({options}), "
+            "then check again:"
+        )
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = max(
         settings.feedback_start_date, last - timedelta(days=settings.feedback_refresh_days - 1)
     )
     if first > last:
-        return f"FEEDBACK_START_DATE is {first}: wait until that day is over (UTC)"
-    return f"run: feedback-assets backfill --from {first} --to {last}"
+        return NextStep(
+            f"FEEDBACK_START_DATE is {first}; that day can be loaded once it is over (UTC). "
+            "Check again then:"
+        )
+    days = ("--from", str(first), "--to", str(last))
+    return NextStep("load the last days:", ("backfill", *days))
 
 
 def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:

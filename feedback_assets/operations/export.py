@@ -30,6 +30,7 @@ from feedback_assets.operations.forget import (
 from feedback_assets.operations.person import Person, find_person
 from feedback_assets.operations.traces import Passage, find_doubtful, find_partitions, rows_of
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.erased import Erased
 from feedback_assets.store.erasing import concerned_rows, mentioned_in
 from feedback_assets.store.layout import Warehouse
@@ -96,6 +97,7 @@ def export(
     progress = progress or silent
     progress("looking for their data", 0, 1)
     warehouse = Warehouse(settings.warehouse)
+    confirm_secret(warehouse, settings.customer_secret_if_any())
     person = find_person(warehouse, address)
     refuse_shared(person, at_most)
     try:

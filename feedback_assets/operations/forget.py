@@ -31,6 +31,7 @@ from feedback_assets.operations.traces import (
 )
 from feedback_assets.reports.path import page_path
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import confirm_secret
 from feedback_assets.store.erased import Erased, is_pseudonym
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.layout import Warehouse, Written
@@ -104,7 +105,7 @@ def forget(
     it leads to more than ``at_most`` ids of contacts.
     """
     address = checked_email(email)
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = writable(settings)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
     # Whoever was erased by the first version is listed in another form.
     person = erased.person_of("email", address) or erased.hash_of("email", address)
@@ -114,6 +115,16 @@ def forget(
     refuse_shared(found, at_most)
     work = Erasure(settings, defs, warehouse, progress, spelled_out)
     return work.run({person: found}, erased, dry_run=dry_run)
+
+
+def writable(settings: Settings) -> Warehouse:
+    """The warehouse, to erase from; raises ``OtherSecret`` where it was built with another one."""
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
+    # Else the customer keys of the person would not be found.
+    confirm_secret(warehouse, settings.customer_secret_if_any())
+    return warehouse
 
 
 def checked_email(email: str) -> str:

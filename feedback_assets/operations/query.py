@@ -1,18 +1,18 @@
-"""SQL over the tables, for reading alone, and its answer as a table, CSV or JSON."""
+"""SQL over the tables, read-only, and its answer as Arrow, plain rows, CSV or JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
-from feedback_assets.operations.query_text import (
-    NAMES_ITS_TABLES_ELSEWHERE,
-    csv_of,
-    json_of,
-)
+from feedback_assets.operations.query_tables import listing
+from feedback_assets.operations.query_text import json_rows
+from feedback_assets.reports.csv_text import csv_of
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.store.memory import machine_memory
 from feedback_assets.store.quarantine import SCHEMA, quarantine_directory, quarantine_near
@@ -26,14 +26,45 @@ from feedback_assets.transforms.sources import (
     copies_of,
 )
 
-_BATCH_ROWS = 10_000
+# DuckDB's vectors: the fewest rows that it hands over at a time.
+_BATCH_ROWS = 2_048
 LARGEST_ANSWER = 512 * 1024 * 1024
-"""Bytes of Arrow data; as text in a table or CSV it is several times as much."""
+"""Bytes of Arrow data that an answer held in memory may take."""
 _SPILLED = "20GB"
+# The table functions query and query_table take names as values, which may be put together.
+_NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
+# Types that Python has no readable form for: an interval is a tuple of three numbers there, and
+# nanoseconds need pandas.
+_SHOWN_AS_TEXT = re.compile(r"\b(INTERVAL|BIT|BLOB|TIMESTAMP_NS)\b")
+_Result = TypeVar("_Result")
 
 
 class QueryError(ValueError):
     """SQL that is not one reading statement, or that DuckDB cannot run; says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Names of the columns, which of them hold numbers, and the rows, batch by batch."""
+
+    names: tuple[str, ...]
+    numbers: tuple[bool, ...]
+    batches: Iterator[list[tuple[Any, ...]]]
+
+    def csv(self) -> Iterator[str]:
+        """The rows as CSV with a header, in pieces."""
+        yield csv_of(self.names, ())
+        for rows in self.batches:
+            yield csv_of(self.names, rows, header=False)
+
+    def json(self, *, ascii_only: bool = False) -> Iterator[str]:
+        """The rows as a JSON array of objects, in pieces."""
+        before = "["
+        for rows in self.batches:
+            if rows:
+                yield before + json_rows(self.names, rows, ascii_only=ascii_only)
+                before = ",\n "
+        yield "[]\n" if before == "[" else "]\n"
 
 
 def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) -> pa.Table:
@@ -43,18 +74,48 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
     no variable of this process, no writing. It may take half of the machine's memory, then spills
     up to 20 GB, and an answer of more than ``largest`` bytes is refused.
     """
+    with _connected(sql, warehouse) as (connection, statement):
+        return _interruptible(connection, lambda: _in_memory(connection, statement, largest))
+
+
+@contextmanager
+def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> Iterator[Answer]:
+    """The answer of ``run_query`` without holding it in memory; ``first``: that many rows of it.
+
+    Everything that can fail has failed before the first row is handed over: the answer lies in a
+    temporary table of DuckDB's, within its memory and disk limits.
+    """
+    with _connected(sql, warehouse) as (connection, statement):
+        relation = _interruptible(connection, lambda: _kept(connection, statement, first))
+        wanted = ", ".join(
+            f"cast({quoted(name)} as varchar) as {quoted(name)}"
+            if _SHOWN_AS_TEXT.search(str(kind))
+            else quoted(name)
+            for name, kind in zip(relation.columns, relation.types, strict=True)
+        )
+        reader = relation.project(wanted).to_arrow_reader(_BATCH_ROWS)
+        yield Answer(
+            tuple(reader.schema.names),
+            tuple(is_number(field.type) for field in reader.schema),
+            _plain_batches(reader),
+        )
+
+
+@contextmanager
+def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """A locked connection with the tables that the SQL names, and the SQL to run on it."""
+    sql = listing(sql) or sql
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise QueryError("one SELECT is what can be asked; nothing else is run")
-    memory = memory_limit()
+        raise QueryError("only a single SELECT, SHOW, DESCRIBE or SUMMARIZE statement can be run")
     # Every table is there to be listed, but a view of three years of days is 1,100 files to find
     # and to open, so only those that the text names have their rows.
-    with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory) as connection:
+    with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory_limit()) as connection:
         warehouse.register(connection)
-        every = bool(NAMES_ITS_TABLES_ELSEWHERE.search(sql))
+        every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
         for table in STORED_TABLES:
             if every or table.name in sql.lower():
                 add_view(connection, warehouse, table)
@@ -63,12 +124,11 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
         for statement in locks(warehouse, near):
             connection.execute(statement)
         try:
-            # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
-            return _interruptible(connection, lambda: _answer(connection, sql, largest))
+            yield connection, sql
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
         except (pa.ArrowInvalid, UnicodeError) as error:
-            raise QueryError(f"the answer holds what cannot be shown: {error}") from None
+            raise QueryError(f"a value of the answer cannot be read: {error}") from None
 
 
 def memory_limit() -> str:
@@ -103,7 +163,7 @@ def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Result]) -> _Result:
     """What ``work`` gives, in a thread of its own, so that Ctrl-C ends it at once.
 
     Python hears of it in the main thread alone. DuckDB asks for it between its steps, and a step
@@ -124,7 +184,21 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.
 
 
 @again_if_replaced
-def _answer(connection: duckdb.DuckDBPyConnection, sql: str, largest: int) -> pa.Table:
+def _kept(
+    connection: duckdb.DuckDBPyConnection, sql: str, first: int | None
+) -> duckdb.DuckDBPyRelation:
+    if first is None:
+        connection.execute(f"create or replace temp table answer as {sql}")
+    else:
+        connection.execute("drop table if exists answer")
+        # A relation, so that DuckDB stops as soon as it has these rows.
+        connection.sql(sql).limit(first).create("answer")
+    return connection.table("answer")
+
+
+@again_if_replaced
+def _in_memory(connection: duckdb.DuckDBPyConnection, sql: str, largest: int) -> pa.Table:
+    # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
     return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
 
 
@@ -170,26 +244,41 @@ def _quarantined(
     return quarantine_near(warehouse, table, lambda: copies_of(connection))
 
 
-def to_csv(rows: pa.Table) -> str:
-    """The rows as CSV with a header; text that a spreadsheet would run gets a leading quote."""
-    return csv_of(rows.column_names, _plain(rows))
+def plain_rows(rows: pa.Table | pa.RecordBatch) -> list[tuple[Any, ...]]:
+    """Rows as tuples of Python values; a value that Python cannot hold is the text DuckDB writes.
+
+    Such are dates beyond the year 9999, infinity as a time, and fractions of a microsecond.
+    """
+    return list(zip(*(_values(column) for column in rows.columns), strict=True))
 
 
-def to_json(rows: pa.Table) -> str:
-    """The rows as a JSON array of objects, a line each; money as numbers, times as ISO 8601."""
-    return json_of(rows.column_names, _plain(rows))
+def is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
 
 
-def _plain(rows: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(values(column) for column in rows.columns), strict=True))
+def _plain_batches(reader: pa.RecordBatchReader) -> Iterator[list[tuple[Any, ...]]]:
+    for batch in reader:
+        yield plain_rows(batch)
 
 
-def values(column: pa.ChunkedArray) -> Iterable[Any]:
-    """A column's values in Python; ``QueryError`` for one that Python cannot hold."""
+def _values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     try:
         return list(column.to_pylist())
-    except (OverflowError, ValueError, pa.ArrowException) as error:
-        raise QueryError(
-            "a value cannot be shown, such as a time beyond the year 9999: "
-            f"cast it to text ({error})"
-        ) from None
+    except (OverflowError, ValueError, pa.ArrowException):
+        texts = _texts(column)
+    values: list[Any] = []
+    for value, text in zip(column, texts, strict=True):
+        try:
+            values.append(value.as_py())
+        except (OverflowError, ValueError, pa.ArrowException):
+            values.append(text)
+    return values
+
+
+def _texts(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.from_arrow(pa.table({"value": column}))
+        return [text for (text,) in rows.project("cast(value as varchar)").fetchall()]

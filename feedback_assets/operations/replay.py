@@ -80,7 +80,9 @@ def replay(
     of two records with one key the one fetched last counts. What changed is recorded on the
     instance, for the sensor to build what follows.
     """
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
     results: dict[Table, Replayed] = {}
     for table in tables:
         if not quarantine_files(warehouse, table):

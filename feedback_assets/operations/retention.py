@@ -11,12 +11,12 @@ import dagster as dg
 from pydantic import Field
 
 from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.operations.forget import Erasure, Forgotten, lines
+from feedback_assets.operations.forget import Erasure, Forgotten, lines, writable
 from feedback_assets.operations.old_data import find_old
 from feedback_assets.operations.table_definitions import table_definitions
 from feedback_assets.settings import Settings
+from feedback_assets.store.customer_secret import OtherSecret
 from feedback_assets.store.erased import Erased, ErasureKeyMissing
-from feedback_assets.store.layout import Warehouse
 
 JOB = "erase_old_personal_data"
 _HOURS_AFTER_DAILY = 6
@@ -38,7 +38,7 @@ def retention_definitions(settings: Settings) -> dg.Definitions:
     def erase(context: dg.OpExecutionContext, config: OldDataConfig) -> None:
         try:
             done = erase_old(settings, days, dry_run=config.dry_run, own_run=context.run_id)
-        except (ErasureKeyMissing, CoordinationUnavailable) as error:
+        except (ErasureKeyMissing, OtherSecret, CoordinationUnavailable) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         metadata = _metadata(done, dry_run=config.dry_run)
         if not (config.dry_run or done.verified):
@@ -78,7 +78,7 @@ def erase_old(
     own_run: str = "",
 ) -> Forgotten:
     """Erase everyone of whom nothing was heard in the last ``days`` days, in one pass."""
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = writable(settings)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
     old = find_old(warehouse, erased, now or datetime.now(UTC), days)
     if not old:

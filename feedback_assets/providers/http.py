@@ -22,6 +22,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers import bodies
 from feedback_assets.providers.advice import LATER, Advice
 from feedback_assets.providers.credentials import checked_url
@@ -184,6 +185,8 @@ class HttpClient:
         except CoordinationUnavailable as error:
             # It was waited for, and the next request would wait as long again.
             return self._failure(PermanentError, call, error.what, advice=error.cure, landed=False)
+        except Unusable as error:
+            return self._failure(PermanentError, call, str(error), landed=False)
         if self._closed.is_set():
             return self._failure(PermanentError, call, "the client was closed", landed=False)
         with self._lock:

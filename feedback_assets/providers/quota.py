@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
+from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem
 
 from feedback_assets.coordination import shared_quota
 from feedback_assets.coordination.database import Coordination, CoordinationUnavailable
+from feedback_assets.providers.quota_file import QuotaFile
 
 QuotaPlace = Path | Coordination | None
 """Where a quota is kept: a directory of one machine, what machines share, or this process."""
@@ -32,7 +33,6 @@ SHARE = 0.965
 a minute up to 2 that overtake each other and 1.1 s of difference in latency."""
 
 _LEAK_EVERY = 64
-_POLL_SECONDS = 0.002
 _CLOCK_SLACK = 1.0
 """Seconds past a whole window from which a wait means that the clock was turned back; a stamp of
 this very millisecond asks for a window and 1 ms."""
@@ -78,6 +78,7 @@ class Quota:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._file: QuotaFile | None = None
         self._bucket: AbstractBucket | None = None
         self._pid = os.getpid()
         self._taken = 0
@@ -94,7 +95,8 @@ class Quota:
 
         Returns the seconds waited. Waits end at once, with `QuotaClosedError`, when `stop` is set
         or `close` is called; in the main thread they also end by an interrupt. Raises
-        `CoordinationUnavailable` where what the machines share is away for long.
+        `CoordinationUnavailable` where what the machines share is away for long, and `Unusable`
+        where the file cannot be used.
         """
         if not self.allowances:
             return 0.0
@@ -117,6 +119,15 @@ class Quota:
 
     def _take(self, *, forget: float) -> tuple[float, float | None]:
         """Seconds of the longest window, and seconds to wait or None if the request is counted."""
+        try:
+            return self._take_once(forget=forget)
+        except sqlite3.DatabaseError:
+            with self._lock:
+                if self._file is not None:
+                    self._file.rebuild()
+        return self._take_once(forget=forget)
+
+    def _take_once(self, *, forget: float) -> tuple[float, float | None]:
         with self._locked() as bucket:
             longest = bucket.rates[-1].interval / 1000
             clock: Any = bucket
@@ -161,29 +172,16 @@ class Quota:
             # An SQLite connection must not be used by a forked child.
             self._reset()
         with self._lock:
-            if self._bucket is None:
-                self._bucket = self._open()
-            bucket = self._bucket
-            file_lock: Any = bucket.limiter_lock()
-            if file_lock is None:
-                yield bucket
+            rates = [allowance.rate() for allowance in self.allowances]
+            if isinstance(self.kept_in, Path):
+                if self._file is None:
+                    self._file = QuotaFile(self.kept_in, self.name, rates)
+                with self._file.locked() as bucket:
+                    yield bucket
                 return
-            # Held for 0.2 ms at a time; filelock itself would look every 50 ms.
-            with file_lock.acquire(poll_interval=_POLL_SECONDS):
-                yield bucket
-
-    def _open(self) -> AbstractBucket:
-        rates = [allowance.rate() for allowance in self.allowances]
-        if not isinstance(self.kept_in, Path):
-            return InMemoryBucket(rates)
-        self.kept_in.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.kept_in / f"{self.name}.sqlite"
-        bucket = SQLiteBucket.init_from_file(rates, db_path=str(path), use_file_lock=True)
-        # Another program may look into the file; waiting beats "database is locked".
-        bucket.conn.execute("PRAGMA busy_timeout = 10000").close()
-        with contextlib.suppress(OSError):
-            path.chmod(0o600)
-        return bucket
+            if self._bucket is None:
+                self._bucket = InMemoryBucket(rates)
+            yield self._bucket
 
     def close(self) -> None:
         """Let go of what is held and end every wait; the next `acquire` fails."""
@@ -191,7 +189,5 @@ class Quota:
         if self._pid != os.getpid():
             return
         with self._lock:
-            if self._bucket is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    self._bucket.close()
-                self._bucket = None
+            if self._file is not None:
+                self._file.close()

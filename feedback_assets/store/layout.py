@@ -35,7 +35,7 @@ from feedback_assets.store.erased import (
     written_additions,
 )
 from feedback_assets.store.erasing import erase_rows
-from feedback_assets.store.litter import begin_file, end, private_directory, sweep_files
+from feedback_assets.store.litter import begin_file, end, sweep_files
 from feedback_assets.store.locks import Locks, MachineLocks, until_held
 from feedback_assets.store.remote import (
     WHOLE_BYTES,
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     import duckdb
 
 FILE = "data.parquet"
+LOCKS = ".locks"
+"""The directory of lock files in a local warehouse."""
+_OWN_HOME = ".feedback-assets"
 # Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
 # other, and half of that four at a time.
 _WRITERS = 4
@@ -90,12 +93,14 @@ class Warehouse:
 
     Whatever is written comes without the persons on its list of erased ones, whose key
     ``erasure_secret`` gives; where there is such a list and no key, writing fails. Who writes
-    when is agreed on over ``coordination``, without it among the processes of this machine.
+    when is agreed on over ``coordination``; without it among the processes of this machine, by
+    files beside the tables, or for a remote warehouse in ``home``, the ``DAGSTER_HOME``.
     """
 
     root: str
     erasure_secret: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
     coordination: Coordination | None = field(default=None, repr=False, compare=False)
+    home: Path | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_local(self) -> bool:
@@ -224,11 +229,6 @@ class Warehouse:
         return [copies.get(found.path, found.path) for found in there]
 
     @property
-    def lock_directory(self) -> Path:
-        """Where processes of this machine agree on who writes; never inside the warehouse."""
-        return private_directory()
-
-    @property
     def locks(self) -> Locks:
         """What a writer holds while it writes.
 
@@ -237,7 +237,12 @@ class Warehouse:
         """
         if self.coordination is not None:
             return SharedLocks(self.coordination)
-        return MachineLocks(self.lock_directory, self.base)
+        if self.is_local:
+            # Beside the tables, so that all who write them meet there, whatever their TMPDIR,
+            # DAGSTER_HOME or name for the place.
+            return MachineLocks(self._local_root / LOCKS)
+        home = self.home or Path(os.environ.get("DAGSTER_HOME") or Path.home() / _OWN_HOME)
+        return MachineLocks(home / "locks", self.base, "DAGSTER_HOME")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""

@@ -7,28 +7,82 @@ import os
 import re
 import shutil
 import socket
+import stat
 import tempfile
 import threading
 import time
 import uuid
 from pathlib import Path
 
+from feedback_assets.files.unusable import Unusable
+
 # Nothing takes as long to write; what is older was left by a machine that is gone.
 _ABANDONED_SECONDS = 24 * 3600
 _FILE = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
 _DIRECTORY = re.compile(r"^feedback-assets\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}$")
+_SUFFIXES = ("", ".2", ".3", ".4")
+# The volumes of a pod are open to all users, and nobody else is in it.
+_POD = "KUBERNETES_SERVICE_HOST"
 _in_hand: set[str] = set()
 """Names of the files and directories that this process is writing."""
 _making = threading.Lock()
 
 
 def private_directory() -> Path:
-    """A directory for temporary files of this user alone, on this machine."""
-    directory = Path(tempfile.gettempdir()) / f"feedback-assets-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    if directory.stat().st_uid != os.getuid() or directory.is_symlink():
-        raise PermissionError(f"{directory} belongs to somebody else; set TMPDIR to another")
-    return directory
+    """A directory for temporary files of this user alone, on this machine.
+
+    Raises ``Unusable`` where other users could put theirs in its place.
+    """
+    parent = Path(tempfile.gettempdir())
+    if _others_may_replace(parent):
+        raise Unusable(
+            f"TMPDIR={parent}: other users can replace the files in it. Set its sticky bit "
+            f"(chmod +t {parent}), or set TMPDIR to a directory that only you can write to"
+        )
+    # Where a name is somebody else's, the next one.
+    for suffix in _SUFFIXES:
+        directory = parent / f"feedback-assets-{os.getuid()}{suffix}"
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:  # a file or a link
+            continue
+        except OSError as error:
+            raise Unusable(
+                f"{directory} cannot be created ({error.strerror}). Make room or fix its "
+                "permissions, or set TMPDIR to another directory"
+            ) from None
+        if _is_private(directory):
+            return directory
+    raise Unusable(
+        f"{parent}/feedback-assets-{os.getuid()} and other names like it belong to somebody else, "
+        "or others can write to them: remove them, or set TMPDIR to another directory"
+    )
+
+
+def _others_may_replace(parent: Path) -> bool:
+    found = parent.stat()
+    if found.st_mode & stat.S_ISVTX or _POD in os.environ:
+        return False
+    # A group of the user's own, as most systems make one, has no other members.
+    own_group = found.st_gid == os.getuid()
+    return bool(found.st_mode & (stat.S_IWOTH if own_group else stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _is_private(directory: Path) -> bool:
+    try:
+        # Checked on the descriptor, so that what is checked is what was opened; not a link.
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return False
+        if stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
+            os.fchmod(descriptor, stat.S_IRWXU)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def begin_file(directory: Path) -> Path:

@@ -1,8 +1,6 @@
 """Who writes when: locks between the processes of one machine, or of all that share a Postgres."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from feedback_assets.coordination.shared_locks import LockLost, LockTaken
+from feedback_assets.files.locking import Busy, LockFile
 
 T = TypeVar("T")
 _TRIES = 5
@@ -27,51 +26,47 @@ class Locks(Protocol):
 
 @dataclass(frozen=True)
 class MachineLocks:
-    """Files in a private directory, for the warehouse of this name.
+    """Lock files in a directory that every process which writes the warehouse uses.
 
-    Two processes may write one partition at once: a rename makes the day one's or the other's.
+    ``warehouse`` tells apart those of several warehouses there; ``variable`` is the setting that
+    says where the directory is. Two processes may write one partition at once: a rename makes the
+    day one's or the other's.
     """
 
     directory: Path
-    warehouse: str
+    warehouse: str = ""
+    variable: str = "FEEDBACK_WAREHOUSE"
 
     @contextmanager
     def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:  # noqa: ARG002
-        gate, door = self._open("gate"), self._open("door")
+        gate = self._open(f"{self.warehouse} gate")
+        door = self._open(f"{self.warehouse} door")
         try:
             # Who is to be alone keeps the gate while it waits: without one, writers that overlap
             # all the time are let in past it, since a shared lock need not wait for it.
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            fcntl.flock(door, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            fcntl.flock(gate, fcntl.LOCK_UN)
+            gate.take()
+            door.take(shared=not alone)
+            gate.release()
             yield
         finally:
-            os.close(door)
-            os.close(gate)
-
-    def _open(self, part: str) -> int:
-        return os.open(self._file(f"{self.warehouse} {part}"), os.O_RDWR | os.O_CREAT, 0o600)
+            door.close()
+            gate.close()
 
     @contextmanager
     def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:
-        # Here, since a query needs none: it takes longer to import than to ask.
-        import filelock
-
-        lock = filelock.FileLock(self._file(f"{self.warehouse}/{name}"), mode=0o600)
-        taken = False
+        lock = self._open(f"{self.warehouse}/{name}")
         try:
-            lock.acquire(timeout=-1 if wait else 0)
-        except filelock.Timeout:
-            taken = True
-        if taken:
-            raise LockTaken(name)
-        try:
+            try:
+                lock.take(wait=wait)
+            except Busy:
+                raise LockTaken(name) from None
             yield
         finally:
-            lock.release()
+            lock.close()
 
-    def _file(self, name: str) -> Path:
-        return self.directory / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
+    def _open(self, name: str) -> LockFile:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+        return LockFile(self.directory / f"{digest}.lock", self.variable)
 
 
 def until_held(work: Callable[[], T]) -> T:

@@ -66,7 +66,7 @@ def told(place: str) -> Iterator[None]:
         if "specified bucket" not in str(error):
             raise
         raise StoreTrouble(
-            f"{place}: there is no such bucket. Make it, or mend FEEDBACK_WAREHOUSE."
+            f"{place}: there is no such bucket. Create it, or fix FEEDBACK_WAREHOUSE."
         ) from None
     except PermissionError as error:
         raise StoreTrouble(

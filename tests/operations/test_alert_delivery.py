@@ -197,7 +197,7 @@ def test_the_command_says_which_url_took_the_test(
     assert "FEEDBACK_ALERT_URLS" in nothing.output
     good, bad = hook(httpserver, "/good"), hook(httpserver, "/bad", 500)
     monkeypatch.setenv("FEEDBACK_ALERT_URLS", good)
-    assert project.run("alert-test").output == "✓ URL 1 (JSON): took it\n"
+    assert project.run("alert-test").output == "✓ URL 1 (JSON): delivered\n"
     monkeypatch.setenv("FEEDBACK_ALERT_URLS", f"{good} {bad}")
     mixed = project.run("alert-test")
     assert mixed.exit_code == 1

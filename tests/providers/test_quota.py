@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import pickle
+import sqlite3
 import stat
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers.quota import SHARE, Allowance, Quota, QuotaClosedError
 from tests.taken import most_in_any_window, quick_quarter, watch
 
@@ -143,3 +147,79 @@ def test_no_quota_never_waits():
     assert Quota("free").acquire() == 0.0
     with pytest.raises(ValueError, match="allows nothing"):
         Allowance(0, 60)
+
+
+def no_database(path):
+    path.write_bytes(b"not a database, but longer than the header of one" * 50)
+
+
+def a_page_overwritten(path):
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    path.write_bytes(content)
+
+
+def cut_to_nothing(path):
+    path.write_bytes(b"")
+
+
+def another_table(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("alter table rate_bucket rename column item_timestamp to other")
+    connection.close()
+
+
+@pytest.mark.parametrize("spoil", [no_database, a_page_overwritten, cut_to_nothing, another_table])
+def test_a_damaged_file_is_rebuilt_and_counts_as_used_up(tmp_path, spoil):
+    allowance = Allowance(20, 0.5)
+    before = Quota("t", allowance, kept_in=tmp_path)
+    for _ in range(5):
+        before.acquire()
+    before.close()
+    for beside in tmp_path.glob("*-*"):
+        beside.unlink()
+    spoil(tmp_path / "t.sqlite")
+    quota = Quota("t", allowance, kept_in=tmp_path)
+    assert quota.acquire() >= allowance.seconds
+    assert quota.acquire() < allowance.seconds
+    assert {file.name for file in tmp_path.iterdir()} <= {
+        "t.sqlite",
+        "t.sqlite.lock",
+        "t.sqlite-wal",
+        "t.sqlite-shm",
+    }
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("spoil", [no_database, cut_to_nothing, lambda path: path.unlink()])
+def test_whoever_has_the_file_open_goes_on_with_the_rebuilt_one(tmp_path, spoil):
+    allowance = Allowance(20, 0.5)
+    quotas = [Quota("t", allowance, kept_in=tmp_path) for _ in range(2)]
+    for quota in quotas:
+        quota.acquire()
+    # What replaced the file had another inode, as a restored backup has.
+    draft = tmp_path / "draft"
+    draft.write_bytes(b"")
+    draft.replace(tmp_path / "t.sqlite")
+    spoil(tmp_path / "t.sqlite")
+    notes = [watch(quota) for quota in quotas]
+    for _ in range(15):
+        for quota in quotas:
+            quota.acquire()
+    taken = [one for note in notes for one in note.taken]
+    assert most_in_any_window(taken, allowance.seconds) <= allowance.requests
+
+
+def test_a_file_that_cannot_be_used_is_one_line():
+    with pytest.raises(Unusable, match=r"^/proc/quota/t.sqlite.*DAGSTER_HOME") as caught:
+        Quota("t", Allowance(20, 0.5), kept_in=Path("/proc/quota")).acquire()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow  # Waits for as long as another program is waited for.
+def test_a_file_that_another_program_holds_is_one_line(tmp_path):
+    Quota("t", Allowance(20, 0.5), kept_in=tmp_path).acquire()
+    with contextlib.closing(sqlite3.connect(tmp_path / "t.sqlite", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(Unusable, match=r"database is locked.*wait for the process that holds"):
+            Quota("t", Allowance(20, 0.5), kept_in=tmp_path).acquire()

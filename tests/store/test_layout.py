@@ -254,21 +254,6 @@ def test_a_remote_warehouse_does_all_that_a_local_one_does(remote: Warehouse) ->
         assert found.fetchall() == [(11,)]
 
 
-def test_the_directory_of_locks_is_private_and_not_in_the_warehouse(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    directory = Warehouse(str(tmp_path / "w")).lock_directory
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert directory.parent == tmp_path
-    directory.rmdir()
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    directory.symlink_to(elsewhere)
-    with pytest.raises(PermissionError):
-        _ = Warehouse(str(tmp_path / "w")).lock_directory
-
-
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
 def test_what_hardly_comes_again_is_written_without_a_dictionary(
     tmp_path: Path, table: Table

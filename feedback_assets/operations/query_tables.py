@@ -1,0 +1,46 @@
+"""``show tables`` of a query: the project's tables by the names that a query uses."""
+
+import re
+
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.transforms.dialect import literal, quoted
+
+_SHOW = re.compile(
+    r"\s*show\s+(?P<all>all\s+)?tables(\s+(from|in)\s+\"?(?P<group>\w+)\"?)?\s*;?\s*",
+    re.IGNORECASE,
+)
+
+
+def listing(sql: str) -> str | None:
+    """The ``select`` that answers ``show tables``, which DuckDB answers for ``main`` alone.
+
+    ``show all tables`` adds the columns, ``show tables from marts`` keeps one group. ``None`` for
+    any other SQL.
+    """
+    found = _SHOW.fullmatch(sql)
+    if not found:
+        return None
+    group = (found["group"] or "").lower()
+    rows = [
+        (
+            table.group,
+            table.full_name,
+            re.split(r"(?<=\.)\s", table.description, maxsplit=1)[0].removeprefix("One row is "),
+            ", ".join([*(column.name for column in table.columns), *["day"] * table.partitioned]),
+        )
+        for table in STORED_TABLES
+    ]
+    rows += [
+        (
+            "quarantine",
+            f"quarantine.{quoted(table.full_name)}",
+            f"a record of {table.full_name} that could not be typed",
+            "day, table, reason, payload, fetched_at",
+        )
+        for table in PROVIDER_TABLES
+    ]
+    values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+    columns = "name, one_row_is, columns" if found["all"] else "name, one_row_is"
+    where = f" where group_name = {literal(group)}" if group else ""
+    names = "group_name, name, one_row_is, columns"
+    return f"select {columns} from (values {values}) as listed({names}){where}"  # noqa: S608

@@ -1,0 +1,61 @@
+"""CSV that a spreadsheet opens as data: the one rule against formulas, for ``--csv`` and the page.
+
+Comments are written by strangers, and a spreadsheet runs a cell that starts like a formula. An
+apostrophe goes in front of a formula sign wherever a spreadsheet may start a cell: at the start of
+the text, after a line break, and after a tab or semicolon, which many locales separate cells by.
+White space, invisible characters and quotes before the sign do not change that. Numbers of numeric
+columns stay numbers.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+# = + - @ and every character whose compatibility form (NFKC) is one of them.
+SIGNS = "=+-@⁺⁼₊₌﬩﹢﹣﹦﹫＋－＝＠"
+_BREAKS = ";\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
+# What may stand between the start of a cell and the sign: other white space, what is displayed as
+# nothing, and quotes.
+_PADDING = (
+    "[\x00-\x08\x0e-\x1b\x1f \x7f-\x84\x86-\xa0\xad\u1680\u180e\u2000-\u200f\u202a-\u202f"
+    "\u205f-\u206f\u3000\ufeff\"'`\u2018-\u201f\u00ab\u00bb]*"
+)
+_FORMULA = re.compile(rf"\A(?=[\t\r\n]|{_PADDING}[{re.escape(SIGNS)}])"
+                      rf"|(?<=[{_BREAKS}])(?={_PADDING}[{re.escape(SIGNS)}])")  # fmt: skip
+
+
+def harmless(text: str) -> str:
+    """The text with an apostrophe in front of what a spreadsheet would take for a formula."""
+    return _FORMULA.sub("'", text)
+
+
+def csv_of(names: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> str:
+    """The rows as CSV; nested values as JSON, times as ISO 8601, null as nothing."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if header:
+        writer.writerow([harmless(name) for name in names])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def json_value(value: Any) -> Any:
+    """A value that JSON has no form for: times as ISO 8601, decimals as numbers."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "as_tuple"):
+        return float(value)
+    return str(value)
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, dict | list):
+        value = json.dumps(value, default=json_value, ensure_ascii=False)
+    if isinstance(value, str):
+        return harmless(value)
+    return value.isoformat() if hasattr(value, "isoformat") else value
