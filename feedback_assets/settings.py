@@ -266,17 +266,6 @@ class Settings(BaseModel):
     def customer_secret_file(self) -> Path:
         return self.dagster_home / "customer_secret"
 
-    def customer_secrets(self) -> tuple[bytes, ...]:
-        """The key of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
-
-        Tables that were not built since then hold keys of the earlier secret.
-        """
-        found = [self.customer_secret_if_any()]
-        kept = self.customer_secret_file
-        if kept.is_file():
-            found.append(kept_secret(kept, "FEEDBACK_CUSTOMER_SECRET", shared=False))
-        return tuple(dict.fromkeys(secret for secret in found if secret is not None))
-
     def erasure_secret(self) -> bytes:
         """The key of the list of erased people, generated likewise."""
         if self.feedback_erasure_secret is not None:

@@ -27,7 +27,7 @@ from feedback_assets.operations.forget import (
     refuse_shared,
     silent,
 )
-from feedback_assets.operations.person import Person, find_person
+from feedback_assets.operations.person import Person, customer_secrets, find_person
 from feedback_assets.operations.traces import Passage, find_doubtful, find_partitions, rows_of
 from feedback_assets.settings import Settings
 from feedback_assets.store.customer_secret import confirm_secret
@@ -118,7 +118,7 @@ class _Export:
         # A list of one person under a key that nobody keeps: the same search, and no trace of it.
         empty = Erased(secrets.token_bytes(32))
         name = empty.hash_of("email", next(iter(self.person.known["email"])))
-        listed = self.person.addition(empty, name, self.settings.customer_secrets())
+        listed = self.person.addition(empty, name, customer_secrets(self.settings))
         erased = empty.with_more(listed)
         try:
             self._tables(erased, name)

@@ -18,7 +18,13 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.operations.erase_runs import ErasedRuns, Wanted, erase_runs
 from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.person import KINDS, Person, customer_key, find_person
+from feedback_assets.operations.person import (
+    KINDS,
+    Person,
+    customer_key,
+    customer_secrets,
+    find_person,
+)
 from feedback_assets.operations.traces import (
     Partition,
     Passage,
@@ -167,7 +173,7 @@ class Erasure:
         result = Forgotten(
             tuple(persons.values()), was_listed=set(persons) <= set(erased.persons.values())
         )
-        secrets = self.settings.customer_secrets()
+        secrets = customer_secrets(self.settings)
         additions = [
             person.addition(erased, name, secrets, spelled_out=self.spelled_out)
             for name, person in persons.items()

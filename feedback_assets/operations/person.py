@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.store.addresses import AT_SIGN, whole_addresses
 from feedback_assets.store.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.store.erasing import PLAIN
@@ -175,6 +176,18 @@ def same_in_sql(path: str, column: Column) -> str:
     """As ``same_text``, in SQL."""
     rule = "normal_email" if column.points_at == "email" else "trimmed"
     return f"{rule}({_text(path, column)})"
+
+
+def customer_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """The secret of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
+
+    Tables that were not rebuilt since then hold keys of the earlier secret.
+    """
+    found = [settings.customer_secret_if_any()]
+    file = settings.customer_secret_file
+    if file.is_file():
+        found.append(kept_secret(file, "FEEDBACK_CUSTOMER_SECRET", shared=False))
+    return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
 
 def customer_key(secret: bytes, text: str) -> str:
