@@ -136,18 +136,12 @@ def _bytes(match: re.Match[str]) -> list[Piece]:
     return pieces
 
 
-def _quoted_printable(match: re.Match[str]) -> list[Piece]:
-    return [] if match[0][-1] == "\n" else _bytes(match)
-
-
 def _strictly(match: re.Match[str]) -> list[Piece]:
     """The sign and what is not ASCII: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more is.
 
     Of a run of escaped bytes what is UTF-8; the rest stays as it is written.
     """
     written = match[0]
-    if written[-1] == "\n":
-        return []
     if match["code"]:
         return _numbered(int(match["code"], 16), match) or [(written, 0, len(written))]
     if not match["bytes"]:
@@ -223,11 +217,13 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
         ),
         _entity,
     ),
-    (re.compile(r"(?:=[0-9A-Fa-f]{2})+|=\r?\n"), _quoted_printable),
+    (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
+    # The soft line break of quoted-printable; after ``email=`` it may be a line break.
+    (re.compile(r"=\r?\n"), lambda _: []),
     (
         re.compile(
             r"[=%](?:25)*40|(?:\\+|%)u(?P<code>[0-9A-Fa-f]{4})|(?:&|%26)(?:#|%23)(?:0*64|[xX]0*40)(?:;|%3[bB])?"
-            r"|(?:&|%26)commat(?:;|%3[bB])|=\r?\n"
+            r"|(?:&|%26)commat(?:;|%3[bB])"
             r"|(?P<bytes>(?:%[89A-Fa-f][0-9A-Fa-f])+|(?:=[89A-Fa-f][0-9A-Fa-f])+)"
         ),
         _strictly,
