@@ -253,8 +253,8 @@ def _not_written(
 def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:
     return dg.Failure(
         description=(
-            f"{_named(tables, first, last)}: canceled while it was read. What was held of "
-            "these days is unchanged or read anew."
+            f"{_named(tables, first, last)}: canceled while loading. Existing data for "
+            "these days is unchanged or was loaded again."
         ),
         allow_retries=False,
     )
@@ -268,7 +268,7 @@ def _named(tables: list[Table], first: date, last: date) -> str:
 def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
     named = _named(tables, first, last)
     return dg.Failure(
-        description=f"{named}: {error} What was held of these days is unchanged.",
+        description=f"{named}: {error} Existing data for these days is unchanged.",
         metadata=failure_metadata(error),
         # A list that stayed short was read twice by then; a third reading tells nothing new.
         allow_retries=error.transient and not isinstance(error, RowsMissing),

@@ -41,7 +41,7 @@ set tcp_keepalives_interval = 10;
 set tcp_keepalives_count = 3;
 """
 _FOR_GOOD = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied")
-"""Words of a refusal that waiting does not mend; a server of another language is waited for."""
+"""Words of a refusal that waiting does not fix; a server of another language is waited for."""
 
 
 class CoordinationUnavailable(RuntimeError):
@@ -129,7 +129,7 @@ class Coordination:
             reason = str(error)
         raise self.unavailable(
             f"did not answer for {self.patience:g} s: {reason}",
-            "start it, or mend the URL",
+            "start it, or fix the URL",
         )
 
     def give_back(self, connection: Connection) -> None:
@@ -167,7 +167,7 @@ class Coordination:
             failure = _Away(reason)
             if connection is None and any(words in reason for words in _FOR_GOOD):
                 failure = self.unavailable(
-                    f"refuses: {reason}", "mend user, password and database in it"
+                    f"refuses: {reason}", "fix user, password and database in it"
                 )
             self._forget_idle()
         except InsufficientPrivilege as error:

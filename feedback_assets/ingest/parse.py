@@ -34,7 +34,7 @@ from feedback_assets.ingest.records import (
     kind_of,
 )
 from feedback_assets.ingest.rules import broken_rules
-from feedback_assets.providers.bodies import mend_surrogates
+from feedback_assets.providers.bodies import repair_surrogates
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import TEXT, Column
 from feedback_assets.tables.table import EXTRA
@@ -185,8 +185,8 @@ class _Page:
         return self.tidied.get(position, self.records[position])
 
     def walk(self, positions: Iterable[int]) -> None:
-        """Record by record: mend what can be mended, and find out what is wrong with the rest."""
-        mended: list[_Mended] = []
+        """Repair what can be repaired, record by record; find out what is wrong with the rest."""
+        repaired: list[_Repaired] = []
         for position in positions:
             try:
                 record = _decode(self.records[position])
@@ -201,29 +201,29 @@ class _Page:
             except RecursionError:
                 self.set_aside(position, record.plain, "nested too deep")
             else:
-                mended.append(_Mended(position, record.plain, clean, extra))
-        self._read_mended(mended)
+                repaired.append(_Repaired(position, record.plain, clean, extra))
+        self._read_repaired(repaired)
 
-    def _read_mended(self, mended: "list[_Mended]") -> None:
-        if not mended:
+    def _read_repaired(self, repaired: "list[_Repaired]") -> None:
+        if not repaired:
             return
-        array = msgspec.json.encode([record.clean for record in mended])
+        array = msgspec.json.encode([record.clean for record in repaired])
         try:
             reading = read_array(array, self.table, self.typing.zone, lenient=True)
         except Refused as error:
-            if len(mended) == 1:
-                self.set_aside(mended[0].position, mended[0].record, str(error))
+            if len(repaired) == 1:
+                self.set_aside(repaired[0].position, repaired[0].record, str(error))
             else:
-                for record in mended:
-                    self._read_mended([record])
+                for record in repaired:
+                    self._read_repaired([record])
             return
         for index in reading.suspects:
             # What is left to be wrong: a stamp whose zone or offset cannot be or leads too far.
-            record = mended[index]
+            record = repaired[index]
             self.set_aside(record.position, record.record, "a value is out of range")
-        keep = np.array([index not in reading.suspects for index in range(len(mended))])
-        rows = _with_extra(reading.rows, [record.extra for record in mended])
-        places = np.array([record.position for record in mended], dtype=np.int64)
+        keep = np.array([index not in reading.suspects for index in range(len(repaired))])
+        rows = _with_extra(reading.rows, [record.extra for record in repaired])
+        places = np.array([record.position for record in repaired], dtype=np.int64)
         self.parts.append((places[keep], rows.filter(pa.array(keep))))
 
     def parsed(self) -> Parsed:
@@ -262,7 +262,7 @@ class _Decoded:
 
 
 @dataclass(frozen=True)
-class _Mended:
+class _Repaired:
     """A record that came through the walk: in Arrow's types, and what is beside them."""
 
     position: int
@@ -275,8 +275,8 @@ def _decode(record: msgspec.Raw) -> _Decoded:
     try:
         return _Decoded(msgspec.json.decode(record), _exact.decode(record))
     except msgspec.DecodeError:
-        mended = mend_surrogates(bytes(record))
-        return _Decoded(msgspec.json.decode(mended), _exact.decode(mended))
+        repaired = repair_surrogates(bytes(record))
+        return _Decoded(msgspec.json.decode(repaired), _exact.decode(repaired))
 
 
 @cache

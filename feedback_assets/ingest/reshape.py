@@ -7,7 +7,7 @@ import msgspec
 
 from feedback_assets.ingest.cutting import cut_records
 from feedback_assets.ingest.records import numbered
-from feedback_assets.providers.bodies import mend_surrogates
+from feedback_assets.providers.bodies import repair_surrogates
 
 _REVIEWS = "product_reviews"
 _ORDER = "order"
@@ -80,7 +80,7 @@ def _read(raw: msgspec.Raw, kind: Any) -> Any:
     for text in (bytes(raw), None):
         try:
             return msgspec.json.decode(
-                mend_surrogates(bytes(raw)) if text is None else text, type=kind
+                repair_surrogates(bytes(raw)) if text is None else text, type=kind
             )
         except msgspec.ValidationError:
             return None

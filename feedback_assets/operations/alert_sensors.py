@@ -68,7 +68,7 @@ def _on_detractors(
         )
         after = msgspec.structs.replace(after, pending=sent.pending)
         if state is None:
-            said = f"Detractors there before: {len(found)}. Those that come are told of."
+            said = f"Ignoring {len(found)} existing detractors; alerting on new ones."
         else:
             said = sent.said or "No new detractor."
         return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
@@ -94,7 +94,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
             _, since, seen = ended_runs.ended_since(instance, ended_runs.newest(instance), {})
             state = failure_alerts.State(since, seen)
             return dg.SensorResult(
-                skip_reason=dg.SkipReason("Runs that fail from now on are told of."),
+                skip_reason=dg.SkipReason("Ignoring existing failures; alerting on new ones."),
                 cursor=cursors.encode(state),
             )
         ended, since, seen = ended_runs.ended_since(instance, state.since, state.seen)

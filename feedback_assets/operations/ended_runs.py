@@ -158,7 +158,7 @@ def _of_step(event: DagsterEvent, subjects: tuple[str, ...]) -> Failure:
         subjects,
         f"{name} fails: {kind}",
         own or "The text of the error is on the run's page. What depends on it is not built.",
-        "look at the run's page, mend it, and run it again",
+        "look at the run's page, fix it, and run it again",
     )
 
 

@@ -79,18 +79,18 @@ def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
 
 
 def _without_halves(body: bytes, where: str) -> bytes:
-    """The body mended where only half a surrogate pair keeps it from being JSON."""
+    """The body repaired where only half a surrogate pair keeps it from being JSON."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
-        mended = mend_surrogates(body)
-        if mended != body:
+        repaired = repair_surrogates(body)
+        if repaired != body:
             _log.warning("%s: half a surrogate pair was replaced by U+FFFD", where)
-        return mended
+        return repaired
     return body
 
 
-def mend_surrogates(record: bytes) -> bytes:
+def repair_surrogates(record: bytes) -> bytes:
     """The record with U+FFFD in the place of each half of a surrogate pair.
 
     Whoever cuts a text after so many UTF-16 units leaves such a half where an emoji was.

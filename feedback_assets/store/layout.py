@@ -75,8 +75,8 @@ class NotWritten(StoreTrouble):
 
     def __init__(self, path: str, reason: str, *, transient: bool = False) -> None:
         super().__init__(
-            f"{path} was not written: {reason}. What was held there is unchanged. Make room or "
-            "mend its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again.",
+            f"{path} was not written: {reason}. The existing file is unchanged. Make room or "
+            "fix its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again.",
             transient=transient,
         )
 

@@ -85,7 +85,7 @@ def test_a_server_that_stays_away_is_an_error_with_its_cure(postgres: PostgresDa
     said = str(caught.value)
     assert f"127.0.0.1:{postgres.server.port}/{postgres.name}" in said
     assert "did not answer for 0.5 s" in said
-    assert "start it, or mend the URL, then run it again" in said
+    assert "start it, or fix the URL, then run it again" in said
     assert postgres.server.password not in said
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -111,7 +111,7 @@ def test_what_waiting_does_not_mend_fails_at_once(postgres: PostgresDatabase, wr
         "database": postgres.server.url("nowhere"),
     }[wrong]
     # Of the tests' two minutes none are left if it is waited for.
-    with pytest.raises(CoordinationUnavailable, match=r"refuses: .*; mend user, password"):
+    with pytest.raises(CoordinationUnavailable, match=r"refuses: .*; fix user, password"):
         Coordination(url, patience=3600).run(backend)
 
 

@@ -12,7 +12,7 @@ from feedback_assets.ingest.cutting import (
     cut_records,
     null_for_null_text,
 )
-from feedback_assets.providers.bodies import mend_surrogates
+from feedback_assets.providers.bodies import repair_surrogates
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -63,7 +63,7 @@ def test_a_record_nested_a_hundred_thousand_deep_is_cut_out_like_any_other() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "mended"),
+    ("text", "repaired"),
     [
         (r'"cut \ud83d"', r'"cut \ufffd"'),
         (r'"\udc00\ud83d"', r'"\ufffd\ufffd"'),
@@ -73,5 +73,5 @@ def test_a_record_nested_a_hundred_thousand_deep_is_cut_out_like_any_other() -> 
         (r'"\\\ud83d\n"', r'"\\\ufffd\n"'),
     ],
 )
-def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_stays(text: str, mended: str) -> None:
-    assert mend_surrogates(text.encode()).decode() == mended
+def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_stays(text: str, repaired: str) -> None:
+    assert repair_surrogates(text.encode()).decode() == repaired

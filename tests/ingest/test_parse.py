@@ -371,9 +371,9 @@ def test_unknown_fields_at_every_depth_are_kept_as_json_whatever_way_the_page_to
     (text,) = alone.column("extra").to_pylist()
     assert json.loads(text) == extra
     beside_bad = parse(ORDERS, record, UNTYPED).rows
-    mended = parse(ORDERS, record, documented(ORDERS, links=[], **fields)).rows
+    repaired = parse(ORDERS, record, documented(ORDERS, links=[], **fields)).rows
     assert alone.equals(beside_bad)
-    assert mended.column("extra").to_pylist() == [text, text]
+    assert repaired.column("extra").to_pylist() == [text, text]
 
 
 @all_tables

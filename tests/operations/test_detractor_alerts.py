@@ -115,7 +115,7 @@ def test_a_new_detractor_is_told_once_with_what_is_at_stake(
     monkeypatch.setenv("FEEDBACK_UI_URL", "https://dagster.shop.example/")
     old = answer(1)
     told.build(old)
-    assert "Detractors there before: 1" in told.tick()
+    assert "Ignoring 1 existing detractors" in told.tick()
     told.build(old, answer(2))
     assert told.tick() == "Told: URL 1 (JSON)."
     ((title, body),) = told.messages

@@ -78,7 +78,7 @@ def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_
     right = sandbox.environment()["FEEDBACKPULSE_API_KEY"]
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
-    assert operator.tick() == "Runs that fail from now on are told of."
+    assert operator.tick() == "Ignoring existing failures; alerting on new ones."
     assert operator.tick() == "All is well."
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=2))
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=9))

@@ -15,9 +15,9 @@ def test_half_a_surrogate_pair_costs_one_character_and_not_the_page(
 ) -> None:
     body = rb'{"data": [{"text": "caf\ud83d"}, {"text": "\ud83d\ude00 \\ud83d"}]}'
     with caplog.at_level(logging.WARNING):
-        mended = as_utf8(body, JSON, where="thanx GET /feedbacks")
-    assert refusal(mended) is None
-    assert json.loads(mended) == {"data": [{"text": "caf\ufffd"}, {"text": "😀 \\ud83d"}]}
+        repaired = as_utf8(body, JSON, where="thanx GET /feedbacks")
+    assert refusal(repaired) is None
+    assert json.loads(repaired) == {"data": [{"text": "caf\ufffd"}, {"text": "😀 \\ud83d"}]}
     assert "thanx GET /feedbacks" in caplog.text
 
 

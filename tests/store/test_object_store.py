@@ -190,7 +190,7 @@ def test_a_server_that_dies_is_an_error_that_may_pass_and_what_it_confirmed_stay
     own_s3.stop()
     with pytest.raises(StoreTrouble, match=r"did not answer.*AWS_ENDPOINT_URL") as reading:
         warehouse.read_arrow(SALES)
-    with pytest.raises(NotWritten, match="What was held there is unchanged") as writing:
+    with pytest.raises(NotWritten, match="The existing file is unchanged") as writing:
         warehouse.write_bytes(warehouse.path(SALES, DAY), b"rows")
     assert reading.value.transient
     assert writing.value.transient
