@@ -12,6 +12,7 @@ from feedback_assets.operations.home import keep_private
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.operations.location import carry_over
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
+from feedback_assets.operations.old_run_logs import old_run_definitions
 from feedback_assets.operations.refresh_sensor import refresh_sensor
 from feedback_assets.operations.schedules import schedules
 from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
@@ -31,7 +32,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         ],
         jobs=operation_jobs(settings),
     )
-    return dg.Definitions.merge(table_definitions(settings), around)
+    return dg.Definitions.merge(table_definitions(settings), around, old_run_definitions(settings))
 
 
 @dg.definitions
