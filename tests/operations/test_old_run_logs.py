@@ -1,6 +1,7 @@
 """Logs of old runs go; runs, materialisations and checks stay. Holds Dagster to what that needs."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy
 
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.definitions import build_defs
@@ -165,18 +167,35 @@ def test_the_job_says_what_it_removed_and_its_schedule_is_part_of_the_automation
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_nothing_is_removed_where_events_are_in_postgres(
+def test_the_documented_statement_removes_the_logs_in_postgres_and_nothing_else(
     home: Path, postgres: PostgresDatabase
 ) -> None:
-    home.mkdir()
-    (home / "dagster.yaml").write_text(
-        json.dumps({"storage": {"postgres": {"postgres_url": postgres.url}}})
+    documented = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    (statement,) = re.findall(r"```sql\n(delete from event_logs\n.*?)```", documented, re.DOTALL)
+    engine = sqlalchemy.create_engine(
+        postgres.url.replace("postgresql:", "postgresql+psycopg2:"), isolation_level="AUTOCOMMIT"
     )
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        materialized(instance, "a")
+    url = engine.url.render_as_string(hide_password=False)
+    home.mkdir()
+    (home / "dagster.yaml").write_text(json.dumps({"storage": {"postgres": {"postgres_url": url}}}))
+    with (
+        dg.DagsterInstance.from_config(str(home)) as instance,
+        engine.connect() as connection,
+    ):
+        run = materialized(instance, "a")
+        failing.execute_in_process(instance=instance, raise_on_error=False)
         before = known(instance)
         assert remove_old_logs(instance, home, datetime.now(UTC) + KEEP * 2) == Removed()
+        assert connection.execute(sqlalchemy.text(statement)).rowcount == 0
         assert known(instance) == before
+        at_once = statement.replace(f"{KEEP_DAYS} days", "0 days")
+        assert connection.execute(sqlalchemy.text(at_once)).rowcount > 10
+        assert known(instance) == before
+        left = instance.get_records_for_run(run).records
+        assert "STEP_START" not in {
+            record.event_log_entry.get_dagster_event().event_type_value for record in left
+        }
+    engine.dispose()
 
 
 _PAGES = """
