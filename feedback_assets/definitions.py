@@ -14,6 +14,7 @@ from feedback_assets.operations.location import carry_over
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
 from feedback_assets.operations.old_run_logs import old_run_definitions
 from feedback_assets.operations.refresh_sensor import refresh_sensor
+from feedback_assets.operations.retention import retention_definitions
 from feedback_assets.operations.schedules import schedules
 from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
 from feedback_assets.settings import Settings, load_settings
@@ -32,7 +33,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
         ],
         jobs=operation_jobs(settings),
     )
-    return dg.Definitions.merge(table_definitions(settings), around, old_run_definitions(settings))
+    return dg.Definitions.merge(
+        table_definitions(settings),
+        around,
+        retention_definitions(settings),
+        old_run_definitions(settings),
+    )
 
 
 @dg.definitions

@@ -150,6 +150,7 @@ class Settings(BaseModel):
     feedback_refresh_timezone: Zone = "UTC"
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
+    feedback_personal_data_days: Days | None = None
     feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None

@@ -21,6 +21,7 @@ from werkzeug import Request, Response
 
 from feedback_assets import cli
 from feedback_assets.assets import provider_assets
+from feedback_assets.cli import commands
 from feedback_assets.providers import http
 from feedback_assets.providers.masking import MASK, register
 from feedback_assets.providers.registry import REGISTRY
@@ -183,7 +184,7 @@ def test_a_command_that_breaks_shows_a_traceback_without_the_secrets(
         register(*SECRETS.values())
         raise RuntimeError(f"cannot reach {list(SECRETS.values())}")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(commands, "app", broken)
     with pytest.raises(RuntimeError, match="cannot reach") as caught:
         cli.main()
     sys.excepthook(caught.type, caught.value, caught.tb)

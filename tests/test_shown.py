@@ -70,6 +70,12 @@ def test_one_row_that_does_not_fit_is_a_record() -> None:
         assert lines[2 * n + 1] == ["next"]
 
 
+def test_no_rows_of_many_columns_are_the_names_of_the_columns() -> None:
+    names = [f"column_{n}" for n in range(40)]
+    (*lines,) = printed(lay_out(names, [False] * 40, [], 160), 160)
+    assert " ".join(line.strip() for line in lines) == f"No rows. Columns: {', '.join(names)}"
+
+
 def test_rows_with_too_many_columns_are_records() -> None:
     names = [f"column_{n}" for n in range(40)]
     laid = lay_out(names, [False] * 40, [["a long enough value"] * 40] * 30, 160)

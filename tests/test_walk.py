@@ -93,6 +93,7 @@ class _Newcomer:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{commands}\n{ran.stdout}"
+        assert "leaked" not in ran.stdout, "an extension module complains when the process ends"
         if "cp .env.example .env" in commands:
             self.fill_in(self.values)
         return ran.stdout

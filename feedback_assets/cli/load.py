@@ -1,6 +1,5 @@
 """The commands that fill the tables: ``backfill`` and ``replay``."""
 
-import gc
 import os
 import sys
 import time
@@ -94,8 +93,6 @@ def run_backfill(
             fail(str(error), code=2)
         if reason := unconfigured(settings, request.plan):
             fail(f"{reason} For where to find each value: {command('check')}")
-        # Importing Dagster made a million objects that stay: no need to look at them again.
-        gc.freeze()
         try:
             with progress_of(request.plan, err) as progress:
                 results = operation.run_plan(request, progress)

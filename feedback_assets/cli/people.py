@@ -1,7 +1,9 @@
-"""The commands about one person's data: ``forget``."""
+"""The commands about one person's data: ``forget`` and ``export``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,20 +11,30 @@ from rich.markup import escape
 
 from feedback_assets.cli.common import DATA, app, err, fail, out, quiet_dagster, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.store.customer_secret import OtherSecret
 from feedback_assets.store.erased import ErasureKeyMissing
+
+AtMost = Annotated[
+    int | None, typer.Option(help="Contact ids that the e-mail may lead to; default 20.", min=1)
+]
 
 
 @app.command(rich_help_panel=DATA)
 def forget(
     email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
-    at_most: Annotated[
-        int | None, typer.Option(help="Ids of contacts that it may lead to; default 20.", min=1)
-    ] = None,
+    at_most: AtMost = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be rewritten.")
     ] = False,
+    spelled_out: Annotated[
+        bool,
+        typer.Option(
+            "--spelled-out",
+            help='Also erase texts that may mean this person, such as "name (at) example.com".',
+        ),
+    ] = False,
 ) -> None:
-    """Erase a person from tables, quarantine and run history."""
+    """Erase a person from tables, quarantine, page and run history."""
     from feedback_assets.operations import forget as operation
     from feedback_assets.operations.table_definitions import table_definitions
 
@@ -35,14 +47,46 @@ def forget(
                 email,
                 at_most=at_most or operation.AT_MOST,
                 dry_run=dry_run,
+                spelled_out=spelled_out,
                 progress=progress,
             )
-        except (operation.NotForgotten, ErasureKeyMissing, CoordinationUnavailable) as error:
+        except (
+            operation.NotForgotten,
+            ErasureKeyMissing,
+            OtherSecret,
+            CoordinationUnavailable,
+        ) as error:
             fail(str(error))
     for line in operation.lines(done, dry_run=dry_run):
         out.print(escape(line), soft_wrap=True)
-    if not done.complete:
+    if not (dry_run or done.complete):
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=DATA)
+def export(
+    email: Annotated[str, typer.Argument(help="E-mail of the person.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to create; default person-export-<date> in this folder."),
+    ] = None,
+    at_most: AtMost = None,
+) -> None:
+    """Write everything held on a person into one folder."""
+    from feedback_assets.operations import export as operation
+    from feedback_assets.operations.forget import AT_MOST, NotForgotten
+
+    settings = settings_or_exit()
+    directory = to or Path(f"person-export-{datetime.now(UTC):%Y-%m-%d}")
+    with quiet_dagster(), _steps() as progress:
+        try:
+            done = operation.export(
+                settings, email, directory, at_most=at_most or AT_MOST, progress=progress
+            )
+        except (operation.NotExported, NotForgotten, OtherSecret) as error:
+            fail(str(error))
+    for line in operation.lines(done):
+        out.print(escape(line), soft_wrap=True)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def lay_out(
 
     As a table with a line for each row if that fits. Else one row as a record, with a line for
     each column; several rows as a table whose widest text columns are cut; and as records where
-    that is not enough.
+    that is not enough. Without rows, the names of the columns.
     """
     cells = [[_text(value) for value in row] for row in rows]
     lines = [[_one_line(text) for text in row] for row in cells]
@@ -113,6 +113,10 @@ def lay_out(
     room = width - _BETWEEN * len(heads) - 1
     if sum(natural) <= room:
         return Laid(_table(heads, numbers, lines, rows, title))
+    if not rows:
+        from rich.text import Text
+
+        return Laid(Text(f"No rows. Columns: {', '.join(heads)}"))
     if len(rows) > 1:
         # A number that is cut is another number.
         floors = [

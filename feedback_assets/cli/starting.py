@@ -108,7 +108,7 @@ def demo(
     customers: Annotated[int, typer.Option(help="People in the data.", min=1)] = 3000,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal data.")] = 1,
 ) -> None:
-    """Load generated data from the sandbox into data/demo and show the answers (make demo)."""
+    """Load generated data and show the results (make demo)."""
     from feedback_assets.demo import run_demo
     from feedback_assets.operations.ui import NotStarted
 
@@ -134,7 +134,7 @@ def dev(
     days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
     open_browser: Open = True,
 ) -> None:
-    """Run the sandbox and `ui --demo` together, until Ctrl-C (make dev)."""
+    """Run the sandbox and `ui --demo`, until Ctrl-C (make dev)."""
     from feedback_assets.demo import run_dev
     from feedback_assets.operations.ui import NotStarted
 
@@ -174,7 +174,7 @@ class Wanted(StrEnum):
 def automation(
     wanted: Annotated[Wanted, typer.Argument(help="on, off or status.", show_default=False)],
 ) -> None:
-    """Switch the morning's schedule and the sensors that follow it; or show how they stand."""
+    """Switch the daily schedule and its sensors on or off."""
     from feedback_assets.definitions import build_defs
     from feedback_assets.operations.automation import NotSwitched, switch
 

@@ -20,7 +20,8 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from feedback_assets.operations.contact import escaped
+from feedback_assets.store.addresses import AT_SIGN_PATTERN
+from feedback_assets.store.erased import Erased
 from feedback_assets.tables.text import folded
 
 _RUNS_AT_ONCE = 200
@@ -28,36 +29,82 @@ _EVENTS_AT_ONCE = 1000
 _WAIT_SECONDS = 20
 _ASSET_JOB = "__ASSET_JOB"
 _SQLITE = b"SQLite format 3\0"
+_WORD_JOINER = "\u2060"
 # A number of four digits may be anything.
 _SHORTEST_NUMBER = 5
+_LONGEST_NAME = 6
+_WORD = re.compile(r"\w[\w.+@-]*")
+_AT_SIGN = re.compile(AT_SIGN_PATTERN.encode())
+_AROUND = 600
 
 
 @dataclass(frozen=True)
 class ErasedRuns:
-    """Runs deleted, runs that name the person and are under way, files that could not be mended."""
+    """Runs deleted, unfinished runs that name the person, files that still hold something."""
 
     deleted: int = 0
     under_way: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
 
-def erase_runs(
-    instance: dg.DagsterInstance,
-    home: Path,
-    emails: Iterable[str],
-    ids: Iterable[str],
-    names: Iterable[str],
-) -> ErasedRuns:
-    """Delete the finished runs that mention one of these, with their logs."""
-    addresses = {email.strip() for email in emails}
-    pattern = _pattern([folded(text) for text in (*addresses, *_telling(ids, names))])
-    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, pattern)}
-    for run_id in _in_files(home, addresses):
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in runs: e-mails by the list, ids and names as words."""
+
+    erased: Erased
+    words: frozenset[str]
+
+    @staticmethod
+    def of(erased: Erased, ids: Iterable[str], names: Iterable[str]) -> "Wanted":
+        telling = [text.strip() for text in ids if len(text.strip()) >= _SHORTEST_NUMBER]
+        telling += [name for name in names if " " in name.strip()]
+        return Wanted(erased, frozenset(" ".join(_words(text)) for text in telling) - {""})
+
+    def stand_in(self, text: str) -> bool:
+        """Whether the text names one of them."""
+        if self.erased.scrubbed(text) != text:
+            return True
+        words = _words(text)
+        return bool(self.words) and any(
+            " ".join(words[start:end]) in self.words
+            for start in range(len(words))
+            for end in range(start + 1, min(start + _LONGEST_NAME, len(words)) + 1)
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip(".+-@") for word in _WORD.findall(folded(text))]
+
+
+def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:
+    """The runs that name one of these in their config, tags, events or files."""
+    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
+    for run_id in _in_files(home, wanted):
         run = instance.get_run_by_id(run_id)
         if run is not None:
             named[run_id] = run
-    going = [run_id for run_id, run in named.items() if run.status in NOT_FINISHED_STATUSES]
-    finished = [run_id for run_id in named if run_id not in going]
+    return list(named.values())
+
+
+def events_that_mention(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted
+) -> Iterator[Any]:
+    """The events of a run that name one of these, as Dagster stores them."""
+    cursor = None
+    while True:
+        page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
+        values = (_values(record) for record in page.records)
+        yield from (value for value in values if wanted.stand_in(_plain(value)))
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
+    """Delete the finished runs that ``find_runs`` finds, with their logs; then look again."""
+    named = find_runs(instance, home, wanted)
+    going = [run.run_id for run in named if run.status in NOT_FINISHED_STATUSES]
+    finished = [run.run_id for run in named if run.run_id not in going]
     if finished:
         logs = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
         for run_id in finished:
@@ -65,18 +112,8 @@ def erase_runs(
             instance.delete_run(run_id)
             shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
     left = [path for path in _databases(home) if finished and not _written_anew(path)]
-    left += [path for path in _files_with(home, addresses) if path not in left]
+    left += [path for path in _files_with(home, wanted) if path not in left]
     return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
-
-
-def _telling(ids: Iterable[str], names: Iterable[str]) -> Iterator[str]:
-    yield from (text.strip() for text in ids if len(text.strip()) >= _SHORTEST_NUMBER)
-    yield from (name for name in names if " " in name.strip())
-
-
-def _pattern(texts: list[str]) -> re.Pattern[str]:
-    words = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.+@-])(?:{words})(?![\w@-])")
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
@@ -86,20 +123,13 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
         cursor = runs[-1].run_id
 
 
-def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, pattern: re.Pattern[str]) -> bool:
-    if pattern.search(_plain({"config": run.run_config, "tags": dict(run.tags)})):
+def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) -> bool:
+    if wanted.stand_in(_plain({"config": run.run_config, "tags": dict(run.tags)})):
         return True
     # A run that materialised tables says counts; its events are not worth the reading.
     if run.job_name.startswith(_ASSET_JOB) and run.is_success:
         return False
-    cursor = None
-    while True:
-        page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
-        if any(pattern.search(_plain(_values(record))) for record in page.records):
-            return True
-        if not page.has_more:
-            return False
-        cursor = page.cursor
+    return any(True for _ in events_that_mention(instance, run, wanted))
 
 
 def _values(record: Any) -> Any:
@@ -107,8 +137,9 @@ def _values(record: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """All texts of a value in the form in which ``folded`` compares what a person reads."""
-    return folded(html.unescape("\n".join(_texts(value))))
+    """All texts of a value as a person would read them."""
+    text = "\n".join(_texts(value))
+    return html.unescape(text).replace(_WORD_JOINER, "")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -123,30 +154,40 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _in_files(home: Path, addresses: set[str]) -> Iterator[str]:
+def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
     """Ids of the runs in whose own files an address stands: their events, logs, outputs."""
-    for path in _files_with(home, addresses):
+    for path in _files_with(home, wanted):
         within = path.relative_to(home).parts
         if within[0] == "storage" and len(within) > 1:
             yield within[1]
         yield path.name.split(".db", 1)[0]
 
 
-def _files_with(home: Path, addresses: set[str]) -> list[Path]:
-    forms = {form for address in addresses for form in (address, escaped(address))}
-    forms |= {json.dumps(form)[1:-1] for form in forms}
-    pattern = re.compile(b"|".join(re.escape(form.encode()) for form in forms), re.IGNORECASE)
+def _files_with(home: Path, wanted: Wanted) -> list[Path]:
     found = []
-    for path in home.rglob("*") if addresses else ():
+    for path in home.rglob("*"):
         # A file that goes meanwhile, or an empty one, which cannot be mapped.
         with (
             suppress(OSError, ValueError),
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            if pattern.search(content):
+            if any(wanted.erased.scrubbed(text) != text for text in _around_signs(content)):
                 found.append(path)
     return found
+
+
+def _around_signs(content: mmap.mmap) -> Iterator[str]:
+    """What stands around each ``@``, in whatever encoding."""
+    begin = finish = 0
+    for sign in _AT_SIGN.finditer(content):
+        if finish and sign.start() - _AROUND > finish:
+            yield content[begin:finish].decode(errors="replace")
+            finish = 0
+        begin = begin if finish else max(0, sign.start() - _AROUND)
+        finish = sign.end() + _AROUND
+    if finish:
+        yield content[begin:finish].decode(errors="replace")
 
 
 def _databases(home: Path) -> Iterator[Path]:

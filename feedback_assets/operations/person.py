@@ -1,25 +1,24 @@
-"""Who a person is in the warehouse: from an e-mail to all that is theirs, and where it lies.
+"""Who a person is in the warehouse: from an e-mail to everything they are known by.
 
-What leads on is declared (``Column.points_at``): an e-mail to the ids beside it, an id to the
-orders, an order to the answers on it and to the ids of whoever gave them, until nothing new comes.
+``Column.points_at`` declares what leads on: an e-mail to the ids beside it, an id to the orders, an
+order to the answers on it and to the ids of whoever gave them, until nothing new is found.
 """
 
 import hmac
-import re
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from feedback_assets.settings import Settings, kept_secret
+from feedback_assets.store.addresses import AT_SIGN, whole_addresses
 from feedback_assets.store.erased import Addition, Erased, forms, is_pseudonym, same_text
+from feedback_assets.store.erasing import PLAIN
 from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import STORED_TABLES, Table
 from feedback_assets.tables.columns import TEXT, Column, Personal, PointsAt, leaves
-from feedback_assets.transforms.dialect import quoted
-from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.sources import connect
 
 KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
@@ -32,26 +31,28 @@ class Person:
     known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     names: set[str] = field(default_factory=set)
 
-    @property
-    def emails(self) -> frozenset[str]:
-        """Their e-mails as they were written, and in normal form."""
-        written = self.known["email"]
-        return frozenset(written | {same_text("email", text) for text in written})
-
     def count(self, kind: PointsAt) -> int:
         return len({same_text(kind, text) for text in self.known[kind]})
 
-    def addition(self, erased: Erased, person: str, customer_secret: bytes) -> Addition:
-        """What is put on the list, with the customer keys that change."""
-        keys = {}
+    def addition(
+        self,
+        erased: Erased,
+        person: str,
+        customer_secrets: Iterable[bytes],
+        *,
+        spelled_out: bool = False,
+    ) -> Addition:
+        """What is put on the list, with the customer keys that change under each secret."""
+        instead = {}
         for text in self.known["email"]:
             for form in forms("email", text):
-                keys[form] = erased.pseudonym("email", text)
+                instead[form] = erased.pseudonym("email", text)
         for text in self.known["contact"]:
-            keys[text] = erased.pseudonym("contact", text)
+            instead[text] = erased.pseudonym("contact", text)
         keys = {
-            _customer_key(customer_secret, was): _customer_key(customer_secret, now)
-            for was, now in keys.items()
+            erased.hash_of("customer", customer_key(secret, was)): customer_key(secret, now)
+            for was, now in instead.items()
+            for secret in customer_secrets
         }
         hashes = {
             name
@@ -59,8 +60,9 @@ class Person:
             for text in self.known[kind]
             for name in erased.hashes_of(kind, text)
         }
-        hashes |= {erased.hash_of("customer", key) for key in keys}
-        return Addition(person, frozenset(hashes), keys)
+        emails = {erased.hash_of("email", text) for text in self.known["email"]} & hashes
+        spelled = frozenset(emails if spelled_out else ())
+        return Addition(person, frozenset(hashes | keys.keys()), keys, spelled)
 
 
 def find_person(warehouse: Warehouse, email: str) -> Person:
@@ -69,58 +71,47 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
     person.known["email"].add(email)
     held = [table for table in STORED_TABLES if warehouse.files(table)]
     with connect(warehouse, held) as connection:
+        odd = odd_emails(connection, held)
         size = 0
         while size != (size := sum(len(texts) for texts in person.known.values())):
-            _offer(connection, person)
+            _offer(connection, person, odd)
             for table in held:
                 _look(connection, table, person)
     return person
 
 
-def find_partitions(
-    warehouse: Warehouse, erased: Erased, person: str, emails: Collection[str]
-) -> list[tuple[Table, date | None]]:
-    """The partitions with a row of the erased person, or one that mentions their e-mail."""
-    hashes = [text for text, owner in erased.persons.items() if owner == person]
-    pattern = "|".join(sorted({re.escape(same_text("email", email)) for email in emails}))
-    inner, outer = hmac_pads(erased.key)
-    found: list[tuple[Table, date | None]] = []
-    held = [table for table in STORED_TABLES if warehouse.files(table)]
-    with connect(warehouse, held) as connection:
-        connection.register("listed", pa.table({"hash": pa.array(hashes, TEXT)}))
-        for table in held:
-            if not table.partitioned:
-                found.append((table, None))
+def odd_emails(
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]
+) -> dict[str, frozenset[str]]:
+    """Values of columns of e-mails with an address in them that is encoded or has text around it,
+    each with the addresses that it may be.
+    """  # noqa: D205 - one sentence
+    found: dict[str, frozenset[str]] = {}
+    for table in tables:
+        for path, column in leaves(table.columns):
+            if column.points_at != "email":
                 continue
-            tests = [
-                f"{hashed} in (from listed)"
-                for path, column in leaves(table.columns)
-                if column.points_at
-                for hashed in _hashes(path, column)
-            ]
-            values: dict[str, Any] = {"inner": inner, "outer": outer} if tests else {}
-            mentions = [
-                f"regexp_matches(folded({_name(path)}), $emails)"
-                for path, column in leaves(table.columns)
-                if column.type == TEXT and column.personal is not Personal.EMAIL
-            ]
-            values |= {"emails": pattern} if mentions else {}
-            if not tests + mentions:
-                continue
-            where = " or ".join(f"coalesce({test}, false)" for test in tests + mentions)
+            email = column_name(path)
             rows = connection.execute(
-                f"select distinct day from {quoted(table.group)}.{quoted(table.name)} "  # noqa: S608
-                f"where {where} order by day",
-                values,
+                f"select distinct {email} from {quoted(table.group)}.{quoted(table.name)} "  # noqa: S608
+                f"where regexp_matches({email}, {literal(AT_SIGN)}) "
+                f"and not regexp_full_match(trimmed({email}), {literal(PLAIN)})"
             ).fetchall()
-            found += [(table, day) for (day,) in rows]
+            for (text,) in rows:
+                meant = (same_text("email", at.address) for at in whole_addresses(text))
+                found[text] = frozenset(address for address in meant if address)
     return found
 
 
-def _offer(connection: duckdb.DuckDBPyConnection, person: Person) -> None:
+def _offer(
+    connection: duckdb.DuckDBPyConnection, person: Person, odd: Mapping[str, frozenset[str]]
+) -> None:
     for kind, texts in person.known.items():
         same = pa.array({same_text(kind, text) for text in texts}, TEXT)
         connection.register(f"known_{kind}", pa.table({"same": same}))
+    emails = {same_text("email", text) for text in person.known["email"]}
+    theirs = [text for text, meant in odd.items() if meant & emails]
+    connection.register("known_odd", pa.table({"text": pa.array(theirs, TEXT)}))
 
 
 def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
@@ -130,53 +121,75 @@ def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -
         return
     called = [path for path, column in leaves(table.columns) if column.personal is Personal.NAME]
     tests = [
-        f"coalesce({_same(path, column)} in (from known_{column.points_at}), false)"
+        f"coalesce({same_in_sql(path, column)} in (from known_{column.points_at}), false)"
         for path, column in pointing
+    ] + [
+        f"coalesce({column_name(path)} in (from known_odd), false)"
+        for path, column in pointing
+        if column.points_at == "email"
     ]
+    columns = ", ".join([*(_text(p, c) for p, c in pointing), *map(column_name, called)])
     rows = connection.execute(
-        f"select distinct {', '.join([*(_text(p, c) for p, c in pointing), *map(_name, called)])} "  # noqa: S608
+        f"select distinct {columns} "  # noqa: S608
         f"from {quoted(table.group)}.{quoted(table.name)} where {' or '.join(tests)}"
     ).fetchall()
     for row in rows:
         for (_, column), text in zip(pointing, row, strict=False):
             kind = column.points_at
-            if kind and text and _tells(kind, text):
-                person.known[kind].add(text)
+            if kind and text and not is_pseudonym(text):
+                person.known[kind].update(_names_in(kind, text))
         name = " ".join(part for part in row[len(pointing) :] if part)
         if name:
             person.names.add(name)
 
 
-def _tells(kind: PointsAt, text: str) -> bool:
-    # A phone number stands where an e-mail may, and is none.
-    return bool(same_text(kind, text)) and not is_pseudonym(text)
+def _names_in(kind: PointsAt, text: str) -> list[str]:
+    if kind != "email":
+        return [text] if same_text(kind, text) else []
+    meant = [found.address for found in whole_addresses(text)]
+    # A phone number may stand in the place of an e-mail.
+    return [text, *meant] if "@" in text or meant else []
 
 
-def _name(path: str) -> str:
+def column_name(path: str) -> str:
+    """A dotted path as SQL writes it."""
     return ".".join(quoted(part) for part in path.split("."))
 
 
 def _text(path: str, column: Column) -> str:
-    text = f"'{column.prefix}' || cast({_name(path)} as varchar)"
+    text = f"'{column.prefix}' || cast({column_name(path)} as varchar)"
     if not column.unless:
         return text
-    return f"case when present({_name(column.unless)}) is null then {text} end"
+    return f"case when present({column_name(column.unless)}) is null then {text} end"
 
 
-def _same(path: str, column: Column) -> str:
+def forms_in_sql(path: str, column: Column) -> list[str]:
+    """As ``forms``, in SQL."""
+    same = same_in_sql(path, column)
+    if column.points_at != "email":
+        return [same]
+    first = f"lower(trimmed({_text(path, column)}))"
+    return [same, f"case when {first} is distinct from {same} then {first} end"]
+
+
+def same_in_sql(path: str, column: Column) -> str:
+    """As ``same_text``, in SQL."""
     rule = "normal_email" if column.points_at == "email" else "trimmed"
     return f"{rule}({_text(path, column)})"
 
 
-def _hashes(path: str, column: Column) -> list[str]:
-    """As ``Erased.hashes_of``, in SQL."""
-    same = _same(path, column)
-    found = [same]
-    if column.points_at == "email":
-        first = f"lower(trimmed({_text(path, column)}))"
-        found.append(f"case when {first} is distinct from {same} then {first} end")
-    return [f"customer_key('{column.points_at}:' || {text}, $inner, $outer)" for text in found]
+def customer_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """The secret of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
+
+    Tables that were not rebuilt since then hold keys of the earlier secret.
+    """
+    found = [settings.customer_secret_if_any()]
+    file = settings.customer_secret_file
+    if file.is_file():
+        found.append(kept_secret(file, "FEEDBACK_CUSTOMER_SECRET", shared=False))
+    return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
 
-def _customer_key(secret: bytes, text: str) -> str:
+def customer_key(secret: bytes, text: str) -> str:
+    """As the marts compute it."""
     return hmac.digest(secret, text.encode(), "sha256").hex()

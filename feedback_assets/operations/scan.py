@@ -3,7 +3,7 @@
 Asks no provider. What is found is recorded on each day, so that no day is scanned twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import dagster as dg
@@ -47,12 +47,14 @@ def scan(
     for table, days in sorted(unknown.items(), key=lambda pair: pair[0] is PRODUCT_REVIEWS):
         typing = _typing(settings, table)
         found[table] = {}
+        # Before the files are read: one that is replaced meanwhile then differs from its record.
+        marks = warehouse.marks(table)
         for day in days:
             rows = warehouse.read_arrow(table, day, day).drop_columns("day")
             second = _second_reading(table, rows, typing, erased)
             reviews_on |= second.reviews_on
             found[table][day] = second.differs or (table is PRODUCT_REVIEWS and day in reviews_on)
-        _record(instance, settings, table, found[table])
+        _record(instance, settings, table, found[table], marks)
     return found
 
 
@@ -98,7 +100,11 @@ def _typing(settings: Settings, table: Table) -> Typing:
 
 
 def _record(
-    instance: dg.DagsterInstance, settings: Settings, table: Table, days: dict[date, bool]
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    table: Table,
+    days: dict[date, bool],
+    marks: Mapping[date | None, str],
 ) -> None:
     now = definition_of(table, settings).text
     before = latest_metadata(instance, table, days)
@@ -106,8 +112,12 @@ def _record(
         instance,
         table,
         {
-            day: {**before[day], "definition": FIRST_VERSION if differs else now}
+            day: {
+                **before[day],
+                "definition": FIRST_VERSION if differs else now,
+                "file": marks[day],
+            }
             for day, differs in days.items()
-            if day in before
+            if day in before and day in marks
         },
     )

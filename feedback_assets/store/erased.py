@@ -1,8 +1,8 @@
 """The list of erased persons: keyed hashes of what they are known by, beside the tables.
 
-``<root>/erased/<hash of its content>.json``, a file for each time that something was added. A
-file is never changed, so that machines that add at once lose nothing. Nothing in one can be read
-back without the key, and with it only by whoever guesses the e-mail or id.
+``<root>/erased/<hash of its content>.json``, a file for each addition. A file is never changed, so
+machines that add at the same time lose nothing. Nothing in it can be reversed without the key, and
+with the key only by guessing the e-mail or id.
 """
 
 import hashlib
@@ -11,23 +11,37 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from feedback_assets.tables.columns import PointsAt
-from feedback_assets.tables.text import (
-    INVISIBLE,
-    WHITE_SPACE,
-    first_normal_email,
-    normal_email,
+from feedback_assets.store.addresses import (
+    AT_SIGN,
+    SPELLED_OUT,
+    Found,
+    addresses,
+    doubtful,
+    may_hold,
+    whole_addresses,
 )
+from feedback_assets.tables.columns import PointsAt
+from feedback_assets.tables.text import WHITE_SPACE, first_normal_email, normal_email
 
 DIRECTORY = "erased"
 WORDS = "(erased)"
 """What stands for the words of an erased person: a comment that was there is still counted."""
 _PSEUDONYM = re.compile(r"erased:[0-9a-f]{32}")
-_ADDRESS = re.compile(r"[^\s<>()\[\]{},;:\"'|\\/=&?@]+@[^\s<>()\[\]{},;:\"'|\\/=&?@]+")
-_AROUND = rf"(?:[.!*_~`]|{INVISIBLE})+"
-_AROUND_AN_ADDRESS = re.compile(rf"\A{_AROUND}|{_AROUND}\Z")
+ID_FIELD = (
+    r"(?i)(?:contact|customer|user|client|subscriber|member)[ _-]?(?:source[ _-]?)?(?:id|ref)"
+)
+"""The name of a field or URL parameter that holds somebody's id. In other text an id is not looked
+for: it may be a number such as 7, which stands everywhere."""
+_ID = re.compile(
+    rf"{ID_FIELD}(?P<quote>\\*[\"']?)\s*(?P<sign>[:=]|%3[aAdD])\s*(?P<open>\\*[\"']?)(?P<id>[\w.-]+)"
+)
+_MAY_NAME_AN_ID = re.compile(ID_FIELD)
+_MENTION = f"(?:{AT_SIGN})|(?:{ID_FIELD})"
+_PASSES = 8
+_HEAD = 56
 
 
 class ErasureKeyMissing(RuntimeError):
@@ -43,11 +57,19 @@ class ErasureKeyMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Erased:
-    """Who was erased: hash → the person's own hash; ``customer_keys``: the old key → the new."""
+    """Who was erased: hash → the person's own hash.
+
+    ``customer_keys`` maps the hash of a customer key to the key that replaces it. ``own_keys`` are
+    the keys of pseudonyms; where they are given, any other key on an erased person's row was made
+    with a secret that is not known any more, and is replaced too. ``spelled`` are the e-mails that
+    are erased where they are spelled out, too.
+    """
 
     key: bytes = field(repr=False)
     persons: Mapping[str, str] = field(default_factory=dict)
     customer_keys: Mapping[str, str] = field(default_factory=dict)
+    own_keys: frozenset[str] | None = None
+    spelled: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.persons)
@@ -65,6 +87,11 @@ class Erased:
         """``hash_of``, and what stood for it in the list of the first version."""
         return [self._digest(f"{kind}:{form}") for form in forms(kind, text)]
 
+    @property
+    def mention(self) -> str:
+        """What matches every text that ``scrubbed`` may change, for RE2."""
+        return f"{_MENTION}|(?:{SPELLED_OUT})" if self.spelled else _MENTION
+
     def pseudonym(self, kind: str, text: str) -> str:
         """What replaces a value that others are compared with: equal ones stay equal."""
         if is_pseudonym(text):
@@ -72,16 +99,75 @@ class Erased:
         same = same_text("email", text) if kind == "email" else text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
 
-    def scrubbed(self, text: str) -> str:
-        """The text with each e-mail of an erased person in it replaced."""
-        return _ADDRESS.sub(self._scrubbed_address, text) if "@" in text else text
+    def customer_key(self, key: str) -> str:
+        """What replaces the customer key of an erased person's row."""
+        instead = self.customer_keys.get(self.hash_of("customer", key))
+        if instead is not None or self.own_keys is None:
+            return instead or key
+        if key in self.own_keys or self._is_instead(key):
+            return key
+        head = self._digest(f"instead of customer:{key}")[:_HEAD]
+        return head + self._digest(f"customer key:{head}")[_HEAD:]
 
-    def _scrubbed_address(self, found: re.Match[str]) -> str:
-        whole = found[0]
-        for address in (whole, _AROUND_AN_ADDRESS.sub("", whole)):
-            if address and self.person_of("email", address):
-                return whole.replace(address, self.pseudonym("email", address))
-        return whole
+    def _is_instead(self, key: str) -> bool:
+        # The end is computed from the beginning, so that a key that was replaced is known again.
+        return key[_HEAD:] == self._digest(f"customer key:{key[:_HEAD]}")[_HEAD:]
+
+    def scrubbed(self, text: str) -> str:
+        """The text without the e-mails of erased persons, and their ids where a field is named so.
+
+        However an e-mail is written: see ``addresses``.
+        """
+        for _ in range(_PASSES):
+            found = self._known(text)
+            if not found:
+                break
+            for start, end, instead in reversed(found):
+                text = f"{text[:start]}{instead}{text[end:]}"
+        return text
+
+    def person_in(self, text: str) -> str | None:
+        """The erased person whose e-mail is the whole text, in whatever encoding."""
+        persons = (self.person_of("email", found.address) for found in whole_addresses(text))
+        return next(filter(None, persons), None)
+
+    def doubtful(self, text: str) -> bool:
+        """Whether a person has to decide if an erased person's e-mail is meant in the text."""
+        return any(self.person_of("email", found.address) for found in doubtful(text))
+
+    def _known(self, text: str) -> list[tuple[int, int, str]]:
+        """What is to be replaced, by what, in order and without overlaps."""
+        found = [
+            (at.start, at.end, self.pseudonym("email", at.address)) for at in self._emails(text)
+        ]
+        if _MAY_NAME_AN_ID.search(text):
+            found += [
+                (*match.span("id"), self._instead_of_id(match))
+                for match in _ID.finditer(text)
+                if self.person_of("contact", match["id"])
+            ]
+        kept: list[tuple[int, int, str]] = []
+        # The longest of those that overlap: o'brien@… before brien@….
+        for start, end, instead in sorted(found, key=lambda at: at[0] - at[1]):
+            if all(end <= other[0] or other[1] <= start for other in kept):
+                kept.append((start, end, instead))
+        return sorted(kept)
+
+    def _emails(self, text: str) -> list[Found]:
+        found = []
+        if may_hold(text):
+            found = [at for at in addresses(text) if self.person_of("email", at.address)]
+        if self.spelled:
+            found += [
+                at for at in doubtful(text) if self.spelled & {self.hash_of("email", at.address)}
+            ]
+        return found
+
+    def _instead_of_id(self, match: re.Match[str]) -> str:
+        instead = self.pseudonym("contact", match["id"])
+        # A bare number in JSON becomes a text.
+        bare = match["sign"] == ":" and match["quote"] and not match["open"]
+        return f"{match['quote']}{instead}{match['quote']}" if bare else instead
 
     def _digest(self, text: str) -> str:
         return hmac.digest(self.key, text.encode(errors="surrogatepass"), "sha256").hex()
@@ -92,16 +178,23 @@ class Erased:
             self.key,
             {**self.persons, **dict.fromkeys(added.hashes, added.person)},
             {**self.customer_keys, **added.customer_keys},
+            self.own_keys,
+            self.spelled | added.spelled,
         )
 
 
 @dataclass(frozen=True)
 class Addition:
-    """What one person is to be known by; ``person`` is the hash of the e-mail that was given."""
+    """What one person is to be known by; ``person`` is the hash of the e-mail that was given.
+
+    ``customer_keys`` maps the hash of a key to the key that replaces it: the key itself would tell
+    whoever has the secret that a person was here.
+    """
 
     person: str
     hashes: frozenset[str]
     customer_keys: Mapping[str, str] = field(default_factory=dict)
+    spelled: frozenset[str] = frozenset()
 
 
 def is_pseudonym(text: str) -> bool:
@@ -129,32 +222,55 @@ def load_erased(
     paths: Iterable[str], read: Callable[[str], bytes], secret: Callable[[], bytes] | None
 ) -> Erased | None:
     """The list in these files, ``None`` where there are none; raises ``ErasureKeyMissing``."""
-    files = [_parsed(path, read) for path in sorted(paths)]
+    files = {path: _parsed(path, read) for path in sorted(paths)}
     if not files:
         return None
     if secret is None:
         raise ErasureKeyMissing
     key = secret()
-    if any(file["key"] != _key_mark(key) for file in files):
+    if any(file["key"] != _key_mark(key) for file in files.values()):
         raise ErasureKeyMissing
+    return _merged(key, tuple(path.rsplit("/", 1)[-1] for path in files))
+
+
+@lru_cache(maxsize=2)
+def _merged(key: bytes, names: tuple[str, ...]) -> Erased:
+    """All files as one list; every write asks for it, and it seldom changes."""
+    empty = Erased(key)
     persons: dict[str, str] = {}
     customer_keys: dict[str, str] = {}
-    for file in files:
-        persons |= dict.fromkeys(file["hashes"], file["person"])
-        customer_keys |= file["customer_keys"]
-    return Erased(key, persons, customer_keys)
+    spelled: set[str] = set()
+    for name in names:
+        file = _files[name]
+        persons |= file.get("persons") or dict.fromkeys(file["hashes"], file["person"])
+        customer_keys |= file.get("keys", {})
+        spelled.update(file.get("spelled", ()))
+        # The first version wrote the keys themselves.
+        for was, now in file["customer_keys"].items():
+            customer_keys[empty.hash_of("customer", was)] = now
+    return Erased(key, persons, customer_keys, spelled=frozenset(spelled))
 
 
-def written_addition(key: bytes, added: Addition) -> tuple[str, bytes]:
-    """Name and content of the file that holds it; equal additions are one file."""
-    content = json.dumps(
-        {
-            "key": _key_mark(key),
-            "person": added.person,
-            "hashes": sorted(added.hashes),
-            "customer_keys": dict(sorted(added.customer_keys.items())),
-        }
-    ).encode()
+def written_additions(key: bytes, added: Iterable[Addition]) -> tuple[str, bytes]:
+    """Name and content of the file that holds them; equal additions are one file."""
+    additions = list(added)
+    persons = {name: one.person for one in additions for name in sorted(one.hashes)}
+    keys: dict[str, str] = {}
+    for one in additions:
+        keys |= one.customer_keys
+    # ``person``, ``hashes`` and ``customer_keys`` are what the first version reads.
+    file: dict[str, Any] = {
+        "key": _key_mark(key),
+        "person": additions[0].person,
+        "hashes": sorted(persons),
+        "customer_keys": {},
+        "keys": dict(sorted(keys.items())),
+    }
+    if len(additions) > 1:
+        file["persons"] = dict(sorted(persons.items()))
+    if any(one.spelled for one in additions):
+        file["spelled"] = sorted({name for one in additions for name in one.spelled})
+    content = json.dumps(file).encode()
     return f"{hashlib.sha256(content).hexdigest()[:32]}.json", content
 
 

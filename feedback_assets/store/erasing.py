@@ -8,7 +8,7 @@ stay; words become ``(erased)``, since a comment is counted; the rest becomes nu
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from feedback_assets.store.erased import WORDS, Addition, Erased, same_text
 from feedback_assets.tables import Table
 from feedback_assets.tables.columns import TEXT, Column, Personal, PointsAt, leaves
 from feedback_assets.tables.table import EXTRA
-from feedback_assets.tables.text import normal_email
+from feedback_assets.tables.text import WHITE_SPACE, normal_email
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -30,6 +30,12 @@ _WORD = re.compile(r"[^\s\"',:;{}\[\]()<>]+")
 _FIELD = re.compile(r"[\w.\[\]]+")
 # Of a person known by one of these the other ids of the row are learned, and their orders.
 _LEARNED: tuple[PointsAt, ...] = ("contact", "order")
+
+
+PLAIN = r"[\w.+-][\w.+'-]*@[\w.-]+"
+"""An e-mail as it is written, nothing around it: in a column of e-mails it is compared as a whole,
+so that ``o'brien@example.com`` is not taken for ``brien@example.com``."""
+_PLAIN = re.compile(PLAIN)
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,35 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
         return ErasedRows(rows, learned=additions)
     pen = _Pen(table, erased)
     instead = [
-        scrub(pen.record(record) if place in owners else record, erased)
+        _scrubbed(pen.record(record) if place in owners else record, table.columns, erased)
         for place, record in zip(concerned, rows.take(concerned).to_pylist(), strict=True)
     ]
     put = _in_place(rows, concerned, pa.Table.from_pylist(instead, schema=rows.schema))
     done = _in_order(put, table)
     return ErasedRows(done, len(owners), not done.equals(rows), additions)
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Positions of the rows that are an erased person's, and of others' that mention them."""
+
+    owned: frozenset[int]
+    mentioning: frozenset[int]
+
+
+def concerned_rows(table: Table, rows: pa.Table, erased: Erased) -> Concerned:
+    """Which rows ``erase_rows`` changes."""
+    owned = frozenset(_owners(table, rows, erased))
+    return Concerned(owned, frozenset(_mentions(rows, table, erased)) - owned)
+
+
+def mentioned_in(table: Table, record: Mapping[str, Any], erased: Erased) -> dict[str, Any]:
+    """The columns of a row in which an erased person stands, as they are."""
+    return {
+        column.name: record[column.name]
+        for column in table.columns
+        if _scrubbed_value(record[column.name], column, erased) != record[column.name]
+    }
 
 
 def erase_payload(table: Table, payload: str, erased: Erased) -> str:
@@ -81,7 +110,7 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
         kinds: tuple[PointsAt, ...] = ("email", "contact", "order")
         if any(erased.person_of(kind, word) for word in words for kind in kinds):
             return _whole(payload, erased)
-        return erased.scrubbed(payload)
+        return payload if erased.scrubbed(payload) == payload else _whole(payload, erased)
     try:
         if _is_theirs(record, table, erased):
             left = _Pen(table, erased, as_json=True).record(record)
@@ -98,15 +127,24 @@ def erase_reason(reason: str) -> str:
     return f"{name}: {WORDS}" if rest and _FIELD.fullmatch(name) else WORDS
 
 
-def scrub(value: Any, erased: Erased) -> Any:
-    """``value`` with every e-mail of an erased person replaced, however deep it lies."""
-    if isinstance(value, str):
-        return erased.scrubbed(value)
+def _scrubbed(record: dict[str, Any], columns: tuple[Column, ...], erased: Erased) -> Any:
+    """``record`` with every e-mail and id of an erased person replaced, however deep it lies."""
+    return {column.name: _scrubbed_value(record[column.name], column, erased) for column in columns}
+
+
+def _scrubbed_value(value: Any, column: Column, erased: Erased) -> Any:
     if isinstance(value, dict):
-        return {name: scrub(inner, erased) for name, inner in value.items()}
+        return _scrubbed(value, column.fields, erased)
     if isinstance(value, list):
-        return [scrub(inner, erased) for inner in value]
-    return value
+        return [inner and _scrubbed_value(inner, column, erased) for inner in value]
+    if not isinstance(value, str) or (column.points_at == "email" and is_plain(value)):
+        return value
+    return erased.scrubbed(value)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a value of a column of e-mails is one address and nothing else."""
+    return _PLAIN.fullmatch(text.strip(WHITE_SPACE)) is not None
 
 
 def _owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
@@ -124,13 +162,20 @@ def _owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
         found = {
             text: person
             for text in pc.unique(texts).to_pylist()
-            if text and (person := erased.person_of(kind, f"{column.prefix}{text}"))
+            if text and (person := _owner(kind, f"{column.prefix}{text}", erased))
         }
         if found:
             places = pc.indices_nonzero(pc.is_in(texts, pa.array(list(found), TEXT)))
             for place, text in zip(places.to_pylist(), texts.take(places).to_pylist(), strict=True):
                 owners.setdefault(place, found[text])
     return owners
+
+
+def _owner(kind: PointsAt, text: str, erased: Erased) -> str | None:
+    person = erased.person_of(kind, text)
+    if person is None and kind == "email" and not is_plain(text):
+        return erased.person_in(text)
+    return person
 
 
 def _new_names(
@@ -159,30 +204,56 @@ def _new_names(
 
 
 def _mentions(rows: pa.Table, table: Table, erased: Erased) -> set[int]:
-    """Positions of the rows in some text of which stands an erased person's e-mail."""
+    """Positions of the rows in some text of which an erased person stands."""
     places: set[int] = set()
-    for path, column in leaves(table.columns):
-        if column.type != TEXT or column.personal is Personal.EMAIL:
-            continue
-        texts = _column(rows, path)
-        with_sign = pc.indices_nonzero(
-            pc.fill_null(pc.match_substring(texts, "@"), fill_value=False)
-        )
-        for place, text in zip(
-            with_sign.to_pylist(), texts.take(with_sign).to_pylist(), strict=True
-        ):
-            if erased.scrubbed(text) != text:
-                places.add(place)
+    for column in table.columns:
+        for leaf, texts, positions in _texts(rows.column(column.name).combine_chunks(), column):
+            match = pc.match_substring_regex(texts, erased.mention)
+            found = pc.indices_nonzero(pc.fill_null(match, fill_value=False))
+            changed: dict[str, bool] = {}
+            for place, text in zip(found.to_pylist(), texts.take(found).to_pylist(), strict=True):
+                if leaf.points_at == "email" and is_plain(text):
+                    continue
+                if text not in changed:
+                    changed[text] = erased.scrubbed(text) != text
+                if changed[text]:
+                    places.add(place if positions is None else positions[place].as_py())
     return places
 
 
+def _texts(
+    values: pa.Array, column: Column, positions: pa.Array | None = None
+) -> Iterator[tuple[Column, pa.Array, pa.Array | None]]:
+    """Every column and field of texts, in lists too; with positions where a row has several."""
+    if column.shape == "list":
+        parents = pc.list_parent_indices(values)
+        values = pc.list_flatten(values)
+        positions = parents if positions is None else positions.take(parents)
+    if column.fields:
+        for field in column.fields:
+            yield from _texts(pc.struct_field(values, [field.name]), field, positions)
+    elif column.type == TEXT:
+        yield column, values, positions
+
+
 def _is_theirs(record: dict[str, Any], table: Table, erased: Erased) -> bool:
+    return any(_owner(kind, text, erased) for kind, text in _names(record, table))
+
+
+def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
+    """By what a record as it was served can be told to be somebody's."""
+    try:
+        record = _decoded(payload)
+    except (ValueError, RecursionError):
+        return []
+    return list(_names(record, table)) if isinstance(record, dict) else []
+
+
+def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
     for path, column in _json_leaves(table.columns):
         value = _at(record, path)
-        kind = column.points_at if isinstance(value, str | int) else None
-        if kind and erased.person_of(kind, f"{column.prefix}{value}"):
-            return True
-    return False
+        if column.points_at and isinstance(value, str | int):
+            yield column.points_at, f"{column.prefix}{value}"
 
 
 def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[str, Column]]:
@@ -223,7 +294,7 @@ class _Pen:
         if column.fields:
             return self._objects(value, column, f"{path}.")
         if column.points_at == "customer":
-            return self.erased.customer_keys.get(value, value)
+            return self.erased.customer_key(value)
         if column.personal is None:
             # A value where no object belongs: nobody knows what is in one.
             return WORDS if value and isinstance(value, dict | list) else value
@@ -232,6 +303,10 @@ class _Pen:
         return value if blank else self._instead(text, column.personal, path)
 
     def _objects(self, value: Any, column: Column, prefix: str) -> Any:
+        if isinstance(value, dict) and column.shape == "list" and all(map(str.isdigit, value)):
+            # PHP may serve a list as an object with numbers as keys.
+            items = self._objects(list(value.values()), column, prefix)
+            return dict(zip(value, items, strict=True))
         if isinstance(value, dict):
             return self._fields(value, column.fields, prefix)
         if isinstance(value, list):

@@ -33,7 +33,7 @@ from feedback_assets.store.erased import (
     Addition,
     Erased,
     load_erased,
-    written_addition,
+    written_additions,
 )
 from feedback_assets.store.erasing import erase_rows
 from feedback_assets.store.litter import begin_file, end, sweep_files
@@ -348,8 +348,8 @@ class Warehouse:
         if not erased:
             return rows
         done = erase_rows(table, rows, erased)
-        for addition in done.learned:
-            self._put_on_list(erased.key, addition)
+        if done.learned:
+            self._put_on_list(erased.key, done.learned)
         return done.rows
 
     def erased(self) -> Erased | None:
@@ -364,21 +364,21 @@ class Warehouse:
     def _list(self) -> str:
         return f"{self.base}/{DIRECTORY}"
 
-    def add_erased(self, addition: Addition) -> Erased:
-        """Put a person on the list; what is being written at this moment is in place by then."""
+    def add_erased(self, *additions: Addition) -> Erased:
+        """Put persons on the list; what is being written at this moment is in place by then."""
         if self.erasure_secret is None:
             raise ValueError("this warehouse was opened without the key of the erased persons")
         key = self.erasure_secret()
 
         def add() -> None:
             with self.locks.changing(alone=True):
-                self._put_on_list(key, addition)
+                self._put_on_list(key, additions)
 
         until_held(add)
         return self.erased() or Erased(key)
 
-    def _put_on_list(self, key: bytes, addition: Addition) -> None:
-        name, content = written_addition(key, addition)
+    def _put_on_list(self, key: bytes, additions: Iterable[Addition]) -> None:
+        name, content = written_additions(key, additions)
         path = f"{self._list}/{name}"
         self.write_bytes(path, content)
 

@@ -7,13 +7,14 @@ when it was first set aside, however often it is read.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,7 +82,9 @@ def _without_erased(table: Table, record: SetAside, erased: Erased | None) -> Se
     if not erased:
         return record
     payload = erase_payload(table, record.payload, erased)
-    if payload == record.payload:
+    # A reason may quote what is erased from the payload.
+    mentioned = erased.scrubbed(record.reason) != record.reason
+    if payload == record.payload and not mentioned:
         return record
     return SetAside(record.day, erase_reason(record.reason), payload)
 
@@ -197,6 +200,17 @@ def _erase_file(
                 done = _without_erased(table, record, erased)
                 row |= {"reason": done.reason, "payload": done.payload}
         warehouse.write_parquet(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+
+
+def quarantine_of(
+    warehouse: Warehouse, table: Table, erased: Erased
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The records with something of an erased person in them, and the file that holds them."""
+    for path in quarantine_files(warehouse, table):
+        for row in read_quarantine_file(warehouse, path).to_pylist():
+            record = SetAside(row["day"], row["reason"] or "", row["payload"])
+            if _without_erased(table, record, erased) is not record:
+                yield path, row
 
 
 def take_out(warehouse: Warehouse, table: Table, path: str, payloads: Collection[str]) -> None:

@@ -23,6 +23,9 @@ def sharing(
 ) -> Iterator[Project]:
     """A project that shares with other machines."""
     monkeypatch.setenv("FEEDBACK_COORDINATION_URL", postgres.url)
+    # Machines that share generate no secrets of their own.
+    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "a secret that all machines have")
+    monkeypatch.setenv("FEEDBACK_ERASURE_SECRET", "another secret that all machines have")
     yield shop
     secrets = [postgres.server.password, postgres.url]
     home, warehouse = shop.settings.dagster_home, shop.home / "warehouse"

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pytest
 
 from feedback_assets.operations import checks
-from feedback_assets.operations.backfill import open_instance
 from feedback_assets.operations.checks import RULES, results, run_days
+from feedback_assets.operations.home import open_instance
 from feedback_assets.store.quarantine import SetAside, set_aside
 from feedback_assets.tables import ALL_TABLES, Table, find_table
 from tests.assets.test_provider_assets import materialise

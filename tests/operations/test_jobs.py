@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from feedback_assets.operations.jobs import operation_jobs
+from feedback_assets.operations.retention import JOB as RETENTION
 from feedback_assets.sandbox.server import Sandbox
 from tests.conftest import Project
 from tests.operations.launching import launch, op_of
@@ -98,11 +99,14 @@ def _configs() -> list[dict[str, Any]]:
     return [config for config in found if isinstance(config, dict) and set(config) == {"ops"}]
 
 
-def test_every_job_has_its_section_and_every_config_of_the_page_is_valid(project: Project) -> None:
+def test_every_job_has_its_section_and_every_config_of_the_page_is_valid(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", "730")
     for job in JOBS:
         assert f"## `{job}`" in PAGE
     configs = _configs()
-    jobs = {op_of(project, job): job for job in JOBS - {"check_providers"}}
+    jobs = {op_of(project, job): job for job in JOBS - {"check_providers"} | {RETENTION}}
     assert {name for config in configs for name in config["ops"]} == set(jobs)
     for config in configs:
         (name,) = config["ops"]
@@ -114,7 +118,10 @@ def test_the_definitions_are_ones_that_the_webserver_can_load(project: Project) 
 
 
 @pytest.mark.slow
-def test_every_command_of_the_page_runs(shop: Project, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_every_command_of_the_page_runs(
+    shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", "730")
     commands = _commands()
     for command in commands:
         words = shlex.split(command)

@@ -106,12 +106,13 @@ def test_a_changed_setting_makes_due_what_its_rows_depend_on_and_going_back_make
     assert built.run(*command[1:]).exit_code == 0
 
     with monkeypatch.context() as patch:
-        patch.setenv("FEEDBACK_CUSTOMER_SECRET", "another")
+        patch.setenv("FEEDBACK_CUSTOMER_SECRET", "another secret of its own")
         keyed = {table.full_name for table in DERIVED_TABLES if "$inner_pad" in sql_of(table)}
         reason = "FEEDBACK_CUSTOMER_SECRET changed"
         assert out_of_date_now(built, instance) == {name: {reason} for name in keyed}
         assert planned() == {"marts.order_feedback"}, "the others wait for it"
-        told = numbers(instance, find_table("marts.order_feedback"), built.settings)
+        mart = find_table("marts.order_feedback")
+        told = numbers(mart, read_recorded(instance, mart), built.settings)
         assert told["out_of_date"] == told["partitions"] == 3
         assert told["days"] == f"{FIRST} to {LAST}"
     with monkeypatch.context() as patch:
@@ -235,9 +236,9 @@ def test_loading_definitions_makes_no_secret_and_code_versions_depend_on_none(
     without = definitions()
     project.settings.customer_secret()
     kept = definitions()
-    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "another")
+    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "another secret of its own")
     assert versions() == before
     keyed = {table for table in DERIVED_TABLES if "$inner_pad" in sql_of(table)}
     assert {table for table in DERIVED_TABLES if definitions()[table] != kept[table]} == keyed
     assert {table for table in DERIVED_TABLES if without[table] != kept[table]} == keyed
-    assert not any("another" in text for text in definitions().values())
+    assert not any("another secret" in text for text in definitions().values())
