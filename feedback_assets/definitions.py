@@ -1,15 +1,18 @@
 """The code location: everything Dagster loads, built from the settings alone."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 
 from feedback_assets.operations.alert_sensors import alert_sensors
 from feedback_assets.operations.failed_days import failed_days_sensor
+from feedback_assets.operations.home import keep_private
 from feedback_assets.operations.jobs import operation_jobs
 from feedback_assets.operations.location import carry_over
 from feedback_assets.operations.new_answers_sensors import new_answers_sensors
+from feedback_assets.operations.old_run_logs import old_run_definitions
 from feedback_assets.operations.refresh_sensor import refresh_sensor
 from feedback_assets.operations.retention import retention_definitions
 from feedback_assets.operations.schedules import schedules
@@ -31,7 +34,10 @@ def build_defs(settings: Settings) -> dg.Definitions:
         jobs=operation_jobs(settings),
     )
     return dg.Definitions.merge(
-        table_definitions(settings), around, retention_definitions(settings)
+        table_definitions(settings),
+        around,
+        retention_definitions(settings),
+        old_run_definitions(settings),
     )
 
 
@@ -39,6 +45,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
 def defs() -> dg.Definitions:
     """What Dagster loads, however it is started."""
     settings = load_settings()
+    _keep_private(settings)
     _keep_switches(settings)
     return dg.Definitions.merge(build_defs(settings), _own_defs())
 
@@ -49,6 +56,15 @@ def _own_defs() -> dg.Definitions:
     if not (here.parent / "pyproject.toml").is_file():
         return dg.Definitions()
     return dg.load_from_defs_folder(path_within_project=here)
+
+
+def _keep_private(settings: Settings) -> None:
+    """Close Dagster's directories to others where another program opened the home first."""
+    home = settings.dagster_home.absolute()
+    if home.is_dir():
+        # A home that cannot be written is one where Dagster keeps nothing.
+        with suppress(OSError):
+            keep_private(home)
 
 
 def _keep_switches(settings: Settings) -> None:

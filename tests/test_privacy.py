@@ -6,8 +6,10 @@ import stat
 from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from feedback_assets import definitions
 from feedback_assets.operations.home import open_instance
 from feedback_assets.store.litter import private_directory
 from feedback_assets.tables import MART_TABLES, find_table
@@ -19,6 +21,11 @@ PERSONAL = {
     "feedbackpulse.submissions": ("customer_name", "customer_email"),
     "fullwhere.survey_trackers": ("customer_id", "link", "new_review_link", "sent_to"),
 }
+
+
+@dg.asset
+def one() -> int:
+    return 1
 
 
 @pytest.fixture
@@ -53,6 +60,51 @@ def test_what_dagster_keeps_and_the_secrets_are_for_their_owner_alone(project: P
 def test_a_home_that_is_made_is_for_its_owner_alone(project: Project) -> None:
     with open_instance(project.settings):
         assert stat.S_IMODE(project.settings.dagster_home.stat().st_mode) == 0o700
+
+
+def open_to_others(root: Path) -> list[Path]:
+    """The files below ``root`` that another user can reach and read, if ``root`` is open to all."""
+    found = []
+    for entry in root.iterdir():
+        mode = entry.stat().st_mode
+        if entry.is_dir() and mode & 0o011:
+            found += open_to_others(entry)
+        elif entry.is_file() and mode & 0o044:
+            found.append(entry)
+    return found
+
+
+@pytest.mark.usefixtures("everybody_may_read")
+def test_nobody_else_reads_a_home_that_dagster_opened_first(project: Project) -> None:
+    home = project.settings.dagster_home
+    home.mkdir(mode=0o755)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        dg.materialize([one], instance=instance)
+        assert open_to_others(home)
+        definitions.defs()
+        dg.materialize([one], instance=instance)
+    assert len(list(home.rglob("*.db"))) > 2
+    # A random number, written where no dagster.yaml switches telemetry off.
+    assert {path.name for path in open_to_others(home)} <= {"id.yaml"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("everybody_may_read")
+def test_nobody_else_reads_what_a_backfill_writes(shop: Project) -> None:
+    home = shop.settings.dagster_home
+    for directory in (home, home / "history", home / "storage"):
+        directory.mkdir(mode=0o777)
+    filled = shop.backfill(YESTERDAY, YESTERDAY)
+    assert filled.exit_code == 0, filled.output
+    forgotten = shop.run("forget", "nobody@example.com")
+    assert forgotten.exit_code == 0, forgotten.output
+    warehouse = Path(shop.settings.warehouse)
+    assert list(warehouse.rglob("*.parquet"))
+    assert list(warehouse.rglob("*.html"))
+    warehouse.chmod(0o755)
+    assert open_to_others(warehouse) == []
+    assert [path.name for path in open_to_others(home)] in ([], ["dagster.yaml"])
 
 
 @pytest.mark.usefixtures("everybody_may_read")

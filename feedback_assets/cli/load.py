@@ -80,6 +80,7 @@ def run_backfill(
     from feedback_assets.operations import out_of_date
     from feedback_assets.operations.backfill_outcome import unconfigured
     from feedback_assets.operations.backfill_view import progress_of, summary
+    from feedback_assets.operations.old_run_logs import remove_old_logs
     from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
 
     started = time.monotonic()
@@ -110,6 +111,9 @@ def run_backfill(
     complete = _report(results)
     for line in out_of_date.lines(request.instance, settings, loaded_tables(settings), command):
         print(line, file=sys.stderr)
+    removed = remove_old_logs(request.instance, settings.dagster_home)
+    if removed.runs:
+        out.print(str(removed), soft_wrap=True)
     return complete
 
 

@@ -17,14 +17,16 @@ from feedback_assets.operations.alert_sensors import DETRACTORS, FAILURES
 from feedback_assets.operations.failed_days import SENSOR as FAILED_DAYS
 from feedback_assets.operations.home import open_instance
 from feedback_assets.operations.location import LOCATION, REPOSITORY, carry_over
+from feedback_assets.operations.old_run_logs import SCHEDULE as OLD_RUN_LOGS
 from feedback_assets.operations.programs import place
 from feedback_assets.operations.refresh_sensor import NAME as REFRESH
 from feedback_assets.operations.schedules import DAILY, MONTHLY
 from feedback_assets.settings import Settings
 
-# The schedules that read, and the sensors that follow them. Sensors that ask a provider for new
-# answers every few minutes (``read_new_*``) spend its quota all day: they are switched one by one.
-ALWAYS = (DAILY, MONTHLY, REFRESH, FAILED_DAYS)
+# The schedules that read, the sensors that follow them, and what keeps DAGSTER_HOME small. Sensors
+# that ask a provider for new answers every few minutes (``read_new_*``) spend its quota all day:
+# they are switched one by one.
+ALWAYS = (DAILY, MONTHLY, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
 WITH_ALERT_URLS = (DETRACTORS, FAILURES)
 # A daemon reports every 30 seconds.
 _ALIVE = timedelta(minutes=2)

@@ -1,6 +1,7 @@
 """The Dagster instance in ``DAGSTER_HOME``: created on first use, and opened."""
 
 import os
+import stat
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,7 @@ from feedback_assets.operations.home_trouble import home_errors
 from feedback_assets.settings import PROJECT_ROOT, Settings
 
 _KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NOTHING_CAPTURED = {
     "module": "dagster.core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
@@ -62,10 +64,22 @@ def _opened(home: Path) -> dg.DagsterInstance:
     )
 
 
-def _furnish(home: Path) -> None:
-    # What runs were given and said may be personal; Dagster would make these for all to read.
+def keep_private(home: Path) -> None:
+    """Create Dagster's directories in ``home`` for this user only; tighten those that exist.
+
+    What runs were given and said may be personal. Dagster makes files and directories with the
+    modes of the umask, and nobody else can reach what lies in these.
+    """
     for name in _KEPT_BY_DAGSTER:
-        make_private(home / name)
+        directory = home / name
+        make_private(directory)
+        about = directory.stat()
+        if about.st_uid == os.geteuid() and stat.S_IMODE(about.st_mode) & _OTHERS:
+            directory.chmod(stat.S_IRWXU)
+
+
+def _furnish(home: Path) -> None:
+    keep_private(home)
     template = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
     own = home / template.name
     if template.is_file() and not own.exists():

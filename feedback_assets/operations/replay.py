@@ -107,7 +107,7 @@ def replay(
             if written is not None:
                 landed[day] = written, sum(record.counted_on == day for record in typed)
         if not dry_run:
-            _take_out(warehouse, done)
+            _take_out(warehouse, table, done)
         if landed:
             with open_instance(settings) as instance:
                 _record(instance, table, landed)
@@ -213,13 +213,13 @@ def _land(
     return written
 
 
-def _take_out(warehouse: Warehouse, done: Iterable[_Typed]) -> None:
+def _take_out(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
     """Take these records out of the quarantine, each file once whatever their days."""
     by_path: dict[str, set[str]] = defaultdict(set)
     for record in done:
         by_path[record.path].add(record.payload)
     for path, payloads in by_path.items():
-        take_out(warehouse, path, payloads)
+        take_out(warehouse, table, path, payloads)
 
 
 def _record(

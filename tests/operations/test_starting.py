@@ -155,7 +155,8 @@ def test_automation_switches_all_in_one_step_for_every_ui_of_the_home(
 ) -> None:
     copy.write_dotenv(sandbox.environment())
     switched = {
-        *("read_last_days", "read_all_that_is_restated", "build_what_changed", "name_failed_days")
+        *("read_last_days", "read_all_that_is_restated", "build_what_changed", "name_failed_days"),
+        "remove_old_run_logs_monthly",
     }
     result = copy.run("feedback-assets", "automation", "on")
     assert f"No daemon is running on {copy.root}/dagster_home." in result.stdout

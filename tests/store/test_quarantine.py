@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +19,7 @@ from feedback_assets.store.quarantine import (
     quarantine_files,
     read_quarantine_file,
     set_aside,
+    take_out,
 )
 from tests.store.rows import DAY, SALES
 
@@ -101,6 +103,69 @@ def test_the_quarantine_lies_beside_the_tables_private_and_readable_as_it_lies(
     sql = f"select day, payload from '{tmp_path}/w/quarantine/*/*.parquet' order by payload"
     assert duckdb.connect().sql(sql).fetchall() == [(DAY, "1"), (None, "2")]
     assert pq.read_schema(quarantine_files(local, SALES)[0]).equals(SCHEMA)
+
+
+def test_a_full_file_is_not_written_again_and_each_record_is_there_once(tmp_path: Path) -> None:
+    local = Warehouse(str(tmp_path))
+    large = [SetAside(None, "a", f"{number}" * 1_200_000) for number in range(5)]
+    small = [SetAside(None, "b", f"small {number}") for number in range(3)]
+    set_aside(local, SALES, [*large[:2], small[0]], EARLY)
+    first, *_ = quarantine_files(local, SALES)
+    before = Path(first).stat()
+    for record in (*large[2:], *small[1:]):
+        set_aside(local, SALES, [record], LATE)
+    set_aside(local, SALES, [*large, *small], LATE)
+    names = [Path(path).name for path in quarantine_files(local, SALES)]
+    assert names == ["undated.parquet", "undated.2.parquet", "undated.3.parquet"]
+    after = Path(first).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    expected = sorted(record.payload for record in (*large, *small))
+    assert sorted(row["payload"] for row in held(local)) == expected
+
+
+def test_adding_to_many_records_writes_no_more_than_adding_to_few(tmp_path: Path) -> None:
+    local = Warehouse(str(tmp_path))
+
+    def records(start: int, count: int) -> list[SetAside]:
+        numbers = range(start, start + count)
+        return [SetAside(None, "a", f"{number} ".ljust(600, "x")) for number in numbers]
+
+    set_aside(local, SALES, records(0, 20_000), EARLY)
+    before = {path: Path(path).stat().st_ino for path in quarantine_files(local, SALES)}
+    set_aside(local, SALES, records(19_990, 20), LATE)
+    after = {path: Path(path).stat().st_ino for path in quarantine_files(local, SALES)}
+    assert len(before) > 5
+    assert len(after.items() - before.items()) == 1
+    assert len(held(local)) == 20_010
+
+
+def test_what_is_taken_out_of_one_of_several_files_may_come_again(warehouse: Warehouse) -> None:
+    large = [SetAside(DAY, "a", f"{number}" * 1_200_000) for number in range(3)]
+    set_aside(warehouse, SALES, large, EARLY)
+    first, second, third = quarantine_files(warehouse, SALES)
+    take_out(warehouse, SALES, second, [large[1].payload])
+    assert quarantine_files(warehouse, SALES) == [first, third]
+    set_aside(warehouse, SALES, large, LATE)
+    assert [row["fetched_at"] for row in held(warehouse)] == [EARLY, EARLY, LATE]
+
+
+def test_a_file_of_the_first_version_that_is_full_stays_as_it_is(tmp_path: Path) -> None:
+    local = Warehouse(str(tmp_path))
+    payloads = [f"{number}" * 1_000_000 for number in range(5)]
+    rows = {
+        "day": [DAY] * 5,
+        "table": [SALES.full_name] * 5,
+        "reason": ["a"] * 5,
+        "payload": payloads,
+        "fetched_at": [EARLY] * 5,
+    }
+    path = tmp_path / "quarantine" / SALES.full_name / f"{DAY}.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table(rows, schema=SCHEMA), path)
+    before = path.read_bytes()
+    set_aside(local, SALES, [SetAside(DAY, "b", payload) for payload in (*payloads, "new")], LATE)
+    assert path.read_bytes() == before
+    assert [row["payload"] for row in held(local)] == [*payloads, "new"]
 
 
 def test_two_that_set_aside_at_once_lose_nothing(tmp_path: Path) -> None:
