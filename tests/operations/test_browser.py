@@ -193,6 +193,7 @@ def _checks(reader: Reader, served: Webserver, shop: Project) -> None:
     names = (
         "built_by_current_definitions",
         "every_answer_once",
+        "files_are_recorded",
         "keys_unique",
         "no_day_still_failed",
         "values_in_range",
