@@ -1,6 +1,8 @@
 """The page as an asset: built last, built again when a mart changed, with a picture in the UI."""
 
+import csv
 import html
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -113,9 +115,9 @@ def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
     daily = shop.warehouse.read_arrow(find_table("marts.nps_daily")).to_pydict()
     block = page[page.index('<script type="application/json"') :]
     data = json.loads(block[block.index(">") + 1 : block.index("</script>")])
-    weeks = data["figures"]["weeks"]["rows"]
-    assert sum(row[2] for row in weeks) == sum(daily["responses"]) > 0
-    assert sum(row[3] for row in weeks) == sum(daily["promoters"])
+    weeks = list(csv.DictReader(io.StringIO(data["figures"]["weeks"]["csv"])))
+    assert sum(int(week["responses"]) for week in weeks) == sum(daily["responses"]) > 0
+    assert sum(int(week["promoters"]) for week in weeks) == sum(daily["promoters"])
 
     emails = set(
         shop.warehouse.read_arrow(find_table("unified.orders"))["customer_email"].to_pylist()
