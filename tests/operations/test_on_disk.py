@@ -13,7 +13,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from dagster._core.launcher.base import WorkerStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets import settings
 from feedback_assets.assets.derived_assets import parameters
@@ -220,9 +220,9 @@ def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
 def _end_killed_runs(project: Project) -> None:
     """What the daemon's run monitoring does; until then the sensor waits for them."""
     with open_instance(project.settings) as instance:
-        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
             health = instance.run_launcher.check_run_worker_health(run)
-            assert health.status is WorkerStatus.NOT_FOUND
+            assert health.status.name == "NOT_FOUND"
             instance.report_run_failed(run)
 
 
