@@ -125,7 +125,13 @@ def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: P
     assert _amounts(held, "unified.orders") == _amounts(held, "wicked_reports.orders") != before
     _nothing_left(held)
     _equals_a_clean_build(held)
-    assert "unified.orders" not in held.backfill(FIRST, YESTERDAY, "--missing").stdout
+
+
+def test_missing_rebuilds_what_reads_days_that_are_held_for_the_first_time(held: Project) -> None:
+    first = FIRST - timedelta(days=2)
+    assert held.backfill(first, YESTERDAY, "--missing").exit_code == 0
+    _nothing_left(held)
+    _equals_a_clean_build(held, first)
 
 
 def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -> None:

@@ -241,7 +241,15 @@ class Chaos:
         self._kill_one(chance, {"run"})
 
     def _kill(self, chance: random.Random) -> None:
-        self._kill_one(chance, {"webserver", "daemon", "code server", "dagster dev"})
+        """The webserver or the daemon, which ends the other processes too, or all at once.
+
+        Not a code server alone: the UI then shows an error until somebody reloads the location.
+        """
+        if chance.random() < 0.5:
+            self._kill_one(chance, {"webserver", "daemon"})
+        else:
+            self.ui.kill()
+            self.diary.add("killed all of the UI", "")
 
     def _kill_one(self, chance: random.Random, kinds: set[str]) -> None:
         there = sorted((pid, kind) for pid, kind in self.ui.children().items() if kind in kinds)
