@@ -127,6 +127,7 @@ def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: P
     _equals_a_clean_build(held)
 
 
+@pytest.mark.slow
 def test_missing_rebuilds_what_reads_days_that_are_held_for_the_first_time(held: Project) -> None:
     first = FIRST - timedelta(days=2)
     assert held.backfill(first, YESTERDAY, "--missing").exit_code == 0
@@ -165,6 +166,29 @@ def test_a_file_that_no_run_recorded_is_an_input_unlike_any_that_was_recorded() 
     assert known.content_of({}) == {}
     # The first version recorded no marks.
     assert Recorded({FIRST: "a"}).content_of({FIRST: "mark a"}) == {FIRST: "a"}
+
+
+@pytest.mark.slow
+def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
+    held: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(held)
+    monkeypatch.setenv("FEEDBACK_START_DATE", str(YESTERDAY))
+    _nothing_left(held)
+    refused = held.backfill(FIRST, YESTERDAY, "--missing")
+    assert refused.exit_code == 2
+    assert f"--from {FIRST} lies before FEEDBACK_START_DATE={YESTERDAY}" in refused.stderr
+    assert contents(held) == before
+
+    _restate(held)
+    unified = find_table("unified.orders")
+    with open_instance(held.settings) as instance:
+        assert unified not in Robot(held, instance).settle()
+    monkeypatch.setenv("FEEDBACK_START_DATE", str(FIRST))
+    with open_instance(held.settings) as instance:
+        assert Robot(held, instance).settle()[unified] == {FIRST}
+    _nothing_left(held)
+    _equals_a_clean_build(held)
 
 
 def test_another_home_learns_what_is_held_without_asking_a_provider(
