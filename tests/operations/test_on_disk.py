@@ -239,7 +239,7 @@ def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
                     seconds[group] = seconds[group] if status else took
                 left += _unrecorded(project)
                 assert runner.run("backfill", *span, "--missing")[0] == 0, log.read_text()
-                _end_killed_runs(project)
+                end_killed_runs(project)
                 _nothing_left(project)
                 _equals_a_clean_build(project, first)
     record_property("killed", killed)
@@ -247,7 +247,7 @@ def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
     assert killed
 
 
-def _end_killed_runs(project: Project) -> None:
+def end_killed_runs(project: Project) -> None:
     """What the daemon's run monitoring does; until then the sensor waits for them."""
     with open_instance(project.settings) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):

@@ -27,6 +27,7 @@ from feedback_assets.store.layout import LOCKS
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
 from tests.conftest import YESTERDAY, Project, configure
 from tests.operations.test_forget_killed import SOMEBODY, mentions
+from tests.operations.test_on_disk import end_killed_runs
 from tests.operations.test_refresh_sensor import Robot, contents
 from tests.reliability.chaos import READING, Chaos, Diary, running_ui
 from tests.reliability.processes import running_runner
@@ -123,13 +124,18 @@ def _soon() -> str:
 
 
 def _wait_for_runs(project: Project) -> None:
-    """Until no run is under way; the daemon sees within half a minute that one was killed."""
+    """Until no run is under way; the daemon sees within half a minute that one was killed.
+
+    Of one that a killed command had not started yet only after five minutes, so not here.
+    """
+    statuses = [s for s in NOT_FINISHED_STATUSES if s is not dg.DagsterRunStatus.NOT_STARTED]
+    under_way = dg.RunsFilter(statuses=statuses)
     with open_instance(project.settings) as instance:
-        under_way = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
         # A run that was killed is tried again, after a moment in which none is under way.
         for _ in range(2):
             wait_until(lambda: not instance.get_run_ids(under_way, limit=1), 400, every=2)
             time.sleep(5)
+    end_killed_runs(project)
 
 
 def _recorded_is_what_is_there(project: Project) -> None:
