@@ -15,7 +15,7 @@ from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
 from feedback_assets.settings import Settings
 from feedback_assets.store.customer_secret import confirm_secret
-from feedback_assets.store.layout import Written, days_between
+from feedback_assets.store.layout import Warehouse, Written, days_between
 from feedback_assets.store.memory import machine_memory
 from feedback_assets.tables import DERIVED_TABLES, Table, find_table
 from feedback_assets.transforms.engine import Parameters
@@ -71,7 +71,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         span = days_of_run(context) if table.partitioned else None
         values = parameters(settings)  # first, since the definition has the secret's fingerprint
         definition = definition_of(table, settings).text
-        built_from = inputs_now(table, span, context.instance, settings)
+        built_from = inputs_now(table, span, context.instance, settings, warehouse)
         if span is None:
             rows = engine(settings).build_whole(table, warehouse, values)
             written = warehouse.replace_whole(table, rows)
@@ -117,12 +117,21 @@ def inputs_now(
     span: tuple[date, date] | None,
     instance: dg.DagsterInstance,
     settings: Settings,
+    warehouse: Warehouse,
 ) -> dict[Day, str]:
-    """The ``inputs_hash`` of each partition that the run builds, each input looked up once."""
+    """The ``inputs_hash`` of each partition that the run builds, each input looked up once.
+
+    Of the files that are there: with a file that is recorded but gone, the sensor would find the
+    partition due again right after it was built, and wait for it for good.
+    """
     contents = {}
     for name in table.depends:
         read = None if span is None else days_read(table, name, *span, spans(settings))
-        contents[name] = read_recorded(instance, find_table(name), read).content
+        recorded = read_recorded(instance, find_table(name), read)
+        there = warehouse.marks(find_table(name))
+        if read is not None:
+            there = {day: mark for day, mark in there.items() if day and read[0] <= day <= read[1]}
+        contents[name] = recorded.content_of(there)
     days: list[Day] = [None] if span is None else [*days_between(*span)]
     definition = definition_of(table, settings).text
     return inputs_hashes(table, days, contents, spans(settings), definition)

@@ -36,7 +36,7 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
         from feedback_assets.reports.page import write_page
 
         warehouse = context.resources.warehouse.warehouse
-        built_from = inputs_now(page, None, context.instance, settings)
+        built_from = inputs_now(page, None, context.instance, settings, warehouse)
         report = read_report(
             warehouse,
             read_at=_read_at(context.instance),

@@ -36,7 +36,7 @@ def backfill(
         str, typer.Option(help="Tables, in Dagster's asset selection syntax; all by default.")
     ] = "*",
     missing: Annotated[
-        bool, typer.Option("--missing", help="Skip partitions that are already there.")
+        bool, typer.Option("--missing", help="Skip partitions that are up to date.")
     ] = False,
     scan: Annotated[
         bool,

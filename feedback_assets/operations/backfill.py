@@ -214,7 +214,7 @@ def prepare(
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in _ALL if table.full_name in names]
     instance = open_instance(settings)
-    stale = _stale(instance, settings) if missing else {}
+    stale = _stale(instance, settings, tables, days_between(first, last)) if missing else {}
     plan = make_plan(settings, tables, first, last, missing=missing, stale=stale)
     if plan.building:
         # Before an hour of reading; recorded once something is built.
@@ -222,9 +222,19 @@ def prepare(
     return Request(plan, defs, instance, settings.feedback_start_date)
 
 
-def _stale(instance: dg.DagsterInstance, settings: Settings) -> dict[str, set[Day]]:
-    """Derived partitions that were built from other content or definitions than there are now."""
+def _stale(
+    instance: dg.DagsterInstance, settings: Settings, tables: Iterable[Table], days: list[date]
+) -> dict[str, set[Day]]:
+    """Derived partitions that were built from other content or definitions than there are now.
+
+    Or than there will be, once the days that are missing were read.
+    """
     warehouse = Warehouse(settings.warehouse)
+    new = {
+        table.full_name: set(days).difference(warehouse.days_held(table))
+        for table in tables
+        if table.partitioned
+    }
     on_disk.record_found(instance, warehouse, ALL_TABLES)
     recorded = {table.full_name: on_disk.read_present(instance, warehouse, table) for table in _ALL}
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
@@ -235,6 +245,7 @@ def _stale(instance: dg.DagsterInstance, settings: Settings) -> dict[str, set[Da
         settings.feedback_start_date,
         yesterday,
         definitions=definitions_of(_BUILT, settings),
+        new=new,
     )
 
 

@@ -4,9 +4,10 @@ Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from feedback_assets.tables import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, inputs_hashes
@@ -81,14 +82,17 @@ def stale_partitions(
     last: date,
     *,
     definitions: Mapping[str, str],
+    new: Mapping[str, Collection[Day]] = MappingProxyType({}),
 ) -> dict[str, set[Day]]:
     """By ``group.table`` the partitions that are due, and all that are computed from those.
 
+    ``new`` are partitions that will be read or built for the first time: what is computed from
+    them is due as well, such as the days after a gap.
     Where ``plan_refresh`` waits for the content of what is built first, this takes any content to
     be another: at worst a partition too many is built.
     """
     contents = {name: table.content for name, table in recorded.items()}
-    stale: dict[str, set[Day]] = {}
+    stale = {name: set(days) for name, days in new.items() if days}
     for table in tables:
         known = recorded.get(table.full_name, Recorded()).built_from
         wanted = list(_wanted(table, recorded, first, last))
@@ -96,7 +100,7 @@ def stale_partitions(
         due = {day for day, inputs in now.items() if known.get(day) != inputs}
         due.update(day for day in wanted if _reads(table, day, stale, spans))
         if due:
-            stale[table.full_name] = due
+            stale.setdefault(table.full_name, set()).update(due)
     return stale
 
 

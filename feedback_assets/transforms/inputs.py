@@ -59,6 +59,19 @@ class Recorded:
             self.files,
         )
 
+    def content_of(self, there: Mapping[Day, str]) -> dict[Day, str]:
+        """The content of the files that are there, given the mark of each.
+
+        A file other than the recorded one counts by its mark: what is built from it is due again
+        once its content is recorded, even if that is the content recorded now.
+        """
+        return {
+            day: self.content[day]
+            if day in self.content and self.files.get(day, mark) == mark
+            else f"unrecorded {mark}"
+            for day, mark in there.items()
+        }
+
 
 def inputs_hashes(
     table: Table, days: Iterable[Day], contents: Contents, spans: Spans, definition: str

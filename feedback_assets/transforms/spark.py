@@ -43,6 +43,13 @@ _SETTINGS = {
     # and 0.3 s where the driver does.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
+# All of a local Spark is in this process's child. By default its ports are open to the network: the
+# driver's and the block manager's on the host's address, and the UI, without a password, on any.
+_LOCAL_SETTINGS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,8 @@ def _session(address: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("feedback_assets")
-    for name, value in _SETTINGS.items():
+    chosen = _SETTINGS | (_LOCAL_SETTINGS if address.startswith("local") else {})
+    for name, value in chosen.items():
         builder = builder.config(name, value)
     if address.startswith("sc://"):
         return builder.remote(address).getOrCreate()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.operations.refresh import Build, plan_refresh, ranges
+from feedback_assets.operations.refresh import Build, plan_refresh, ranges, stale_partitions
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table, find_table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
 
@@ -238,3 +238,30 @@ def test_three_years_are_planned_in_less_than_two_seconds() -> None:
     )
     assert time.process_time() - started < 2
     assert {build.table.full_name for build in plan.builds} >= {"unified.feedback"}
+
+
+def test_days_read_for_the_first_time_make_stale_what_reads_them() -> None:
+    def stale(new: dict[str, set[Day]]) -> dict[str, set[Day]]:
+        return stale_partitions(
+            DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1], definitions=definitions, new=new
+        )
+
+    definitions = {table.full_name: "" for table in DERIVED_TABLES}
+    held = dict.fromkeys(DAYS[5:], "x")
+    contents = {table.full_name: held for table in PROVIDER_TABLES + DERIVED_TABLES}
+    contents |= {table.full_name: {None: "x"} for table in DERIVED_TABLES if not table.partitioned}
+    recorded = {
+        table.full_name: Recorded(
+            contents[table.full_name],
+            inputs_hashes(table, contents[table.full_name], contents, SPANS, "")
+            if table in DERIVED_TABLES
+            else {},
+        )
+        for table in PROVIDER_TABLES + DERIVED_TABLES
+    }
+    assert stale({}) == {}
+    found = stale({"wicked_reports.orders": {DAYS[4]}, "unified.orders": {DAYS[4]}})
+    # The match window of these answers reaches back to the new orders.
+    assert found["marts.order_feedback"] == {day for day in held if day <= DAYS[4 + 3]}
+    assert found["marts.customer_value"] == {None}
+    assert "unified.feedback" not in found

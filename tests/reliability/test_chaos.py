@@ -1,0 +1,168 @@
+"""Everything at once, killed at random: once it settles, the tables equal those built in peace."""
+
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.operations import on_disk
+from feedback_assets.operations.home import open_instance
+from feedback_assets.operations.person import find_person
+from feedback_assets.operations.refresh_sensor import due
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import running_sandbox
+from feedback_assets.store.erased import DIRECTORY
+from feedback_assets.store.layout import LOCKS
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
+from tests.conftest import YESTERDAY, Project, configure
+from tests.operations.test_forget_killed import SOMEBODY, mentions
+from tests.operations.test_on_disk import end_killed_runs
+from tests.operations.test_refresh_sensor import Robot, contents
+from tests.reliability.chaos import READING, Chaos, Diary, running_ui
+from tests.reliability.processes import running_runner
+from tests.servers.supervised import wait_until
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "90"))
+SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900 + 2 * SECONDS)]
+
+FIRST = YESTERDAY - timedelta(days=19)
+MIDNIGHT = datetime.combine(YESTERDAY + timedelta(days=1), clock_time.min, UTC)
+SPAN = ("--from", str(FIRST), "--to", str(YESTERDAY))
+Say = Callable[[str, Any], None]
+
+
+def test_once_it_settles_every_table_is_as_if_nothing_had_happened(
+    project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Say
+) -> None:
+    diary = Diary(SEED)
+    try:
+        _chaos(project, monkeypatch, diary)
+    except BaseException:
+        print(diary)  # noqa: T201 - what pytest shows of a test that failed
+        raise
+    for kind, count in diary.counts.items():
+        record_property(kind, count)
+
+
+def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> None:
+    root = project.home
+    temporary, log = root / "tmp", root / "log"
+    temporary.mkdir()
+    faults = Faults(quotas=False, malformed_rate=0.03)
+    with running_sandbox(seed=7, days=25, customers=250, faults=faults) as sandbox:
+        configure(monkeypatch, sandbox)
+        for name, value in {
+            "FEEDBACK_START_DATE": str(FIRST),
+            "FEEDBACK_CUSTOMER_SECRET": "the same in both homes, long enough",
+            "FEEDBACK_ERASURE_SECRET": "that of the erased in both homes",
+            "FEEDBACK_REFRESH_DAYS": "20",
+            "FEEDBACK_REFRESH_AT": _soon(),
+        }.items():
+            monkeypatch.setenv(name, value)
+        environment = {
+            "DAGSTER_HOME": str(root / "dagster_home"),
+            "TMPDIR": str(temporary),
+        }
+        # The last days happen while everything runs.
+        moments = [MIDNIGHT - timedelta(hours=hours) for hours in (96, 70, 50, 31, 20, 0)]
+        sandbox.set_now(moments[0])
+        with running_runner(environment, log) as one, running_runner(environment, log) as other:
+            assert one.run("backfill", *SPAN)[0] == 0, log.read_text()
+            assert one.run("automation", "on")[0] == 0, log.read_text()
+            (found,) = json.loads(project.run("query", SOMEBODY, "--json").stdout)
+            person = find_person(project.warehouse, found["email"])
+            with running_ui(environment, root / "ui.log") as ui:
+                chaos = Chaos(sandbox, ui, diary, FIRST, YESTERDAY, found["email"], moments[1:])
+                chaos.back()
+                chaos.run((one, other), SECONDS)
+                # Peace: nothing new is started, and what was killed is tried again or given up.
+                sandbox.set_now(MIDNIGHT)
+                chaos.back()
+                assert one.run("automation", "off")[0] == 0, log.read_text()
+                _wait_for_runs(project)
+                ui.stop()
+            assert one.run("backfill", *SPAN, "--select", READING)[0] == 0, log.read_text()
+            with open_instance(project.settings) as instance:
+                built = Robot(project, instance).settle()
+            diary.add("built by the sensor", ", ".join(table.full_name for table in built))
+            texts = {*person.emails, *person.known["contact"]}
+            assert mentions(project, texts) == []
+            assert one.run("backfill", *SPAN, "--missing")[0] == 0, log.read_text()
+            # Once runs have ended that were under way, as the command says.
+            assert one.run("forget", found["email"])[0] == 0, log.read_text()
+        _recorded_is_what_is_there(project)
+        assert mentions(project, texts) == []
+        _nobody_holds_a_lock(project)
+        assert _litter(root) == []
+        held = contents(project)
+        shutil.copytree(root / "warehouse" / DIRECTORY, root / "clean" / DIRECTORY)
+        monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(root / "clean"))
+        monkeypatch.setenv("DAGSTER_HOME", str(root / "clean_home"))
+        assert project.backfill(FIRST, YESTERDAY).exit_code == 0
+        clean = contents(project)
+    different = [f"{n} {day}" for n, day in clean.keys() | held.keys()
+                 if clean.get((n, day)) != held.get((n, day))]  # fmt: skip
+    assert sorted(different) == []
+    assert "Traceback" not in log.read_text()
+
+
+def _soon() -> str:
+    """A minute that comes while everything runs, for the morning's schedule."""
+    return f"{datetime.now(UTC) + timedelta(seconds=120):%H:%M}"
+
+
+def _wait_for_runs(project: Project) -> None:
+    """Until no run is under way; the daemon sees within half a minute that one was killed.
+
+    Of one that a killed command had not started yet only after five minutes, so not here.
+    """
+    statuses = [s for s in NOT_FINISHED_STATUSES if s is not dg.DagsterRunStatus.NOT_STARTED]
+    under_way = dg.RunsFilter(statuses=statuses)
+    with open_instance(project.settings) as instance:
+        # A run that was killed is tried again, after a moment in which none is under way.
+        for _ in range(2):
+            wait_until(lambda: not instance.get_run_ids(under_way, limit=1), 400, every=2)
+            time.sleep(5)
+    end_killed_runs(project)
+
+
+def _recorded_is_what_is_there(project: Project) -> None:
+    with open_instance(project.settings) as instance:
+        for table in ALL_TABLES:
+            there = on_disk.marks(project.warehouse, table)
+            found = on_disk.difference(read_recorded(instance, table), there)
+            assert not len(found), f"{table.full_name}: {found}"
+        plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))
+        assert plan.builds == ()
+
+
+def _nobody_holds_a_lock(project: Project) -> None:
+    with project.warehouse.locks.changing(alone=True):
+        pass
+
+
+def _litter(root: Path) -> list[str]:
+    """All files but tables, page, list of the erased and locks; and what waits in TMPDIR."""
+    kept = {".parquet", ".html"}
+    warehouse = root / "warehouse"
+    beside = [
+        path
+        for path in warehouse.rglob("*")
+        if path.is_file()
+        and path.suffix not in kept
+        and path.relative_to(warehouse).parts[0] not in (LOCKS, DIRECTORY)
+    ]
+    waiting = [path for path in (root / "tmp").rglob("*") if path.is_file()]
+    return [str(path.relative_to(root)) for path in (*beside, *waiting)]
