@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -195,6 +195,27 @@ class Addition:
     hashes: frozenset[str]
     customer_keys: Mapping[str, str] = field(default_factory=dict)
     spelled: frozenset[str] = frozenset()
+
+
+class Sought(Mapping[str, str]):
+    """A list on which nobody is. It keeps the hashes that were looked up in it.
+
+    What none of these hashes leads to an erased person in, has nothing of one: a search goes
+    another way only once it has found something.
+    """
+
+    def __init__(self) -> None:
+        self.hashes: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.hashes.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def is_pseudonym(text: str) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -250,10 +251,19 @@ def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
 
 
 def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
-    for path, column in _json_leaves(table.columns):
+    for path, kind, prefix in _pointing(table):
         value = _at(record, path)
-        if column.points_at and isinstance(value, str | int):
-            yield column.points_at, f"{column.prefix}{value}"
+        if isinstance(value, str | int):
+            yield kind, f"{prefix}{value}"
+
+
+@lru_cache(maxsize=64)
+def _pointing(table: Table) -> tuple[tuple[str, PointsAt, str], ...]:
+    return tuple(
+        (path, column.points_at, column.prefix)
+        for path, column in _json_leaves(table.columns)
+        if column.points_at
+    )
 
 
 def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[str, Column]]:
