@@ -8,7 +8,6 @@ says nothing, from ``.env``.
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from feedback_assets.operations.location import LOCATION, MODULE
 from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file
+from feedback_assets.store.litter import make_scratch, remove_scratch
 
 WORKSPACE = "workspace.yaml"
 
@@ -42,8 +42,9 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
 
     ``given`` is the environment as it was before the settings were read.
     """
-    with tempfile.TemporaryDirectory(prefix="feedback-assets-") as name:
-        directory = Path(name)
+    # The next program removes it, should this one be killed.
+    directory = make_scratch()
+    try:
         target = {
             "module_name": MODULE,
             "location_name": LOCATION,
@@ -53,6 +54,8 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
         content = json.dumps({"load_from": [{"python_module": target}]})
         (directory / WORKSPACE).write_text(content, encoding="utf-8")
         yield Place(directory, environment(settings, given))
+    finally:
+        remove_scratch(directory)
 
 
 def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """One name of the code location for every way to start, and what an upgrade carries over to it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,27 @@ def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_
         assert there.environment["DAGSTER_HOME"] == str(tmp_path / "dagster_home")
         assert not (there.directory / ".env").exists()
     assert not there.directory.exists()
+
+
+KILLED = """
+import os
+import subprocess
+import sys
+from feedback_assets.operations.programs import place
+from feedback_assets.settings import load_settings
+with place(load_settings(), {}) as there:
+    print(there.workspace)
+    if os.environ.get("KILLED"):
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_directory_of_a_program_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir(mode=0o700)
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", KILLED]
+    subprocess.run(command, env=environment | {"KILLED": "1"}, check=False)
+    assert len(list(temporary.rglob("workspace.yaml"))) == 1
+    subprocess.run(command, env=environment, check=True)
+    assert list(temporary.rglob("workspace.yaml")) == []

@@ -23,7 +23,6 @@ from feedback_assets.operations.refresh_sensor import due
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.store.erased import DIRECTORY
-from feedback_assets.store.layout import LOCKS
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
 from tests.conftest import YESTERDAY, Project, configure
 from tests.operations.test_forget_killed import SOMEBODY, mentions
@@ -154,15 +153,7 @@ def _nobody_holds_a_lock(project: Project) -> None:
 
 
 def _litter(root: Path) -> list[str]:
-    """All files but tables, page, list of the erased and locks; and what waits in TMPDIR."""
-    kept = {".parquet", ".html"}
-    warehouse = root / "warehouse"
-    beside = [
-        path
-        for path in warehouse.rglob("*")
-        if path.is_file()
-        and path.suffix not in kept
-        and path.relative_to(warehouse).parts[0] not in (LOCKS, DIRECTORY)
-    ]
-    waiting = [path for path in (root / "tmp").rglob("*") if path.is_file()]
-    return [str(path.relative_to(root)) for path in (*beside, *waiting)]
+    """What is half-written in the warehouse, and what of this project waits in TMPDIR."""
+    half_written = [*(root / "warehouse").rglob("*.tmp")]
+    waiting = [path for path in (root / "tmp").glob("feedback-assets*/**/*") if path.is_file()]
+    return [str(path.relative_to(root)) for path in (*half_written, *waiting)]
