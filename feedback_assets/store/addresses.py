@@ -9,6 +9,7 @@ person can decide.
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,11 +98,16 @@ def _around_signs(
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
     """The parts of a text in which an ``@`` may be read, and where they begin."""
-    for segment in _SEGMENT.finditer(text):
+    # No sign goes over the end of a segment, so one search of the text does for all of them.
+    signs = [sign.start() for sign in _AT_SIGN.finditer(text)]
+    passed = 0
+    for segment in _SEGMENT.finditer(text) if signs else ():
+        before, passed = passed, bisect_left(signs, segment.end())
+        if before == passed:
+            continue
         written = segment[0]
         if len(written) <= _LONG_SEGMENT:
-            if may_hold(written):
-                yield segment.start(), written
+            yield segment.start(), written
             continue
         begin = finish = 0
         for sign in _AT_SIGN.finditer(written):

@@ -229,7 +229,8 @@ def _theirs(
     ]
 
 
-@lru_cache(maxsize=256)
+# 2 MB of memory a file: 200,000 records.
+@lru_cache(maxsize=64)
 def _sought(
     warehouse: Warehouse,
     table: Table,
