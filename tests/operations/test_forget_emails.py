@@ -59,7 +59,7 @@ def test_every_row_of_a_person_goes_however_the_e_mail_is_written_there(
     assert not places({"all": {"exam\u200bple.com", "example.com"}}, _root(written))
     again = written.run("forget", WAYS[3])
     assert "rewritten" not in again.output
-    assert "On the list of erased persons already" in again.output
+    assert "Already on the list of erased people" in again.output
 
 
 def test_the_list_holds_both_forms_so_that_either_version_knows_the_person(
