@@ -25,7 +25,7 @@ from tests.reliability.processes import running_runner
 from tests.servers.supervised import wait_until
 
 KILLS = int(os.environ.get("FORGET_KILLS", "2"))
-"""docs/reliability.md has the figures of 10."""
+"""docs/reliability.md has the figures of 23."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 60 * KILLS)]
 SOMEBODY = """
     select customer_email as email from unified.orders join marts.order_feedback using (order_id)
