@@ -90,6 +90,7 @@ def test_check_names_the_line_of_the_dotenv_to_fix(
         assert any(provider.found in failed for provider in REGISTRY)
 
 
+@pytest.mark.slow
 def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"fullwhere"})))
     result = shop.run("check")
@@ -338,6 +339,7 @@ def _in_ascii(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_output_without_unicode_is_plain_characters(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

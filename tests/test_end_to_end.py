@@ -105,6 +105,7 @@ def test_a_provider_that_misbehaves_now_and_then_is_read_to_the_end(
             assert rows.num_rows == truth[table.full_name]["rows"], table.full_name
 
 
+@pytest.mark.slow
 def test_late_rows_refunds_and_replies_are_there_when_the_days_are_read_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

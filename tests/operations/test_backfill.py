@@ -91,6 +91,7 @@ def test_tables_are_built_without_a_provider_from_what_is_held(project: Project)
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_any_subset_of_the_providers_builds_every_mart(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

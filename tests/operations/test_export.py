@@ -122,6 +122,7 @@ def test_an_export_changes_nothing_and_nobody_is_put_on_the_list(held: Project) 
     assert held.warehouse.erased() is None
 
 
+@pytest.mark.slow
 def test_runs_that_name_the_person_are_exported(
     held: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

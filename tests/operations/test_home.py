@@ -44,6 +44,7 @@ for round in range(3):
 """
 
 
+@pytest.mark.slow
 def test_six_processes_open_an_empty_home_at_the_same_moment(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _SIX_AT_ONCE, str(tmp_path)],

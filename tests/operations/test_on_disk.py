@@ -135,6 +135,7 @@ def test_missing_rebuilds_what_reads_days_that_are_held_for_the_first_time(held:
     _equals_a_clean_build(held, first)
 
 
+@pytest.mark.slow
 def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -> None:
     unified, nps = find_table("unified.orders"), find_table("marts.nps_daily")
     with open_instance(held.settings) as instance:
@@ -191,6 +192,7 @@ def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
     _equals_a_clean_build(held)
 
 
+@pytest.mark.slow
 def test_another_home_learns_what_is_held_without_asking_a_provider(
     held: Project, built: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def made_with(secret: str, project: Project) -> set[str]:
     return {hmac.digest(secret.encode(), email.encode(), "sha256").hex() for email in emails}
 
 
+@pytest.mark.slow
 def test_another_secret_is_refused_until_rekey_and_then_every_key_is_the_new_one(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_warehouse_of_parquet_gives_the_rows_of_the_reference(
 
 @settings(max_examples=2)
 @given(worlds(), worlds())
+@pytest.mark.slow
 def test_building_again_after_a_restatement_is_building_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, before: World, after: World
 ) -> None:

@@ -89,6 +89,7 @@ def quarantined(project: Project, table: Table) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_after_replay_the_sensor_rebuilds_every_derived_partition_once_and_then_nothing(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -153,6 +154,7 @@ def _channels_count_once(project: Project) -> None:
     assert served >= {"Facebook", "facebook", "Google"}
 
 
+@pytest.mark.slow
 def test_old_files_are_read_by_every_reader_before_anything_is_rebuilt_and_half_way(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
