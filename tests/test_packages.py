@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,25 @@ def test_a_deployment_has_the_versions_that_were_tested(name: str) -> None:
     tested, built = pins("constraints.txt"), pins(name)
     for name in tested.keys() & built.keys():
         assert {version for version, _ in built[name]} <= {version for version, _ in tested[name]}
+
+
+def test_every_dependency_is_imported_or_is_a_program_or_data() -> None:
+    programs_and_data = {"dagster-webserver", "dagster-dg-cli", "tzdata"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    names = {
+        canonicalize_name(Requirement(text).name) for text in project["project"]["dependencies"]
+    }
+    modules: dict[str, set[str]] = {name: set() for name in names - programs_and_data}
+    for module, distributions in packages_distributions().items():
+        for distribution in map(canonicalize_name, distributions):
+            if distribution in modules:
+                modules[distribution].add(module)
+    imported = {
+        name.split(".")[0]
+        for path in (ROOT / "feedback_assets").rglob("*.py")
+        for name in re.findall(r"^\s*(?:import|from) ([\w.]+)", path.read_text(), re.MULTILINE)
+    }
+    assert {name for name, found in modules.items() if not found & imported} == set()
 
 
 @pytest.mark.parametrize("name", PINS)
