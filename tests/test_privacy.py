@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,6 +74,14 @@ def open_to_others(root: Path) -> list[Path]:
         elif entry.is_file() and mode & 0o044:
             found.append(entry)
     return found
+
+
+def test_a_command_writes_files_for_their_owner_alone_whatever_the_umask(project: Project) -> None:
+    command = [sys.executable, "-m", "feedback_assets.cli", "limits"]
+    subprocess.run(command, check=True, capture_output=True, umask=0, timeout=120)
+    files = [path for path in (project.home / "dagster_home").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in files)
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.usefixtures("everybody_may_read")

@@ -19,6 +19,8 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Entry point of ``feedback-assets``."""
+    # Runs and their logs may name people; Dagster would write them for everybody to read.
+    os.umask(0o077)
     # Dagster's webserver and daemon, which some commands start, upload the files in
     # DAGSTER_HOME/logs whatever dagster.yaml says of telemetry.
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
