@@ -1,4 +1,4 @@
-"""The commands of whoever operates it: ``check``, ``limits``, ``rekey`` and ``alert-test``."""
+"""Commands for operators: ``check``, ``limits``, ``rekey`` and ``alert-test``."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""A generated secret in a file: written once, whoever asks first, and never half."""
+"""A generated secret in a file: written once and whole, however many processes ask."""
 
 import secrets
 from pathlib import Path

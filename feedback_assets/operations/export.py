@@ -86,7 +86,7 @@ def export(
     at_most: int = AT_MOST,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write what is held on whoever has this e-mail into ``directory``, which must not exist.
+    """Write everything held on the person into ``directory``, which must not exist.
 
     Nothing is written where nothing is held. Raises ``NotExported``, and ``NotForgotten`` as
     ``forget`` does.

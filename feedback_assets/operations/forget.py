@@ -47,7 +47,7 @@ from feedback_assets.tables.text import normal_email
 
 AT_MOST = 20
 _UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
-# Whoever writes at the same time with an old version may bring something back between two searches.
+# A writer of an old version may bring something back between two searches.
 _ROUNDS = 3
 _MOST_SHOWN = 50
 _LISTED = (
@@ -104,7 +104,7 @@ def forget(
     spelled_out: bool = False,
     progress: Progress | None = None,
 ) -> Forgotten:
-    """Erase whoever has this e-mail from tables, quarantine, page and the records of runs.
+    """Erase the person with this e-mail from tables, quarantine, page and the records of runs.
 
     Somebody of whom nothing is held is put on the list as well. ``spelled_out`` erases what would
     be listed as doubtful, too. Raises ``NotForgotten`` where ``email`` is not an e-mail, or where
