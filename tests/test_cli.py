@@ -294,6 +294,7 @@ def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> N
     assert {type(row["id"]) for row in answer.json()["data"]} == {int, str}
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_down_is_said_to_be_down(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_every_table_holds_what_the_providers_served_and_a_second_run_leaves_the
     assert after == before
 
 
+@pytest.mark.slow
 def test_malformed_records_are_set_aside_once_and_the_rest_of_their_pages_lands(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

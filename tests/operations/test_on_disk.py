@@ -110,6 +110,7 @@ def _nothing_left(project: Project) -> None:
         assert Robot(project, instance).tick() == ([], "All is up to date.")
 
 
+@pytest.mark.slow
 def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: Project) -> None:
     before = _amounts(held, "unified.orders")
     _restate(held)

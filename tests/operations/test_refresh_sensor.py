@@ -159,6 +159,7 @@ def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_nothing(
     small: tuple[Project, Sandbox],
 ) -> None:

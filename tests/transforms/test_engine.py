@@ -78,6 +78,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 @settings(max_examples=5)
 @given(worlds())
+@pytest.mark.slow
 def test_a_warehouse_of_parquet_gives_the_rows_of_the_reference(
     tmp_path_factory: pytest.TempPathFactory, world: World
 ) -> None:

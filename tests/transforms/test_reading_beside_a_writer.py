@@ -56,6 +56,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(str(tmp_path / "held"))
 
 
+@pytest.mark.slow
 def test_queries_beside_a_writer_give_one_version_whole(warehouse: Warehouse) -> None:
     with _replaced_many_times_a_second(warehouse):
         for _ in range(60):
