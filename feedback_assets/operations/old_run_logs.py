@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.operations.schedules import monthly_schedule
 from feedback_assets.settings import Settings
 
 KEEP_DAYS = 90
@@ -93,13 +94,5 @@ def old_run_definitions(settings: Settings) -> dg.Definitions:
     def job() -> None:
         remove()
 
-    hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
-    schedule = dg.ScheduleDefinition(
-        name=SCHEDULE,
-        job=job,
-        cron_schedule=f"{minute} {(hour + _HOURS_AFTER_DAILY) % 24} 1 * *",
-        execution_timezone=settings.feedback_refresh_timezone,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Starts {JOB} on the first of each month.",
-    )
+    schedule = monthly_schedule(job, settings, hours_after_daily=_HOURS_AFTER_DAILY)
     return dg.Definitions(jobs=[job], schedules=[schedule])

@@ -13,6 +13,7 @@ from pydantic import Field
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.operations.forget import Erasure, Forgotten, lines, writable
 from feedback_assets.operations.old_data import find_old
+from feedback_assets.operations.schedules import monthly_schedule
 from feedback_assets.operations.table_definitions import table_definitions
 from feedback_assets.settings import Settings
 from feedback_assets.store.customer_secret import OtherSecret
@@ -57,15 +58,7 @@ def retention_definitions(settings: Settings) -> dg.Definitions:
     def job() -> None:
         erase()
 
-    hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
-    schedule = dg.ScheduleDefinition(
-        name=f"{JOB}_monthly",
-        job=job,
-        cron_schedule=f"{minute} {(hour + _HOURS_AFTER_DAILY) % 24} 1 * *",
-        execution_timezone=settings.feedback_refresh_timezone,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Starts {JOB} on the first of each month.",
-    )
+    schedule = monthly_schedule(job, settings, hours_after_daily=_HOURS_AFTER_DAILY)
     return dg.Definitions(jobs=[job], schedules=[schedule])
 
 

@@ -30,8 +30,6 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
     """The daily and the monthly schedule over the provider tables among ``tables``; both off."""
     read = [table for table in PROVIDER_TABLES if table in tables]
     restated = [table for table in read if table in RESTATED_FOR_EVER]
-    hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
-    later = (hour + _HOURS_AFTER_DAILY) % 24
     made = [
         _schedule(
             DAILY,
@@ -40,7 +38,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
             description=(
                 f"Reads the last {settings.feedback_refresh_days} days of every provider again."
             ),
-            cron=f"{minute} {hour} * * *",
+            cron=_cron(settings, "* * *"),
             days=settings.feedback_refresh_days,
         )
     ]
@@ -52,11 +50,30 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
                 settings,
                 restated,
                 description=f"Reads every day of {names} again since FEEDBACK_START_DATE.",
-                cron=f"{minute} {later} 1 * *",
+                cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
                 days=None,
             )
         )
     return made
+
+
+def monthly_schedule(
+    job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
+) -> dg.ScheduleDefinition:
+    """Starts the job on the first of each month, so long after the daily schedule; off at first."""
+    return dg.ScheduleDefinition(
+        name=f"{job.name}_monthly",
+        job=job,
+        cron_schedule=_cron(settings, "1 * *", hours_after_daily),
+        execution_timezone=settings.feedback_refresh_timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Starts {job.name} on the first of each month.",
+    )
+
+
+def _cron(settings: Settings, days: str, hours_after_daily: int = 0) -> str:
+    hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
+    return f"{minute} {(hour + hours_after_daily) % 24} {days}"
 
 
 def range_tags(first: date | None, last: date | None) -> dict[str, str]:
