@@ -9,6 +9,7 @@ from feedback_assets.operations.backfill import Plan, TableResult
 from feedback_assets.reports.path import page_path
 from feedback_assets.settings import Settings, dotenv_file
 from feedback_assets.store.layout import Warehouse
+from feedback_assets.store.remote import StoreTrouble
 from feedback_assets.tables import Table
 
 Results = Mapping[Table, TableResult]
@@ -58,6 +59,10 @@ def closing_lines(settings: Settings) -> list[str]:
     """The lines that a backfill ends with, before the next step."""
     warehouse = Warehouse(settings.warehouse)
     page = page_path(warehouse)
-    if not warehouse.exists(page):
+    try:
+        built = warehouse.exists(page)
+    except StoreTrouble:
+        built = False  # the failures above say what is wrong with the store
+    if not built:
         return []
     return [f"Page: {Path(page).as_uri() if warehouse.is_local else page}"]

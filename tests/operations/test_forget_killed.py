@@ -65,7 +65,7 @@ def test_forget_that_is_killed_at_any_moment_leaves_old_or_new_and_the_next_eras
             assert runner.run("backfill", *span)[0] == 0, log.read_text()
             (found,) = json.loads(project.run("query", SOMEBODY, "--json").stdout)
             person = find_person(project.warehouse, found["email"])
-            texts = {*person.emails, *person.known["contact"]}
+            texts = {*person.known["email"], *person.known["contact"]}
             before, held = contents(project), ("warehouse", "dagster_home")
             assert len(mentions(project, texts)) > 3
             for name in held:

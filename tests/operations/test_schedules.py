@@ -132,17 +132,19 @@ def test_the_switches_of_the_page_work_as_written(project: Project) -> None:
     open_instance(project.settings).dispose()
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     commands = re.findall(
-        r"^\.venv/bin/dagster ((?:schedule|sensor) .*?)(?:  #.*)?$", page, re.MULTILINE
+        r"^\.venv/bin/(feedback-assets automation on|dagster sensor start .*?)(?:  #.*)?$",
+        page,
+        re.MULTILINE,
     )
+    assert len(commands) == 2
     said = ""
-    for command in commands:
-        executable = Path(sys.executable).with_name("dagster")
+    for command in [*commands, "dagster schedule list", "dagster sensor list"]:
+        program, *words = command.split()
         done = subprocess.run(
-            [str(executable), *command.split()],
+            [str(Path(sys.executable).with_name(program)), *words],
             cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         said += done.stdout
-    for name in (DAILY, MONTHLY, NAME):
-        assert name in said
-    assert f"{DAILY} [RUNNING]" in said
+    for name in (DAILY, MONTHLY, NAME, "read_new_feedbackpulse"):
+        assert f"{name} [RUNNING]" in said

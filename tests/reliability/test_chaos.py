@@ -97,7 +97,7 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
             with open_instance(project.settings) as instance:
                 built = Robot(project, instance).settle()
             diary.add("built by the sensor", ", ".join(table.full_name for table in built))
-            texts = {*person.emails, *person.known["contact"]}
+            texts = {*person.known["email"], *person.known["contact"]}
             assert mentions(project, texts) == []
             assert one.run("backfill", *SPAN, "--missing")[0] == 0, log.read_text()
             # Once runs have ended that were under way, as the command says.

@@ -66,10 +66,19 @@ class Shop:
         }
 
     def litter(self) -> list[str]:
-        """What is in the warehouse beside Parquet, and what waits in the temporary directory."""
-        beside = [p for p in (self.root / "warehouse").rglob("*") if p.is_file()]
+        """Files that a killed process left in the warehouse or in the temporary directory.
+
+        Beside Parquet the warehouse has its locks, and the fingerprint of the customer secret.
+        """
+        warehouse = self.root / "warehouse"
+        beside = [
+            path.relative_to(warehouse)
+            for path in warehouse.rglob("*")
+            if path.is_file() and path.suffix != ".parquet"
+        ]
+        left = [p for p in beside if p.parts[0] != ".locks" and p.name != "customer_secret.json"]
         waiting = (self.root / "tmp").rglob("feedback-assets.*")
-        return [str(p) for p in beside if p.suffix != ".parquet"] + [str(p) for p in waiting]
+        return [*map(str, left), *map(str, waiting)]
 
 
 @contextmanager
