@@ -13,6 +13,7 @@ from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.files.unusable import Unusable
 from feedback_assets.ingest.sources import SOURCES, Source
 from feedback_assets.ingest.window import (
     DayCounts,
@@ -94,7 +95,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
             failure = _canceled(wanted, *window)
-        except (StoreTrouble, CoordinationUnavailable) as error:
+        except (StoreTrouble, CoordinationUnavailable, Unusable) as error:
             failure = _not_written(error, wanted, *window)
         # A window in which everything was set aside keeps none that follows from being read.
         if failure is None and any(read.refused for read in done):
@@ -240,7 +241,10 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
 
 
 def _not_written(
-    error: StoreTrouble | CoordinationUnavailable, tables: list[Table], first: date, last: date
+    error: StoreTrouble | CoordinationUnavailable | Unusable,
+    tables: list[Table],
+    first: date,
+    last: date,
 ) -> dg.Failure:
     # A full disk is as full after another reading of the window, and a Postgres was waited for; an
     # object store may be up again.

@@ -67,6 +67,6 @@ def test_of_two_runs_of_the_same_days_each_day_is_one_of_the_two_whole(
                 assert wrong(warehouse, allowed) == []
     assert reader.trouble == []
     assert reader.rounds > reader.again
-    files = [path for path in (tmp_path / "warehouse").rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "warehouse").rglob("day=*/*") if path.is_file()]
     assert len(files) == 5 * len(NAMES)
     assert {path.name for path in files} == {"data.parquet"}
