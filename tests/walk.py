@@ -78,8 +78,9 @@ class _Newcomer:
             lines = [line.split("  #")[0].rstrip() for line in block.splitlines()]
             servers = [line for line in lines if line in SERVERS]
             plain = "\n".join(line for line in lines if line not in SERVERS)
-            if plain.strip():
-                said.append(self.type(plain))
+            # The reader fills in .env before going on.
+            parts = re.split(r"(?<=cp \.env\.example \.env)\n", plain)
+            said += [self.type(commands) for commands in parts if commands.strip()]
             for server in servers:
                 with self.running(server):
                     pass
