@@ -113,7 +113,7 @@ def forget(
     address = checked_email(email)
     warehouse = writable(settings)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
-    # Whoever was erased by the first version is listed in another form.
+    # The first version listed people in another form.
     person = erased.person_of("email", address) or erased.hash_of("email", address)
     progress = progress or silent
     progress("looking for their data", 0, 1)
@@ -152,7 +152,7 @@ def refuse_shared(found: Person, at_most: int) -> None:
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
-    """For whoever needs no progress."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Partitions that were built by another definition than the present one: a check, and what to do.
 
-The sensor rebuilds derived tables. A provider's days have to be read again by whoever runs the
+The sensor rebuilds derived tables. A provider's days have to be read again by the user of the
 project, so ``backfill`` ends with the command that does it.
 """
 
