@@ -17,8 +17,8 @@ from benchmarks.support.measuring import (
     script,
     wall,
 )
-from feedback_assets.store.layout import Warehouse, days_between
 from feedback_assets.tables import ALL_TABLES, find_table
+from feedback_assets.warehouse.layout import Warehouse, days_between
 
 SQL = "select model, source, nps from marts.nps_by_channel where window_days = 30"
 MODELS = (

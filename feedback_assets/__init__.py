@@ -35,8 +35,8 @@ def read_table(
 def read_arrow(name: str, days: Days = None, columns: Iterable[str] | None = None) -> "pa.Table":
     """The rows of ``group.table`` as an Arrow table; otherwise as ``read_table``."""
     from feedback_assets.settings import load_settings
-    from feedback_assets.store.layout import Warehouse
     from feedback_assets.tables import find_table
+    from feedback_assets.warehouse.layout import Warehouse
 
     table = find_table(name)
     first, last = days if isinstance(days, tuple) else (days, days)

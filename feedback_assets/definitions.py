@@ -6,17 +6,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from feedback_assets.operations.alert_sensors import alert_sensors
-from feedback_assets.operations.failed_days import failed_days_sensor
-from feedback_assets.operations.home import keep_private
-from feedback_assets.operations.jobs import operation_jobs
-from feedback_assets.operations.location import carry_over
-from feedback_assets.operations.new_answers_sensors import new_answers_sensors
-from feedback_assets.operations.old_run_logs import old_run_definitions
-from feedback_assets.operations.refresh_sensor import refresh_sensor
-from feedback_assets.operations.retention import retention_definitions
-from feedback_assets.operations.schedules import schedules
-from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
+from feedback_assets.alerts.sensors import alert_sensors
+from feedback_assets.automation.new_answers_sensors import new_answers_sensors
+from feedback_assets.automation.old_run_logs import old_run_definitions
+from feedback_assets.automation.refresh_sensor import refresh_sensor
+from feedback_assets.automation.schedules import schedules
+from feedback_assets.backfill.definitions import loaded_tables, table_definitions
+from feedback_assets.freshness.failed_days import failed_days_sensor
+from feedback_assets.jobs.definitions import operation_jobs
+from feedback_assets.privacy.retention import retention_definitions
+from feedback_assets.runtime.instance import keep_private
+from feedback_assets.service.location import carry_over
 from feedback_assets.settings import Settings, load_settings
 
 

@@ -25,7 +25,7 @@ from feedback_assets.environment.dotenv import line_of, load_dotenv
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
-from feedback_assets.providers.masking import register, url_secrets
+from feedback_assets.http.masking import register, url_secrets
 from feedback_assets.providers.registry import PROVIDERS, find_provider
 
 

@@ -16,11 +16,11 @@ from typer.testing import CliRunner, Result
 from feedback_assets import settings as settings_module
 from feedback_assets.cli import app
 from feedback_assets.definitions import build_defs
-from feedback_assets.providers import masking
+from feedback_assets.http import masking
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.warehouse.layout import Warehouse
 from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres, for what several machines share.

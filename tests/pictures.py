@@ -14,12 +14,12 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from feedback_assets.demo import sandbox_process
-from feedback_assets.operations.home import open_instance
 from feedback_assets.reports.path import page_path
+from feedback_assets.runtime.instance import open_instance
 from feedback_assets.settings import load_settings
-from feedback_assets.store.layout import Warehouse
-from tests.operations.test_browser import PATIENCE, browser
-from tests.operations.test_ui import ROOT, webserver
+from feedback_assets.warehouse.layout import Warehouse
+from tests.service.test_browser import PATIENCE, browser
+from tests.service.test_ui import ROOT, webserver
 
 IMAGES = ROOT / "docs" / "images"
 LARGEST = 300_000  # bytes; who clones the project carries every version of them

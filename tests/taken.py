@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback_assets.providers.quota import Quota
+from feedback_assets.http.quota import Quota
 
 
 @dataclass(frozen=True, order=True)

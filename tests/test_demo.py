@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from feedback_assets import demo
-from feedback_assets.operations.ui import NotStarted
 from feedback_assets.sandbox.credentials import settings_for
+from feedback_assets.service.ui import NotStarted
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import find_table
+from feedback_assets.warehouse.layout import Warehouse
 
 SANDBOX = settings_for("http://127.0.0.1:8765")
 OWN = {

@@ -19,15 +19,15 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feedback_assets.cli import app
+from feedback_assets.http.errors import PermanentError
 from feedback_assets.ingest import sources
 from feedback_assets.ingest.window import asked, read_window
-from feedback_assets.providers.errors import PermanentError
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY, Provider
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,9 +8,9 @@ import pytest
 
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import ALL_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from tests.conftest import YESTERDAY, Project, configure
 
 FIRST = YESTERDAY - timedelta(days=34)

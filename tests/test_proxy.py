@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from feedback_assets.operations.home import open_instance
+from feedback_assets.runtime.instance import open_instance
 from feedback_assets.settings import load_settings
 from tests.servers.machines import free_ports
 from tests.servers.proxy import DOORS, PASSWORD, lay_out_proxy, nginx

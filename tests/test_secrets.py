@@ -22,10 +22,10 @@ from werkzeug import Request, Response
 from feedback_assets import cli
 from feedback_assets.assets import provider_assets
 from feedback_assets.cli import commands
-from feedback_assets.providers import http
-from feedback_assets.providers.masking import MASK, register
+from feedback_assets.http import session as http
+from feedback_assets.http.masking import MASK, register
+from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.providers.registry import REGISTRY
-from feedback_assets.providers.retrying import RetryPolicy
 from feedback_assets.sandbox.server import Sandbox
 from tests.conftest import YESTERDAY, Project, configure
 from tests.leaks import files_of, leaks

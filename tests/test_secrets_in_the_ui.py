@@ -6,13 +6,13 @@ import pytest
 import requests
 import yaml
 
-from feedback_assets.operations.home import open_instance
+from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 from tests.leaks import files_of, leaks
-from tests.operations.test_ui import LOCATIONS, _one_day, webserver
 from tests.servers.webserver import LAUNCH_RUN, RUN
+from tests.service.test_ui import LOCATIONS, _one_day, webserver
 from tests.test_secrets import LOG_ALL, SECRETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

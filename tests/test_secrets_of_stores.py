@@ -7,7 +7,7 @@ import pytest
 import s3fs
 import yaml
 
-from feedback_assets.store.remote import StoreTrouble
+from feedback_assets.warehouse.remote import StoreTrouble
 from tests.conftest import YESTERDAY, Project
 from tests.leaks import files_of, leaks
 from tests.servers.object_store import ObjectStore

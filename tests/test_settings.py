@@ -15,11 +15,11 @@ import pytest
 
 from feedback_assets import settings as settings_module
 from feedback_assets.files.unusable import Unusable
+from feedback_assets.http.masking import mask
 from feedback_assets.ingest.stamps import parse_stamps
-from feedback_assets.providers.masking import mask
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY
+from feedback_assets.schema.zones import is_zone
 from feedback_assets.settings import Settings, SettingsError, load_settings, where_set
-from feedback_assets.tables.zones import is_zone
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,9 +8,9 @@ import sys
 import time
 from datetime import date
 
-from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import DERIVED_TABLES
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
+from feedback_assets.warehouse.layout import Warehouse
 
 
 def main(root: str, first: str, last: str, limit: str, *names: str) -> None:

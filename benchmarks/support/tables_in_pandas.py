@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.support.history import LAST
-from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import DERIVED_TABLES, find_table
+from feedback_assets.warehouse.layout import Warehouse
 
 SECRET = b"a secret for benchmarks"
 GIVEN = ("first_click", "first_optin", "re_optin", "last_click")

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from feedback_assets.ingest.definition import provider_definition
 from feedback_assets.reports.definition import page_definition
+from feedback_assets.schema.definition import Definition
+from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table
-from feedback_assets.tables.definition import Definition
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
 from feedback_assets.transforms.definition import derived_definition
 from feedback_assets.transforms.inputs import Spans
 from feedback_assets.transforms.pseudonym import fingerprint

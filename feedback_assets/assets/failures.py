@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from feedback_assets.providers.errors import ProviderError
+from feedback_assets.http.errors import ProviderError
 
 
 def failure_metadata(error: ProviderError) -> dict[str, Any]:

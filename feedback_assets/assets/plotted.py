@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
 
 Numbers = dict[str, int | float]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.layout import Warehouse
 
 if TYPE_CHECKING:
     from feedback_assets.reports.figures import Report

@@ -14,6 +14,9 @@ from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.files.unusable import Unusable
+from feedback_assets.http.client import Client
+from feedback_assets.http.errors import ProviderError, RowsMissing
+from feedback_assets.http.paging import Page
 from feedback_assets.ingest.sources import SOURCES, Source
 from feedback_assets.ingest.window import (
     DayCounts,
@@ -22,14 +25,11 @@ from feedback_assets.ingest.window import (
     asked,
     read_window,
 )
-from feedback_assets.providers.client import Client
-from feedback_assets.providers.errors import ProviderError, RowsMissing
-from feedback_assets.providers.paging import Page
+from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.store.generated import mark_generated
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.remote import StoreTrouble
-from feedback_assets.tables import Table
+from feedback_assets.warehouse.generated import mark_generated
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.remote import StoreTrouble
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)

@@ -12,9 +12,10 @@ from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.previews import report_previews
 from feedback_assets.assets.specs import FRESHNESS, OWNERS
 from feedback_assets.reports.path import page_path, page_url
+from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, Table, find_table
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, find_table
+from feedback_assets.warehouse.layout import Warehouse
 
 _REPORTS = Path(__file__).resolve().parents[1] / "reports"
 

@@ -12,11 +12,11 @@ import dagster as dg
 from pydantic import Field, SecretStr
 
 from feedback_assets.coordination.database import Coordination
-from feedback_assets.providers.client import Client
-from feedback_assets.providers.masking import masked_errors
+from feedback_assets.http.client import Client
+from feedback_assets.http.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings, kept_erasure_secret
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.warehouse.layout import Warehouse
 
 _open_clients: set[Client] = set()
 

@@ -44,9 +44,9 @@ def _run() -> None:
     from feedback_assets.cli.commands import app
     from feedback_assets.cli.shown import plain_where_needed
     from feedback_assets.files.unusable import Unusable
-    from feedback_assets.providers.masking import masked_errors
-    from feedback_assets.store.customer_secret import OtherSecret
-    from feedback_assets.store.remote import StoreTrouble
+    from feedback_assets.http.masking import masked_errors
+    from feedback_assets.warehouse.customer_secret import OtherSecret
+    from feedback_assets.warehouse.remote import StoreTrouble
 
     plain_where_needed()
     try:
@@ -65,7 +65,7 @@ def _run() -> None:
 
 def _trouble_of_home(error: Exception) -> str | None:
     """What is wrong with the databases and files of Dagster, if they are to blame."""
-    from feedback_assets.operations.home_trouble import trouble_line
+    from feedback_assets.runtime.home_errors import trouble_line
 
     home = os.environ.get("DAGSTER_HOME")
     return trouble_line(error, Path(home)) if home else None

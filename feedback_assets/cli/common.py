@@ -80,7 +80,7 @@ def settings_or_exit() -> Settings:
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    from feedback_assets.operations.query_text import visible
+    from feedback_assets.query.text import visible
 
     err.print(Text(visible(message)), soft_wrap=True)
     raise typer.Exit(code)
@@ -88,7 +88,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 def grid_of(rows: "pa.Table", title: str | None = None) -> "RenderableType":
     """An answer held in memory, as a terminal shows it."""
-    from feedback_assets.operations.query import is_number, plain_rows
+    from feedback_assets.query.run import is_number, plain_rows
 
     numbers = [is_number(field.type) for field in rows.schema]
     return lay_out(rows.column_names, numbers, plain_rows(rows), out.width, title).shown

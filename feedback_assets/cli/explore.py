@@ -18,8 +18,8 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run SQL over the tables, read-only; `show tables` lists them."""
-    from feedback_assets.operations.query import QueryError, open_answer
-    from feedback_assets.store.layout import Warehouse
+    from feedback_assets.query.run import QueryError, open_answer
+    from feedback_assets.warehouse.layout import Warehouse
 
     if as_csv and as_json:
         fail("choose either --csv or --json", code=2)
@@ -49,7 +49,7 @@ def contact(
     ],
 ) -> None:
     """Show a customer, live from Wicked Reports, and their feedback."""
-    from feedback_assets.operations.contact import NothingToShow, find_customer, sections
+    from feedback_assets.jobs.contact import NothingToShow, find_customer, sections
 
     try:
         customer = find_customer(settings_or_exit(), key)

@@ -22,10 +22,10 @@ from feedback_assets.cli.common import (
 )
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.settings import Settings
-from feedback_assets.store.erased import ErasureKeyMissing
+from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
-    from feedback_assets.operations.backfill_outcome import Results
+    from feedback_assets.backfill.outcome import Results
 
 
 @app.command(rich_help_panel=START)
@@ -46,7 +46,7 @@ def backfill(
     ] = False,
 ) -> None:
     """Load a range of days, both included, into the tables."""
-    from feedback_assets.operations.backfill_outcome import closing_lines
+    from feedback_assets.backfill.outcome import closing_lines
 
     settings = settings_or_exit()
     if scan:
@@ -76,12 +76,12 @@ def run_backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
     """Load these days and print what came of it; whether nothing failed."""
-    from feedback_assets.operations import backfill as operation
-    from feedback_assets.operations import out_of_date
-    from feedback_assets.operations.backfill_outcome import unconfigured
-    from feedback_assets.operations.backfill_view import progress_of, summary
-    from feedback_assets.operations.old_run_logs import remove_old_logs
-    from feedback_assets.operations.table_definitions import loaded_tables, table_definitions
+    from feedback_assets.automation.old_run_logs import remove_old_logs
+    from feedback_assets.backfill import run as operation
+    from feedback_assets.backfill.definitions import loaded_tables, table_definitions
+    from feedback_assets.backfill.outcome import unconfigured
+    from feedback_assets.backfill.progress import progress_of, summary
+    from feedback_assets.freshness import out_of_date
 
     started = time.monotonic()
     with quiet_dagster():
@@ -119,9 +119,9 @@ def run_backfill(
 
 def _scan(settings: Settings, first: date, last: date) -> None:
     """Print which of the days that an older version loaded would be read differently now."""
-    from feedback_assets.operations import out_of_date, scan
-    from feedback_assets.operations.home import open_instance
-    from feedback_assets.operations.table_definitions import loaded_tables
+    from feedback_assets.backfill.definitions import loaded_tables
+    from feedback_assets.freshness import out_of_date, scan
+    from feedback_assets.runtime.instance import open_instance
 
     tables = loaded_tables(settings)
     with quiet_dagster(), open_instance(settings) as instance:
@@ -136,7 +136,7 @@ def _scan(settings: Settings, first: date, last: date) -> None:
 
 def _report(results: "Results") -> bool:
     """Print failures by cause and failed checks; whether there are none but warnings."""
-    from feedback_assets.operations.backfill_outcome import failures, skipped
+    from feedback_assets.backfill.outcome import failures, skipped
 
     failed = failures(results)
     for failure in failed:
@@ -159,7 +159,7 @@ def replay(
     ] = False,
 ) -> None:
     """Retry quarantined records and load those that can be typed now."""
-    from feedback_assets.operations import replay as operation
+    from feedback_assets.jobs import replay as operation
 
     try:
         tables = operation.tables_named(table)

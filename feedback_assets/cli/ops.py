@@ -9,8 +9,8 @@ from feedback_assets.settings import SettingsError
 @app.command(rich_help_panel=START)
 def check() -> None:
     """Check settings, providers, warehouse and shared database."""
-    from feedback_assets.operations.check_places import check_places
-    from feedback_assets.operations.check_providers import check_providers, next_step
+    from feedback_assets.diagnosis.places import check_places
+    from feedback_assets.diagnosis.providers import check_providers, next_step
 
     settings = settings_or_exit()
     verdicts = check_providers(settings) + check_places(settings)
@@ -28,8 +28,8 @@ def check() -> None:
 @app.command(rich_help_panel=OPERATIONS)
 def limits() -> None:
     """Set how many runs of each provider Dagster starts at a time."""
-    from feedback_assets.operations.home import open_instance
-    from feedback_assets.operations.limits import right_limits, set_limits
+    from feedback_assets.automation.pools import right_limits, set_limits
+    from feedback_assets.runtime.instance import open_instance
 
     settings = settings_or_exit()
     with open_instance(settings) as instance:
@@ -42,7 +42,7 @@ def limits() -> None:
 @app.command(rich_help_panel=OPERATIONS)
 def rekey() -> None:
     """Accept a changed FEEDBACK_CUSTOMER_SECRET."""
-    from feedback_assets.operations import rekey as operation
+    from feedback_assets.privacy import rekey as operation
 
     done = operation.rekey(settings_or_exit())
     if not done.changed:
@@ -58,7 +58,7 @@ def rekey() -> None:
 @app.command(name="alert-test", rich_help_panel=OPERATIONS)
 def alert_test() -> None:
     """Send a test alert to each URL of FEEDBACK_ALERT_URLS."""
-    from feedback_assets.operations.alert_delivery import NOT_SET, TEST, deliver, targets
+    from feedback_assets.alerts.delivery import NOT_SET, TEST, deliver, targets
 
     try:
         chosen = targets(settings_or_exit())

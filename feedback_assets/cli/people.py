@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from feedback_assets.cli.common import DATA, app, err, fail, out, quiet_dagster, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.store.customer_secret import OtherSecret
-from feedback_assets.store.erased import ErasureKeyMissing
+from feedback_assets.warehouse.customer_secret import OtherSecret
+from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 AtMost = Annotated[
     int | None, typer.Option(help="Contact ids that the e-mail may lead to; default 20.", min=1)
@@ -35,8 +35,8 @@ def forget(
     ] = False,
 ) -> None:
     """Erase a person from tables, quarantine, page and run history."""
-    from feedback_assets.operations import forget as operation
-    from feedback_assets.operations.table_definitions import table_definitions
+    from feedback_assets.backfill.definitions import table_definitions
+    from feedback_assets.privacy import forget as operation
 
     settings = settings_or_exit()
     with quiet_dagster(), _steps() as progress:
@@ -73,8 +73,8 @@ def export(
     at_most: AtMost = None,
 ) -> None:
     """Write everything held on a person into one folder."""
-    from feedback_assets.operations import export as operation
-    from feedback_assets.operations.forget import AT_MOST, NotForgotten
+    from feedback_assets.privacy import export as operation
+    from feedback_assets.privacy.forget import AT_MOST, NotForgotten
 
     settings = settings_or_exit()
     directory = to or Path(f"person-export-{datetime.now(UTC):%Y-%m-%d}")

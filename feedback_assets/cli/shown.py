@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from feedback_assets.operations.query_text import visible
+from feedback_assets.query.text import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

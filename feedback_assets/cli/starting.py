@@ -29,7 +29,7 @@ from feedback_assets.cli.load import run_backfill
 from feedback_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from feedback_assets.operations.automation import Status, Switch
+    from feedback_assets.service.switches import Status, Switch
 
 Host = Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")]
 Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
@@ -45,7 +45,7 @@ def ui(
 ) -> None:
     """Run the Dagster UI and daemon for this project, until Ctrl-C."""
     from feedback_assets.demo import opened_demo
-    from feedback_assets.operations.ui import NotStarted, interruptible
+    from feedback_assets.service.ui import NotStarted, interruptible
 
     given: Mapping[str, str] = dict(os.environ)
     note = ""
@@ -74,9 +74,9 @@ def _ui(
     port: int,
     open_browser: bool,
 ) -> int:
-    from feedback_assets.operations.ui import run_ui, url_of
     from feedback_assets.reports.path import page_path
-    from feedback_assets.store.layout import Warehouse
+    from feedback_assets.service.ui import run_ui, url_of
+    from feedback_assets.warehouse.layout import Warehouse
 
     url = url_of(host, port)
     warehouse = Warehouse(settings.warehouse)
@@ -110,7 +110,7 @@ def demo(
 ) -> None:
     """Load generated data and show the results (make demo)."""
     from feedback_assets.demo import run_demo
-    from feedback_assets.operations.ui import NotStarted
+    from feedback_assets.service.ui import NotStarted
 
     try:
         shown = run_demo(days=days, customers=customers, seed=seed, backfill=_load)
@@ -136,7 +136,7 @@ def dev(
 ) -> None:
     """Run the sandbox and `ui --demo`, until Ctrl-C (make dev)."""
     from feedback_assets.demo import run_dev
-    from feedback_assets.operations.ui import NotStarted
+    from feedback_assets.service.ui import NotStarted
 
     def run(settings: Settings, given: Mapping[str, str], note: str) -> int:
         return _ui(settings, given, note, host=host, port=port, open_browser=open_browser)
@@ -176,7 +176,7 @@ def automation(
 ) -> None:
     """Switch the daily schedule and its sensors on or off."""
     from feedback_assets.definitions import build_defs
-    from feedback_assets.operations.automation import NotSwitched, switch
+    from feedback_assets.service.switches import NotSwitched, switch
 
     given = dict(os.environ)
     settings = settings_or_exit()

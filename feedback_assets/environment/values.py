@@ -30,7 +30,7 @@ def zone(name: str) -> str:
     """A time zone in which time stamps can be read here."""
     if name != "UTC":
         # Here, since it imports Arrow.
-        from feedback_assets.tables.zones import is_zone
+        from feedback_assets.schema.zones import is_zone
 
         if not is_zone(name):
             raise ValueError(

@@ -16,10 +16,9 @@ from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.spool import days_of
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import Column
-from feedback_assets.tables.retargeting import ORDER_FEEDBACK, PRODUCT_REVIEWS
-from feedback_assets.tables.table import EXTRA
+from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK, PRODUCT_REVIEWS
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import EXTRA, Table
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 

@@ -5,8 +5,8 @@ from functools import cache
 
 from feedback_assets.ingest import READING_RULES
 from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.tables import Table
-from feedback_assets.tables.definition import Definition, code_of, declared
+from feedback_assets.schema.definition import Definition, code_of, declared
+from feedback_assets.schema.table import Table
 
 # What describes a table or says whose a row is, and changes nothing that is read.
 _NOT_READ = frozenset(

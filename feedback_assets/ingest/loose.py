@@ -17,9 +17,8 @@ from typing import Annotated, Any
 import msgspec
 
 from feedback_assets.ingest.records import BOOLEANS, Kind, kind_of, numbered
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import Column
-from feedback_assets.tables.table import EXTRA
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import EXTRA, Table
 
 _NOTHING = Annotated[list[Any], msgspec.Meta(max_length=0)]
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")

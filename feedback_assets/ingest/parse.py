@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from feedback_assets.http.bodies import repair_surrogates
 from feedback_assets.ingest.cutting import (
     cut_records,
     null_for_null_text,
@@ -34,10 +35,8 @@ from feedback_assets.ingest.records import (
     kind_of,
 )
 from feedback_assets.ingest.rules import broken_rules
-from feedback_assets.providers.bodies import repair_surrogates
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import TEXT, Column
-from feedback_assets.tables.table import EXTRA
+from feedback_assets.schema.columns import TEXT, Column
+from feedback_assets.schema.table import EXTRA, Table
 
 _WALKED_AT_ONCE = 32
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)

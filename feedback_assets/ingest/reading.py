@@ -17,9 +17,8 @@ import pyarrow.json as pj
 
 from feedback_assets.ingest.stamps import find_unreadable, parse_stamps
 from feedback_assets.ingest.texts import normal_texts
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import AMOUNT_LIMIT, FLOAT, TEXT, Column
-from feedback_assets.tables.table import EXTRA
+from feedback_assets.schema.columns import AMOUNT_LIMIT, FLOAT, TEXT, Column
+from feedback_assets.schema.table import EXTRA, Table
 
 # Holds a double's every decimal. Arrow multiplies up to the scale without looking for overflow,
 # but what overflows 256 bits at this scale is left far above any money, and so still seen.

@@ -16,9 +16,8 @@ import pyarrow as pa
 
 from feedback_assets.ingest.stamps import canonical_stamp, to_utc
 from feedback_assets.ingest.texts import normal_json
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import AMOUNT_LIMIT, Column
-from feedback_assets.tables.table import EXTRA
+from feedback_assets.schema.columns import AMOUNT_LIMIT, Column
+from feedback_assets.schema.table import EXTRA, Table
 
 AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 """A number written as a text, as Arrow reads it."""

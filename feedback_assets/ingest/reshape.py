@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from feedback_assets.http.bodies import repair_surrogates
 from feedback_assets.ingest.cutting import cut_records
 from feedback_assets.ingest.records import numbered
-from feedback_assets.providers.bodies import repair_surrogates
 
 _REVIEWS = "product_reviews"
 _ORDER = "order"

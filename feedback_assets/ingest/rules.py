@@ -5,10 +5,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import AMOUNT_LIMIT, MONEY, TEXT
-from feedback_assets.tables.table import Total
-from feedback_assets.tables.text import WHITE_SPACE
+from feedback_assets.schema.columns import AMOUNT_LIMIT, MONEY, TEXT
+from feedback_assets.schema.table import Table, Total
+from feedback_assets.schema.text import WHITE_SPACE
 
 _CAPACITY = Decimal(10) ** (MONEY.precision - MONEY.scale)
 _ITEMS_THAT_FIT = int(_CAPACITY) // AMOUNT_LIMIT

@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from feedback_assets.http.paging import Page
 from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.reshape import split_reviews
-from feedback_assets.providers.paging import Page
-from feedback_assets.providers.retargeting import Retargeting
-from feedback_assets.tables import (
-    Table,
-    feedbackpulse,
-    fullwhere,
-    retargeting,
-    thanx,
-    wicked_reports,
-)
+from feedback_assets.providers.feedbackpulse import tables as feedbackpulse
+from feedback_assets.providers.fullwhere import tables as fullwhere
+from feedback_assets.providers.retargeting import tables as retargeting
+from feedback_assets.providers.retargeting.client import Retargeting
+from feedback_assets.providers.thanx import tables as thanx
+from feedback_assets.providers.wicked_reports import tables as wicked_reports
+from feedback_assets.schema.table import Table
 
 Pages = Iterator[Mapping[str, Page]]
 WINDOW_DAYS = 28

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.tables.columns import STAMP
-from feedback_assets.tables.zones import local_to_utc
+from feedback_assets.schema.columns import STAMP
+from feedback_assets.schema.zones import local_to_utc
 
 _CARRIES_ZONE = r"[T ].*(Z|[+-]\d{2}(:?\d{2})?)$"
 _ISO = re.compile(

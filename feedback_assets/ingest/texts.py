@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.tables.text import INVISIBLE
+from feedback_assets.schema.text import INVISIBLE
 
 _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 

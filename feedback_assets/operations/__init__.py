@@ -1,1 +1,1 @@
-"""What an operator does with the assets: backfill them, check the providers, look at the rows."""
+"""Former module paths that deployments still name; they are removed in the next version."""

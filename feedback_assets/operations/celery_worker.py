@@ -1,30 +1,5 @@
-"""The Celery app of a machine that takes runs, for ``celery --app``; deploy/cluster starts it.
+"""The former path of the Celery app, which an older ``worker.conf`` names."""
 
-Broker, backend and settings are those of the run launcher in ``DAGSTER_HOME/dagster.yaml``, so that
-whoever launches and whoever takes cannot differ.
-"""
+from feedback_assets.runtime.celery_worker import app, execute_job
 
-import os
-
-from dagster._core.instance.ref import InstanceRef
-from dagster_celery.launcher import CeleryRunLauncher
-from dagster_celery.tasks import create_execute_job_task
-
-from feedback_assets.operations.leaving_workers import announce
-
-
-def _launcher() -> CeleryRunLauncher:
-    home = os.environ.get("DAGSTER_HOME", "")
-    # The configuration alone: a connection to Postgres must not be there when processes fork.
-    launcher = InstanceRef.from_dir(home).run_launcher if home else None
-    if not isinstance(launcher, CeleryRunLauncher):
-        raise TypeError(
-            f"DAGSTER_HOME={home or '(unset)'} has no dagster.yaml with the run launcher of "
-            "several machines: copy deploy/cluster/dagster.yaml there"
-        )
-    return launcher
-
-
-app = _launcher().celery
-announce(app)
-execute_job = create_execute_job_task(app)
+__all__ = ["app", "execute_job"]

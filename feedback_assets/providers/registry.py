@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feedback_assets.providers.client import Client
-    from feedback_assets.providers.quota import QuotaPlace
+    from feedback_assets.http.client import Client
+    from feedback_assets.http.quota import QuotaPlace
 
 
 @dataclass(frozen=True)
@@ -48,31 +48,31 @@ class Provider:
 
 # Whoever only asks for names and settings does not wait for an HTTP library: 0.1 s of a query's.
 def _wicked_reports(**arguments: Any) -> Client:
-    from feedback_assets.providers.wicked_reports import WickedReports
+    from feedback_assets.providers.wicked_reports.client import WickedReports
 
     return WickedReports(**arguments)
 
 
 def _thanx(**arguments: Any) -> Client:
-    from feedback_assets.providers.thanx import Thanx
+    from feedback_assets.providers.thanx.client import Thanx
 
     return Thanx(**arguments)
 
 
 def _fullwhere(**arguments: Any) -> Client:
-    from feedback_assets.providers.fullwhere import Fullwhere
+    from feedback_assets.providers.fullwhere.client import Fullwhere
 
     return Fullwhere(**arguments)
 
 
 def _feedbackpulse(**arguments: Any) -> Client:
-    from feedback_assets.providers.feedbackpulse import FeedbackPulse
+    from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
 
     return FeedbackPulse(**arguments)
 
 
 def _retargeting(**arguments: Any) -> Client:
-    from feedback_assets.providers.retargeting import Retargeting
+    from feedback_assets.providers.retargeting.client import Retargeting
 
     return Retargeting(**arguments)
 

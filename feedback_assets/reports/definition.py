@@ -4,7 +4,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from feedback_assets.tables.definition import Definition, code_of
+from feedback_assets.schema.definition import Definition, code_of
 
 _HERE = Path(__file__).parent
 _SUFFIXES = {".py", ".sql", ".html", ".css", ".js"}

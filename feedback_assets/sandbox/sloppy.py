@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_assets.sandbox.draws import Array
+from feedback_assets.schema.columns import Column, Personal
 from feedback_assets.tables import find_table
-from feedback_assets.tables.columns import Column, Personal
 
 Record = dict[str, Any]
 

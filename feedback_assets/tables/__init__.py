@@ -1,17 +1,13 @@
 """All tables of the warehouse: each is declared once here, and everything else follows from it."""
 
-from feedback_assets.tables import (
-    feedbackpulse,
-    fullwhere,
-    marts,
-    reports,
-    retargeting,
-    survey_links,
-    thanx,
-    unified,
-    wicked_reports,
-)
-from feedback_assets.tables.table import Table
+from feedback_assets.providers.feedbackpulse import tables as feedbackpulse
+from feedback_assets.providers.fullwhere import survey_links
+from feedback_assets.providers.fullwhere import tables as fullwhere
+from feedback_assets.providers.retargeting import tables as retargeting
+from feedback_assets.providers.thanx import tables as thanx
+from feedback_assets.providers.wicked_reports import tables as wicked_reports
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import marts, reports, unified
 
 PROVIDER_TABLES: tuple[Table, ...] = (
     *wicked_reports.TABLES,

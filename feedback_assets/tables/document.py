@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import EXTRA, Depends, Table
 from feedback_assets.tables import (
     MART_TABLES,
     OPERATION_TABLES,
     PROVIDER_TABLES,
     STORED_TABLES,
     UNIFIED_TABLES,
-    Table,
 )
-from feedback_assets.tables.columns import Column
-from feedback_assets.tables.table import EXTRA, Depends
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 

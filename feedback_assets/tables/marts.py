@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from feedback_assets.tables.columns import (
+from feedback_assets.schema.columns import (
     DATE,
     FLOAT,
     INT32,
@@ -13,7 +13,7 @@ from feedback_assets.tables.columns import (
     TEXT,
     Column,
 )
-from feedback_assets.tables.table import (
+from feedback_assets.schema.table import (
     ALL_DAYS,
     MATCH_WINDOW,
     SAME_DAY,

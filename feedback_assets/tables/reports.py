@@ -1,7 +1,7 @@
 """The pages that are built from the marts: no Parquet, but made anew when a mart is."""
 
+from feedback_assets.schema.table import ALL_DAYS, Table
 from feedback_assets.tables.marts import TABLES as MARTS
-from feedback_assets.tables.table import ALL_DAYS, Table
 
 NPS_PAGE = Table(
     "reports",

@@ -1,6 +1,6 @@
 """The unified tables: answers, orders and attribution in one shape, whoever they came from."""
 
-from feedback_assets.tables.columns import (
+from feedback_assets.schema.columns import (
     BOOL,
     FLOAT,
     INT8,
@@ -12,7 +12,7 @@ from feedback_assets.tables.columns import (
     Column,
     Personal,
 )
-from feedback_assets.tables.table import (
+from feedback_assets.schema.table import (
     MATCH_WINDOW,
     SAME_DAY,
     TOUCH_WINDOW,

@@ -3,8 +3,9 @@
 import re
 from functools import cache
 
-from feedback_assets.tables import Table, find_table
-from feedback_assets.tables.definition import Definition, code_of
+from feedback_assets.schema.definition import Definition, code_of
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import find_table
 from feedback_assets.transforms.dialect import FUNCTIONS, Function
 from feedback_assets.transforms.engine import sql_of
 from feedback_assets.transforms.inputs import Spans

@@ -11,7 +11,7 @@ from math import factorial
 
 import pyarrow as pa
 
-from feedback_assets.tables.text import INVISIBLE, WHITE_SPACE
+from feedback_assets.schema.text import INVISIBLE, WHITE_SPACE
 
 
 def _escaped(text: str) -> str:

@@ -13,12 +13,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.store.memory import machine_memory
-from feedback_assets.tables import Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
+from feedback_assets.warehouse.memory import machine_memory
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
+from feedback_assets.warehouse.layout import Warehouse
 
 
 class Engine(Protocol):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from feedback_assets.store.layout import Warehouse, days_between
-from feedback_assets.tables import Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import (
     Parameters,
     cut_days,
@@ -28,6 +28,7 @@ from feedback_assets.transforms.engine import (
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import Days
 from feedback_assets.transforms.spark_sql import SECRETS, spark_query
+from feedback_assets.warehouse.layout import Warehouse, days_between
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

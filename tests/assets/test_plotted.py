@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from feedback_assets.assets.plotted import plotted
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 
 
 def rows(name: str, *given: dict[str, Any]) -> pa.Table:

@@ -10,19 +10,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from feedback_assets.operations.backfill import make_plan
-from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.refresh_sensor import due
+from feedback_assets.automation.refresh_sensor import due
+from feedback_assets.backfill.run import make_plan
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import (
-    ALL_TABLES,
-    DERIVED_TABLES,
-    MART_TABLES,
-    REPORT_PAGES,
-    find_table,
-)
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, REPORT_PAGES, find_table
+from feedback_assets.warehouse.layout import Warehouse
 from tests.conftest import YESTERDAY, Project
 
 FIRST = YESTERDAY - timedelta(days=8)

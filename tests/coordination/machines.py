@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_assets.coordination.database import Coordination
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.layout import Warehouse
 
 KEY = b"key of the list"
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from feedback_assets.coordination.database import Coordination
-from feedback_assets.providers.quota import Allowance, Quota, QuotaClosedError
+from feedback_assets.http.quota import Allowance, Quota, QuotaClosedError
 from tests.servers.postgres import PostgresDatabase
 from tests.servers.supervised import wait_until
 from tests.taken import Taken, most_in_any_window, quick_quarter, watch

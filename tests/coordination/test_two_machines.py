@@ -10,21 +10,21 @@ import pyarrow as pa
 import pytest
 
 from feedback_assets.coordination.database import Coordination
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.erased import Addition, Erased
-from feedback_assets.store.erasing import erase_rows
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import (
+from feedback_assets.providers.wicked_reports.tables import CONTACTS
+from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.erased import Addition, Erased
+from feedback_assets.warehouse.erasing import erase_rows
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.quarantine import (
     SetAside,
     quarantine_files,
     read_quarantine_file,
     set_aside,
 )
-from feedback_assets.tables import Table
-from feedback_assets.tables.wicked_reports import CONTACTS
 from tests.coordination.machines import KEY, SlowWarehouse, machine, mounted, overlaps
 from tests.servers.postgres import PostgresDatabase
-from tests.store.rows import DAY, SALES, sales
+from tests.warehouse.rows import DAY, SALES, sales
 
 pytestmark = pytest.mark.slow
 DAYS = [DAY + timedelta(days=offset) for offset in range(3)]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_assets.ingest.again import read_again
-from feedback_assets.tables import PROVIDER_TABLES, Table
-from feedback_assets.tables.columns import TEXT, Column
+from feedback_assets.schema.columns import TEXT, Column
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES
 from tests.ingest.documents import (
     CLICKS,
     ORDER_FEEDBACK,

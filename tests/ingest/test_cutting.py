@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback_assets.http.bodies import repair_surrogates
 from feedback_assets.ingest.cutting import (
     _cut_by_brackets,
     cut_records,
     null_for_null_text,
 )
-from feedback_assets.providers.bodies import repair_surrogates
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -4,8 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from feedback_assets.tables import Table
-from feedback_assets.tables.columns import Column
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import Table
 from tests.ingest.documents import (
     CLICKS,
     ORDERS,

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.tables import PROVIDER_TABLES, Table
-from feedback_assets.tables.columns import Column
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES
 from tests.ingest.documents import (
     CLICKS,
     CONTACTS,

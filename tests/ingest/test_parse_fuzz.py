@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from feedback_assets.ingest.cutting import null_for_null_text
 from feedback_assets.ingest.parse import Parsed, _Page
-from feedback_assets.tables import PROVIDER_TABLES, Table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES
 from tests.ingest.documents import NAMES, as_json, documented, parse, parse_bytes, typing_of
 
 ODD_TEXTS = ["null", "", " ", "\ud800", "a\udc00b", "\x00", "2020-02-30", "2020-06-18", "9", "9.5",

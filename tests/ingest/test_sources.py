@@ -10,9 +10,9 @@ from pytest_httpserver import HTTPServer
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import EverythingSetAside, asked, read_window
 from feedback_assets.providers.registry import find_provider
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 
 DAY = date(2024, 3, 2)
 

@@ -13,7 +13,7 @@ import pytest
 
 from feedback_assets.ingest import spool as spool_module
 from feedback_assets.ingest.spool import Spool
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
 from tests.ingest.documents import CLICKS, ORDERS, documented, parse
 
 FIRST = date(2024, 3, 1)

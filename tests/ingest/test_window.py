@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedback_assets.http.errors import PermanentError, RowsMissing
+from feedback_assets.http.paging import Page
 from feedback_assets.ingest import window as window_module
 from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.spool import Spool
 from feedback_assets.ingest.window import DayCounts, EverythingSetAside, asked, read_window
-from feedback_assets.providers.errors import PermanentError, RowsMissing
-from feedback_assets.providers.paging import Page
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
-from feedback_assets.tables import Table
+from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from tests.ingest.documents import (
     FEEDBACKS,
     ORDER_FEEDBACK,

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from feedback_assets.providers.advice import Advice
-from feedback_assets.providers.http import HttpClient
-from feedback_assets.providers.quota import Quota
-from feedback_assets.providers.retrying import RetryPolicy
-from feedback_assets.providers.transport import HeaderAuth
+from feedback_assets.http.advice import Advice
+from feedback_assets.http.quota import Quota
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.http.session import HttpClient
+from feedback_assets.http.transport import HeaderAuth
 
 QUICK = RetryPolicy(
     attempts=3,

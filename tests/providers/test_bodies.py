@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from feedback_assets.providers.bodies import as_utf8, refusal
+from feedback_assets.http.bodies import as_utf8, refusal
 
 JSON = "application/json"
 

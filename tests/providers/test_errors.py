@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
@@ -15,7 +15,7 @@ from feedback_assets.providers.errors import (
     RowsMissing,
     TransientError,
 )
-from feedback_assets.providers.masking import register
+from feedback_assets.http.masking import register
 
 ERRORS = [
     PermanentError("no", provider="thanx", endpoint="GET /x", status=401, advice="look"),

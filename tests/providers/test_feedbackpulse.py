@@ -8,14 +8,14 @@ from datetime import date
 import pytest
 from werkzeug import Request, Response
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
     PermanentError,
     RowsMissing,
 )
-from feedback_assets.providers.feedbackpulse import FeedbackPulse
+from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
 
 PATH = "/api/v2/submissions"
 

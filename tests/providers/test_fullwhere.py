@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from werkzeug import Request, Response
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
     PermanentError,
 )
-from feedback_assets.providers.fullwhere import Fullwhere
+from feedback_assets.providers.fullwhere.client import Fullwhere
 
 LIST = "/partners/survey-tracker/list"
 

@@ -19,8 +19,8 @@ from email.utils import formatdate
 
 import pytest
 
-from feedback_assets.providers.errors import PermanentError, ProviderError, TransientError
-from feedback_assets.providers.transport import QueryAuth
+from feedback_assets.http.errors import PermanentError, ProviderError, TransientError
+from feedback_assets.http.transport import QueryAuth
 from tests.servers.supervised import wait_until
 
 GOOD = {"status": "success", "results": [1]}

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from feedback_assets.providers.masking import mask, register
+from feedback_assets.http.masking import mask, register
 
 ODD = "K/e y+ü&%='\"<0>\\end"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.providers import paging
-from feedback_assets.providers.errors import PermanentError, ProviderError, RowsMissing
-from feedback_assets.providers.paging import Listing, Reply, read_pages
+from feedback_assets.http import paging
+from feedback_assets.http.errors import PermanentError, ProviderError, RowsMissing
+from feedback_assets.http.paging import Listing, Reply, read_pages
 
 KEYED = Listing("tested", "GET /rows", limit=10, by_key=True)
 NUMBERED = Listing("tested", "GET /rows", limit=10)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.files.unusable import Unusable
-from feedback_assets.providers.quota import SHARE, Allowance, Quota, QuotaClosedError
+from feedback_assets.http.quota import SHARE, Allowance, Quota, QuotaClosedError
 from tests.taken import most_in_any_window, quick_quarter, watch
 
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
     PermanentError,
     TransientError,
 )
-from feedback_assets.providers.retargeting import Retargeting
+from feedback_assets.providers.retargeting.client import Retargeting
 
 PATH = "/v1/email-campaigns/json-feedback"
 

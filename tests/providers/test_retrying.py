@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from feedback_assets.providers.retrying import RetryPolicy, seconds_until, told_to_wait
+from feedback_assets.http.retrying import RetryPolicy, seconds_until, told_to_wait
 
 NOW = 1_790_000_000.0
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from werkzeug import Request, Response
 
-from feedback_assets.providers.errors import RowsMissing
-from feedback_assets.providers.feedbackpulse import FeedbackPulse
-from feedback_assets.providers.fullwhere import Fullwhere
-from feedback_assets.providers.thanx import Thanx
-from feedback_assets.providers.wicked_reports import WickedReports
+from feedback_assets.http.errors import RowsMissing
+from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
+from feedback_assets.providers.fullwhere.client import Fullwhere
+from feedback_assets.providers.thanx.client import Thanx
+from feedback_assets.providers.wicked_reports.client import WickedReports
 
 Pages = list[list[int]]
 D1, D2 = date(2024, 1, 1), date(2024, 1, 31)

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import pytest
 from werkzeug import Request, Response
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
     PermanentError,
     RowsMissing,
 )
-from feedback_assets.providers.thanx import Thanx
+from feedback_assets.providers.thanx.client import Thanx
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from werkzeug import Request, Response
 
-from feedback_assets.providers.errors import (
+from feedback_assets.http.errors import (
     CredentialsMissing,
     EnvelopeNotRecognised,
     InvalidRequest,
     PermanentError,
     RowsMissing,
 )
-from feedback_assets.providers.wicked_reports import WickedReports
+from feedback_assets.providers.wicked_reports.client import WickedReports
 
 D1, D2 = date(2024, 1, 1), date(2024, 1, 31)
 

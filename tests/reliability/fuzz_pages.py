@@ -20,15 +20,15 @@ import urllib3
 from requests.adapters import BaseAdapter
 
 with atheris.instrument_imports(include=["feedback_assets.ingest", "feedback_assets.providers"]):
+    from feedback_assets.http.errors import ProviderError
+    from feedback_assets.http.quota import Quota
+    from feedback_assets.http.retrying import RetryPolicy
     from feedback_assets.ingest.parse import parse_page
     from feedback_assets.ingest.sources import SOURCES
     from feedback_assets.ingest.spool import Spool
     from feedback_assets.ingest.window import _Tally
-    from feedback_assets.providers.errors import ProviderError
-    from feedback_assets.providers.quota import Quota
     from feedback_assets.providers.registry import find_provider
-    from feedback_assets.providers.retrying import RetryPolicy
-    from feedback_assets.store.layout import days_between
+    from feedback_assets.warehouse.layout import days_between
 from tests.ingest.documents import DOCUMENTED, EVENT_DAY
 
 CREDENTIALS = {

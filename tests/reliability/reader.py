@@ -14,10 +14,11 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import connect
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
 
 Marks = dict[str, list[str]]
 """By day, or "" for a table without days: the marks that its content may have."""

@@ -19,14 +19,15 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import load_settings
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.warehouse.layout import Warehouse
 
 
 def main() -> None:
     # What a run needs, so that a child need not.
+    from feedback_assets.backfill import progress as backfill_view
+    from feedback_assets.backfill import run as backfill
+    from feedback_assets.backfill.definitions import table_definitions
     from feedback_assets.cli import app
-    from feedback_assets.operations import backfill, backfill_view
-    from feedback_assets.operations.table_definitions import table_definitions
 
     assert all((table_definitions, backfill, backfill_view))
 

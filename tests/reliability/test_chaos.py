@@ -16,18 +16,18 @@ import pytest
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations import on_disk
-from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.person import find_person
-from feedback_assets.operations.refresh_sensor import due
+from feedback_assets.automation.refresh_sensor import due
+from feedback_assets.freshness import on_disk
+from feedback_assets.privacy.person import find_person
+from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
-from feedback_assets.store.erased import DIRECTORY
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
+from feedback_assets.warehouse.erased import DIRECTORY
+from tests.automation.test_refresh_sensor import Robot, contents
 from tests.conftest import YESTERDAY, Project, configure
-from tests.operations.test_forget_killed import SOMEBODY, mentions
-from tests.operations.test_on_disk import end_killed_runs
-from tests.operations.test_refresh_sensor import Robot, contents
+from tests.freshness.test_on_disk import end_killed_runs
+from tests.privacy.test_forget_killed import SOMEBODY, mentions
 from tests.reliability.chaos import READING, Chaos, Diary, running_ui
 from tests.reliability.processes import running_runner
 from tests.servers.supervised import wait_until

@@ -20,10 +20,10 @@ from datetime import date
 from pathlib import Path
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import asked, read_window
-from feedback_assets.providers.errors import ProviderError
+from feedback_assets.http.errors import ProviderError
 from feedback_assets.providers.registry import find_provider
-from feedback_assets.providers.retrying import RetryPolicy
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.warehouse.layout import Warehouse
 
 def peak():
     # Of this program alone: getrusage would count what its parent held when it was forked.

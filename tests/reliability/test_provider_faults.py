@@ -14,17 +14,19 @@ import pytest
 
 from feedback_assets import settings as settings_module
 from feedback_assets.assets import provider_assets
+from feedback_assets.automation.schedules import range_tags
 from feedback_assets.definitions import build_defs
-from feedback_assets.operations.schedules import range_tags
-from feedback_assets.providers import fullwhere, http, retargeting
-from feedback_assets.providers.quota import Allowance
-from feedback_assets.providers.retrying import RetryPolicy
+from feedback_assets.http import session as http
+from feedback_assets.http.quota import Allowance
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.providers.fullwhere import client as fullwhere
+from feedback_assets.providers.retargeting import client as retargeting
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.settings import load_settings
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import find_table
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
 from tests.conftest import YESTERDAY, configure
 from tests.reliability.faults import ALL, FAULTS, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire

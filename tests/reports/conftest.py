@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.schema.columns import TEXT
 from feedback_assets.tables import find_table
-from feedback_assets.tables.columns import TEXT
+from feedback_assets.warehouse.layout import Warehouse
 
 LAST = date(2026, 11, 20)
 DAYS = 62

@@ -18,7 +18,7 @@ from feedback_assets.sandbox import (
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.view import View
 from feedback_assets.sandbox.world import World
-from feedback_assets.tables.text import without_invisible
+from feedback_assets.schema.text import without_invisible
 from tests.ingest.documents import NAMES, parse_bytes
 from tests.ingest.documents import find_table as table_named
 

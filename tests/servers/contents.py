@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import ALL_TABLES, Table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
 
 Contents = dict[tuple[str, date | None], str]
 

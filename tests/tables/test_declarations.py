@@ -7,17 +7,16 @@ from graphlib import TopologicalSorter
 import pyarrow as pa
 import pytest
 
+from feedback_assets.schema.columns import MONEY, MONEY_SUM, STAMP, Column, Personal, personal_paths
+from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
     MART_TABLES,
     PROVIDER_TABLES,
     UNIFIED_TABLES,
-    Table,
     find_table,
 )
-from feedback_assets.tables.columns import MONEY, MONEY_SUM, STAMP, Column, Personal, personal_paths
-from feedback_assets.tables.table import EXTRA
 
 
 def each(tables: tuple[Table, ...]) -> pytest.MarkDecorator:

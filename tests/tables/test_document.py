@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from feedback_assets.store.quarantine import SCHEMA
-from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, PROVIDER_TABLES, Table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, PROVIDER_TABLES
 from feedback_assets.tables.document import DEFAULT_PATH, QUARANTINE_COLUMNS, document
 from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.warehouse.quarantine import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from feedback_assets.tables import ALL_TABLES, Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms.sources import ArrowTables, ask, connect
 
 DAY = date(2026, 11, 20)

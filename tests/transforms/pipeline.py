@@ -5,7 +5,8 @@ from datetime import date
 
 import duckdb
 
-from feedback_assets.tables import ALL_TABLES, Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, connect
 from feedback_assets.transforms.engine import query_of
 from tests.transforms import reference

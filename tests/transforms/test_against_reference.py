@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_assets.tables import DERIVED_TABLES, MART_TABLES, Table, find_table
-from feedback_assets.tables.table import Depends
+from feedback_assets.schema.table import Depends, Table
+from feedback_assets.tables import DERIVED_TABLES, MART_TABLES, find_table
 from feedback_assets.transforms import Parameters
 from tests.transforms.pipeline import Session, assert_same_rows, by_reference
 from tests.transforms.worlds import DAYS, FIRST, LAST, World, worlds

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback_assets.schema.columns import INT64, TEXT, Column
+from feedback_assets.schema.definition import FIRST_VERSION, Definition, why
+from feedback_assets.schema.table import SAME_DAY
 from feedback_assets.tables import DERIVED_TABLES, find_table
-from feedback_assets.tables.columns import INT64, TEXT, Column
-from feedback_assets.tables.definition import FIRST_VERSION, Definition, why
-from feedback_assets.tables.table import SAME_DAY
 from feedback_assets.transforms import definition
 from feedback_assets.transforms.definition import derived_definition, functions_used, sql_tokens
 from feedback_assets.transforms.engine import sql_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from feedback_assets.tables.text import WHITE_SPACE, channel_name, normal_email, present
+from feedback_assets.schema.text import WHITE_SPACE, channel_name, normal_email, present
 from feedback_assets.transforms.dialect import FUNCTIONS
 
 ODD = (*WHITE_SPACE, "a", "Z", "!", "~", "\x7f", "\x00", "é", "😀", "")

@@ -15,14 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import (
-    ALL_TABLES,
-    DERIVED_TABLES,
-    PROVIDER_TABLES,
-    Table,
-    find_table,
-)
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.transforms import (
     ArrowTables,
     Parameters,
@@ -34,6 +28,7 @@ from feedback_assets.transforms import (
 from feedback_assets.transforms.dialect import duckdb_type
 from feedback_assets.transforms.engine import query_of, sql_of
 from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.warehouse.layout import Warehouse
 from tests.transforms.pipeline import assert_same_rows, by_reference
 from tests.transforms.worlds import DAYS, FIRST, LAST, Row, World, arrow, worlds
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.store.layout import Warehouse
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole, connect
+from feedback_assets.warehouse.layout import Warehouse
 from tests.transforms.reference import pseudonym
 from tests.transforms.worlds import Row, arrow
 

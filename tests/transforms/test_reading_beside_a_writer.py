@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from feedback_assets.operations.query import run_query
-from feedback_assets.store.layout import Warehouse
+from feedback_assets.query.run import run_query
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import Parameters, build_days
 from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.warehouse.layout import Warehouse
 
 SUBMISSIONS = find_table("feedbackpulse.submissions")
 DAY = date(2026, 11, 1)

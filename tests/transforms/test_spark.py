@@ -17,15 +17,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from benchmarks.support import history
+from feedback_assets.schema.table import Table
 from feedback_assets.settings import SettingsError, load_settings
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.layout import Warehouse
-from feedback_assets.tables import DERIVED_TABLES, Table
+from feedback_assets.tables import DERIVED_TABLES
 from feedback_assets.transforms import Parameters
 from feedback_assets.transforms.engines import DuckDBEngine, Engine, engine_of
 from feedback_assets.transforms.sources import ArrowTables, connect
 from feedback_assets.transforms.spark import _session
 from feedback_assets.transforms.spark_sql import spark_query
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
 from tests.transforms.test_dialect import LETTERS, PIECES

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES, find_table
 
 Row = dict[str, Any]
 World = dict[str, list[Row]]

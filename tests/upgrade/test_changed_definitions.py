@@ -17,15 +17,15 @@ import pytest
 import feedback_assets
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.out_of_date import CHECK, lines, numbers, out_of_date
-from feedback_assets.operations.refresh_sensor import due
+from feedback_assets.automation.refresh_sensor import due
+from feedback_assets.freshness.out_of_date import CHECK, lines, numbers, out_of_date
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.table import Table
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
     PROVIDER_TABLES,
     REPORT_PAGES,
-    Table,
     find_table,
 )
 from feedback_assets.transforms.engine import sql_of
@@ -38,9 +38,9 @@ PULSE = find_table("feedbackpulse.submissions")
 SETTLE = """
 import json
 from pathlib import Path
-from feedback_assets.operations.home import open_instance
+from feedback_assets.runtime.instance import open_instance
 from tests.conftest import Project
-from tests.operations.test_refresh_sensor import Robot
+from tests.automation.test_refresh_sensor import Robot
 
 project = Project(Path())
 with open_instance(project.settings) as instance:
@@ -184,7 +184,7 @@ def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and
         lambda sql: f"select * replace (nps + 1e0 as nps) from (\n{sql}\n)",
     )
     copy.edit(
-        "tables/feedbackpulse.py",
+        "providers/feedbackpulse/tables.py",
         lambda text: text.replace(
             '    key=("id",),', '    Column("asked_in", TEXT, "Where"),\n    key=("id",),'
         ),

@@ -16,27 +16,27 @@ import pytest
 
 from feedback_assets import read_table
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations.home import open_instance
-from feedback_assets.operations.out_of_date import lines, out_of_date
-from feedback_assets.operations.query import run_query
-from feedback_assets.operations.refresh_sensor import due
-from feedback_assets.operations.replay import replay
-from feedback_assets.operations.scan import scan
-from feedback_assets.store.content import content_hash
-from feedback_assets.store.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.automation.refresh_sensor import due
+from feedback_assets.freshness.out_of_date import lines, out_of_date
+from feedback_assets.freshness.scan import scan
+from feedback_assets.jobs.replay import replay
+from feedback_assets.query.run import run_query
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema import text
+from feedback_assets.schema.table import Table
+from feedback_assets.schema.text import normal_email
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
     PROVIDER_TABLES,
     REPORT_PAGES,
-    Table,
     find_table,
-    text,
 )
-from feedback_assets.tables.text import normal_email
 from feedback_assets.transforms.inputs import Day
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from tests.automation.test_refresh_sensor import Robot
 from tests.conftest import YESTERDAY, Project
-from tests.operations.test_refresh_sensor import Robot
 from tests.upgrade.shop import FIRST, LAST, ODD, days
 
 ORDER_FEEDBACK = find_table("retargeting.order_feedback")

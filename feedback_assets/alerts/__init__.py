@@ -1,0 +1,1 @@
+"""Telling people: of unhappy customers, and of runs that fail."""

@@ -1,0 +1,151 @@
+"""The sensors that ask a provider what is new, and request the reading of the days concerned.
+
+What is new is found out in ``new_answers``, which knows no Dagster. What is computed from the days
+that are read follows by ``refresh_sensor``.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from feedback_assets.automation import cursors
+from feedback_assets.automation.new_answers import (
+    Feed,
+    Reading,
+    feeds,
+    held_rows,
+    look,
+    remembered,
+    settle,
+    windows,
+)
+from feedback_assets.automation.schedules import range_tags
+from feedback_assets.diagnosis import providers as check_providers
+from feedback_assets.http.client import Client
+from feedback_assets.http.errors import ProviderError, TransientError
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.settings import Settings
+from feedback_assets.warehouse.layout import Warehouse
+
+EVERY_SECONDS = 300
+# Dagster gives up a tick after 60 s; the next one is the retry.
+_PATIENCE = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=20, total=20)
+_LONGEST_SECONDS = 45.0
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time of this machine, with its zone."""
+    return datetime.now(UTC)
+
+
+def sensor_name(provider: str) -> str:
+    """The name of the provider's sensor."""
+    return f"read_new_{provider}"
+
+
+def new_answers_sensors(settings: Settings, now: Clock = utc_now) -> list[dg.SensorDefinition]:
+    """A sensor for each loaded provider that can be asked what is new; off until switched on."""
+    return [_sensor(feed, settings, now) for feed in feeds(settings)]
+
+
+def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
+    tables = feed.source.tables
+    keys = [dg.AssetKey(table.asset_key) for table in tables]
+    names = "+".join(table.full_name for table in tables)
+    start = settings.feedback_start_date
+
+    @dg.sensor(
+        name=sensor_name(feed.provider),
+        target=dg.AssetSelection.assets(*keys),
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description=f"Asks {feed.provider} for new answers, and reads the days they belong to.",
+    )
+    def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        moment = now()
+        state = remembered(context.cursor, moment)
+        try:
+            with _patient_for_a_tick(feed.provider, settings) as client:
+                news = look(client, feed, state.asked, settings.zone(feed.provider), start)
+        except ProviderError as error:
+            # With the state as it was, the next answer brings all since the last one.
+            reason = (
+                f"{error} Nothing is lost: news since {state.asked:%Y-%m-%d %H:%M} UTC are asked "
+                "for again at the next tick."
+            )
+            return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
+        warehouse = Warehouse(settings.warehouse)
+        state, readings = settle(
+            state,
+            news,
+            lambda day, wanted: held_rows(warehouse, feed.table, day, wanted),
+            moment,
+            settings.feedback_refresh_days,
+        )
+        today = moment.astimezone(UTC).date()
+        requests = [_request(part, names, keys) for part in windows(feed, readings, start)]
+        waiting = sum(len(rows) for day, rows in state.owed.items() if day >= today)
+        seen = sum(len(rows) for rows in news.rows.values())
+        told = [
+            f"{seen} answers since {state.asked:%Y-%m-%d %H:%M} UTC or shortly before.",
+            f"{waiting} of today are read once the day is over." if waiting else "",
+            f"{news.too_old} lie before FEEDBACK_START_DATE={start}." if news.too_old else "",
+        ]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else dg.SkipReason(" ".join(filter(None, told))),
+            cursor=cursors.encode(state),
+        )
+
+    return read_new
+
+
+@contextmanager
+def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
+    """The provider's client; closed when a tick's time is up, also while it waits for the quota."""
+    late = threading.Event()
+    with check_providers.connect(provider, settings, retry=_PATIENCE) as client:
+
+        def give_up() -> None:
+            late.set()
+            client.close()
+
+        alarm = threading.Timer(_LONGEST_SECONDS, give_up)
+        alarm.daemon = True
+        alarm.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(alarm.cancel)
+            stack.enter_context(_without_blame(late))
+            yield client
+    if late.is_set():
+        raise TransientError(
+            f"no whole answer within {_LONGEST_SECONDS:g} s",
+            provider=provider,
+            advice="its quota may be in use by runs that read; see which are under way",
+        )
+
+
+@contextmanager
+def _without_blame(late: threading.Event) -> Iterator[None]:
+    """Leaves out the error of a client that was closed because the time was up."""
+    try:
+        yield
+    except ProviderError:
+        if not late.is_set():
+            raise
+
+
+def _request(reading: Reading, names: str, keys: list[dg.AssetKey]) -> dg.RunRequest:
+    # The version of what is owed, and the date, are in it: a key is used up for ever, also by a
+    # run that failed, and a tick whose cursor was lost asks under the same key again.
+    return dg.RunRequest(
+        run_key=f"{names} {reading.first}..{reading.last} {reading.version}",
+        asset_selection=keys,
+        tags=range_tags(reading.first, reading.last),
+    )

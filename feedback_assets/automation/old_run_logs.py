@@ -1,0 +1,98 @@
+"""Removing the logs of runs that ended long ago; about 300 kB a run where events are in SQLite.
+
+Dagster keeps the events of each run in a database of its own, ``history/runs/<run id>.db``, and
+copies what concerns assets and checks into ``index.db``: materialisations with their metadata,
+evaluations of checks, how each run ended. Sensors, checks and the UI's asset pages read those
+copies alone. ``DagsterInstance.delete_run`` would delete them as well, and with them what a
+partition was built from, so only the run's own database goes. The run stays in the list of runs;
+its page shows no events any more. ``tests/automation/test_old_run_logs.py`` holds Dagster to this.
+"""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.automation.schedules import monthly_schedule
+from feedback_assets.settings import Settings
+
+KEEP_DAYS = 90
+"""As long as ``dagster.yaml`` keeps the ticks of schedules and sensors."""
+JOB = "remove_old_run_logs"
+SCHEDULE = f"{JOB}_monthly"
+# After the readings, so that it does not wait for their place in the queue.
+_HOURS_AFTER_DAILY = 9
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# The database, then the journals, which SQLite ignores without it.
+_FILES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The runs whose logs were removed, and the size of the files."""
+
+    runs: int = 0
+    bytes: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"Removed the logs of {self.runs} run(s) that ended more than {KEEP_DAYS} days ago "
+            f"({self.bytes / 1e6:.1f} MB)."
+        )
+
+
+def remove_old_logs(
+    instance: dg.DagsterInstance, home: Path, now: datetime | None = None
+) -> Removed:
+    """Remove the event databases, captured output and stored results of old runs.
+
+    Nothing happens where events are in Postgres, which has no files to remove.
+    """
+    storage: Any = instance.event_log_storage
+    if not storage.is_run_sharded:
+        return Removed()
+    before = (now or datetime.now(UTC)) - timedelta(days=KEEP_DAYS)
+    runs = size = 0
+    for run_id in instance.get_run_ids(dg.RunsFilter(statuses=_ENDED, updated_before=before)):
+        database = storage.path_for_shard(run_id)
+        output = home / "storage" / run_id
+        freed = [_unlink(Path(f"{database}{suffix}")) for suffix in _FILES]
+        freed += [_unlink(path) for path in list(output.rglob("*")) if path.is_file()]
+        shutil.rmtree(output, ignore_errors=True)
+        runs += any(freed)
+        size += sum(freed)
+    return Removed(runs, size)
+
+
+def _unlink(path: Path) -> int:
+    """Remove a file; its size, and 0 where there is none or it cannot be removed."""
+    with suppress(OSError):
+        size = path.stat().st_size
+        path.unlink()
+        return size
+    return 0
+
+
+def old_run_definitions(settings: Settings) -> dg.Definitions:
+    """The job, and its monthly schedule, which is off until it is switched on."""
+
+    @dg.op(name="remove_logs_of_old_runs")
+    def remove(context: dg.OpExecutionContext) -> None:
+        removed = remove_old_logs(context.instance, settings.dagster_home)
+        context.log.info(str(removed))
+        context.add_output_metadata({"runs": removed.runs, "bytes": removed.bytes})
+
+    @dg.job(
+        name=JOB,
+        description=f"Removes the logs of runs that ended more than {KEEP_DAYS} days ago, where "
+        "they are files in DAGSTER_HOME. What the runs recorded on assets stays.",
+    )
+    def job() -> None:
+        remove()
+
+    schedule = monthly_schedule(job, settings, hours_after_daily=_HOURS_AFTER_DAILY)
+    return dg.Definitions(jobs=[job], schedules=[schedule])

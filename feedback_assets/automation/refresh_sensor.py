@@ -1,0 +1,138 @@
+"""The sensor that builds what changed: it looks at what runs left, and requests what is due.
+
+What is due is decided in ``refresh``, which knows no Dagster. A tick requests the tables whose
+inputs are up to date; what is computed from those follows in a later tick, if their content
+turned out to be another one.
+"""
+
+import hashlib
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from feedback_assets.assets.defined import definitions_of, spans
+from feedback_assets.assets.recorded import latest_ids
+from feedback_assets.automation.schedules import range_tags
+from feedback_assets.freshness import on_disk
+from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
+from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.warehouse.layout import Warehouse
+
+NAME = "build_what_changed"
+EVERY_SECONDS = 30
+# Each takes a few milliseconds, and a tick has a minute.
+_RECORDED_A_TICK = 500
+# A listing of a remote warehouse is a request for each thousand files.
+_LISTED_EVERY_SECONDS = 900
+# A process that was killed may leave its run unfinished for ever.
+_FORGOTTEN_AFTER = timedelta(hours=6)
+_CONCERNED = PROVIDER_TABLES + DERIVED_TABLES + REPORT_PAGES
+_KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
+
+
+def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
+    """The sensor over the derived tables among ``tables`` and the pages; off until switched on."""
+    derived = [table for table in DERIVED_TABLES if table in tables] + [*REPORT_PAGES]
+
+    @dg.sensor(
+        name=NAME,
+        target=dg.AssetSelection.assets(*(dg.AssetKey(table.asset_key) for table in derived)),
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Builds the days whose inputs changed, and what is computed from them.",
+    )
+    def build_what_changed(
+        context: dg.SensorEvaluationContext,
+    ) -> dg.SensorResult | dg.SkipReason:
+        instance = context.instance
+        today = datetime.now(UTC).date()
+        # Read before the plan is made, so that what comes in meanwhile is seen by the next tick.
+        warehouse = Warehouse(settings.warehouse)
+        files = _files(warehouse, context.cursor)
+        mark = f"{_mark(instance, settings, derived, today)} {files}"
+        if mark == context.cursor:
+            return dg.SkipReason("Nothing has changed since everything was up to date.")
+        unfinished = _unfinished(instance)
+        if unfinished:
+            return dg.SkipReason(f"Waiting for {len(unfinished)} runs, {unfinished[0]} among them.")
+        found = on_disk.record_found(instance, warehouse, PROVIDER_TABLES, _RECORDED_A_TICK)
+        if found == _RECORDED_A_TICK:
+            return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
+        plan = due(instance, settings, derived, today)
+        if not plan.builds:
+            return dg.SensorResult(skip_reason=dg.SkipReason("All is up to date."), cursor=mark)
+        # The cursor stays, so that a tick whose requests are lost is repeated by the next one.
+        return dg.SensorResult(run_requests=[_request(build, today) for build in plan.builds])
+
+    return build_what_changed
+
+
+def due(
+    instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
+) -> RefreshPlan:
+    """What can be built now, by what the instance has recorded of the files that are there."""
+    warehouse = Warehouse(settings.warehouse)
+    recorded = {
+        table.full_name: on_disk.read_present(instance, warehouse, table) for table in _CONCERNED
+    }
+    yesterday = today - timedelta(days=1)
+    return plan_refresh(
+        derived,
+        recorded,
+        spans(settings),
+        settings.feedback_start_date,
+        yesterday,
+        definitions=definitions_of(derived, settings),
+    )
+
+
+def _mark(
+    instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
+) -> str:
+    """Stands for all that a plan depends on, at the cost of one query."""
+    latest = latest_ids(instance, list(_KEYS))
+    parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
+    # Without them an upgrade would be noticed only once something is materialised.
+    parts += [f"{name} {text}" for name, text in definitions_of(derived, settings).items()]
+    parts += [str(spans(settings)), str(settings.feedback_start_date)]
+    return f"{today} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
+
+
+def _files(warehouse: Warehouse, cursor: str | None) -> str:
+    """Stands for the files on disk; an object store is asked for them every quarter of an hour."""
+    if warehouse.is_local:
+        return on_disk.listing(warehouse, _CONCERNED)
+    quarter = f"{int(datetime.now(UTC).timestamp()) // _LISTED_EVERY_SECONDS}"
+    known = (cursor or "").split(" ")
+    listing = known[-1] if known[-1].startswith(f"{quarter}:") else ""
+    return listing or f"{quarter}:{on_disk.listing(warehouse, _CONCERNED)}"
+
+
+def _unfinished(instance: dg.DagsterInstance) -> list[str]:
+    """Ids of runs that may still change a table: half of a refresh is no reason to build."""
+    runs = instance.get_runs(
+        dg.RunsFilter(
+            statuses=NOT_FINISHED_STATUSES, updated_after=datetime.now(UTC) - _FORGOTTEN_AFTER
+        )
+    )
+    return [
+        run.run_id
+        for run in runs
+        if run.asset_selection is None or not _KEYS.isdisjoint(run.asset_selection)
+    ]
+
+
+def _request(build: Build, today: date) -> dg.RunRequest:
+    # A run key is used up for ever, also by a run that failed. With the version of the data in
+    # it only what has changed is built; with the date in it a build that failed is tried once
+    # more the next day.
+    name = build.table.full_name
+    return dg.RunRequest(
+        run_key=f"{name} {build.first}..{build.last} {build.version} {today}",
+        asset_selection=[dg.AssetKey(build.table.asset_key)],
+        tags=range_tags(build.first, build.last),
+    )

@@ -1,0 +1,1 @@
+"""What must hold of the tables after every run, as asset checks."""

@@ -1,0 +1,378 @@
+"""What must hold of the tables after every run, as asset checks with their numbers.
+
+A check looks at the days of its run, one or a range. It never blocks: what could harm a
+partition is tried before the write, and a range run's results carry no partition.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from feedback_assets.assets.defined import definition_of, spans
+from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.freshness import failed_days, on_disk
+from feedback_assets.freshness import out_of_date as definitions
+from feedback_assets.freshness.refresh import ranges
+from feedback_assets.freshness.same_inputs import changed_since
+from feedback_assets.schema.columns import Column
+from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+
+MOST_QUARANTINED = 0.01
+LEAST_MATCHED = 0.5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check of one table: a query that gives one row of numbers, ``violations`` among them.
+
+    ``reads``: the tables it looks at; ``warns``: whether it warns where others fail.
+    """
+
+    name: str
+    table: str
+    description: str
+    reads: tuple[str, ...]
+    warns: bool = False
+
+
+RULES = (
+    Rule(
+        "every_answer_once",
+        "marts.order_feedback",
+        "Each row of unified.feedback occurs exactly once.",
+        ("unified.feedback", "marts.order_feedback"),
+    ),
+    Rule(
+        "weights_add_up",
+        "unified.attribution",
+        "The weights per order and model sum to 1, and touches are numbered without gaps.",
+        ("unified.attribution",),
+    ),
+    Rule(
+        "models_add_up",
+        "marts.nps_by_attribution",
+        "All models have the same responses, promoters and detractors on each day.",
+        ("marts.order_feedback", "marts.nps_by_attribution"),
+    ),
+    Rule(
+        "channels_add_up",
+        "marts.nps_by_channel",
+        "All models have the same responses in each window.",
+        ("marts.nps_by_channel",),
+    ),
+    Rule(
+        "money_in_is_money_out",
+        "unified.orders",
+        "Orders and money per day and currency match wicked_reports.orders.",
+        ("wicked_reports.orders", "unified.orders"),
+    ),
+    Rule(
+        "customers_money_adds_up",
+        "marts.customer_value",
+        "Orders and money per currency match the orders in unified.orders with a customer.",
+        ("unified.orders", "marts.customer_value"),
+    ),
+    Rule(
+        "answers_in_reach",
+        "thanx.feedbacks",
+        "No answer is dated before its purchase or more than FEEDBACK_MATCH_DAYS after it.",
+        ("thanx.feedbacks",),
+        warns=True,
+    ),
+    Rule(
+        "answers_are_matched",
+        "marts.match_coverage",
+        f"At least {LEAST_MATCHED:.0%} of the answers are matched with an order.",
+        ("marts.match_coverage",),
+        warns=True,
+    ),
+)
+
+# Providers are read side by side in one process. The keys of two million orders took 200 MB
+# without, and no less time.
+_BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
+
+# Keys of a reading that are compared at a time: those of two million orders together took 90 MB, so
+# 20. Each part opens all files of the run again, 28 or so; of three years that would be seconds.
+_KEYS_AT_ONCE = 300_000
+
+Days = tuple[date, date] | None
+
+
+def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.AssetChecksDefinition]:
+    """The checks of every loaded table, one step a table."""
+    return [_checks_of(table, settings) for table in tables]
+
+
+def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    rules = [rule for rule in RULES if rule.table == table.full_name]
+    is_read = table in PROVIDER_TABLES
+    specs = [_spec(table, "keys_unique", _unique_description(table))]
+    if _ranged(table):
+        specs.append(_spec(table, "values_in_range", _range_description(table)))
+    specs += [_spec(table, rule.name, rule.description) for rule in rules]
+    if is_read:
+        specs += [
+            _spec(
+                table,
+                "few_are_quarantined",
+                f"At most {MOST_QUARANTINED:.0%} of the records are in quarantine.",
+            ),
+            _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
+        ]
+
+    specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
+    specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
+    if table.partitioned:
+        specs.append(_spec(table, failed_days.CHECK, failed_days.DESCRIPTION))
+
+    @dg.multi_asset_check(
+        name=f"{table.group}__{table.name}__checks",
+        specs=specs,
+        required_resource_keys={"warehouse"},
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        warehouse = context.resources.warehouse.warehouse
+        days = run_days(context.run.tags) if table.partitioned else None
+        found = list(results(table, warehouse, settings, days))
+        recorded = read_recorded(context.instance, table)
+        built = definitions.numbers(table, recorded, settings)
+        found.append((definitions.CHECK, built, True))
+        found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
+        if table.partitioned:
+            start = settings.feedback_start_date
+            still = failed_days.numbers(context.instance, table, start)
+            found.append((failed_days.CHECK, still, True))
+        for name, seen, warns in found:
+            numbers = _settled(
+                table, name, seen, days,
+                warehouse=warehouse, settings=settings, instance=context.instance,
+            )  # fmt: skip
+            yield dg.AssetCheckResult(
+                asset_key=table.asset_key,
+                check_name=name,
+                passed=not numbers["violations"],
+                severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+                metadata={key: _number(value) for key, value in numbers.items()},
+            )
+
+    return check
+
+
+def results(
+    table: Table, warehouse: Warehouse, settings: Settings, days: Days
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every check of a table over ``days`` (None: all held): name, numbers, whether it warns."""
+    rules = [rule for rule in RULES if rule.table == table.full_name]
+    names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
+    limits = {name: days for name in names if days is not None and find_table(name).partitioned}
+    bounds: dict[str, Any] = _BESIDE_A_READING if table in PROVIDER_TABLES else {}
+    tables = [find_table(name) for name in names]
+    with connect(warehouse, tables, days=limits, **bounds) as connection:
+
+        def row_of(sql: str, within: Days = days) -> dict[str, Any]:
+            values = _values(settings, within)
+            used = {name: value for name, value in values.items() if f"${name}" in sql}
+            (row,) = ask(connection, sql, used).to_pylist()
+            return dict(row)
+
+        parts = _parts(connection, table, days)
+        found = [row_of(_unique(table, part), part) for part in parts]
+        yield "keys_unique", {name: sum(one[name] for one in found) for name in found[0]}, False
+        if _ranged(table):
+            yield "values_in_range", row_of(_in_range(table)), False
+        for rule in rules:
+            yield rule.name, row_of(rule_sql(rule)), rule.warns
+        if table in PROVIDER_TABLES:
+            yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
+            yield "yesterday_is_there", _yesterday(table, warehouse), True
+
+
+def _settled(
+    table: Table,
+    name: str,
+    numbers: dict[str, Any],
+    days: Days,
+    *,
+    warehouse: Warehouse,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+) -> dict[str, Any]:
+    """The numbers of a check without the partitions whose inputs changed since they were built."""
+    compares = any(rule.name == name and len(rule.reads) > 1 for rule in RULES)
+    if not numbers["violations"] or not compares:
+        return numbers
+    held: list[Day] = [None]
+    if table.partitioned:
+        held = [*(days_between(*days) if days else warehouse.days_held(table))]
+    definition = definition_of(table, settings).text
+    changed = changed_since(
+        table, held, instance, warehouse, spans=spans(settings), definition=definition
+    )
+    if not changed:
+        return numbers
+    unchanged = ranges(day for day in held if day is not None and day not in changed)
+    violations = sum(
+        again["violations"]
+        for span in unchanged
+        for other, again, _ in results(table, warehouse, settings, span)
+        if other == name
+    )
+    return {**numbers, "violations": violations, "not_compared": _not_compared(changed)}
+
+
+def _not_compared(changed: set[Day]) -> str:
+    days = ", ".join(
+        f"{first} to {last}" if first != last else f"{first}"
+        for first, last in ranges(day for day in changed if day is not None)
+    )
+    return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
+
+
+def run_days(tags: Mapping[str, str]) -> Days:
+    """The days of a run by its tags; None for a run without partitions."""
+    start = tags.get(ASSET_PARTITION_RANGE_START_TAG, tags.get(PARTITION_NAME_TAG))
+    end = tags.get(ASSET_PARTITION_RANGE_END_TAG, tags.get(PARTITION_NAME_TAG))
+    if start is None or end is None:
+        return None
+    return date.fromisoformat(start), date.fromisoformat(end)
+
+
+@cache
+def rule_sql(rule: Rule) -> str:
+    """The text of the rule's SQL file."""
+    path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
+    return path.read_text(encoding="utf-8")
+
+
+def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name=name, asset=table.asset_key, description=description)
+
+
+def _unique_description(table: Table) -> str:
+    # Within the day, see ``_unique``.
+    key = dict.fromkeys([*(["day"] if table.partitioned else []), *table.key])
+    return (
+        f"Each ({', '.join(key)}) occurs once."
+        if len(key) > 1
+        else f"Each {table.key[0]} occurs once."
+    )
+
+
+def _range_description(table: Table) -> str:
+    ranges = (f"{column.name} {column.low}–{column.high}" for column in _ranged(table))
+    return f"Values are within range: {', '.join(ranges)}."
+
+
+def _values(settings: Settings, days: Days) -> dict[str, Any]:
+    first, last = days or (date.min, date.max)
+    return {
+        "first_day": first,
+        "last_day": last,
+        "match_days": settings.feedback_match_days,
+        "least_matched": LEAST_MATCHED,
+    }
+
+
+def _name(table: Table) -> str:
+    return f"{quoted(table.group)}.{quoted(table.name)}"
+
+
+def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
+    """The days in spans of about ``_KEYS_AT_ONCE`` rows; None for all that the connection sees."""
+    if table not in PROVIDER_TABLES or (days is not None and days[0] == days[1]):
+        return [None]
+    query = f"""
+        with days as (
+            select day, sum(count(*)) over (order by day) // {_KEYS_AT_ONCE} as part
+            from {_name(table)} group by day
+        )
+        select min(day) as first, max(day) as last from days group by part order by part
+    """  # noqa: S608 - names of our own declarations
+    return [(part["first"], part["last"]) for part in ask(connection, query).to_pylist()] or [None]
+
+
+def _unique(table: Table, days: Days) -> str:
+    keys = ", ".join(".".join(quoted(part) for part in path.split(".")) for path in table.key)
+    # A day is read again when it is restated, so a row that moved may be on two days meanwhile.
+    day = "day, " if table.partitioned else ""
+    within = "" if days is None else "where day between $first_day and $last_day"
+    return f"""
+        with keys as (select count(*) as n from {_name(table)} {within} group by {day}{keys})
+        select
+            coalesce(sum(n), 0) as row_count,
+            count(*) as keys,
+            coalesce(sum(n), 0) - count(*) as violations
+        from keys
+    """  # noqa: S608 - names of our own declarations
+
+
+def _ranged(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.low is not None]
+
+
+def _in_range(table: Table) -> str:
+    broken = " or ".join(
+        f"{quoted(column.name)} not between {column.low} and {column.high}"
+        for column in _ranged(table)
+    )
+    return f"""
+        select
+            count(*) as row_count,
+            coalesce(sum(case when {broken} then 1 else 0 end), 0) as violations
+        from {_name(table)}
+    """  # noqa: S608 - names of our own declarations
+
+
+def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -> dict[str, Any]:
+    rows = int(ask(f"select count(*) as n from {_name(table)}")["n"])  # noqa: S608
+    quarantined = undated = 0
+    for path in quarantine_files(warehouse, table):
+        for day in read_quarantine_file(warehouse, path).column("day").to_pylist():
+            undated += day is None
+            # One without a day may be of any, and most are when the provider changes its dates.
+            quarantined += day is None or days is None or days[0] <= day <= days[1]
+    read = rows + quarantined
+    share = quarantined / read if read else 0.0
+    return {
+        "row_count": rows,
+        "quarantined": quarantined,
+        "quarantined_without_day": undated,
+        "share": share,
+        "violations": int(share > MOST_QUARANTINED),
+    }
+
+
+def _yesterday(table: Table, warehouse: Warehouse) -> dict[str, Any]:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    held = warehouse.days_held(table)
+    return {
+        "days_held": len(held),
+        "last_day_held": held[-1].isoformat() if held else "none",
+        "violations": int(yesterday not in held),
+    }
+
+
+def _number(value: Any) -> Any:
+    if value is None:
+        return "none"
+    if isinstance(value, str | bool | int | float):
+        return value
+    return float(value)

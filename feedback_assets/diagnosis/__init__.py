@@ -1,0 +1,1 @@
+"""The `check` command: whether providers, warehouse and databases can be used."""

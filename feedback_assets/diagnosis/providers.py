@@ -1,0 +1,127 @@
+"""Whether each provider is configured, reachable and authorised, and what to do next."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+
+from feedback_assets.http.client import Client
+from feedback_assets.http.errors import ProviderError
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.providers.registry import PROVIDERS, find_provider
+from feedback_assets.settings import Settings, dotenv_file, where_set
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one cheap request to a provider showed; ``failed`` only where it is configured.
+
+    ``provider`` is ``warehouse`` or ``coordination`` for what ``check_places`` looks at.
+    ``fix``: the variables that may be wrong or are missing.
+    """
+
+    provider: str
+    configured: bool
+    failed: bool
+    text: str
+    fix: tuple[str, ...] = ()
+
+
+def check_providers(settings: Settings) -> list[Verdict]:
+    """A verdict for each provider, asked side by side."""
+    with ThreadPoolExecutor(len(PROVIDERS)) as pool:
+        return list(pool.map(lambda provider: _check(provider, settings), PROVIDERS))
+
+
+def _check(provider: str, settings: Settings) -> Verdict:
+    if settings.feedback_providers and provider not in settings.providers:
+        return Verdict(
+            provider,
+            configured=False,
+            failed=False,
+            text=f"not loaded: FEEDBACK_PROVIDERS is {settings.feedback_providers}",
+        )
+    missing = settings.missing(provider)
+    if missing:
+        wanted = settings.any_set(provider) or bool(settings.feedback_providers)
+        return Verdict(
+            provider,
+            configured=False,
+            failed=wanted,
+            text=f"not configured: set {', '.join(missing)} in the environment or in .env. "
+            + find_provider(provider).found,
+            fix=missing,
+        )
+    try:
+        with connect(provider, settings) as client:
+            client.ping()
+    except ProviderError as error:
+        return _failed(provider, str(error), settings)
+    return Verdict(
+        provider, configured=True, failed=False, text="configured, reachable, authorised"
+    )
+
+
+def _failed(provider: str, text: str, settings: Settings) -> Verdict:
+    """A client's error, which names the variables to look at, and where their values are found."""
+    found = find_provider(provider)
+    # Where an address is the default, it is the network that fails.
+    chosen = [
+        found.variable(argument)
+        for argument in found.arguments
+        if f"{provider}_{argument}" in settings.model_fields_set
+    ]
+    named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))
+    if set(named) & set(found.needed_variables):
+        text = f"{text} {found.found}"
+    return Verdict(provider, configured=True, failed=True, text=text, fix=named)
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do now, in words, and the arguments of the command to run after it."""
+
+    text: str
+    arguments: tuple[str, ...] = ("check",)
+
+
+def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
+    """What to set or fix and then to check again; a backfill once all is well."""
+    failed = [verdict for verdict in verdicts if verdict.failed]
+    if any(verdict.fix for verdict in failed):
+        places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.fix]
+        return NextStep(f"fix {', '.join(places)}, then check again:")
+    if failed:
+        names = ", ".join(verdict.provider for verdict in failed)
+        return NextStep(f"{names} cannot be reached at the moment; check again later:")
+    providers = [verdict for verdict in verdicts if verdict.provider in PROVIDERS]
+    if not any(verdict.configured for verdict in providers):
+        options = " or ".join(
+            " ".join(f"{name}=…" for name in verdict.fix) for verdict in providers if verdict.fix
+        )
+        return NextStep(
+            f"set the variables of at least one provider in {dotenv_file()} ({options}), "
+            "then check again:"
+        )
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = max(
+        settings.feedback_start_date, last - timedelta(days=settings.feedback_refresh_days - 1)
+    )
+    if first > last:
+        return NextStep(
+            f"FEEDBACK_START_DATE is {first}; that day can be loaded once it is over (UTC). "
+            "Check again then:"
+        )
+    days = ("--from", str(first), "--to", str(last))
+    return NextStep("load the last days:", ("backfill", *days))
+
+
+def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:
+    """The provider's client, from the settings; ``CredentialsMissing`` where they do not do."""
+    arguments: dict[str, object] = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings.arguments(provider).items()
+    }
+    return find_provider(provider).connect(arguments | {"retry": retry}, settings.quota_in)

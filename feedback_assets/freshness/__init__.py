@@ -1,0 +1,1 @@
+"""Which partitions are out of date, missing or failed, and which have to be built again."""

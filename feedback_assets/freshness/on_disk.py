@@ -1,0 +1,142 @@
+"""What is on disk against what was recorded: the difference is noticed, however it came about.
+
+A run replaces files and records them when it ends. A killed run, a restored backup, another
+``DAGSTER_HOME`` or a file copied by hand leave files that nothing recorded. The listing of a table
+shows them by their marks, without reading a file. Files of a provider's table are then read and
+recorded; a derived partition counts as out of date and is built again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
+from feedback_assets.freshness.refresh import named_days
+from feedback_assets.reports.path import page_path
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.transforms.inputs import Day, Recorded
+from feedback_assets.warehouse.content import content_hash
+from feedback_assets.warehouse.layout import Warehouse
+
+CHECK = "files_are_recorded"
+DESCRIPTION = "The files on disk are those that the last run of each partition recorded."
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Partitions whose file is not the recorded one, is not recorded at all, or is gone."""
+
+    changed: tuple[Day, ...] = ()
+    unrecorded: tuple[Day, ...] = ()
+    gone: tuple[Day, ...] = ()
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({day for day in (*self.changed, *self.unrecorded, *self.gone) if day})
+
+    def __len__(self) -> int:
+        return len(self.changed) + len(self.unrecorded) + len(self.gone)
+
+
+def difference(recorded: Recorded, there: Mapping[Day, str]) -> Difference:
+    """How the files that are there differ from the record of them.
+
+    The first version recorded no marks: such a file counts as the recorded one.
+    """
+    known = recorded.files
+    return Difference(
+        _sorted(day for day, mark in there.items() if known.get(day, mark) != mark),
+        _sorted(day for day in there if day not in recorded.content),
+        _sorted(day for day in recorded.content if day not in there),
+    )
+
+
+def _sorted(days: Iterable[Day]) -> tuple[Day, ...]:
+    return tuple(sorted(days, key=lambda day: day or date.min))
+
+
+def marks(warehouse: Warehouse, table: Table) -> dict[Day, str]:
+    """The mark of each partition's file; a page has none but is there or is not."""
+    if table in REPORT_PAGES:
+        return {None: ""} if warehouse.exists(page_path(warehouse)) else {}
+    return warehouse.marks(table)
+
+
+def listing(warehouse: Warehouse, tables: Iterable[Table]) -> str:
+    """Stands for all files of the tables as they are now; another one once a file is another."""
+    digest = hashlib.sha256()
+    for table in tables:
+        there = marks(warehouse, table)
+        rows = (f"{day} {there[day]}" for day in _sorted(there))
+        digest.update(f"{table.full_name} {chr(10).join(rows)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def read_present(instance: dg.DagsterInstance, warehouse: Warehouse, table: Table) -> Recorded:
+    """What the instance recorded of the files that are there."""
+    return read_recorded(instance, table).of_files(marks(warehouse, table))
+
+
+def record_found(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    tables: Iterable[Table],
+    most: int | None = None,
+) -> int:
+    """Read and record the provider days whose files are not the recorded ones; how many they were.
+
+    At most ``most`` of them, the rest in a later call.
+    """
+    done = 0
+    for table in tables:
+        if table not in PROVIDER_TABLES:
+            continue
+        # The marks before the files: one that is replaced meanwhile differs again at the next look.
+        there = marks(warehouse, table)
+        found = difference(read_recorded(instance, table), there)
+        days = [day for day in (*found.changed, *found.unrecorded) if day is not None]
+        days = days if most is None else days[: most - done]
+        _record(instance, warehouse, table, {day: there[day] for day in days})
+        done += len(days)
+        if done == most:
+            break
+    return done
+
+
+def _record(
+    instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, days: Mapping[date, str]
+) -> None:
+    before = latest_metadata(instance, table, days)
+    for day, mark in days.items():
+        rows = warehouse.read_arrow(table, day, day).drop_columns("day")
+        content = content_hash(rows)
+        same = before.get(day, {})
+        if same.get("content_hash") != content:
+            # Nobody knows by which definition it was read, nor what else the provider served.
+            same = {"dagster/partition_row_count": rows.num_rows, "content_hash": content}
+        record_days(instance, table, {day: {**same, "file": mark}})
+
+
+def numbers(warehouse: Warehouse, table: Table, recorded: Recorded) -> dict[str, Any]:
+    """The numbers of ``files_are_recorded``."""
+    there = marks(warehouse, table)
+    found = difference(recorded, there)
+    shown: dict[str, Any] = {
+        "partitions": len(there),
+        "changed": len(found.changed),
+        "unrecorded": len(found.unrecorded),
+        "gone": len(found.gone),
+        "violations": len(found),
+    }
+    if found.days:
+        shown["days"] = named_days(found.days)
+        shown["what_to_do"] = (
+            "the sensor build_what_changed reads and rebuilds what differs; without it: "
+            "feedback-assets backfill --missing for these days"
+        )
+    return shown

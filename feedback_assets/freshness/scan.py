@@ -1,0 +1,124 @@
+"""Provider days of the first version: which of them would be read differently now.
+
+Asks no provider. What is found is recorded on each day, so that no day is scanned twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import dagster as dg
+import pyarrow as pa
+
+from feedback_assets.assets.defined import definition_of
+from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
+from feedback_assets.ingest.again import SecondReading, read_again
+from feedback_assets.ingest.records import Typing
+from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.providers.retargeting.tables import PRODUCT_REVIEWS
+from feedback_assets.schema.definition import FIRST_VERSION
+from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.warehouse.erased import Erased
+from feedback_assets.warehouse.erasing import erase_rows
+from feedback_assets.warehouse.layout import Warehouse
+
+Scanned = dict[Table, dict[date, bool]]
+"""By table and day, whether some row is read differently now."""
+
+
+def scan(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    tables: Iterable[Table],
+    first: date,
+    last: date,
+) -> Scanned:
+    """Look through the days from ``first`` to ``last`` that carry no definition, and record it."""
+    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    erased = warehouse.erased()
+    unknown = {
+        table: _unknown_days(instance, warehouse, table, first, last)
+        for table in PROVIDER_TABLES
+        if table in set(tables)
+    }
+    found: Scanned = {}
+    reviews_on: set[date] = set()
+    # The reviews last: what stands in a feedback may belong to a day of theirs.
+    for table, days in sorted(unknown.items(), key=lambda pair: pair[0] is PRODUCT_REVIEWS):
+        typing = _typing(settings, table)
+        found[table] = {}
+        # Before the files are read: one that is replaced meanwhile then differs from its record.
+        marks = warehouse.marks(table)
+        for day in days:
+            rows = warehouse.read_arrow(table, day, day).drop_columns("day")
+            second = _second_reading(table, rows, typing, erased)
+            reviews_on |= second.reviews_on
+            found[table][day] = second.differs or (table is PRODUCT_REVIEWS and day in reviews_on)
+        _record(instance, settings, table, found[table], marks)
+    return found
+
+
+def lines(scanned: Scanned) -> list[str]:
+    """How many days were scanned, and of which tables some are read differently now."""
+    days = sum(len(of_table) for of_table in scanned.values())
+    if not days:
+        return ["Nothing to scan: every day held is known to be read by which definition."]
+    counts = {
+        table.full_name: sum(of_table.values())
+        for table, of_table in scanned.items()
+        if any(of_table.values())
+    }
+    if not counts:
+        return [f"{days} partitions scanned; all of them would be read as they are."]
+    named = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    return [f"{days} partitions scanned; some would be read differently now: {named}"]
+
+
+def _unknown_days(
+    instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, first: date, last: date
+) -> list[date]:
+    recorded = read_recorded(instance, table, (first, last))
+    # A day of which the instance has no record would look newly read.
+    return [
+        day
+        for day in warehouse.days_held(table)
+        if day in recorded.content and day not in recorded.built_by
+    ]
+
+
+def _second_reading(
+    table: Table, rows: pa.Table, typing: Typing, erased: Erased | None
+) -> SecondReading:
+    if erased and erase_rows(table, rows, erased).changed:
+        return SecondReading(differs=True)
+    return read_again(table, rows, typing)
+
+
+def _typing(settings: Settings, table: Table) -> Typing:
+    source = next(source for source in SOURCES if table in source.tables)
+    return source.typing(settings.zone(source.provider))
+
+
+def _record(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    table: Table,
+    days: dict[date, bool],
+    marks: Mapping[date | None, str],
+) -> None:
+    now = definition_of(table, settings).text
+    before = latest_metadata(instance, table, days)
+    record_days(
+        instance,
+        table,
+        {
+            day: {
+                **before[day],
+                "definition": FIRST_VERSION if differs else now,
+                "file": marks[day],
+            }
+            for day, differs in days.items()
+            if day in before and day in marks
+        },
+    )

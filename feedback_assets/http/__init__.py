@@ -1,0 +1,1 @@
+"""What all providers' clients share: session, quota, retries, paging, bodies, masking, errors."""

@@ -1,0 +1,353 @@
+"""Reading a paged list to its end, and every way of not ending guarded against.
+
+A reading ends by the provider's own account: at least two of "this page is the last", "the total is
+reached" and "this page is short or empty" agree and nothing announced says otherwise, or there is
+no way to go on (no `next`). What looks like a way on but brings nothing new (the same page again,
+two keys in turn, empty pages) ends it too; a short page of rows that have been seen is passed on
+like any other, since rows that move while a list is read may come again on a page of their own. In
+the end rows are counted against what was last announced; fewer, and `RowsMissing` is raised after
+the last page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from feedback_assets.http.errors import PermanentError, RowsMissing
+
+MAX_PAGES = 20_000
+"""Last resort: 20 M orders at 1,000 a page, or nearly three hours at 120 requests a minute."""
+
+BARREN_PAGES = 3
+"""Pages in a row that bring nothing new before a reading is given up."""
+
+EMPTY_PAGES = 10
+"""Empty pages in a row, with more rows announced, before a reading is given up."""
+
+EMPTY_PAGES_AT_END = 2
+"""The same at or past the page that the provider calls the last."""
+
+SEARCH_CEILING = 10_000
+"""A total that is a multiple of this may be where the provider's search engine stops counting."""
+
+_SEEN_AS_SET = 65_536
+
+PAST_THE_END = frozenset({400, 404, 410, 416, 422})
+"""What APIs answer to a page after the last: an end only where another sign agrees."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows as served: `records` is a JSON array in UTF-8, `count` how many rows it holds.
+
+    `number` counts the pages of the reading from 1, `total` is what the provider announced with it.
+    `served`: the array as served where `records` was made of it.
+    """
+
+    records: bytes
+    count: int
+    number: int = 1
+    total: int | None = None
+    served: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One page with what the provider says about the whole; None where it does not say.
+
+    `records`: the JSON array. `page`, `pages`: number of this page and of the last. `total`: rows
+    in all. `size`: rows a page as the server applies it. `next`: key of the next page.
+    """
+
+    records: bytes
+    page: int | None = None
+    pages: int | None = None
+    total: int | None = None
+    size: int | None = None
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is read: names for errors, rows asked for a page, and how pages follow each other.
+
+    `by_key`: a page is reached by the `next` of the one before, else by its number. `has_ids`: rows
+    carry an `id`; rows of a list without ids are each counted.
+    """
+
+    provider: str
+    endpoint: str
+    limit: int
+    by_key: bool = False
+    has_ids: bool = True
+    max_pages: int = MAX_PAGES
+
+
+Ask = Callable[[int, str | None], Reply]
+"""(number of the page from 1, key of the page or None) -> the page."""
+
+
+class _Row(msgspec.Struct):
+    id: str | int | float | None = None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """One page's rows as marks: hashes, for a set of ints is a third of a set of strings."""
+
+    count: int
+    ids: list[int]
+    others: list[int]
+
+    def same_as(self, other: _Rows | None) -> bool:
+        """Whether these are the rows of the other page, in whatever order."""
+        if other is None or self.count != other.count:
+            return False
+        return set(self.ids) == set(other.ids) and set(self.others) == set(other.others)
+
+
+class _Seen:
+    """A set of 64-bit numbers: of two million Python's own takes 200 MB, this one 16.
+
+    The latest are a set, the others a sorted array.
+    """
+
+    def __init__(self) -> None:
+        self._latest: set[int] = set()
+        self._older: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._latest) + (0 if self._older is None else len(self._older))
+
+    def missing(self, numbers: list[int]) -> set[int]:
+        """Those of the numbers that are not in it."""
+        new = set(numbers) - self._latest
+        if not new or self._older is None:
+            return new
+        asked = np.fromiter(new, np.int64, len(new))
+        places = np.searchsorted(self._older, asked)
+        places[places == len(self._older)] = 0
+        return set(asked[self._older[places] != asked].tolist())
+
+    def update(self, numbers: list[int]) -> None:
+        self._latest |= self.missing(numbers)
+        if len(self._latest) >= _SEEN_AS_SET:
+            self._merge()
+
+    def _merge(self) -> None:
+        latest = np.fromiter(self._latest, np.int64, len(self._latest))
+        self._latest = set()
+        if self._older is None:
+            self._older = latest
+        else:
+            # In its place: a copy of two million would be another 16 MB.
+            self._older.resize(len(self._older) + len(latest), refcheck=False)
+            self._older[-len(latest) :] = latest
+        self._older.sort()
+
+
+@dataclass
+class _Account:
+    """What came so far and what the provider said of it."""
+
+    listing: Listing
+    ids: _Seen = field(default_factory=_Seen)
+    others: _Seen = field(default_factory=_Seen)
+    without_id: int = 0
+    total: int | None = None
+    pages: int | None = None
+    page: int | None = None
+    page_moves: bool = True
+    productive: int = 0
+    barren: int = 0
+    empty: int = 0
+    short: bool = False
+    full: bool = False
+    emptied: bool = False
+    rows: _Rows | None = None
+
+    @property
+    def came(self) -> int:
+        return len(self.ids) + self.without_id
+
+    def hear(self, reply: Reply) -> None:
+        """Take down what the provider announces with a page."""
+        self.total = reply.total if reply.total is not None else self.total
+        self.page_moves = self.page is None or reply.page != self.page
+        self.page = reply.page
+        pages = reply.pages
+        if pages is None and reply.total is not None and reply.size:
+            pages = -(-reply.total // reply.size)
+        self.pages = pages if pages is not None else self.pages
+
+    def brings_news(self, rows: _Rows) -> bool:
+        """Whether any of these rows has not been seen in this reading."""
+        return bool(self.ids.missing(rows.ids) or self.others.missing(rows.others))
+
+    def take(self, rows: _Rows, size: int, *, news: bool) -> None:
+        """Count a page that is handed on."""
+        # Short, then empty; or empty twice: that the rows have run out was said two times.
+        self.emptied = not rows.count and self.short
+        self.short, self.full = rows.count < size, rows.count == size
+        self.rows = rows
+        # Only news set these back: a cycle of old rows and empty pages must not go on for ever.
+        self.empty = 0 if news else self.empty + (not rows.count)
+        self.barren = 0 if news else self.barren + bool(rows.count)
+        self.productive += news
+        self.ids.update(rows.ids)
+        self.others.update(rows.others)
+        self.without_id += len(rows.others)
+
+    def signs(self) -> list[bool | None]:
+        """What page numbers and total say of the end; None where they say nothing."""
+        numbered = self.page is not None and self.pages is not None and self.page_moves
+        return [
+            (self.page or 0) >= (self.pages or 0) if numbered else None,
+            self.came >= self.total if self.total is not None else None,
+        ]
+
+    def at_end(self) -> bool:
+        """Whether at least two signs agree that this page was the last, and none disagrees."""
+        signs = self.signs()
+        if False in signs or self._counter_may_have_stopped():
+            return False
+        return signs.count(True) + self.short + self.emptied >= 2
+
+    def hinted(self) -> bool:
+        """Whether at least one sign says that this page was the last."""
+        return True in self.signs() or self.short
+
+    def exhausted(self) -> bool:
+        """Whether going on has brought nothing for too long."""
+        past_the_last = self.signs()[0] is True
+        most = EMPTY_PAGES_AT_END if past_the_last else EMPTY_PAGES
+        return self.barren >= BARREN_PAGES or self.empty >= most
+
+    def _counter_may_have_stopped(self) -> bool:
+        return bool(self.total) and (self.total or 0) % SEARCH_CEILING == 0 and not self.short
+
+    def settle(self, reason: str, *, stuck: bool) -> None:
+        """Raise `RowsMissing` unless what came is what was last announced."""
+        announced: int | None = None
+        came, unit = self.came, "rows"
+        if self.total is not None:
+            if self.came >= self.total:
+                return
+            announced = self.total
+        elif self.pages is not None:
+            if max(self.page or 0, self.productive) >= self.pages:
+                return
+            announced, came, unit = self.pages, self.productive, "pages"
+        elif not stuck or not self.full:
+            # A short page that comes again, or one larger than asked for, is the whole list.
+            return
+        raise RowsMissing(
+            provider=self.listing.provider,
+            endpoint=self.listing.endpoint,
+            announced=announced,
+            came=came,
+            unit=unit,
+            reason=reason,
+        )
+
+
+def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
+    """Every page of a list, in the order served; empty ones are left out.
+
+    Raises what `ask` raises; `RowsMissing` after the last page where fewer rows came than were last
+    announced, or where a full page came again and nothing proves the end; `PermanentError` after
+    `max_pages`. It never reads anything twice of its own accord: that is the caller's decision.
+    """
+    account = _Account(listing)
+    asked: set[str] = set()
+    key: str | None = None
+    for number in range(1, listing.max_pages + 1):
+        reply = _ask(account, ask, number, key)
+        if reply is None:
+            account.settle("the provider refuses the next page", stuck=False)
+            return
+        rows = _rows(reply.records, has_ids=listing.has_ids)
+        news = account.brings_news(rows)
+        account.hear(reply)
+        size = reply.size or listing.limit
+        stuck = rows.count >= size or rows.same_as(account.rows)
+        if rows.count and not news and stuck and _stands_still(account, reply, key, asked):
+            account.settle("the same page comes again and again", stuck=True)
+            return
+        if key is not None:
+            asked.add(key)
+        account.take(rows, size, news=news)
+        if rows.count:
+            yield Page(reply.records, rows.count, number, reply.total)
+        if account.at_end():
+            return
+        if account.exhausted():
+            account.settle("going on brings nothing new", stuck=account.barren > 0)
+            return
+        if listing.by_key and reply.next is None:
+            account.settle("there is no next page", stuck=False)
+            return
+        key = reply.next if listing.by_key else None
+    raise PermanentError(
+        f"the list did not end within {listing.max_pages:,} pages",
+        provider=listing.provider,
+        endpoint=listing.endpoint,
+        advice="ask for a shorter time; if it does not end either, ask the provider",
+    )
+
+
+def _ask(account: _Account, ask: Ask, number: int, key: str | None) -> Reply | None:
+    """The page, or None where the provider refuses a page that may not exist."""
+    try:
+        return ask(number, key)
+    except PermanentError as error:
+        if number == 1 or error.status not in PAST_THE_END or not account.hinted():
+            raise
+    return None
+
+
+def _stands_still(account: _Account, reply: Reply, key: str | None, asked: set[str]) -> bool:
+    """Whether a page without news is also one that the paging did not move on to."""
+    if key is not None and (key in asked or reply.next == key):
+        return True
+    if reply.page is None:
+        # Without page numbers a list read by number has nothing else to move by.
+        return not account.listing.by_key
+    return not account.page_moves
+
+
+def _rows(records: bytes, *, has_ids: bool) -> _Rows:
+    if has_ids:
+        try:
+            found = msgspec.json.decode(records, type=list[_Row])
+        except msgspec.ValidationError:
+            return _odd_rows(records)
+        ids = [hash(str(row.id)) for row in found if row.id is not None]
+        if len(ids) == len(found):
+            return _Rows(len(found), ids, [])
+        return _odd_rows(records)
+    raws = msgspec.json.decode(records, type=list[msgspec.Raw])
+    return _Rows(len(raws), [], [hash(bytes(raw)) for raw in raws])
+
+
+def _odd_rows(records: bytes) -> _Rows:
+    """Row by row, for a page in which some row is no object or has no usable id."""
+    ids: list[int] = []
+    others: list[int] = []
+    raws = msgspec.json.decode(records, type=list[msgspec.Raw])
+    for raw in raws:
+        identity: Any = None
+        try:
+            identity = msgspec.json.decode(raw, type=_Row).id
+        except msgspec.ValidationError:
+            identity = None
+        if identity is None:
+            others.append(hash(bytes(raw)))
+        else:
+            ids.append(hash(str(identity)))
+    return _Rows(len(raws), ids, others)

@@ -1,0 +1,336 @@
+"""The jobs that an operator starts by hand, as Dagster sees them; each calls one plain function.
+
+None is on a schedule. What they do is in ``survey_links``, ``submissions``, ``contact`` and
+``check_providers``.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from typing import Any, TypeVar
+
+import dagster as dg
+from pydantic import Field
+
+from feedback_assets.assets.failures import failure_metadata
+from feedback_assets.assets.resources import ProviderResource
+from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.diagnosis import providers as checking
+from feedback_assets.http.client import Client
+from feedback_assets.http.errors import ProviderError
+from feedback_assets.jobs.contact import (
+    Customer,
+    UnknownContact,
+    look_up,
+    markdown,
+    sections,
+)
+from feedback_assets.jobs.submissions import Created, Submission, create_submission
+from feedback_assets.jobs.survey_links import (
+    Busy,
+    Due,
+    Outcome,
+    find_due,
+    generate_links,
+)
+from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
+from feedback_assets.providers.fullwhere.client import Fullwhere
+from feedback_assets.providers.fullwhere.survey_links import GENERATED
+from feedback_assets.providers.wicked_reports.client import WickedReports
+from feedback_assets.settings import Settings
+
+C = TypeVar("C", bound=Client)
+T = TypeVar("T")
+
+# Dagster runs again a run whose process died; what was sent before may have landed.
+_NEVER_AGAIN = {"dagster/max_retries": "0"}
+_MOST_TOLD = 20
+
+
+class SurveyTrackersConfig(dg.Config):
+    """Which orders to ask Fullwhere for, and whether to ask at all."""
+
+    day: str = Field(description="UTC day of the orders, YYYY-MM-DD")
+    dry_run: bool = Field(
+        default=True, description="Say how many orders would be asked for, and ask nothing"
+    )
+    limit: int | None = Field(default=None, description="Orders to ask for at most")
+
+
+class SubmissionConfig(dg.Config):
+    """One submission; at least a rating, a score, a text or survey answers."""
+
+    campaign_id: int = Field(description="Campaign to submit to")
+    star_rating: int | None = Field(default=None, description="1 to 5 stars")
+    nps_score: int | None = Field(default=None, description="0 to 10")
+    text_feedback: str | None = Field(default=None, description="Free text")
+    customer_name: str | None = Field(default=None, description="Who submits")
+    customer_email: str | None = Field(default=None, description="E-mail of who submits")
+    survey_responses: dict[str, Any] | None = Field(
+        default=None, description="Answers to the campaign's own fields"
+    )
+
+
+class ContactConfig(dg.Config):
+    """Whom to look up."""
+
+    key: str = Field(description="E-mail, id in Wicked Reports, or id in the source system")
+
+
+def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """``check_providers``, and the jobs of the providers that are loaded."""
+    of_provider = {
+        Fullwhere.PROVIDER: _generate_survey_trackers,
+        FeedbackPulse.PROVIDER: _create_submission,
+        WickedReports.PROVIDER: _refresh_contact,
+    }
+    made = [make() for provider, make in of_provider.items() if provider in settings.providers]
+    return [*made, _check_providers(settings)]
+
+
+def _generate_survey_trackers() -> dg.JobDefinition:
+    @dg.op(
+        name="ask_for_survey_links",
+        required_resource_keys={Fullwhere.PROVIDER, "warehouse"},
+        pool=Fullwhere.PROVIDER,
+    )
+    def generate(context: dg.OpExecutionContext, config: SurveyTrackersConfig) -> None:
+        day = _day(config.day)
+        if config.limit is not None and config.limit < 1:
+            raise _refusal(f"limit is {config.limit}: give 1 or more, or leave it out")
+        warehouse = context.resources.warehouse.warehouse
+        if config.dry_run:
+            due = find_due(warehouse, day)
+            context.add_output_metadata({"dry_run": True, **_due_metadata(due, config.limit)})
+            return
+        resource = _resource(context, Fullwhere)
+        outcome = _tried(
+            lambda: generate_links(
+                lambda: _connected(resource, Fullwhere),
+                warehouse,
+                day,
+                limit=config.limit,
+                zone=resource.zone,
+            )
+        )
+        metadata = {"dry_run": False, **_outcome_metadata(outcome, config.limit)}
+        if outcome.written is not None:
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=list(GENERATED.asset_key),
+                    partition=day.isoformat(),
+                    metadata={
+                        "dagster/partition_row_count": outcome.written.rows,
+                        "content_hash": outcome.written.content_hash,
+                        "path": warehouse.path(GENERATED, day),
+                    },
+                )
+            )
+        if outcome.error is not None:
+            kept = f"{outcome.asked} orders were answered before, and their links are kept."
+            raise _failure(outcome.error, kept, metadata)
+        context.add_output_metadata(metadata)
+
+    @dg.job(
+        name="generate_survey_trackers",
+        description="Asks Fullwhere for the survey links of a day's orders that have no tracker, "
+        "and keeps them in survey_links.generated. A dry run unless told otherwise.",
+    )
+    def job() -> None:
+        generate()
+
+    return job
+
+
+def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "day": due.day.isoformat(),
+        "orders": due.orders,
+        "with_tracker": due.with_tracker,
+        "asked_before": due.asked_before,
+        "without_source_id": due.without_source_id,
+        "to_ask": len(due.due) if limit is None else min(limit, len(due.due)),
+    }
+    if not due.days_held:
+        told["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
+    elif not due.tracker_days_held:
+        told["warning"] = (
+            f"fullwhere.survey_trackers holds nothing from {due.day} on: every order looks like "
+            "one without a tracker until it is backfilled"
+        )
+    return told
+
+
+def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
+    first = list(outcome.refused.items())[:_MOST_TOLD]
+    told = {
+        **_due_metadata(outcome.due, limit),
+        "asked": outcome.asked,
+        "trackers": outcome.trackers,
+        "links": outcome.links,
+        "unreadable": outcome.unreadable,
+        "refused": len(outcome.refused),
+    }
+    if first:
+        told["refused_orders"] = dg.MetadataValue.json(dict(first))
+    return told
+
+
+def _create_submission() -> dg.JobDefinition:
+    @dg.op(name="send_submission", required_resource_keys={FeedbackPulse.PROVIDER})
+    def create(context: dg.OpExecutionContext, config: SubmissionConfig) -> None:
+        submission = Submission(
+            campaign_id=config.campaign_id,
+            star_rating=config.star_rating,
+            nps_score=config.nps_score,
+            text_feedback=config.text_feedback,
+            customer_name=config.customer_name,
+            customer_email=config.customer_email,
+            survey_responses=config.survey_responses,
+        )
+        resource = _resource(context, FeedbackPulse)
+
+        def send() -> Created:
+            with _connected(resource, FeedbackPulse) as client:
+                return create_submission(client, submission)
+
+        created = _tried(send)
+        context.add_output_metadata(
+            {
+                "submission_id": "none" if created.submission_id is None else created.submission_id,
+                "status": created.status or "none",
+                "created_at": created.created_at or "none",
+            }
+        )
+
+    @dg.job(
+        name="create_submission",
+        description="Adds one submission to FeedbackPulse. Sent once: a run that fails may have "
+        "landed, and says so.",
+        tags=_NEVER_AGAIN,
+    )
+    def job() -> None:
+        create()
+
+    return job
+
+
+def _refresh_contact() -> dg.JobDefinition:
+    @dg.op(name="read_contact", required_resource_keys={WickedReports.PROVIDER, "warehouse"})
+    def refresh(context: dg.OpExecutionContext, config: ContactConfig) -> None:
+        resource = _resource(context, WickedReports)
+        warehouse = context.resources.warehouse.warehouse
+
+        def find() -> Customer:
+            with _connected(resource, WickedReports) as client:
+                return look_up(client, warehouse, config.key, zone=resource.zone)
+
+        customer = _tried(find)
+        context.add_output_metadata(
+            {
+                "customer": dg.MetadataValue.md(markdown(sections(customer))),
+                "orders": len(customer.orders),
+                "clicks": len(customer.clicks),
+                "feedback": len(customer.feedback),
+            }
+        )
+
+    @dg.job(
+        name="refresh_contact",
+        description="One customer, live from Wicked Reports, with the feedback held on them, as a "
+        "page in the run's metadata.",
+    )
+    def job() -> None:
+        refresh()
+
+    return job
+
+
+def _check_providers(settings: Settings) -> dg.JobDefinition:
+    @dg.op(name="ask_providers")
+    def check(context: dg.OpExecutionContext) -> None:
+        verdicts = checking.check_providers(settings)
+        records = [
+            dg.TableRecord(
+                {
+                    "provider": verdict.provider,
+                    "configured": verdict.configured,
+                    "failed": verdict.failed,
+                    "verdict": verdict.text,
+                }
+            )
+            for verdict in verdicts
+        ]
+        metadata = {"providers": dg.MetadataValue.table(records)}
+        failed = [verdict for verdict in verdicts if verdict.failed]
+        if failed:
+            raise dg.Failure(
+                description=" ".join(
+                    # An error of a client begins with the provider's name.
+                    f"{verdict.provider}: {verdict.text.removeprefix(f'{verdict.provider} ')}"
+                    for verdict in failed
+                ),
+                metadata=metadata,
+                allow_retries=False,
+            )
+        context.add_output_metadata(metadata)
+
+    @dg.job(
+        name="check_providers",
+        description="Whether each provider is configured, reachable and authorised: "
+        "`feedback-assets check` as a run.",
+    )
+    def job() -> None:
+        check()
+
+    return job
+
+
+def _resource(context: dg.OpExecutionContext, client: type[Client]) -> ProviderResource:
+    resource: ProviderResource = getattr(context.resources, client.PROVIDER)
+    return resource
+
+
+@contextmanager
+def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
+    """The resource's client, of that kind; closed at the end."""
+    with resource.connected() as client:
+        if not isinstance(client, kind):
+            raise TypeError(f"{resource.provider} has another client than {kind.__name__}")
+        yield client
+
+
+def _tried(call: Callable[[], T]) -> T:
+    """What ``call`` gives; what a provider refuses becomes a failure that nobody retries."""
+    failure: dg.Failure
+    try:
+        return call()
+    except ProviderError as error:
+        failure = _failure(error)
+    except (Busy, UnknownContact, CoordinationUnavailable) as error:
+        failure = _refusal(str(error))
+    # Outside the block, so that no exception of the client is chained to it.
+    raise failure
+
+
+def _failure(
+    error: ProviderError, more: str = "", metadata: dict[str, Any] | None = None
+) -> dg.Failure:
+    return dg.Failure(
+        description=f"{error} {more}".strip(),
+        metadata=failure_metadata(error) | (metadata or {}),
+        allow_retries=False,
+    )
+
+
+def _refusal(text: str) -> dg.Failure:
+    return dg.Failure(description=text, allow_retries=False)
+
+
+def _day(text: str) -> date:
+    day: date | None = None
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+    if day is None:
+        raise _refusal(f"day is {text!r}: write a UTC day, YYYY-MM-DD")
+    return day

@@ -1,0 +1,262 @@
+"""Asking Fullwhere for the survey links of a day's orders, and keeping what it answered."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from feedback_assets.coordination.shared_locks import LockTaken
+from feedback_assets.http.errors import EnvelopeNotRecognised, PermanentError, ProviderError
+from feedback_assets.ingest.parse import parse_page
+from feedback_assets.ingest.records import Typing
+from feedback_assets.providers.fullwhere.client import Fullwhere
+from feedback_assets.providers.fullwhere.survey_links import GENERATED
+from feedback_assets.providers.fullwhere.tables import SURVEY_TRACKERS
+from feedback_assets.tables.unified import ORDERS
+from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.warehouse.layout import Warehouse, Written
+from feedback_assets.warehouse.quarantine import SetAside, set_aside
+
+_KEPT_EVERY = 25
+"""Orders after which what was got is written, so that a killed run loses no more."""
+_REFUSED_FROM_THE_START = 5
+"""So many refusals before the first answer are no matter of single orders."""
+_ABOUT_ONE_ORDER = (400, 404, 422)
+_LISTS = ("data", "items", "results")
+_COPIED = (
+    "survey_id",
+    "survey_name",
+    "send_at",
+    "sending_type",
+    "status",
+    "customer_id",
+    "link",
+    "new_review_link",
+)
+_ORDERS_OF_DAY = """
+    with
+    tracked as (
+        select distinct trimmed(purchase_id) as id
+        from fullwhere.survey_trackers
+        where present(purchase_id) is not null
+    ),
+    asked as (select distinct order_id from survey_links.generated)
+    select
+        order_id,
+        trimmed(source_id) as source_id,
+        ordered_at,
+        coalesce(trimmed(source_id) in (select id from tracked), false)
+            or trimmed(order_id) in (select id from tracked) as has_tracker,
+        order_id in (select order_id from asked) as was_asked
+    from unified.orders
+    order by ordered_at, order_id
+"""
+
+
+class Busy(RuntimeError):
+    """Another run on this machine is asking for the same day's orders."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order to ask for: by ``source_id``, which is Fullwhere's purchase id."""
+
+    order_id: str
+    source_id: str
+    ordered_at: datetime
+
+
+@dataclass(frozen=True)
+class Due:
+    """The orders of a day by what is to be done with them; ``due`` are those to ask for.
+
+    ``days_held`` and ``tracker_days_held``: partitions of the day's orders, and of trackers from
+    that day on, that the warehouse holds. Without any, the counts say nothing.
+    """
+
+    day: date
+    orders: int
+    with_tracker: int
+    asked_before: int
+    without_source_id: int
+    due: tuple[Order, ...]
+    days_held: int
+    tracker_days_held: int
+
+
+@dataclass
+class Outcome:
+    """What came of asking: counts, refusals by order, and the error that ended it early, if any."""
+
+    due: Due
+    asked: int = 0
+    trackers: int = 0
+    links: int = 0
+    unreadable: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    error: ProviderError | None = None
+    written: Written | None = None
+
+
+def find_due(warehouse: Warehouse, day: date) -> Due:
+    """The orders of ``day`` that have no tracker in the warehouse and were not asked for yet.
+
+    A tracker is an order's if its purchase id is the order's source id or id; those to be sent
+    on that day or later are looked at.
+    """
+    days = {
+        ORDERS.full_name: (day, day),
+        SURVEY_TRACKERS.full_name: (day, None),
+        GENERATED.full_name: (day, day),
+    }
+    with connect(warehouse, (ORDERS, SURVEY_TRACKERS, GENERATED), days=days) as connection:
+        rows = ask(connection, _ORDERS_OF_DAY).to_pylist()
+    left = [row for row in rows if not row["has_tracker"] and not row["was_asked"]]
+    due = [
+        Order(row["order_id"], row["source_id"], row["ordered_at"])
+        for row in left
+        if row["source_id"]
+    ]
+    return Due(
+        day=day,
+        orders=len(rows),
+        with_tracker=sum(row["has_tracker"] for row in rows),
+        asked_before=sum(row["was_asked"] and not row["has_tracker"] for row in rows),
+        without_source_id=len(left) - len(due),
+        due=tuple(due),
+        days_held=len(warehouse.files(ORDERS, day, day)),
+        tracker_days_held=len(warehouse.files(SURVEY_TRACKERS, day)),
+    )
+
+
+def generate_links(
+    connected: Callable[[], AbstractContextManager[Fullwhere]],
+    warehouse: Warehouse,
+    day: date,
+    *,
+    limit: int | None = None,
+    zone: str = "UTC",
+) -> Outcome:
+    """Ask Fullwhere for the orders of ``find_due``, ``limit`` of them at most, and keep the links.
+
+    What was got is kept whatever happens after it; ``error`` of the outcome says what ended it.
+    An order that Fullwhere refuses (it does not know it) does not hold the others, and is asked
+    for again by the next run. Raises ``Busy`` where another run is at that day.
+    """
+    with _alone(warehouse, day):
+        due = find_due(warehouse, day)
+        outcome = Outcome(due)
+        wanted = due.due if limit is None else due.due[:limit]
+        if not wanted:
+            return outcome
+        with connected() as client:
+            _ask(client, wanted, outcome, _Keeper(warehouse, day, zone, outcome))
+    return outcome
+
+
+def _ask(client: Fullwhere, orders: tuple[Order, ...], outcome: Outcome, keeper: "_Keeper") -> None:
+    try:
+        for order in orders:
+            try:
+                records = _trackers(client.generate(order.source_id))
+            except ProviderError as error:
+                if not _about_one_order(error):
+                    outcome.error = error
+                    return
+                outcome.refused[order.order_id] = error.message
+                if not outcome.asked and len(outcome.refused) == _REFUSED_FROM_THE_START:
+                    outcome.error = error
+                    return
+                continue
+            outcome.asked += 1
+            keeper.add(order, records)
+    finally:
+        keeper.write()
+
+
+def _about_one_order(error: ProviderError) -> bool:
+    return isinstance(error, PermanentError) and error.status in _ABOUT_ONE_ORDER
+
+
+def _trackers(answer: dict[str, Any] | list[Any]) -> list[Any]:
+    """The trackers of an answer; the document does not say in what they come."""
+    if isinstance(answer, list):
+        return answer
+    if "id" in answer:
+        return [answer]
+    for name in (*_LISTS, "item", "result"):
+        inner = answer.get(name)
+        if isinstance(inner, list):
+            return inner
+        if isinstance(inner, dict):
+            return [inner]
+    raise EnvelopeNotRecognised(
+        "a tracker or a list of them",
+        f"the keys {', '.join(sorted(answer)[:20]) or 'none'}",
+        provider=Fullwhere.PROVIDER,
+        endpoint="POST /partners/survey-tracker/generate",
+    )
+
+
+@dataclass
+class _Keeper:
+    """Turns answers into rows and adds them to the day's partition, some at a time."""
+
+    warehouse: Warehouse
+    day: date
+    zone: str
+    outcome: Outcome
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    orders: int = 0
+
+    def add(self, order: Order, records: list[Any]) -> None:
+        asked_at = datetime.now(UTC)
+        parsed = parse_page(msgspec.json.encode(records), SURVEY_TRACKERS, Typing(self.zone))
+        aside = [SetAside(bad.day, bad.reason, bad.payload) for bad in parsed.bad]
+        set_aside(self.warehouse, SURVEY_TRACKERS, aside, asked_at)
+        trackers = parsed.rows.to_pylist()
+        self.outcome.unreadable += len(parsed.bad)
+        self.outcome.trackers += len(trackers)
+        self.outcome.links += sum(tracker["link"] is not None for tracker in trackers)
+        # An answer without a tracker leaves a row too: the order was asked for.
+        for position, tracker in enumerate(trackers or [{}], start=1):
+            self.rows.append(
+                {
+                    "order_id": order.order_id,
+                    "purchase_id": order.source_id,
+                    "ordered_at": order.ordered_at,
+                    "position": position,
+                    "asked_at": asked_at,
+                    "tracker_id": tracker.get("id"),
+                    **{name: tracker.get(name) for name in _COPIED},
+                }
+            )
+        self.orders += 1
+        if self.orders % _KEPT_EVERY == 0:
+            self.write()
+
+    def write(self) -> None:
+        if not self.rows:
+            return
+        held = self.warehouse.read_arrow(GENERATED, self.day, self.day).drop_columns("day")
+        new = pa.Table.from_pylist(self.rows, schema=GENERATED.schema)
+        rows = pa.concat_tables([held, new]).sort_by(
+            [(name, "ascending") for name in GENERATED.order_by]
+        )
+        self.outcome.written = self.warehouse.replace_day(GENERATED, self.day, rows)
+        self.rows = []
+
+
+@contextmanager
+def _alone(warehouse: Warehouse, day: date) -> Iterator[None]:
+    """One run a day's orders at a time, so that none is asked for twice."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(warehouse.locks.alone_with(f"survey links of {day}", wait=False))
+        except LockTaken:
+            raise Busy(f"another run is asking for the orders of {day}: wait for its end") from None
+        yield

@@ -1,0 +1,1 @@
+"""A person's rights: export, erasure, retention, and keys."""

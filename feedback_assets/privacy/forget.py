@@ -1,0 +1,394 @@
+"""Erasing a person: onto the list first, so that nothing brings them back, then out of everything.
+
+Afterwards the same search runs again over tables, quarantine, page and ``DAGSTER_HOME``, and what
+it finds is reported. A run that was killed can be started again: the list is complete before the
+first file is rewritten, each file is replaced as a whole, and rewritten files do not change again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import dagster as dg
+import pyarrow as pa
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from feedback_assets.assets.recorded import latest_metadata, record_days
+from feedback_assets.privacy.person import (
+    KINDS,
+    Person,
+    customer_key,
+    customer_secrets,
+    find_person,
+)
+from feedback_assets.privacy.run_history import ErasedRuns, Wanted, erase_runs
+from feedback_assets.privacy.traces import (
+    Partition,
+    Passage,
+    find_doubtful,
+    find_partitions,
+    left_elsewhere,
+    left_in_tables,
+    pseudonyms,
+    rows_of,
+)
+from feedback_assets.reports.path import page_path
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.table import Table
+from feedback_assets.schema.text import normal_email
+from feedback_assets.settings import Settings
+from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.warehouse.customer_secret import confirm_secret
+from feedback_assets.warehouse.erased import Erased, is_pseudonym
+from feedback_assets.warehouse.erasing import erase_rows
+from feedback_assets.warehouse.layout import Warehouse, Written
+from feedback_assets.warehouse.quarantine import erase_quarantine, quarantine_of
+
+AT_MOST = 20
+_UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
+# A writer of an old version may bring something back between two searches.
+_ROUNDS = 3
+_MOST_SHOWN = 50
+_LISTED = (
+    "Added to the list of erased people: data that providers still serve is stored without them."
+)
+_LISTED_BEFORE = "Already on the list of erased people."
+REPORT = dg.AssetKey(["reports", "nps"])
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+class NotForgotten(RuntimeError):
+    """Why nobody was erased, in one line."""
+
+
+@dataclass
+class Forgotten:
+    """What was done: by table the rows that were theirs and the partitions rewritten.
+
+    ``left`` and ``doubtful`` are what the search at the end found: what should be gone, and what
+    only a person can decide.
+    """
+
+    persons: tuple[Person, ...]
+    was_listed: bool = False
+    rows: Counter[str] = field(default_factory=Counter)
+    partitions: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    runs: ErasedRuns = field(default_factory=ErasedRuns)
+    writing: int = 0
+    report: str = ""
+    left: list[str] = field(default_factory=list)
+    doubtful: list[Passage] = field(default_factory=list)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the search at the end found nothing that should be gone."""
+        failed = self.report == "failed"
+        return not (self.runs.under_way or self.runs.left or failed or self.left)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing for a person to decide either."""
+        return self.verified and not self.doubtful
+
+
+def forget(
+    settings: Settings,
+    defs: dg.Definitions,
+    email: str,
+    *,
+    at_most: int = AT_MOST,
+    dry_run: bool = False,
+    spelled_out: bool = False,
+    progress: Progress | None = None,
+) -> Forgotten:
+    """Erase the person with this e-mail from tables, quarantine, page and the records of runs.
+
+    Somebody of whom nothing is held is put on the list as well. ``spelled_out`` erases what would
+    be listed as doubtful, too. Raises ``NotForgotten`` where ``email`` is not an e-mail, or where
+    it leads to more than ``at_most`` ids of contacts.
+    """
+    address = checked_email(email)
+    warehouse = writable(settings)
+    erased = warehouse.erased() or Erased(settings.erasure_secret())
+    # The first version listed people in another form.
+    person = erased.person_of("email", address) or erased.hash_of("email", address)
+    progress = progress or silent
+    progress("looking for their data", 0, 1)
+    found = find_person(warehouse, address)
+    refuse_shared(found, at_most)
+    work = Erasure(settings, defs, warehouse, progress, spelled_out)
+    return work.run({person: found}, erased, dry_run=dry_run)
+
+
+def writable(settings: Settings) -> Warehouse:
+    """The warehouse, to erase from; raises ``OtherSecret`` where it was built with another one."""
+    warehouse = Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+    )
+    # Else the customer keys of the person would not be found.
+    confirm_secret(warehouse, settings.customer_secret_if_any())
+    return warehouse
+
+
+def checked_email(email: str) -> str:
+    """The e-mail in its normal form; raises ``NotForgotten`` where it is not one."""
+    address = normal_email(email)
+    if address is None or is_pseudonym(address):
+        raise NotForgotten(f"{email!r} is not an e-mail address")
+    return address
+
+
+def refuse_shared(found: Person, at_most: int) -> None:
+    """Raises ``NotForgotten`` where several people may share the e-mail."""
+    if found.count("contact") > at_most:
+        raise NotForgotten(
+            f"{found.count('contact')} contact ids with {found.count('email')} e-mails belong to "
+            "this e-mail, so several people may share it. Check them first, then pass --at-most "
+            f"{found.count('contact')} to include them all."
+        )
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Erases any number of persons in one pass over the partitions that hold something of them."""
+
+    settings: Settings
+    defs: dg.Definitions
+    warehouse: Warehouse
+    progress: Progress = silent
+    spelled_out: bool = False
+    own_run: str = ""
+
+    def run(
+        self, persons: Mapping[str, Person], erased: Erased, *, dry_run: bool = False
+    ) -> Forgotten:
+        """Erase ``persons``, by the hash under which each is on the list; then search again."""
+        result = Forgotten(
+            tuple(persons.values()), was_listed=set(persons) <= set(erased.persons.values())
+        )
+        secrets = customer_secrets(self.settings)
+        additions = [
+            person.addition(erased, name, secrets, spelled_out=self.spelled_out)
+            for name, person in persons.items()
+        ]
+        if dry_run:
+            for addition in additions:
+                erased = erased.with_more(addition)
+            _count(self.warehouse, self._knowing_keys(erased, secrets), persons, result)
+            return result
+        new = [
+            addition
+            for addition in additions
+            if not (addition.hashes <= erased.persons.keys() and addition.spelled <= erased.spelled)
+        ]
+        if new:
+            erased = self.warehouse.add_erased(*new)
+        with opened(self.settings) as instance:
+            if instance is not None:
+                # Before the tables: they alone tell what else the person is called.
+                self._erase_runs(instance, erased, persons, result)
+            self._erase_tables(instance, self._knowing_keys(erased, secrets), persons, result)
+        return result
+
+    def _erase_runs(
+        self,
+        instance: dg.DagsterInstance,
+        erased: Erased,
+        persons: Mapping[str, Person],
+        result: Forgotten,
+    ) -> None:
+        self.progress("looking through the runs", 0, 1)
+        under_way = set(instance.get_run_ids(_UNDER_WAY)) - {self.own_run}
+        result.writing = len(under_way)
+        ids = (text for person in persons.values() for text in person.known["contact"])
+        names = (name for person in persons.values() for name in person.names)
+        home = self.settings.dagster_home
+        result.runs = erase_runs(instance, home, Wanted.of(erased, ids, names))
+
+    def _erase_tables(
+        self,
+        instance: dg.DagsterInstance | None,
+        erased: Erased,
+        persons: Mapping[str, Person],
+        result: Forgotten,
+    ) -> None:
+        warehouse = self.warehouse
+        partitions = find_partitions(warehouse, erased, persons)
+        for _ in range(_ROUNDS):
+            self._rewrite(partitions, erased, instance, result)
+            for table in PROVIDER_TABLES:
+                result.quarantined[table.full_name] += erase_quarantine(warehouse, table)
+            self.progress("searching again", 0, 1)
+            partitions = left_in_tables(warehouse, erased, persons)
+            if not partitions:
+                break
+        result.quarantined = +result.quarantined
+        elsewhere = left_elsewhere(warehouse, erased)
+        if instance is not None and (
+            result.partitions or warehouse.inside(page_path(warehouse)) in elsewhere
+        ):
+            result.report = _build_report(self.defs, instance)
+            elsewhere = left_elsewhere(warehouse, erased)
+        result.left = [f"{table.full_name} {day or ''}".strip() for table, day in partitions]
+        result.left += elsewhere
+        if not self.spelled_out:
+            result.doubtful = find_doubtful(warehouse, _only(erased, persons))
+
+    def _knowing_keys(self, erased: Erased, secrets: Iterable[bytes]) -> Erased:
+        """The list, with the keys that are pseudonyms' and so nobody's."""
+        own = {
+            customer_key(secret, text) for secret in secrets for text in pseudonyms(self.warehouse)
+        }
+        return replace(erased, own_keys=frozenset(own | set(erased.customer_keys.values())))
+
+    def _rewrite(
+        self,
+        partitions: list[Partition],
+        erased: Erased,
+        instance: dg.DagsterInstance | None,
+        result: Forgotten,
+    ) -> None:
+        written: dict[Table, dict[date | None, Written]] = {}
+        for done, (table, day) in enumerate(partitions):
+            self.progress(f"{table.full_name} {day or ''}".strip(), done, len(partitions))
+            theirs, replaced = _erase_partition(self.warehouse, erased, table, day)
+            if replaced is not None:
+                result.rows[table.full_name] += theirs
+                result.partitions[table.full_name] += 1
+                written.setdefault(table, {})[day] = replaced
+        if instance is not None:
+            for table, days in written.items():
+                _record(instance, table, days)
+        self.progress("tables", len(partitions), len(partitions))
+
+
+def _only(erased: Erased, persons: Mapping[str, Person]) -> Erased:
+    """The list with these persons alone: what was decided about others is not asked again."""
+    kept = {name: person for name, person in erased.persons.items() if person in persons}
+    return replace(erased, persons=kept)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+    """The instance, ``None`` where nothing was ever run: it is not made for this."""
+    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
+        with open_instance(settings) as instance:
+            yield instance
+    else:
+        yield None
+
+
+def _erase_partition(
+    warehouse: Warehouse, erased: Erased, table: Table, day: date | None
+) -> tuple[int, Written | None]:
+    counted = [0]
+
+    def change(rows: pa.Table) -> pa.Table | None:
+        done = erase_rows(table, rows, erased)
+        counted[0] = done.theirs
+        return done.rows if done.changed else None
+
+    written = warehouse.change_partition(table, day, change)
+    return counted[0], written
+
+
+def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result: Forgotten) -> None:
+    for table, day in find_partitions(warehouse, erased, set(persons)):
+        done = erase_rows(table, rows_of(warehouse, table, day), erased)
+        if done.changed:
+            result.rows[table.full_name] += done.theirs
+            result.partitions[table.full_name] += 1
+    for table in PROVIDER_TABLES:
+        result.quarantined[table.full_name] += len(list(quarantine_of(warehouse, table, erased)))
+    result.quarantined = +result.quarantined
+    result.doubtful = find_doubtful(warehouse, _only(erased, dict.fromkeys(persons, Person())))
+
+
+def _record(
+    instance: dg.DagsterInstance, table: Table, days: Mapping[date | None, Written]
+) -> None:
+    """Record what the partitions hold now, so that what is computed from them is checked again.
+
+    Only those that the instance has a record of: another would look newly materialised.
+    """
+    before = latest_metadata(instance, table, days)
+    now = {
+        day: {**before[day], "content_hash": written.content_hash, "file": written.mark}
+        for day, written in days.items()
+        if day in before
+    }
+    record_days(instance, table, now)
+
+
+def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
+    """Build the page again, since it shows comments; says whether that worked."""
+    if REPORT not in defs.resolve_asset_graph().get_all_asset_keys():
+        return ""
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        asset_selection=[REPORT],
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    return "rebuilt" if result.success else "failed"
+
+
+def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
+    """What was done, as it is printed; it contains no e-mail, name or contact id of the person."""
+    told = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
+    counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
+    told.append(
+        f"Known by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
+        f"{counts['order']} order number(s) and {counts['answer']} answer(s)."
+    )
+    verb = "would be rewritten" if dry_run else "rewritten"
+    for name, days in done.partitions.items():
+        told.append(f"{name}: {done.rows[name]} row(s), {days} partition(s) {verb}")
+    for name, count in done.quarantined.items():
+        told.append(f'quarantine."{name}": {count} record(s) {verb}')
+    if not dry_run:
+        told += _about_runs(done)
+    told += _about_doubts(done)
+    return told if dry_run else [*told, *_verdict(done)]
+
+
+def _about_runs(done: Forgotten) -> Iterator[str]:
+    if done.runs.deleted:
+        yield f"Runs that named them: {done.runs.deleted} deleted"
+    if done.report:
+        yield f"reports/nps: {done.report}"
+    if done.runs.under_way:
+        yield f"Unfinished runs that name them: {', '.join(done.runs.under_way)}"
+    if done.writing:
+        yield f"{done.writing} run(s) are in progress. Run this command again when they finish."
+
+
+def _about_doubts(done: Forgotten) -> Iterator[str]:
+    if not done.doubtful:
+        return
+    yield (
+        f"Please check {len(done.doubtful)} text(s) that may mean this person, for example "
+        '"name (at) example.com". Add --spelled-out to erase these too.'
+    )
+    yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
+    if len(done.doubtful) > _MOST_SHOWN:
+        yield f"  and {len(done.doubtful) - _MOST_SHOWN} more"
+
+
+def _verdict(done: Forgotten) -> Iterator[str]:
+    left = [*done.left, *done.runs.left]
+    if left:
+        yield "Something of them is still in these files. Run this command again:"
+        yield from (f"  {name}" for name in left)
+    elif done.complete and not (done.partitions or done.quarantined or done.runs.deleted):
+        yield "Searched tables, quarantine, page and run history: nothing of them is held."
+    elif done.complete:
+        yield "Searched tables, quarantine, page and run history again: nothing of them is left."

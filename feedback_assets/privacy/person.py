@@ -1,0 +1,196 @@
+"""Who a person is in the warehouse: from an e-mail to everything they are known by.
+
+``Column.points_at`` declares what leads on: an e-mail to the ids beside it, an id to the orders, an
+order to the answers on it and to the ids of whoever gave them, until nothing new is found.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, leaves
+from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings, kept_secret
+from feedback_assets.tables import STORED_TABLES
+from feedback_assets.transforms.dialect import literal, quoted
+from feedback_assets.transforms.sources import connect
+from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
+from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
+from feedback_assets.warehouse.erasing import PLAIN
+from feedback_assets.warehouse.layout import Warehouse
+
+KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
+
+
+@dataclass
+class Person:
+    """What somebody is known by: texts as they were written, by kind; and what they are called."""
+
+    known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
+    names: set[str] = field(default_factory=set)
+
+    def count(self, kind: PointsAt) -> int:
+        return len({same_text(kind, text) for text in self.known[kind]})
+
+    def addition(
+        self,
+        erased: Erased,
+        person: str,
+        customer_secrets: Iterable[bytes],
+        *,
+        spelled_out: bool = False,
+    ) -> Addition:
+        """What is put on the list, with the customer keys that change under each secret."""
+        instead = {}
+        for text in self.known["email"]:
+            for form in forms("email", text):
+                instead[form] = erased.pseudonym("email", text)
+        for text in self.known["contact"]:
+            instead[text] = erased.pseudonym("contact", text)
+        keys = {
+            erased.hash_of("customer", customer_key(secret, was)): customer_key(secret, now)
+            for was, now in instead.items()
+            for secret in customer_secrets
+        }
+        hashes = {
+            name
+            for kind in KINDS
+            for text in self.known[kind]
+            for name in erased.hashes_of(kind, text)
+        }
+        emails = {erased.hash_of("email", text) for text in self.known["email"]} & hashes
+        spelled = frozenset(emails if spelled_out else ())
+        return Addition(person, frozenset(hashes | keys.keys()), keys, spelled)
+
+
+def find_person(warehouse: Warehouse, email: str) -> Person:
+    """All that the tables know of whoever has the e-mail; the e-mail alone where they know none."""
+    person = Person()
+    person.known["email"].add(email)
+    held = [table for table in STORED_TABLES if warehouse.files(table)]
+    with connect(warehouse, held) as connection:
+        odd = odd_emails(connection, held)
+        size = 0
+        while size != (size := sum(len(texts) for texts in person.known.values())):
+            _offer(connection, person, odd)
+            for table in held:
+                _look(connection, table, person)
+    return person
+
+
+def odd_emails(
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]
+) -> dict[str, frozenset[str]]:
+    """Values of columns of e-mails with an address in them that is encoded or has text around it,
+    each with the addresses that it may be.
+    """  # noqa: D205 - one sentence
+    found: dict[str, frozenset[str]] = {}
+    for table in tables:
+        for path, column in leaves(table.columns):
+            if column.points_at != "email":
+                continue
+            email = column_name(path)
+            rows = connection.execute(
+                f"select distinct {email} from {quoted(table.group)}.{quoted(table.name)} "  # noqa: S608
+                f"where regexp_matches({email}, {literal(AT_SIGN)}) "
+                f"and not regexp_full_match(trimmed({email}), {literal(PLAIN)})"
+            ).fetchall()
+            for (text,) in rows:
+                meant = (same_text("email", at.address) for at in whole_addresses(text))
+                found[text] = frozenset(address for address in meant if address)
+    return found
+
+
+def _offer(
+    connection: duckdb.DuckDBPyConnection, person: Person, odd: Mapping[str, frozenset[str]]
+) -> None:
+    for kind, texts in person.known.items():
+        same = pa.array({same_text(kind, text) for text in texts}, TEXT)
+        connection.register(f"known_{kind}", pa.table({"same": same}))
+    emails = {same_text("email", text) for text in person.known["email"]}
+    theirs = [text for text, meant in odd.items() if meant & emails]
+    connection.register("known_odd", pa.table({"text": pa.array(theirs, TEXT)}))
+
+
+def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
+    """Add what stands beside the known names in the rows of one table."""
+    pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
+    if not pointing:
+        return
+    called = [path for path, column in leaves(table.columns) if column.personal is Personal.NAME]
+    tests = [
+        f"coalesce({same_in_sql(path, column)} in (from known_{column.points_at}), false)"
+        for path, column in pointing
+    ] + [
+        f"coalesce({column_name(path)} in (from known_odd), false)"
+        for path, column in pointing
+        if column.points_at == "email"
+    ]
+    columns = ", ".join([*(_text(p, c) for p, c in pointing), *map(column_name, called)])
+    rows = connection.execute(
+        f"select distinct {columns} "  # noqa: S608
+        f"from {quoted(table.group)}.{quoted(table.name)} where {' or '.join(tests)}"
+    ).fetchall()
+    for row in rows:
+        for (_, column), text in zip(pointing, row, strict=False):
+            kind = column.points_at
+            if kind and text and not is_pseudonym(text):
+                person.known[kind].update(_names_in(kind, text))
+        name = " ".join(part for part in row[len(pointing) :] if part)
+        if name:
+            person.names.add(name)
+
+
+def _names_in(kind: PointsAt, text: str) -> list[str]:
+    if kind != "email":
+        return [text] if same_text(kind, text) else []
+    meant = [found.address for found in whole_addresses(text)]
+    # A phone number may stand in the place of an e-mail.
+    return [text, *meant] if "@" in text or meant else []
+
+
+def column_name(path: str) -> str:
+    """A dotted path as SQL writes it."""
+    return ".".join(quoted(part) for part in path.split("."))
+
+
+def _text(path: str, column: Column) -> str:
+    text = f"'{column.prefix}' || cast({column_name(path)} as varchar)"
+    if not column.unless:
+        return text
+    return f"case when present({column_name(column.unless)}) is null then {text} end"
+
+
+def forms_in_sql(path: str, column: Column) -> list[str]:
+    """As ``forms``, in SQL."""
+    same = same_in_sql(path, column)
+    if column.points_at != "email":
+        return [same]
+    first = f"lower(trimmed({_text(path, column)}))"
+    return [same, f"case when {first} is distinct from {same} then {first} end"]
+
+
+def same_in_sql(path: str, column: Column) -> str:
+    """As ``same_text``, in SQL."""
+    rule = "normal_email" if column.points_at == "email" else "trimmed"
+    return f"{rule}({_text(path, column)})"
+
+
+def customer_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """The secret of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
+
+    Tables that were not rebuilt since then hold keys of the earlier secret.
+    """
+    found = [settings.customer_secret_if_any()]
+    file = settings.customer_secret_file
+    if file.is_file():
+        found.append(kept_secret(file, "FEEDBACK_CUSTOMER_SECRET", shared=False))
+    return tuple(dict.fromkeys(secret for secret in found if secret is not None))
+
+
+def customer_key(secret: bytes, text: str) -> str:
+    """As the marts compute it."""
+    return hmac.digest(secret, text.encode(), "sha256").hex()

@@ -1,0 +1,210 @@
+"""What Dagster keeps of a person: runs whose config or events name them, their logs, and the pages.
+
+Runs of the jobs that an operator starts hold what was typed and shown; a failed run may quote a
+provider. SQLite leaves what it deletes in its pages until they are written anew.
+"""
+
+import html
+import json
+import mmap
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from feedback_assets.schema.text import folded
+from feedback_assets.warehouse.addresses import AT_SIGN_PATTERN
+from feedback_assets.warehouse.erased import Erased
+
+_RUNS_AT_ONCE = 200
+_EVENTS_AT_ONCE = 1000
+_WAIT_SECONDS = 20
+_ASSET_JOB = "__ASSET_JOB"
+_SQLITE = b"SQLite format 3\0"
+_WORD_JOINER = "\u2060"
+# A number of four digits may be anything.
+_SHORTEST_NUMBER = 5
+_LONGEST_NAME = 6
+_WORD = re.compile(r"\w[\w.+@-]*")
+_AT_SIGN = re.compile(AT_SIGN_PATTERN.encode())
+_AROUND = 600
+
+
+@dataclass(frozen=True)
+class ErasedRuns:
+    """Runs deleted, unfinished runs that name the person, files that still hold something."""
+
+    deleted: int = 0
+    under_way: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in runs: e-mails by the list, ids and names as words."""
+
+    erased: Erased
+    words: frozenset[str]
+
+    @staticmethod
+    def of(erased: Erased, ids: Iterable[str], names: Iterable[str]) -> "Wanted":
+        telling = [text.strip() for text in ids if len(text.strip()) >= _SHORTEST_NUMBER]
+        telling += [name for name in names if " " in name.strip()]
+        return Wanted(erased, frozenset(" ".join(_words(text)) for text in telling) - {""})
+
+    def stand_in(self, text: str) -> bool:
+        """Whether the text names one of them."""
+        if self.erased.scrubbed(text) != text:
+            return True
+        words = _words(text)
+        return bool(self.words) and any(
+            " ".join(words[start:end]) in self.words
+            for start in range(len(words))
+            for end in range(start + 1, min(start + _LONGEST_NAME, len(words)) + 1)
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip(".+-@") for word in _WORD.findall(folded(text))]
+
+
+def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:
+    """The runs that name one of these in their config, tags, events or files."""
+    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
+    for run_id in _in_files(home, wanted):
+        run = instance.get_run_by_id(run_id)
+        if run is not None:
+            named[run_id] = run
+    return list(named.values())
+
+
+def events_that_mention(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted
+) -> Iterator[Any]:
+    """The events of a run that name one of these, as Dagster stores them."""
+    cursor = None
+    while True:
+        page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
+        values = (_values(record) for record in page.records)
+        yield from (value for value in values if wanted.stand_in(_plain(value)))
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
+    """Delete the finished runs that ``find_runs`` finds, with their logs; then look again."""
+    named = find_runs(instance, home, wanted)
+    going = [run.run_id for run in named if run.status in NOT_FINISHED_STATUSES]
+    finished = [run.run_id for run in named if run.run_id not in going]
+    if finished:
+        logs = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
+        for run_id in finished:
+            logs.delete_logs(prefix=[run_id])
+            instance.delete_run(run_id)
+            shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
+    left = [path for path in _databases(home) if finished and not _written_anew(path)]
+    left += [path for path in _files_with(home, wanted) if path not in left]
+    return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
+
+
+def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
+    cursor = None
+    while runs := instance.get_runs(cursor=cursor, limit=_RUNS_AT_ONCE):
+        yield from runs
+        cursor = runs[-1].run_id
+
+
+def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) -> bool:
+    if wanted.stand_in(_plain({"config": run.run_config, "tags": dict(run.tags)})):
+        return True
+    # A run that materialised tables says counts; its events are not worth the reading.
+    if run.job_name.startswith(_ASSET_JOB) and run.is_success:
+        return False
+    return any(True for _ in events_that_mention(instance, run, wanted))
+
+
+def _values(record: Any) -> Any:
+    return json.loads(dg.serialize_value(record.event_log_entry))
+
+
+def _plain(value: Any) -> str:
+    """All texts of a value as a person would read them."""
+    text = "\n".join(_texts(value))
+    return html.unescape(text).replace(_WORD_JOINER, "")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+    elif value is not None:
+        yield str(value)
+
+
+def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
+    """Ids of the runs in whose own files an address stands: their events, logs, outputs."""
+    for path in _files_with(home, wanted):
+        within = path.relative_to(home).parts
+        if within[0] == "storage" and len(within) > 1:
+            yield within[1]
+        yield path.name.split(".db", 1)[0]
+
+
+def _files_with(home: Path, wanted: Wanted) -> list[Path]:
+    found = []
+    for path in home.rglob("*"):
+        # A file that goes meanwhile, or an empty one, which cannot be mapped.
+        with (
+            suppress(OSError, ValueError),
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            if any(wanted.erased.scrubbed(text) != text for text in _around_signs(content)):
+                found.append(path)
+    return found
+
+
+def _around_signs(content: mmap.mmap) -> Iterator[str]:
+    """What stands around each ``@``, in whatever encoding."""
+    begin = finish = 0
+    for sign in _AT_SIGN.finditer(content):
+        if finish and sign.start() - _AROUND > finish:
+            yield content[begin:finish].decode(errors="replace")
+            finish = 0
+        begin = begin if finish else max(0, sign.start() - _AROUND)
+        finish = sign.end() + _AROUND
+    if finish:
+        yield content[begin:finish].decode(errors="replace")
+
+
+def _databases(home: Path) -> Iterator[Path]:
+    for path in sorted(home.rglob("*.db")):
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                yield path
+
+
+def _written_anew(path: Path) -> bool:
+    """Whether the file now holds what the database says and nothing that was deleted from it."""
+    try:
+        with closing(
+            sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+        ) as database:
+            database.execute("vacuum")
+            (busy, *_) = database.execute("pragma wal_checkpoint(truncate)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy

@@ -1,0 +1,1 @@
+"""FeedbackPulse: submissions, an answer each."""

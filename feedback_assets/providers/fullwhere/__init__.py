@@ -1,0 +1,1 @@
+"""Fullwhere: surveys sent, and the links of those asked for."""

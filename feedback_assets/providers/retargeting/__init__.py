@@ -1,0 +1,1 @@
+"""Retargeting: feedback on orders, with product reviews."""

@@ -1,0 +1,1 @@
+"""Thanx: feedback on purchases."""

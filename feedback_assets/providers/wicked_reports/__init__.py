@@ -1,0 +1,1 @@
+"""Wicked Reports: contacts, clicks and orders, with their attribution."""

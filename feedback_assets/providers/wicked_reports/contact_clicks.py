@@ -1,0 +1,135 @@
+"""One contact's clicks beyond what Wicked Reports gives at once: parts of time, each row once.
+
+The provider gives the first 10,000 clicks of a time, at most 180 days where days are named, and
+does not say whether `to` is included. So neighbouring parts overlap by a day, and a row that came
+with an earlier part is left out of the later one; a part that reaches 10,000 rows is halved.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import msgspec
+
+from feedback_assets.http.errors import PermanentError, RowsMissing
+from feedback_assets.http.paging import Page
+
+MOST_ROWS = 10_000
+MOST_DAYS = 180
+EARLIEST = date(2010, 1, 1)
+"""Where "all clicks" begin once there are more than 10,000; costs 34 requests up to 2026."""
+
+ENDPOINT = "GET /contacts/{contactId}/clicks"
+
+Read = Callable[[date | None, date | None], Iterator[Page]]
+
+
+def read_clicks(
+    read: Read, first: date | None, last: date | None, *, today: date, provider: str
+) -> Iterator[Page]:
+    """Every click from `first` to `last` (None: all there are) once, in pages.
+
+    `read(start, end)` reads one part. Raises `PermanentError` where one day alone holds 10,000
+    clicks, `RowsMissing` where the parts hold fewer than were announced for the whole.
+    """
+    announced: int | None = None
+    if first is None and last is None:
+        pages, whole, announced = _part(read, None, None)
+        if whole:
+            yield from pages
+            return
+    start = first or EARLIEST
+    end = last or max(start, today + timedelta(days=2))
+    came = 0
+    given: Counter[int] = Counter()
+    for page in _parts(read, start, end, given, provider):
+        came += page.count
+        yield page
+    if announced is not None and came < announced:
+        raise RowsMissing(provider=provider, endpoint=ENDPOINT, announced=announced, came=came)
+
+
+def _parts(
+    read: Read, first: date, last: date, given: Counter[int], provider: str
+) -> Iterator[Page]:
+    waiting = list(spans(first, last))[::-1]
+    while waiting:
+        start, end = waiting.pop()
+        pages, whole, total = _part(read, start, end)
+        if whole:
+            yield from _once(pages, given)
+        elif (end - start).days > 1:
+            waiting += _halves(start, end)[::-1]
+        else:
+            for day in _single_days(read, start, end, total, provider):
+                yield from _once(day, given)
+
+
+def _halves(start: date, end: date) -> list[tuple[date, date]]:
+    days = (end - start).days
+    middle = start + timedelta(days=days // 2)
+    # Two days cannot be cut into overlapping parts that are shorter: these only share a day.
+    return [(start, middle + timedelta(days=int(days > 2))), (middle, end)]
+
+
+def _single_days(
+    read: Read, start: date, end: date, total: int | None, provider: str
+) -> list[list[Page]]:
+    """The last resort for two days in a row: each alone, which proves itself by its rows.
+
+    Where `to` is not included such a request gives nothing, and so fewer than are known to be.
+    """
+    days = [_part(read, day, day) for day in dict.fromkeys((start, end)) if start != end]
+    came = sum(page.count for pages, _, _ in days for page in pages)
+    if not days or not all(whole for _, whole, _ in days) or came < max(MOST_ROWS, total or 0):
+        raise PermanentError(
+            f"more than {MOST_ROWS:,} clicks from {start} to {end}, and no way to ask for less",
+            provider=provider,
+            endpoint=ENDPOINT,
+            status=200,
+            advice="this contact is probably a test or a robot; leave it out",
+        )
+    return [pages for pages, _, _ in days]
+
+
+def _part(read: Read, start: date | None, end: date | None) -> tuple[list[Page], bool, int | None]:
+    """The pages of one part, whether it is whole, and the total announced for it."""
+    pages: list[Page] = []
+    rows, total = 0, None
+    for page in read(start, end):
+        pages.append(page)
+        rows += page.count
+        total = page.total if page.total is not None else total
+        if rows >= MOST_ROWS or (total or 0) > MOST_ROWS:
+            return [], False, total
+    return pages, True, total
+
+
+def _once(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
+    """The pages without rows that an earlier part gave; equal rows of one part all stay."""
+    here: Counter[int] = Counter()
+    for page in pages:
+        rows = msgspec.json.decode(page.records, type=list[msgspec.Raw])
+        kept = []
+        for row in rows:
+            text = bytes(row)
+            mark = hash(text)
+            here[mark] += 1
+            if here[mark] > given[mark]:
+                kept.append(text)
+        if len(kept) == page.count:
+            yield page
+        elif kept:
+            yield Page(b"[" + b",".join(kept) + b"]", len(kept), page.number, page.total)
+    given |= here
+
+
+def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Parts of at most 180 days that cover `first` to `last`; neighbours share a day."""
+    while (last - first).days > MOST_DAYS:
+        end = first + timedelta(days=MOST_DAYS)
+        yield first, end
+        first = end - timedelta(days=1)
+    yield first, last

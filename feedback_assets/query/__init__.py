@@ -1,0 +1,1 @@
+"""The `query` command: SQL over the tables, read-only."""

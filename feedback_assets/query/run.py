@@ -1,0 +1,285 @@
+"""SQL over the tables, read-only, and its answer as Arrow, plain rows, CSV or JSON."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from feedback_assets.query.tables import listing
+from feedback_assets.query.text import json_rows
+from feedback_assets.reports.csv_text import csv_of
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
+from feedback_assets.transforms.sources import (
+    ArrowTables,
+    add_view,
+    again_if_replaced,
+    connect,
+    copies_of,
+)
+from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.memory import machine_memory
+from feedback_assets.warehouse.quarantine import SCHEMA, quarantine_directory, quarantine_near
+
+# DuckDB's vectors: the fewest rows that it hands over at a time.
+_BATCH_ROWS = 2_048
+LARGEST_ANSWER = 512 * 1024 * 1024
+"""Bytes of Arrow data that an answer held in memory may take."""
+_SPILLED = "20GB"
+# The table functions query and query_table take names as values, which may be put together.
+_NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
+# Types that Python has no readable form for: an interval is a tuple of three numbers there, and
+# nanoseconds need pandas.
+_SHOWN_AS_TEXT = re.compile(r"\b(INTERVAL|BIT|BLOB|TIMESTAMP_NS)\b")
+_Result = TypeVar("_Result")
+
+
+class QueryError(ValueError):
+    """SQL that is not one reading statement, or that DuckDB cannot run; says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Names of the columns, which of them hold numbers, and the rows, batch by batch."""
+
+    names: tuple[str, ...]
+    numbers: tuple[bool, ...]
+    batches: Iterator[list[tuple[Any, ...]]]
+
+    def csv(self) -> Iterator[str]:
+        """The rows as CSV with a header, in pieces."""
+        yield csv_of(self.names, ())
+        for rows in self.batches:
+            yield csv_of(self.names, rows, header=False)
+
+    def json(self, *, ascii_only: bool = False) -> Iterator[str]:
+        """The rows as a JSON array of objects, in pieces."""
+        before = "["
+        for rows in self.batches:
+            if rows:
+                yield before + json_rows(self.names, rows, ascii_only=ascii_only)
+                before = ",\n "
+        yield "[]\n" if before == "[" else "]\n"
+
+
+def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) -> pa.Table:
+    """The rows of one ``select`` over ``"<group>"."<table>"``; raises ``QueryError``.
+
+    It can read the tables and nothing else: no other file, not even of the warehouse, no network,
+    no variable of this process, no writing. It may take half of the machine's memory, then spills
+    up to 20 GB, and an answer of more than ``largest`` bytes is refused.
+    """
+    with _connected(sql, warehouse) as (connection, statement):
+        return _interruptible(connection, lambda: _in_memory(connection, statement, largest))
+
+
+@contextmanager
+def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> Iterator[Answer]:
+    """The answer of ``run_query`` without holding it in memory; ``first``: that many rows of it.
+
+    Everything that can fail has failed before the first row is handed over: the answer lies in a
+    temporary table of DuckDB's, within its memory and disk limits.
+    """
+    with _connected(sql, warehouse) as (connection, statement):
+        relation = _interruptible(connection, lambda: _kept(connection, statement, first))
+        wanted = ", ".join(
+            f"cast({quoted(name)} as varchar) as {quoted(name)}"
+            if _SHOWN_AS_TEXT.search(str(kind))
+            else quoted(name)
+            for name, kind in zip(relation.columns, relation.types, strict=True)
+        )
+        reader = relation.project(wanted).to_arrow_reader(_BATCH_ROWS)
+        yield Answer(
+            tuple(reader.schema.names),
+            tuple(is_number(field.type) for field in reader.schema),
+            _plain_batches(reader),
+        )
+
+
+@contextmanager
+def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """A locked connection with the tables that the SQL names, and the SQL to run on it."""
+    sql = listing(sql) or sql
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError("only a single SELECT, SHOW, DESCRIBE or SUMMARIZE statement can be run")
+    # Every table is there to be listed, but a view of three years of days is 1,100 files to find
+    # and to open, so only those that the text names have their rows.
+    with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory_limit()) as connection:
+        warehouse.register(connection)
+        every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
+        for table in STORED_TABLES:
+            if every or table.name in sql.lower():
+                add_view(connection, warehouse, table)
+        _add_quarantine(connection, warehouse, every=every or "quarantine" in sql.lower())
+        near = [] if warehouse.is_local else [str(copies_of(connection))]
+        for statement in locks(warehouse, near):
+            connection.execute(statement)
+        try:
+            yield connection, sql
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from None
+        except (pa.ArrowInvalid, UnicodeError) as error:
+            raise QueryError(f"a value of the answer cannot be read: {error}") from None
+
+
+def memory_limit() -> str:
+    """The memory that a query may take, as DuckDB is told: half of the machine's."""
+    return f"{machine_memory() // 2 // 1_000_000}MB"
+
+
+def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
+    """What shuts a connection, once its views are there, but for reading the tables.
+
+    ``near``: directories with copies of a remote warehouse's files.
+    """
+    # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
+    directories = [
+        *near,
+        *(warehouse.directory(table) for table in STORED_TABLES),
+        *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
+    ]
+    return [
+        f"set {setting} = {value}"
+        for setting, value in (
+            ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
+            ("max_temp_directory_size", literal(_SPILLED)),
+            # sqlite_scan and read_xlsx would fetch an extension, which no other setting prevents.
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            # Else a name that is no table is looked for among the variables of this program.
+            ("python_enable_replacements", "false"),
+            ("enable_external_access", "false"),
+            ("lock_configuration", "true"),
+        )
+    ]
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Result]) -> _Result:
+    """What ``work`` gives, in a thread of its own, so that Ctrl-C ends it at once.
+
+    Python hears of it in the main thread alone. DuckDB asks for it between its steps, and a step
+    that this thread took over may be hours of a join.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            # Again and again: one that comes before DuckDB has begun is forgotten. A second Ctrl-C
+            # does not end this, else the pool would wait for the answer.
+            while not working.done():
+                with suppress(KeyboardInterrupt):
+                    connection.interrupt()
+                    wait((working,), timeout=0.1)
+            raise
+
+
+@again_if_replaced
+def _kept(
+    connection: duckdb.DuckDBPyConnection, sql: str, first: int | None
+) -> duckdb.DuckDBPyRelation:
+    if first is None:
+        connection.execute(f"create or replace temp table answer as {sql}")
+    else:
+        connection.execute("drop table if exists answer")
+        # A relation, so that DuckDB stops as soon as it has these rows.
+        connection.sql(sql).limit(first).create("answer")
+    return connection.table("answer")
+
+
+@again_if_replaced
+def _in_memory(connection: duckdb.DuckDBPyConnection, sql: str, largest: int) -> pa.Table:
+    # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
+    return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
+
+
+def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        size += batch.nbytes
+        if size > largest:
+            raise QueryError(
+                f"the answer is larger than {largest // 1024**2:,} MiB: ask for less, "
+                "or read the table's Parquet files"
+            )
+        held.append(batch)
+    return pa.Table.from_batches(held, batches.schema)
+
+
+def _add_quarantine(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, *, every: bool
+) -> None:
+    connection.execute("create schema quarantine")
+    for table in PROVIDER_TABLES:
+        files = _quarantined(connection, warehouse, table) if every else []
+        name = f"quarantine.{quoted(table.full_name)}"
+        if files:
+            paths = ", ".join(literal(path) for path in files)
+            connection.execute(
+                f"create view {name} as select * from "  # noqa: S608 - paths of our own
+                f"read_parquet([{paths}], hive_partitioning = false)"
+            )
+        else:
+            # Not an Arrow table, to register which DuckDB imports pandas: 0.3 s.
+            nothing = ", ".join(
+                f"cast(null as {duckdb_type(field.type)}) as {quoted(field.name)}"
+                for field in SCHEMA
+            )
+            connection.execute(f"create view {name} as select {nothing} where false")
+
+
+def _quarantined(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: Table
+) -> list[str]:
+    return quarantine_near(warehouse, table, lambda: copies_of(connection))
+
+
+def plain_rows(rows: pa.Table | pa.RecordBatch) -> list[tuple[Any, ...]]:
+    """Rows as tuples of Python values; a value that Python cannot hold is the text DuckDB writes.
+
+    Such are dates beyond the year 9999, infinity as a time, and fractions of a microsecond.
+    """
+    return list(zip(*(_values(column) for column in rows.columns), strict=True))
+
+
+def is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def _plain_batches(reader: pa.RecordBatchReader) -> Iterator[list[tuple[Any, ...]]]:
+    for batch in reader:
+        yield plain_rows(batch)
+
+
+def _values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError, pa.ArrowException):
+        texts = _texts(column)
+    values: list[Any] = []
+    for value, text in zip(column, texts, strict=True):
+        try:
+            values.append(value.as_py())
+        except (OverflowError, ValueError, pa.ArrowException):
+            values.append(text)
+    return values
+
+
+def _texts(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.from_arrow(pa.table({"value": column}))
+        return [text for (text,) in rows.project("cast(value as varchar)").fetchall()]

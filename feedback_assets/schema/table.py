@@ -1,0 +1,127 @@
+"""What a table is: one declaration from which parsing, schema, checks and docs follow."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import pyarrow as pa
+
+from feedback_assets.schema.columns import TEXT, Column, leaves
+
+EXTRA = Column(
+    "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
+)
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum over a list within one record, which must fit the type of what is summed.
+
+    ``name`` is the derived column that holds it; ``items`` the list, ``amount`` the field that is
+    added up; where there is ``having``, only of items whose field ``by`` is one of these words,
+    compared trimmed and without case.
+    """
+
+    name: str
+    items: str
+    amount: str
+    by: str = ""
+    having: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table of the warehouse; declared once, so compared and hashed by identity.
+
+    ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
+    is computed from, which days of that one a day of this one reads; ``totals`` the sums within a
+    record that must fit.
+    """
+
+    group: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    event_time: str | None = None
+    partitioned: bool = True
+    order_by: tuple[str, ...] = ()
+    example: str = ""
+    depends: dict[str, "Depends"] = field(default_factory=dict)
+    totals: tuple[Total, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.group}.{self.name}"
+
+    @property
+    def asset_key(self) -> tuple[str, str]:
+        return (self.group, self.name)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """``key``, with ``day`` in front where the table has no time and so counts within a day."""
+        day = ("day",) if self.partitioned and self.event_time is None else ()
+        return (*day, *self.key)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of its Parquet files; ``day`` is in the path, never in the file."""
+        return pa.schema([column.arrow_field for column in self.columns])
+
+    @cached_property
+    def recurring(self) -> tuple[str, ...]:
+        """Paths, as Parquet has them, of the columns in which the same values come again."""
+        own = {EXTRA.name, *(self.key if len(self.key) == 1 else ())}
+        found = leaves(self.columns, in_lists=True)
+        return tuple(path for path, column in found if column.recurs and path not in own)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Depends:
+    """Which days of an upstream table one day of a downstream table is computed from.
+
+    ``back`` and ``ahead`` count days; ``span`` adds one of the configured spans to ``back``.
+    """
+
+    span: Literal["match", "touch"] | None = None
+    back: int = 0
+    ahead: int = 0
+    every: bool = False
+
+    def days_back(self, match_days: int, touch_days: int) -> int:
+        spans = {"match": match_days, "touch": touch_days, None: 0}
+        return self.back + spans[self.span]
+
+
+SAME_DAY = Depends()
+ALL_DAYS = Depends(every=True)
+MATCH_WINDOW = Depends(span="match")
+TOUCH_WINDOW = Depends(span="touch")
+
+
+def provider_table(
+    provider: str,
+    name: str,
+    description: str,
+    *columns: Column,
+    key: tuple[str, ...],
+    event_time: str,
+    example: str = "",
+    totals: tuple[Total, ...] = (),
+) -> Table:
+    """A table that holds a provider's records as they came, one row a record, and ``extra``."""
+    return Table(
+        provider,
+        name,
+        description,
+        (*columns, EXTRA),
+        key=key,
+        event_time=event_time,
+        order_by=(event_time, *(part for part in key if part != event_time)),
+        example=example,
+        totals=totals,
+    )

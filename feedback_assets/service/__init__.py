@@ -1,0 +1,1 @@
+"""Running Dagster for this project: webserver, daemon, code location, and the switches."""

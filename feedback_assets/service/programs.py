@@ -1,0 +1,74 @@
+"""Dagster's own programs for this project: their environment, working directory and workspace.
+
+In the working directory Dagster looks for ``.env``, and lets it win over the environment. So its
+programs start in an empty directory, and the settings come from the environment and, where that
+says nothing, from ``.env``.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedback_assets.service.location import LOCATION, MODULE
+from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file
+from feedback_assets.warehouse.litter import make_scratch, remove_scratch
+
+WORKSPACE = "workspace.yaml"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a program of Dagster's starts: its working directory and its environment."""
+
+    directory: Path
+    environment: Mapping[str, str]
+
+    @property
+    def workspace(self) -> str:
+        return str(self.directory / WORKSPACE)
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """A program of this Python environment with its arguments."""
+        return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+@contextmanager
+def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
+    """A directory for a program of Dagster's, removed afterwards.
+
+    ``given`` is the environment as it was before the settings were read.
+    """
+    # The next program removes it, should this one be killed.
+    directory = make_scratch()
+    try:
+        target = {
+            "module_name": MODULE,
+            "location_name": LOCATION,
+            "working_directory": str(PROJECT_ROOT),
+        }
+        # JSON is YAML.
+        content = json.dumps({"load_from": [{"python_module": target}]})
+        (directory / WORKSPACE).write_text(content, encoding="utf-8")
+        yield Place(directory, environment(settings, given))
+    finally:
+        remove_scratch(directory)
+
+
+def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of ``given`` with ``.env`` below it, and this project's home."""
+    own = {name.upper() for name in Settings.model_fields}
+    # The code server of a checkout reads .env itself, again at each reload.
+    rereads = (dotenv_file().parent / "pyproject.toml").is_file()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in given or not (rereads and name in own)
+    }
+    fixed = {"DAGSTER_HOME": str(settings.dagster_home.absolute())}
+    if not rereads:
+        fixed["FEEDBACK_WAREHOUSE"] = settings.warehouse
+    return kept | fixed

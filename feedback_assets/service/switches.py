@@ -1,0 +1,190 @@
+"""The schedules and sensors that keep the tables up to date: switched, and how they stand.
+
+What is stored counts for every UI and daemon on this home.
+"""
+
+import json
+import subprocess
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from feedback_assets.alerts.sensors import DETRACTORS, FAILURES
+from feedback_assets.automation.old_run_logs import SCHEDULE as OLD_RUN_LOGS
+from feedback_assets.automation.refresh_sensor import NAME as REFRESH
+from feedback_assets.automation.schedules import DAILY, MONTHLY
+from feedback_assets.freshness.failed_days import SENSOR as FAILED_DAYS
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.service.location import LOCATION, REPOSITORY, carry_over
+from feedback_assets.service.programs import place
+from feedback_assets.settings import Settings
+
+# The schedules that read, the sensors that follow them, and what keeps DAGSTER_HOME small. Sensors
+# that ask a provider for new answers every few minutes (``read_new_*``) spend its quota all day:
+# they are switched one by one.
+ALWAYS = (DAILY, MONTHLY, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
+WITH_ALERT_URLS = (DETRACTORS, FAILURES)
+# A daemon reports every 30 seconds.
+_ALIVE = timedelta(minutes=2)
+_SENSOR_SECONDS = 30
+
+Defined = dg.ScheduleDefinition | dg.SensorDefinition
+
+
+class NotSwitched(RuntimeError):
+    """The definitions cannot be loaded, or Dagster refused; says why."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A schedule or sensor and how it stands; ``switched``: ``on`` and ``off`` are about it."""
+
+    name: str
+    on: bool
+    switched: bool
+    when: str
+    next_tick: datetime | None
+    last_tick: datetime | None
+    last_status: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """All schedules and sensors, and when the daemon last reported, if it ever did."""
+
+    switches: tuple[Switch, ...]
+    heartbeat: datetime | None
+
+    @property
+    def daemon_runs(self) -> bool:
+        return self.heartbeat is not None and datetime.now(UTC) - self.heartbeat < _ALIVE
+
+
+def switch(
+    settings: Settings, defs: dg.Definitions, given: Mapping[str, str], *, on: bool | None
+) -> Status:
+    """Switch the automation on or off, or neither; how it stands afterwards.
+
+    ``on`` leaves out the alerts where no ``FEEDBACK_ALERT_URLS`` are set; ``off`` includes them.
+    ``given`` is the environment as it was before the settings were read.
+    """
+    defined = [*_defined(defs.schedules), *_defined(defs.sensors)]
+    chosen = ALWAYS if on and not settings.alert_urls else (*ALWAYS, *WITH_ALERT_URLS)
+    with open_instance(settings) as instance:
+        carry_over(instance)
+        states = _states(instance)
+        if on:
+            off = [each for each in defined if each.name in chosen and not _on(states, each.name)]
+            if off:
+                _start(settings, given, off)
+        elif on is not None:
+            for name in chosen:
+                if _on(states, name):
+                    stopped = type(states[name].status).STOPPED
+                    instance.update_instigator_state(states[name].with_status(stopped))
+        states = _states(instance)
+        return Status(
+            tuple(_stands(instance, each, states.get(each.name)) for each in defined),
+            _heartbeat(instance),
+        )
+
+
+def _defined(found: Iterable[Any] | None) -> list[Defined]:
+    kinds = (dg.ScheduleDefinition, dg.SensorDefinition)
+    return [each for each in found or () if isinstance(each, kinds)]
+
+
+def _states(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What is stored of the project's schedules and sensors, by name."""
+    return {
+        state.instigator_name: state
+        for state in instance.all_instigator_state()
+        if state.repository_selector.location_name == LOCATION
+        and state.repository_selector.repository_name == REPOSITORY
+    }
+
+
+def _on(states: Mapping[str, Any], name: str) -> bool:
+    return name in states and bool(states[name].is_running)
+
+
+def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined]) -> None:
+    """Start them as the UI does, by Dagster's GraphQL, for which no webserver needs to run."""
+    calls = []
+    for each in off:
+        kind = "Schedule" if isinstance(each, dg.ScheduleDefinition) else "Sensor"
+        selector = (
+            f'{{repositoryLocationName: "{LOCATION}", repositoryName: "{REPOSITORY}", '
+            f'{kind.lower()}Name: "{each.name}"}}'
+        )
+        errors = ("PythonError", "UnauthorizedError", f"{kind}NotFoundError")
+        said = " ".join(f"... on {error} {{ message }}" for error in errors)
+        calls.append(
+            f"{each.name}: start{kind}({kind.lower()}Selector: {selector}) {{ __typename {said} }}"
+        )
+    with place(settings, given) as there:
+        answer = there.directory / "answer.json"
+        command = there.command(
+            "dagster-graphql", "-w", there.workspace, "-o", str(answer),
+            "-t", f"mutation {{ {' '.join(calls)} }}",
+        )  # fmt: skip
+        done = subprocess.run(  # noqa: S603 - our own command
+            command,
+            cwd=there.directory,
+            env=dict(there.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not answer.is_file():
+            said = (done.stderr or done.stdout).strip()
+            raise NotSwitched(f"dagster-graphql failed: {said[-2000:]}")
+        body = json.loads(answer.read_text(encoding="utf-8"))
+    messages = [error["message"] for error in body.get("errors") or ()]
+    messages += [each["message"] for each in (body["data"] or {}).values() if "message" in each]
+    if messages:
+        raise NotSwitched(messages[0].strip())
+
+
+def _stands(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
+    on = state is not None and bool(state.is_running)
+    ticks = (
+        instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state else ()
+    )
+    upcoming = None
+    if isinstance(each, dg.ScheduleDefinition):
+        cron, zone = str(each.cron_schedule), each.execution_timezone or "UTC"
+        when = f"{cron} {zone}"
+        upcoming = next_tick(cron, zone, datetime.now(UTC)) if on else None
+    else:
+        when = f"every {each.minimum_interval_seconds or _SENSOR_SECONDS} s"
+    return Switch(
+        name=each.name,
+        on=on,
+        switched=each.name in {*ALWAYS, *WITH_ALERT_URLS},
+        when=when,
+        next_tick=upcoming,
+        last_tick=datetime.fromtimestamp(ticks[0].timestamp, UTC) if ticks else None,
+        last_status=ticks[0].status.value.lower() if ticks else "",
+    )
+
+
+def next_tick(cron: str, zone: str, now: datetime) -> datetime | None:
+    """The next time of one of this project's schedules, whose days are all or one of the month."""
+    minute, hour, wanted, _, _ = cron.split()
+    today = now.astimezone(ZoneInfo(zone)).date()
+    for ahead in range(62):
+        day = today + timedelta(days=ahead)
+        moment = datetime.combine(day, time(int(hour), int(minute)), ZoneInfo(zone))
+        if moment > now and wanted in ("*", str(day.day)):
+            return moment.astimezone(UTC)
+    return None
+
+
+def _heartbeat(instance: dg.DagsterInstance) -> datetime | None:
+    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+    return datetime.fromtimestamp(max(beats), UTC) if beats else None

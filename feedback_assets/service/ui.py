@@ -1,0 +1,126 @@
+"""Dagster's webserver and daemon for this project, from start to end."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+import requests
+
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.service.location import carry_over
+from feedback_assets.service.programs import place
+from feedback_assets.settings import Settings
+
+_TICK_SECONDS = 0.5
+# Dagster gives its webserver and its daemon this long to end before it kills them.
+_END_SECONDS = 60
+
+
+class NotStarted(RuntimeError):
+    """The UI, or what it needs, cannot start; says why."""
+
+
+def run_ui(
+    settings: Settings,
+    given: Mapping[str, str],
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[], None],
+) -> int:
+    """Run the UI and the daemon until they end; returns the exit status, 0 after an interrupt.
+
+    ``given`` is the environment as it was before the settings were read. ``on_ready`` is called
+    once the UI answers. Call it within ``interruptible``.
+    """
+    refuse_taken(host, port)
+    with open_instance(settings) as instance:
+        carry_over(instance)
+    with place(settings, given) as there:
+        command = there.command(
+            "dagster", "dev", "-w", there.workspace, "--host", host, "--port", str(port)
+        )
+        # In a session of its own, a Ctrl-C does not reach the webserver, the daemon and the code
+        # servers side by side: it is passed on to the process that ends the others in their order.
+        with subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=there.directory, env=dict(there.environment), start_new_session=True
+        ) as process:
+            try:
+                while process.poll() is None and not _answers(host, port):
+                    time.sleep(_TICK_SECONDS)
+                if process.poll() is None:
+                    _skip_welcome(host, port)
+                    on_ready()
+                return process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                return 0
+            finally:
+                # What is left after that, or at a second Ctrl-C, is killed.
+                with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                    process.wait(_END_SECONDS)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def url_of(host: str, port: int) -> str:
+    """The address of the UI for a browser on this machine."""
+    host = _reached(host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raise ``NotStarted`` where something listens on the port already."""
+    with suppress(OSError):
+        socket.create_connection((_reached(host), port), timeout=1).close()
+        raise NotStarted(
+            f"port {port} is in use: stop what listens there, or choose another with --port"
+        )
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``.
+
+    SIGINT too: a shell has the processes that it starts in the background ignore it.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _reached(host: str) -> str:
+    """The address at which this machine reaches what listens on ``host``."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _answers(host: str, port: int) -> bool:
+    with suppress(requests.RequestException), _session() as session:
+        return session.get(f"{url_of(host, port)}/server_info", timeout=5).ok
+    return False
+
+
+def _skip_welcome(host: str, port: int) -> None:
+    """Have Dagster take its welcome dialog as seen, in a home whose dagster.yaml allows it too."""
+    with suppress(requests.RequestException), _session() as session:
+        query = {"query": "mutation { setNuxSeen }"}
+        session.post(f"{url_of(host, port)}/graphql", json=query, timeout=30)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no proxy for an address of this machine
+    return session

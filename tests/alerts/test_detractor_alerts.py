@@ -1,0 +1,248 @@
+"""Detractor alerts: each new unhappy customer once, with what is at stake, and no flood."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from feedback_assets.alerts.detractors import (
+    RECENT_DAYS,
+    SHOWN,
+    look,
+    recent_detractors,
+)
+from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
+from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
+from tests.conftest import YESTERDAY, Project
+
+NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
+COMMENT = "Cold! <b>See</b> https://evil.example @channel"
+
+
+def answer(number: int, *, days_ago: float = 1, **other: Any) -> dict[str, Any]:
+    """A row of ``marts.order_feedback``, by a detractor unless told otherwise."""
+    row: dict[str, Any] = {
+        "feedback_id": f"thanx:{number}",
+        "provider": "thanx",
+        "provider_feedback_id": str(number),
+        "responded_at": NOW - timedelta(days=days_ago),
+        "score": 2,
+        "nps_class": "detractor",
+        "comment": COMMENT,
+        "is_spam": False,
+        "customer_key": f"{number:064x}",
+        "order_id": f"AB-{number}",
+        "order_source_id": str(1000 + number),
+        "ordered_at": NOW - timedelta(days=days_ago + 2),
+        "currency": "EUR",
+        "net_amount": Decimal("59.9"),
+        "first_click_source": "google",
+        "first_click_medium": "cpc",
+        "first_click_campaign": "spring",
+        "last_click_source": "newsletter",
+    }
+    return row | other
+
+
+class Shop:
+    """Marts as a run would leave them, a webhook, and a daemon that ticks the sensor."""
+
+    def __init__(self, project: Project, server: HTTPServer) -> None:
+        self.project, self.server = project, server
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor: str | None = None
+        self.status = 200
+        self.now = NOW
+        server.expect_request("/hook").respond_with_handler(self._take)
+        self.messages: list[tuple[str, str]] = []
+
+    def _take(self, request: Request) -> Response:
+        if self.status == 200:
+            told = request.get_json()
+            self.messages.append((told["title"], told["message"]))
+        return Response("", self.status)
+
+    def build(self, *answers: dict[str, Any], customer: str = "320") -> None:
+        """Write the marts of these answers, and say so to the instance."""
+        columns = set(ORDER_FEEDBACK.schema.names)
+        days: dict[Any, list[dict[str, Any]]] = {}
+        for row in answers:
+            days.setdefault(row["responded_at"].date(), []).append(row)
+        for day, rows in days.items():
+            assert all(set(row) <= columns for row in rows)
+            table = pa.Table.from_pylist(rows, schema=ORDER_FEEDBACK.schema)
+            self.project.warehouse.replace_day(ORDER_FEEDBACK, day, table)
+        waiting = [
+            {name: row.get(name) for name in DETRACTOR_QUEUE.schema.names}
+            | {"days_waiting": 1, "customer_net_amount": Decimal(customer)}
+            for row in answers
+            if row["nps_class"] == "detractor" and not row.get("reply") and not row["is_spam"]
+        ]
+        queue = pa.Table.from_pylist(waiting, schema=DETRACTOR_QUEUE.schema)
+        self.project.warehouse.replace_whole(DETRACTOR_QUEUE, queue)
+        for table_ in (ORDER_FEEDBACK, DETRACTOR_QUEUE):
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(list(table_.asset_key))
+            )
+
+    def tick(self) -> str:
+        (sensor,) = (
+            sensor
+            for sensor in alert_sensors(self.project.settings, lambda: self.now)
+            if sensor.name == DETRACTORS
+        )
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
+            found = sensor.evaluate_tick(context)
+        self.cursor = found.cursor
+        return found.skip_message or ""
+
+
+@pytest.fixture
+def told(project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A shop whose alerts go to a webhook."""
+    monkeypatch.setenv("FEEDBACK_ALERT_URLS", f"json://127.0.0.1:{httpserver.port}/hook")
+    return Shop(project, httpserver)
+
+
+def test_a_new_detractor_is_told_once_with_what_is_at_stake(
+    told: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_UI_URL", "https://dagster.shop.example/")
+    old = answer(1)
+    told.build(old)
+    assert "Ignoring 1 existing detractors" in told.tick()
+    told.build(old, answer(2))
+    assert told.tick() == "Told: URL 1 (JSON)."
+    ((title, body),) = told.messages
+    assert title == "Unhappy customer: 2 of 10 at thanx"
+    for part in (
+        "AB-2 / 1002",
+        "59.90 EUR",
+        "320.00 EUR",
+        "google / cpc / spring",
+        "newsletter / (none) / (none)",
+        "Not answered yet",
+        "https://dagster.shop.example/assets/marts/detractor_queue",
+        "thanx:2",
+        "order_id = 'AB-2'",
+        "Cold! <b>See</b>",
+    ):
+        assert part in body, part
+    assert "thanx:1" not in body
+    assert "https://evil" not in body
+    assert "@channel" not in body
+
+
+def test_nothing_is_repeated_when_marts_are_built_again_or_a_tick_is_repeated(told: Shop) -> None:
+    told.build(answer(1))
+    told.tick()
+    told.build(answer(1), answer(2))
+    told.tick()
+    assert told.tick() == "marts.detractor_queue was not built since."
+    told.build(answer(1), answer(2, score=0, comment="again"), customer="400")
+    assert told.tick() == "No new detractor."
+    assert len(told.messages) == 1
+
+
+def test_only_unhappy_customers_of_the_last_days_are_told(told: Shop) -> None:
+    told.build(answer(1))
+    told.tick()
+    told.build(
+        answer(1),
+        answer(2, days_ago=RECENT_DAYS + 1),
+        answer(3, is_spam=True),
+        answer(4, score=9, nps_class="promoter"),
+    )
+    assert told.tick() == "No new detractor."
+    assert told.messages == []
+
+
+def test_one_who_was_answered_before_anybody_was_told_is_told_as_answered(told: Shop) -> None:
+    told.build(answer(1))
+    told.tick()
+    told.build(answer(1), answer(2, reply="We are sorry", replied_at=NOW))
+    told.tick()
+    ((_, body),) = told.messages
+    assert "Answered, 2026-03-10 09:00 UTC" in body
+    assert "We are sorry" not in body
+
+
+def test_many_at_once_are_one_message_with_the_newest_in_full(told: Shop) -> None:
+    told.build(answer(0))
+    told.tick()
+    many = [answer(n, days_ago=n / 50) for n in range(1, 41)]
+    told.build(answer(0), *many)
+    told.tick()
+    ((title, body),) = told.messages
+    assert title == "40 unhappy customers"
+    assert "And 35 more." in body
+    shown = [n for n in range(1, 41) if f"feedback thanx:{n}\n" in f"{body}\n"]
+    assert shown == list(range(1, SHOWN + 1))
+
+
+def test_what_was_not_delivered_is_delivered_later_with_what_came_since(told: Shop) -> None:
+    told.build(answer(0))
+    told.tick()
+    told.status = 500
+    told.build(answer(0), answer(1))
+    assert "Tried again at the next tick: URL 1 (JSON)" in told.tick()
+    told.build(answer(0), answer(1), answer(2))
+    told.tick()
+    told.status = 200
+    # No mart was built since, but something is pending.
+    assert told.tick() == "Told: URL 1 (JSON)."
+    ((title, _),) = told.messages
+    assert title == "2 unhappy customers"
+    assert COMMENT[:5] not in (told.cursor or "")
+
+
+def test_an_answer_without_order_or_words_and_with_an_odd_order_number_is_told_too(
+    told: Shop,
+) -> None:
+    told.build(answer(0))
+    told.tick()
+    nothing = dict.fromkeys(("order_id", "order_source_id", "comment", "customer_key"))
+    told.build(answer(0), answer(1, **nothing), answer(2, order_id="'; drop table x"))
+    told.tick()
+    ((_, body),) = told.messages
+    assert "No order was found" in body
+    assert "No comment." in body
+    assert "feedback-assets query" not in body
+
+
+def test_without_a_url_or_before_the_mart_is_built_the_tick_says_so(
+    told: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "never built" in told.tick()
+    monkeypatch.delenv("FEEDBACK_ALERT_URLS")
+    assert "FEEDBACK_ALERT_URLS is not set" in told.tick()
+    assert told.cursor is None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_marts_of_a_backfill_give_the_alerts(
+    shop: Project,
+) -> None:
+    """Against the project's own marts: who is in the queue and recent is told."""
+    select = "+key:marts/detractor_queue"
+    first = YESTERDAY - timedelta(days=3)
+    assert shop.backfill(first, YESTERDAY, "--select", select).exit_code == 0
+    now = datetime.now(UTC)
+    found = recent_detractors(shop.warehouse, now.date())
+    queue = shop.warehouse.read_arrow(DETRACTOR_QUEUE).to_pylist()
+    waiting = {one.feedback_id: one for one in found if not one.answered}
+    assert waiting.keys() == {row["feedback_id"] for row in queue}
+    for row in queue:
+        one = waiting[row["feedback_id"]]
+        for name in ("score", "comment", "order_id", "net_amount", "customer_net_amount"):
+            assert getattr(one, name) == row[name]
+    state = look(look(None, [], ["t"], now, "1"), found, ["t"], now, "2")
+    recent = {one.feedback_id for one in found if one.responded_at >= now - timedelta(days=7)}
+    assert set(state.pending["t"]) == recent
+    assert recent

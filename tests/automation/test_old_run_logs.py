@@ -1,0 +1,258 @@
+"""Logs of old runs go; runs, materialisations and checks stay. Holds Dagster to what that needs."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy
+
+from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.automation.old_run_logs import (
+    JOB,
+    KEEP_DAYS,
+    SCHEDULE,
+    Removed,
+    remove_old_logs,
+)
+from feedback_assets.definitions import build_defs
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.service.programs import place
+from feedback_assets.service.switches import ALWAYS
+from feedback_assets.tables import find_table
+from tests.conftest import YESTERDAY, Project
+from tests.servers.postgres import PostgresDatabase
+
+KEEP = timedelta(days=KEEP_DAYS)
+KEY = dg.AssetKey("sales")
+LAYOUT_CHANGED = (
+    "Dagster stores events of runs in another way: read SqliteEventLogStorage again before "
+    "old_run_logs removes anything"
+)
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def sales(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"content_hash": f"hash of {context.partition_key}"})
+
+
+@dg.asset_check(asset=sales)
+def good() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+@dg.op
+def fail() -> None:
+    raise ValueError("no such luck")
+
+
+@dg.job
+def failing() -> None:
+    fail()
+
+
+@pytest.fixture
+def home(project: Project) -> Path:
+    return project.settings.dagster_home
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        yield opened
+
+
+def materialized(instance: dg.DagsterInstance, partition: str) -> str:
+    done = dg.materialize([sales, good], instance=instance, partition_key=partition)
+    assert done.success
+    return done.run_id
+
+
+def files_of(home: Path, *runs: str) -> set[str]:
+    return {path.name for path in home.rglob("*") if any(run in str(path) for run in runs)}
+
+
+def known(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What sensors, checks, asset pages and ``dagster run list`` read."""
+    found = instance.fetch_materializations(KEY, limit=10).records
+    return {
+        "partitions": instance.get_materialized_partitions(KEY),
+        "metadata": [record.asset_materialization for record in found],
+        "latest": instance.get_latest_materialization_event(KEY),
+        "checks": [
+            record.event
+            for record in instance.event_log_storage.get_asset_check_execution_history(
+                good.check_key, limit=10
+            )
+        ],
+        "runs": [(run.run_id, run.status) for run in instance.get_runs()],
+        "ended": instance.fetch_run_status_changes(dg.DagsterEventType.RUN_SUCCESS, 10).records,
+    }
+
+
+def test_dagster_keeps_a_database_for_each_run_and_copies_asset_events(
+    instance: dg.DagsterInstance, home: Path
+) -> None:
+    run = materialized(instance, "a")
+    storage: Any = instance.event_log_storage
+    assert storage.is_run_sharded, LAYOUT_CHANGED
+    path = home / "history" / "runs" / f"{run}.db"
+    assert Path(storage.path_for_shard(run)) == path, LAYOUT_CHANGED
+    assert path.is_file(), LAYOUT_CHANGED
+    before = known(instance)
+    assert len(before["metadata"]) == len(before["checks"]) == len(before["ended"]) == 1
+    for file in path.parent.glob(f"{run}*"):
+        file.unlink()
+    assert known(instance) == before, LAYOUT_CHANGED
+    assert not path.exists(), f"reading assets opens databases of runs: {LAYOUT_CHANGED}"
+
+
+def test_only_logs_of_runs_that_ended_before_are_removed_and_all_else_reads_as_before(
+    instance: dg.DagsterInstance, home: Path
+) -> None:
+    old = materialized(instance, "a")
+    failed = failing.execute_in_process(instance=instance, raise_on_error=False).run_id
+    unfinished = instance.create_run_for_job(failing)
+    instance.report_engine_event("started", unfinished)
+    now = datetime.now(UTC) + KEEP
+    new = materialized(instance, "b")
+    before, kept = known(instance), files_of(home, unfinished.run_id, new)
+    assert kept
+    assert files_of(home, old)
+    assert remove_old_logs(instance, home, now - timedelta(hours=1)) == Removed()
+    removed = remove_old_logs(instance, home, now)
+    assert removed.runs == 2
+    assert removed.bytes > 200_000
+    assert files_of(home, old, failed) == set()
+    assert files_of(home, unfinished.run_id, new) == kept
+    assert remove_old_logs(instance, home, now) == Removed()
+    with dg.DagsterInstance.from_config(str(home)) as again:
+        assert known(again) == before
+        assert files_of(home, old, failed) == set()
+        assert again.get_records_for_run(old).records == []
+
+
+def test_a_run_whose_logs_were_removed_can_still_be_deleted(
+    instance: dg.DagsterInstance, home: Path
+) -> None:
+    run = materialized(instance, "a")
+    remove_old_logs(instance, home, datetime.now(UTC) + KEEP)
+    with dg.DagsterInstance.from_config(str(home)) as again:
+        again.delete_run(run)
+        assert again.get_runs() == []
+        assert again.get_materialized_partitions(KEY) == set()
+
+
+def test_the_job_says_what_it_removed_and_its_schedule_is_part_of_the_automation(
+    project: Project,
+) -> None:
+    defs = build_defs(project.settings)
+    schedules = {each.name: each for each in defs.schedules or ()}
+    assert schedules[SCHEDULE].default_status is dg.DefaultScheduleStatus.STOPPED
+    assert schedules[SCHEDULE].cron_schedule == "0 15 1 * *"
+    assert SCHEDULE in ALWAYS
+    with open_instance(project.settings) as instance:
+        done = defs.resolve_job_def(JOB).execute_in_process(instance=instance)
+        assert done.success
+        (step,) = [event for event in done.all_node_events if event.is_successful_output]
+        assert step.event_specific_data.metadata["runs"].value == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_documented_statement_removes_the_logs_in_postgres_and_nothing_else(
+    home: Path, postgres: PostgresDatabase
+) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    (statement,) = re.findall(r"```sql\n(delete from event_logs\n.*?)```", documented, re.DOTALL)
+    engine = sqlalchemy.create_engine(
+        postgres.url.replace("postgresql:", "postgresql+psycopg2:"), isolation_level="AUTOCOMMIT"
+    )
+    url = engine.url.render_as_string(hide_password=False)
+    home.mkdir()
+    (home / "dagster.yaml").write_text(json.dumps({"storage": {"postgres": {"postgres_url": url}}}))
+    with (
+        dg.DagsterInstance.from_config(str(home)) as instance,
+        engine.connect() as connection,
+    ):
+        run = materialized(instance, "a")
+        failing.execute_in_process(instance=instance, raise_on_error=False)
+        before = known(instance)
+        assert remove_old_logs(instance, home, datetime.now(UTC) + KEEP * 2) == Removed()
+        assert connection.execute(sqlalchemy.text(statement)).rowcount == 0
+        assert known(instance) == before
+        at_once = statement.replace(f"{KEEP_DAYS} days", "0 days")
+        assert connection.execute(sqlalchemy.text(at_once)).rowcount > 10
+        assert known(instance) == before
+        left = instance.get_records_for_run(run).records
+        assert "STEP_START" not in {
+            record.event_log_entry.get_dagster_event().event_type_value for record in left
+        }
+    engine.dispose()
+
+
+_PAGES = """
+{
+  assetNodeOrError(assetKey: {path: ["feedbackpulse", "submissions"]}) {
+    ... on AssetNode {
+      assetMaterializations(limit: 5) { partition runId metadataEntries { label }
+        runOrError { ... on Run { status } } }
+      partitionStats { numMaterialized numFailed }
+      assetChecksOrError { ... on AssetChecks { checks { name
+        executionForLatestMaterialization { status evaluation { success } } } } }
+    }
+  }
+  runsOrError { ... on Runs { results { runId status startTime endTime } } }
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_asset_pages_sensors_and_missing_days_answer_as_before(shop: Project) -> None:
+    table = find_table("feedbackpulse.submissions")
+    select = 'key:"feedbackpulse/submissions"'
+    filled = shop.backfill(YESTERDAY, YESTERDAY, "--select", select)
+    assert filled.exit_code == 0, filled.output
+    before = pages(shop)
+    node = before["assetNodeOrError"]
+    assert node["partitionStats"]["numMaterialized"] == 1
+    assert node["assetMaterializations"][0]["metadataEntries"]
+    home = shop.settings.dagster_home
+    with open_instance(shop.settings) as instance:
+        recorded = read_recorded(instance, table)
+        assert remove_old_logs(instance, home, datetime.now(UTC) + KEEP).runs == 1
+        assert read_recorded(instance, table) == recorded
+    assert pages(shop) == before
+    again = shop.backfill(YESTERDAY, YESTERDAY, "--select", select, "--missing")
+    assert again.exit_code == 0, again.output
+    with open_instance(shop.settings) as instance:
+        assert instance.get_runs_count() == 1
+
+
+def pages(project: Project) -> Any:
+    """What the UI asks for the page of a table and the list of runs."""
+    with place(project.settings, {}) as there:
+        answer = there.directory / "answer.json"
+        command = there.command(
+            "dagster-graphql", "-w", there.workspace, "-o", str(answer), "-t", _PAGES
+        )
+        done = subprocess.run(
+            command,
+            cwd=there.directory,
+            env=dict(there.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.is_file(), done.stderr
+        body = json.loads(answer.read_text(encoding="utf-8"))
+    assert "errors" not in body, body
+    return body["data"]

@@ -1,0 +1,151 @@
+"""Backfills from the command line: what is read again, what fails alone, what it costs."""
+
+import io
+import logging
+import math
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from feedback_assets.backfill.run import make_plan
+from feedback_assets.reports.path import page_path
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.sandbox.world import World
+from feedback_assets.tables import ALL_TABLES, find_table
+from tests.conftest import YESTERDAY, Project, configure
+
+FIRST = YESTERDAY - timedelta(days=5)
+ORDERS = find_table("wicked_reports.orders")
+REVIEWS = find_table("retargeting.product_reviews")
+
+
+def test_a_year_of_a_table_is_fourteen_windows_of_at_most_28_days(shop: Project) -> None:
+    plan = make_plan(shop.settings, [ORDERS], YESTERDAY - timedelta(days=364), YESTERDAY)
+    (lane,) = plan.reading
+    assert len(lane.runs) == 14
+    assert max(run.days for run in lane.runs) == 28
+    assert sum(run.days for run in lane.runs) == 365
+
+
+def test_a_list_that_comes_whole_is_read_once_for_any_range(shop: Project) -> None:
+    plan = make_plan(shop.settings, [REVIEWS], YESTERDAY - timedelta(days=364), YESTERDAY)
+    assert [run.days for lane in plan.reading for run in lane.runs] == [365]
+
+
+def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
+    shop: Project, sandbox: Sandbox
+) -> None:
+    select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
+    assert shop.backfill(FIRST, FIRST + timedelta(days=1), *select).exit_code == 0
+    late = FIRST + timedelta(days=4)
+    assert shop.backfill(late, late, *select).exit_code == 0
+    plan = make_plan(shop.settings, [ORDERS], FIRST, YESTERDAY, missing=True)
+    (lane,) = plan.reading
+    assert [(run.first, run.last) for run in lane.runs] == [
+        (FIRST + timedelta(days=2), FIRST + timedelta(days=3)),
+        (FIRST + timedelta(days=5), YESTERDAY),
+    ]
+    assert shop.backfill(FIRST, YESTERDAY, *select, "--missing").exit_code == 0
+    sandbox.forget_requests()
+    assert shop.backfill(FIRST, YESTERDAY, *select, "--missing").exit_code == 0
+    assert sum(sandbox.requests.values()) == 0
+    rows = shop.warehouse.read_arrow(find_table("unified.orders"))
+    assert rows.num_rows == sandbox.truth(FIRST, YESTERDAY)[ORDERS.full_name]["rows"]
+
+
+def test_a_provider_with_a_wrong_key_fails_alone_and_what_needs_it_is_not_built(
+    shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WICKED_REPORTS_API_KEY", "wrong-and-secret")
+    result = shop.backfill(YESTERDAY - timedelta(days=30), YESTERDAY)
+    assert result.exit_code == 1
+    # One cause, one line, whatever the number of tables.
+    said = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
+    (line,) = said
+    names = "wicked_reports.contacts, wicked_reports.clicks, wicked_reports.orders"
+    assert line.startswith(f"failed: {names}: ")
+    assert "WICKED_REPORTS_API_KEY" in line
+    assert "wrong-and-secret" not in result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("not built")]
+    assert "unified.orders" in line
+    assert "marts.order_feedback" in line
+    assert shlex.split(result.output.splitlines()[-1])[1:] == [
+        "backfill", "--from", str(YESTERDAY - timedelta(days=30)), "--to", str(YESTERDAY),
+    ]  # fmt: skip
+    assert shop.warehouse.files(find_table("thanx.feedbacks"))
+    assert shop.warehouse.files(find_table("unified.feedback"))
+    assert not shop.warehouse.files(find_table("unified.orders"))
+    asked = {key: n for key, n in sandbox.requests.items() if key[0] == "wicked_reports"}
+    # Once a list and not once a window: a wrong key stays wrong.
+    assert sum(asked.values()) == 3
+
+
+def test_tables_are_built_without_a_provider_from_what_is_held(project: Project) -> None:
+    # Nothing is read, so it is no matter that nothing is configured.
+    result = project.backfill(FIRST, YESTERDAY, "--select", 'key:"unified/orders"')
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+def test_any_subset_of_the_providers_builds_every_mart(
+    project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, sandbox)
+    monkeypatch.setenv("FEEDBACK_PROVIDERS", "thanx")
+    result = project.backfill(FIRST, YESTERDAY)
+    assert result.exit_code == 0, result.output
+    for table in ALL_TABLES:
+        if table.group in ("unified", "marts"):
+            assert project.warehouse.files(table), table.full_name
+    *_, page, _, command = result.stdout.splitlines()
+    assert page == f"Page: {Path(page_path(project.warehouse)).as_uri()}"
+    assert project.run(*shlex.split(command)[1:]).exit_code == 0
+    answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
+    assert answers.num_rows > 0
+    assert set(answers["match_method"].to_pylist()) == {None}
+
+
+def test_a_run_that_starts_does_not_wait_for_a_handler_that_another_thread_holds(
+    project: Project,
+) -> None:
+    handler = logging.StreamHandler(io.StringIO())
+    with open_instance(project.settings) as instance, ThreadPoolExecutor(1) as pool:
+        assert handler.lock is not None
+        with handler.lock:
+            # Dagster's own would close and lock every handler there is, and wait here for ever.
+            pool.submit(instance.get_yaml_python_handlers).result(timeout=10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_need(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = YESTERDAY - timedelta(days=364)
+    world = World(1, 400, 6000)
+    with running_sandbox(world=world, faults=Faults(quotas=False)) as sandbox:
+        configure(monkeypatch, sandbox)
+        result = project.backfill(
+            first, YESTERDAY, "--select", "not (group:marts or group:unified)"
+        )
+        assert result.exit_code == 0, result.output
+        truth = sandbox.truth(first, YESTERDAY)
+        asked = sandbox.requests
+    windows = math.ceil(365 / 28)
+    for table, provider, endpoint, page in (
+        ("wicked_reports.contacts", "wicked_reports", "contacts", 1000),
+        ("wicked_reports.clicks", "wicked_reports", "clicks", 1000),
+        ("wicked_reports.orders", "wicked_reports", "orders", 1000),
+        ("fullwhere.survey_trackers", "fullwhere", "list", 100),
+        ("feedbackpulse.submissions", "feedbackpulse", "submissions", 100),
+    ):
+        sent = sum(n for key, n in asked.items() if key[0] == provider and endpoint in key[1])
+        # Pages end with their window: each window needs its rows' pages, rounded up.
+        needed = truth[table]["rows"] / page + windows
+
+        assert sent <= 1.2 * needed, (table, sent, needed)

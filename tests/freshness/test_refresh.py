@@ -1,0 +1,268 @@
+"""The planner: against a warehouse simulated day by day, whatever changes in whatever order."""
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedback_assets.freshness.refresh import Build, plan_refresh, ranges, stale_partitions
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes
+
+SPANS = Spans(match_days=3, touch_days=2)
+START = date(2024, 3, 1)
+DAYS = [START + timedelta(days=n) for n in range(9)]
+Inputs = frozenset[tuple[str, object, str]]
+DEFINITIONS = {table.full_name: "as first written" for table in DERIVED_TABLES}
+
+# Which derived tables are defined anew, and by which of three definitions.
+redefined = st.lists(
+    st.tuples(st.sampled_from(DERIVED_TABLES), st.sampled_from(["as first written", "b", "c"])),
+    max_size=2,
+)
+
+# Content of a provider's day: missing, without rows, or one of two versions.
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(PROVIDER_TABLES), st.sampled_from(DAYS), st.sampled_from(["", "a", "b"])
+    ),
+    max_size=12,
+)
+
+
+class Simulated:
+    """Tables whose content is a function of their inputs, read by brute force."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, dict[Day, str]] = {}
+        self.built_of: dict[tuple[str, Day], Inputs] = {}
+        self.recorded: dict[str, dict[Day, str]] = {}
+        self.definitions = dict(DEFINITIONS)
+
+    def inputs(self, table: Table, day: Day) -> Inputs:
+        """All that a partition is computed from: rows, where a window ends, the definition."""
+        found: set[tuple[str, object, str]] = set()
+        if any(self.content.get(name) for name in table.depends):
+            found.add((table.full_name, "defined", self.definitions[table.full_name]))
+        for name, depends in table.depends.items():
+            held = self.content.get(name, {})
+            end = day
+            if not table.partitioned:
+                end = max((d for d in held if d is not None), default=None)
+                found.add((name, "last", str(end)))
+            for other, rows in held.items():
+                if rows and other is not None and end is not None:
+                    back = depends.days_back(SPANS.match_days, SPANS.touch_days)
+                    if depends.every or -back <= (other - end).days <= depends.ahead:
+                        found.add((name, other, rows))
+        return frozenset(found)
+
+    def build(self, table: Table, day: Day) -> None:
+        inputs = self.inputs(table, day)
+        # Few contents, so that other inputs often give the same rows, and often none.
+        rows = "", "x", "y"
+        chosen = random.Random(repr(sorted(map(repr, inputs)))).choice(rows) if inputs else ""
+        contents = {
+            name: {day: rows for day, rows in held.items() if day is not None}
+            for name, held in self.content.items()
+        }
+        self.recorded.setdefault(table.full_name, {})[day] = inputs_hashes(
+            table, [day], contents, SPANS, self.definitions[table.full_name]
+        )[day]
+        self.content.setdefault(table.full_name, {})[day] = chosen
+        self.built_of[table.full_name, day] = inputs
+
+    def plan(self) -> tuple[Build, ...]:
+        recorded = {
+            table.full_name: Recorded(
+                {
+                    day: rows
+                    for day, rows in self.content.get(table.full_name, {}).items()
+                    if day is not None
+                },
+                self.recorded.get(table.full_name, {}),
+            )
+            for table in PROVIDER_TABLES + DERIVED_TABLES
+        }
+        return plan_refresh(
+            DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1], definitions=self.definitions
+        ).builds
+
+    def settle(self) -> None:
+        """Build until nothing is due; every build is needed, and none is made twice."""
+        built = set()
+        for _ in range(20):
+            builds = self.plan()
+            if not builds:
+                return
+            for build in builds:
+                for day in days_of(build):
+                    partition = (build.table.full_name, day)
+                    assert self.built_of.get(partition) != self.inputs(build.table, day)
+                    assert partition not in built
+                    built.add(partition)
+                    self.build(build.table, day)
+        raise AssertionError("never settles")
+
+
+def days_of(build: Build) -> Iterator[Day]:
+    if build.first is None or build.last is None:
+        yield None
+        return
+    for offset in range((build.last - build.first).days + 1):
+        yield build.first + timedelta(days=offset)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(changes, redefined), min_size=1, max_size=4))
+def test_after_any_changes_the_tables_are_those_built_from_nothing_and_no_build_was_in_vain(
+    rounds: list[tuple[list[tuple[Table, date, str]], list[tuple[Table, str]]]],
+) -> None:
+    world, provider = Simulated(), {}
+    for changed, defined in rounds:
+        world.definitions |= {table.full_name: text for table, text in defined}
+        for table, day, rows in changed:
+            provider[table.full_name, day] = rows
+            world.content.setdefault(table.full_name, {})[day] = rows
+        world.settle()
+    anew = Simulated()
+    anew.definitions = world.definitions
+    for (name, day), rows in provider.items():
+        anew.content.setdefault(name, {})[day] = rows
+    anew.settle()
+    assert world.content == anew.content
+    for table in DERIVED_TABLES:
+        for day in world.content.get(table.full_name, {}):
+            assert world.built_of[table.full_name, day] == world.inputs(table, day)
+
+
+def test_the_tables_stand_in_the_order_in_which_they_depend_on_each_other() -> None:
+    seen = {table.full_name for table in PROVIDER_TABLES}
+    for table in DERIVED_TABLES:
+        assert set(table.depends) <= seen, table.full_name
+        seen.add(table.full_name)
+
+
+def test_a_day_that_only_a_window_reaches_is_built_again_but_not_made() -> None:
+    world = Simulated()
+    world.content["wicked_reports.clicks"] = {DAYS[0]: "a"}
+    world.content["wicked_reports.orders"] = {DAYS[0]: "a", DAYS[2]: "a"}
+    world.settle()
+    held = world.content["unified.attribution"]
+    assert set(held) == {DAYS[0], DAYS[2]}
+    world.content["wicked_reports.clicks"][DAYS[0]] = "b"
+    (attribution,) = {build.table for build in world.plan()}
+    assert attribution is find_table("unified.attribution")
+    due = [day for build in world.plan() for day in days_of(build)]
+    assert due == [DAYS[0], DAYS[2]]
+
+
+def test_a_day_without_rows_that_comes_in_changes_no_window_but_ends_those_of_whole_tables() -> (
+    None
+):
+    world = Simulated()
+    for name in ("wicked_reports.orders", "feedbackpulse.submissions"):
+        world.content[name] = dict.fromkeys(DAYS[:4], "a")
+    world.settle()
+    world.content["fullwhere.survey_trackers"] = {DAYS[2]: ""}
+    assert {build.table.full_name for build in world.plan()} == {"marts.survey_funnel"}
+    world.content["wicked_reports.orders"][DAYS[4]] = ""
+    world.settle()
+    assert world.built_of["marts.nps_by_channel", None] >= {
+        ("marts.nps_by_attribution", "last", str(DAYS[4]))
+    }
+
+
+def test_content_that_goes_and_comes_back_has_a_version_of_its_own_each_time() -> None:
+    world, versions = Simulated(), []
+    orders = find_table("unified.orders")
+    for rows in ("a", "b", "a"):
+        world.content["wicked_reports.orders"] = {START: rows}
+        (build,) = [build for build in world.plan() if build.table is orders]
+        (same,) = [build for build in world.plan() if build.table is orders]
+        assert build == same
+        versions.append(build.version)
+        world.settle()
+    assert len(set(versions)) == 3
+
+
+def test_a_longer_window_is_another_input() -> None:
+    attribution = find_table("unified.attribution")
+    contents = {"wicked_reports.orders": {START: "a"}}
+    hashes = {
+        touch: inputs_hashes(attribution, [START], contents, Spans(90, touch), "one")[START]
+        for touch in (30, 31)
+    }
+    assert hashes[30] != hashes[31]
+
+
+def test_another_definition_makes_every_day_of_its_table_due_and_of_no_other() -> None:
+    world = Simulated()
+    world.content["wicked_reports.orders"] = dict.fromkeys(DAYS[:3], "a")
+    world.settle()
+    world.definitions["unified.orders"] = "another"
+    (build,) = world.plan()
+    assert build.table is find_table("unified.orders")
+    assert list(days_of(build)) == DAYS[:3]
+
+
+@pytest.mark.parametrize("longest", [None, 1, 3])
+@given(days=st.sets(st.integers(0, 30)))
+def test_ranges_hold_every_day_once_in_as_few_pieces_as_can_be(
+    longest: int | None, days: set[int]
+) -> None:
+    found = list(ranges({START + timedelta(days=n) for n in days}, longest))
+    held = [
+        (start + timedelta(days=n)) for start, end in found for n in range((end - start).days + 1)
+    ]
+    assert held == sorted(START + timedelta(days=n) for n in days)
+    for (_, end), (start, _) in pairwise(found):
+        assert start > end
+        assert start - end > timedelta(days=1) or longest is not None
+    if longest is not None:
+        assert all((end - start).days < longest for start, end in found)
+
+
+def test_three_years_are_planned_in_less_than_two_seconds() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(1096)]
+    held = {day: f"{n:064d}" for n, day in enumerate(days)}
+    recorded = {table.full_name: Recorded(held) for table in PROVIDER_TABLES + DERIVED_TABLES}
+    started = time.process_time()
+    plan = plan_refresh(
+        DERIVED_TABLES, recorded, Spans(90, 30), days[0], days[-1], definitions=DEFINITIONS
+    )
+    assert time.process_time() - started < 2
+    assert {build.table.full_name for build in plan.builds} >= {"unified.feedback"}
+
+
+def test_days_read_for_the_first_time_make_stale_what_reads_them() -> None:
+    def stale(new: dict[str, set[Day]]) -> dict[str, set[Day]]:
+        return stale_partitions(
+            DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1], definitions=definitions, new=new
+        )
+
+    definitions = {table.full_name: "" for table in DERIVED_TABLES}
+    held = dict.fromkeys(DAYS[5:], "x")
+    contents = {table.full_name: held for table in PROVIDER_TABLES + DERIVED_TABLES}
+    contents |= {table.full_name: {None: "x"} for table in DERIVED_TABLES if not table.partitioned}
+    recorded = {
+        table.full_name: Recorded(
+            contents[table.full_name],
+            inputs_hashes(table, contents[table.full_name], contents, SPANS, "")
+            if table in DERIVED_TABLES
+            else {},
+        )
+        for table in PROVIDER_TABLES + DERIVED_TABLES
+    }
+    assert stale({}) == {}
+    found = stale({"wicked_reports.orders": {DAYS[4]}, "unified.orders": {DAYS[4]}})
+    # The match window of these answers reaches back to the new orders.
+    assert found["marts.order_feedback"] == {day for day in held if day <= DAYS[4 + 3]}
+    assert found["marts.customer_value"] == {None}
+    assert "unified.feedback" not in found

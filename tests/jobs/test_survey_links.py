@@ -1,0 +1,243 @@
+"""Survey links for a day's orders: who is asked for, once, and what is kept when it goes wrong."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from feedback_assets.jobs.survey_links import Busy, find_due, generate_links
+from feedback_assets.providers.fullwhere.client import Fullwhere
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.tables import OPERATION_TABLES, find_table
+from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from tests.conftest import YESTERDAY, Project
+from tests.jobs.launching import fill, launch
+
+FIRST = YESTERDAY - timedelta(days=30)
+DAY = YESTERDAY - timedelta(days=2)
+JOB = "generate_survey_trackers"
+GENERATED = find_table("survey_links.generated")
+TRACKERS = find_table("fullwhere.survey_trackers")
+ASKED = ("fullwhere", "survey_tracker_generate")
+
+
+@pytest.fixture
+def orders(shop: Project, sandbox: Sandbox) -> Iterator[Project]:
+    """A shop with the orders of some days, and the trackers from then on, in its warehouse."""
+    sandbox.forget_written()
+    fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "fullwhere.survey_trackers")
+    fill(shop, FIRST, YESTERDAY, "unified.orders")
+    sandbox.forget_requests()
+    yield shop
+    sandbox.forget_written()
+
+
+@pytest.fixture
+def day(orders: Project) -> date:
+    """A day, long enough ago for its surveys to be sent, with orders that have no tracker."""
+    days = (FIRST + timedelta(days=offset) for offset in range(20))
+    return next(day for day in days if len(find_due(orders.warehouse, day).due) >= 3)
+
+
+def links(project: Project) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = project.warehouse.read_arrow(GENERATED).to_pylist()
+    return rows
+
+
+def test_a_dry_run_is_what_one_gets_unless_told_otherwise_and_it_asks_nothing(
+    orders: Project, day: date, sandbox: Sandbox
+) -> None:
+    run = launch(orders, JOB, {"day": str(day)})
+    assert run.success
+    told = run.metadata
+    assert told["dry_run"] is True
+    assert (
+        told["orders"]
+        == orders.warehouse.read_arrow(find_table("unified.orders"), day, day).num_rows
+    )
+    assert told["to_ask"] == told["orders"] - told["with_tracker"] > 1
+    assert told["asked_before"] == told["without_source_id"] == 0
+    assert sum(sandbox.requests.values()) == 0
+    assert not orders.warehouse.files(GENERATED)
+
+
+def test_an_order_has_a_tracker_whether_that_names_its_source_id_or_its_id(
+    orders: Project,
+    day: date,
+) -> None:
+    named = set(orders.warehouse.read_arrow(TRACKERS)["purchase_id"].to_pylist())
+    rows = orders.warehouse.read_arrow(find_table("unified.orders"), day, day).to_pylist()
+    without = [row for row in rows if not {row["order_id"], row["source_id"]} & named]
+    due = find_due(orders.warehouse, day)
+    assert [order.order_id for order in due.due] == [row["order_id"] for row in without]
+    assert due.with_tracker == len(rows) - len(without)
+
+
+def test_every_order_without_a_tracker_is_asked_for_once_and_its_link_kept(
+    orders: Project, day: date, sandbox: Sandbox
+) -> None:
+    due = find_due(orders.warehouse, day).due
+    first = launch(orders, JOB, {"day": str(day), "dry_run": False, "limit": 1})
+    assert first.success
+    assert (first.metadata["asked"], first.metadata["links"]) == (1, 1)
+    second = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert second.metadata["asked_before"] == 1
+    assert second.metadata["asked"] == len(due) - 1
+    third = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert (third.metadata["asked"], third.metadata["to_ask"]) == (0, 0)
+    assert sandbox.requests[ASKED] == len(due)
+
+    rows = links(orders)
+    assert [(row["order_id"], row["purchase_id"]) for row in rows] == [
+        (order.order_id, order.source_id) for order in due
+    ]
+    assert {row["day"] for row in rows} == {day}
+    assert all(str(row["link"]).startswith("https://survey.example/") for row in rows)
+    assert len({row["tracker_id"] for row in rows}) == len(due)
+    assert any("AssetMaterialization" in event for event in second.events)
+    assert not any("survey.example" in event for run in (first, second) for event in run.events)
+
+
+def test_the_links_can_be_asked_for_by_query(orders: Project, day: date) -> None:
+    sql = "select count(link) as n from survey_links.generated"
+    assert orders.run("query", sql, "--csv").stdout == "n\n0\n"
+    run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert orders.run("query", sql, "--csv").stdout == f"n\n{run.metadata['links']}\n"
+
+
+def serve(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, *answers: Response) -> list[str]:
+    """A Fullwhere that gives these answers in turn; returns the purchases it was asked for."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(json.loads(request.get_data())["purchaseId"])
+        return answers[min(len(asked), len(answers)) - 1]
+
+    httpserver.expect_request("/partners/survey-tracker/generate").respond_with_handler(answer)
+    monkeypatch.setenv("FULLWHERE_URL", httpserver.url_for("").rstrip("/"))
+    return asked
+
+
+def tracker(**changes: object) -> Response:
+    body = {"id": "t1", "sendAt": "2024-05-01T10:00:00Z", "link": "https://survey.example/1"}
+    return Response(json.dumps(body | changes), 201, mimetype="application/json")
+
+
+def refusal(status: int) -> Response:
+    body = {"statusCode": status, "message": "Purchase not found"}
+    return Response(json.dumps(body), status, mimetype="application/json")
+
+
+def test_an_error_midway_fails_the_run_keeps_what_was_got_and_the_next_asks_for_the_rest(
+    orders: Project,
+    day: date,
+    sandbox: Sandbox,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    due = find_due(orders.warehouse, day).due
+    with monkeypatch.context() as broken:
+        asked = serve(httpserver, broken, tracker(), refusal(503))
+        run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert not run.success
+    assert not run.retried
+    # The one that may have landed is not sent a second time.
+    assert asked == [order.source_id for order in due[:2]]
+    assert "may have landed" in run.failure
+    assert "1 orders were answered before, and their links are kept" in run.failure
+    assert run.metadata["asked"] == 1
+    assert [row["order_id"] for row in links(orders)] == [due[0].order_id]
+    assert launch(orders, JOB, {"day": str(day), "dry_run": False}).success
+    assert sandbox.requests[ASKED] == len(due) - 1
+    assert {row["order_id"] for row in links(orders)} == {order.order_id for order in due}
+
+
+def test_an_order_that_fullwhere_does_not_know_does_not_hold_the_others(
+    orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = find_due(orders.warehouse, day).due
+    asked = serve(httpserver, monkeypatch, refusal(404), tracker())
+    run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert run.success
+    assert len(asked) == len(due)
+    assert run.metadata["refused"] == 1
+    assert run.metadata["refused_orders"] == {due[0].order_id: "Purchase not found"}
+    assert [order.order_id for order in find_due(orders.warehouse, day).due] == [due[0].order_id]
+
+
+def test_an_answer_without_a_tracker_that_can_be_read_is_set_aside_and_not_asked_for_again(
+    orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = find_due(orders.warehouse, day).due
+    serve(httpserver, monkeypatch, tracker(sendAt=None))
+    run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert run.success
+    assert (run.metadata["asked"], run.metadata["trackers"]) == (len(due), 0)
+    assert run.metadata["unreadable"] == len(due)
+    (path,) = quarantine_files(orders.warehouse, TRACKERS)
+    (bad,) = read_quarantine_file(orders.warehouse, path).to_pylist()
+    assert "sendAt" in bad["reason"]
+    assert [(row["tracker_id"], row["link"]) for row in links(orders)] == [(None, None)] * len(due)
+    assert not find_due(orders.warehouse, day).due
+
+
+def test_an_answer_of_another_shape_fails_and_names_the_keys_there_were(
+    orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Response('{"queued": true}', 201, mimetype="application/json")
+    asked = serve(httpserver, monkeypatch, other)
+    run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert not run.success
+    assert "the keys queued" in run.failure
+    assert len(asked) == 1
+    assert not orders.warehouse.files(GENERATED)
+
+
+def test_two_runs_at_once_do_not_ask_for_the_same_orders(orders: Project, day: date) -> None:
+    @contextmanager
+    def another() -> Iterator[Fullwhere]:
+        generate_links(another, orders.warehouse, day)
+        yield Fullwhere(api_key="key", api_secret="secret")
+
+    with pytest.raises(Busy, match=str(day)):
+        generate_links(another, orders.warehouse, day)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [({"day": "yesterday"}, "YYYY-MM-DD"), ({"day": "2024-05-01", "limit": 0}, "1 or more")],
+)
+def test_a_config_that_cannot_be_is_refused_in_words(
+    shop: Project, config: dict[str, object], words: str
+) -> None:
+    run = launch(shop, JOB, config)
+    assert not run.success
+    assert words in run.failure
+
+
+def test_a_day_of_which_nothing_is_held_is_said_to_be_so(shop: Project) -> None:
+    run = launch(shop, JOB, {"day": str(DAY)})
+    assert run.metadata["to_ask"] == 0
+    assert "unified.orders holds nothing" in run.metadata["warning"]
+    fill(shop, DAY, DAY, "wicked_reports.orders", "unified.orders")
+    run = launch(shop, JOB, {"day": str(DAY)})
+    assert run.metadata["to_ask"] == run.metadata["orders"] > 0
+    assert "fullwhere.survey_trackers holds nothing" in run.metadata["warning"]
+
+
+def test_the_tables_that_jobs_write_are_declared_like_every_other() -> None:
+    for table in OPERATION_TABLES:
+        assert find_table(table.full_name) is table
+        names = set(table.schema.names)
+        assert {*table.key, *table.order_by, table.event_time} <= names
+        for column in table.columns:
+            for source in column.source:
+                name, _, field = source.rpartition(".")
+                find_table(name).column(field)
+        with connect(ArrowTables({}), [table]) as connection:
+            connection.execute(table.example)

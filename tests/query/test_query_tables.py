@@ -1,0 +1,68 @@
+"""A query sees every table, and the rows of those it reads however it names them."""
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from feedback_assets.query.run import QueryError, run_query
+from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, find_table
+from feedback_assets.warehouse.layout import Warehouse
+from tests.conftest import Project
+
+MATCHES = find_table("marts.match_coverage")
+
+
+@pytest.fixture
+def held(project: Project) -> Warehouse:
+    row = {"provider": "thanx", "match_method": "email", "responses": 3}
+    project.warehouse.replace_day(
+        MATCHES, date(2026, 1, 1), pa.Table.from_pylist([row], schema=MATCHES.schema)
+    )
+    return project.warehouse
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select sum(responses) from marts.match_coverage",
+        'select sum(responses) from "MARTS"."Match_Coverage"',
+        "select sum(responses) from query_table('marts.match' || '_coverage')",
+        "select sum(responses) from query('from marts.match' || '_coverage')",
+    ],
+)
+def test_a_table_has_its_rows_however_it_is_named(held: Warehouse, sql: str) -> None:
+    assert run_query(sql, held).to_pylist() == [{"sum(responses)": 3}]
+
+
+def test_every_table_is_listed(held: Warehouse) -> None:
+    listed = run_query("select table_schema, table_name from information_schema.tables", held)
+    names = {f"{row['table_schema']}.{row['table_name']}" for row in listed.to_pylist()}
+    assert {table.full_name for table in STORED_TABLES} <= names
+    assert {f"quarantine.{table.full_name}" for table in PROVIDER_TABLES} <= names
+
+
+@pytest.mark.parametrize("sql", ["show tables", " SHOW  all TABLES ;"])
+def test_show_tables_lists_names_that_a_query_can_use(held: Warehouse, sql: str) -> None:
+    listed = run_query(sql, held).to_pylist()
+    assert len(listed) == len(STORED_TABLES) + len(PROVIDER_TABLES)
+    for row in listed:
+        columns = run_query(f"describe {row['name']}", held).to_pylist()
+        if "columns" in row:
+            assert [column["column_name"] for column in columns] == row["columns"].split(", ")
+    assert all(row["one_row_is"] for row in listed)
+
+
+def test_show_tables_of_one_group(held: Warehouse) -> None:
+    listed = run_query('show tables from "marts"', held).column("name").to_pylist()
+    assert listed == [table.full_name for table in STORED_TABLES if table.group == "marts"]
+    assert run_query("show tables in nowhere", held).num_rows == 0
+
+
+def test_describe_and_summarize_work(held: Warehouse) -> None:
+    described = run_query("describe marts.match_coverage", held).to_pylist()
+    assert ("responses", "BIGINT") in [(c["column_name"], c["column_type"]) for c in described]
+    summary = run_query("summarize marts.match_coverage", held).to_pylist()
+    assert [c["max"] for c in summary if c["column_name"] == "responses"] == ["3"]
+    with pytest.raises(QueryError, match="does not exist"):
+        run_query("describe marts.nothing", held)

@@ -1,0 +1,79 @@
+"""Automation switched off and shown, over a real instance; ``test_starting.py`` switches it on."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from dagster._core.scheduler.instigation import InstigatorStatus
+from dagster._daemon.types import DaemonHeartbeat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.service.location import LOCATION, MODULE
+from feedback_assets.service.switches import next_tick
+from tests.conftest import Project
+from tests.service.test_location import SCHEDULE, state
+
+ON = InstigatorStatus.RUNNING
+
+
+def shown(text: str) -> dict[str, list[str]]:
+    rows = [line.strip("│").split("│") for line in text.splitlines() if line.startswith("│")]
+    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def test_off_stops_all_of_it_and_status_shows_what_an_earlier_name_had_on(
+    project: Project,
+) -> None:
+    with open_instance(project.settings) as instance:
+        instance.add_instigator_state(state(MODULE, "read_last_days", ON, SCHEDULE))
+    before = project.run("automation", "status")
+    assert before.exit_code == 0, before.output
+    rows = shown(before.stdout)
+    assert rows["read_last_days"][0] == "on"
+    assert rows["read_last_days"][2].endswith("06:00 UTC")
+    assert rows["build_what_changed"][:2] == ["off", "every 30 s"]
+    assert "read_new_feedbackpulse *" in rows
+    assert "Start it with: feedback-assets ui" in before.stdout
+
+    after = project.run("automation", "off")
+    assert shown(after.stdout)["read_last_days"][0] == "off"
+    assert "Start it with" not in after.stdout
+    with open_instance(project.settings) as instance:
+        assert not any(each.is_running for each in instance.all_instigator_state())
+        assert {
+            each.repository_selector.location_name for each in instance.all_instigator_state()
+        } == {
+            LOCATION,
+            MODULE,
+        }
+
+
+def test_status_says_whether_a_daemon_runs_on_this_home(project: Project) -> None:
+    now = datetime.now(UTC)
+    said = []
+    for ago in (timedelta(hours=1), timedelta(seconds=20)):
+        with open_instance(project.settings) as instance:
+            beat = DaemonHeartbeat((now - ago).timestamp(), "SCHEDULER", "id", [])
+            instance.add_daemon_heartbeat(beat)
+        said.append(project.run("automation", "status").stdout)
+    assert f"No daemon is running on {project.home}/dagster_home; last seen " in said[0]
+    assert "A daemon is running on this home." in said[1]
+
+
+@given(
+    now=st.integers(1_704_067_200, 1_893_456_000).map(lambda at: datetime.fromtimestamp(at, UTC)),
+    hour=st.integers(0, 23),
+    monthly=st.booleans(),
+    zone=st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"]),
+)
+def test_the_next_tick_is_ahead_at_the_hour_of_the_zone_and_within_a_day_or_a_month(
+    now: datetime, hour: int, monthly: bool, zone: str
+) -> None:
+    found = next_tick(f"30 {hour} {'1' if monthly else '*'} * *", zone, now)
+    assert found is not None
+    assert now < found <= now + (timedelta(days=32) if monthly else timedelta(hours=26))
+    local = found.astimezone(ZoneInfo(zone))
+    # An hour that the clock skips is made up for by the next one.
+    assert (local.hour, local.minute) in {(hour, 30), (hour + 1, 30)}
+    assert not monthly or local.day == 1

@@ -1,0 +1,155 @@
+"""The webserver and the daemon as users start them: the graph, a run of a day, a backfill."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import ALL_TABLES, find_table
+from feedback_assets.warehouse.content import content_hash
+from tests.clone import clone
+from tests.conftest import YESTERDAY, Project
+from tests.servers.supervised import wait_until
+from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+LOCATIONS = """
+{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }
+"""
+ASSETS = """
+{
+  assetNodes {
+    assetKey { path } groupName description isPartitioned
+    owners { ... on TeamAssetOwner { team } }
+    internalFreshnessPolicy {
+      ... on TimeWindowFreshnessPolicy { failWindowSeconds warnWindowSeconds }
+    }
+    metadataEntries { label }
+  }
+}
+"""
+
+
+class Webserver(Asked):
+    """A running webserver, asked by GraphQL."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"http://127.0.0.1:{port}")
+
+    def wait_until(self, what: Any, seconds: int) -> Any:
+        return wait_until(what, seconds, every=1)
+
+
+@contextmanager
+def webserver(command: str, directory: Path) -> Iterator[Webserver]:
+    """``dagster dev`` or ``dg dev`` from the project root, with its log in ``directory``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    executable = Path(sys.executable).with_name(command)
+    with (directory / "ui.log").open("w") as log:
+        process = subprocess.Popen(
+            [str(executable), "dev", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ), start_new_session=True,
+        )  # fmt: skip
+        served = Webserver(port)
+        try:
+            served.wait_until(served.shows_tables, 240)
+            yield served
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("command", ["dagster", "dg"])
+def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_description(
+    tmp_path: Path, command: str
+) -> None:
+    with clone(tmp_path).serving(command, "dev") as served:
+        nodes = served.ask(ASSETS)["assetNodes"]
+    shown = {".".join(node["assetKey"]["path"]): node for node in nodes}
+    for table in ALL_TABLES:
+        node = shown[table.full_name]
+        assert node["groupName"] == table.group
+        assert node["description"].startswith(table.description)
+        assert node["isPartitioned"] == table.partitioned
+        assert node["owners"] == [{"team": "data"}]
+        assert node["internalFreshnessPolicy"] == {
+            "failWindowSeconds": 54 * 3600,
+            "warnWindowSeconds": 30 * 3600,
+        }
+        assert "dagster/code_references" in {entry["label"] for entry in node["metadataEntries"]}
+
+
+def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
+    shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = YESTERDAY - timedelta(days=59)
+    partitioned = [table for table in ALL_TABLES if table.partitioned]
+    whole = [table for table in ALL_TABLES if not table.partitioned]
+    open_instance(shop.settings).dispose()
+    with webserver("dagster", tmp_path) as served:
+        location = served.ask(LOCATIONS)["repositoriesOrError"]["nodes"][0]["location"]["name"]
+        launched = served.ask(
+            LAUNCH_RUN, params=_one_day(location, find_table("thanx.feedbacks"), first)
+        )
+        run = launched["launchPipelineExecution"]["run"]["runId"]
+        served.wait_until(lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 300)
+        assert shop.warehouse.days_held(find_table("thanx.feedbacks")) == [first]
+
+        _backfill(served, partitioned, first)
+        _backfill(served, whole, None)
+    by_ui = {table: _content(shop, table, first) for table in ALL_TABLES}
+
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "other_home"))
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "other_warehouse"))
+    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", _secret(tmp_path / "dagster_home"))
+    result = shop.backfill(first, YESTERDAY)
+    assert result.exit_code == 0, result.output
+    by_command = {table: _content(shop, table, first) for table in ALL_TABLES}
+    assert by_ui == by_command
+
+
+def _one_day(location: str, table: Table, day: date) -> dict[str, Any]:
+    return {
+        "mode": "default",
+        "selector": {
+            "repositoryLocationName": location,
+            "repositoryName": "__repository__",
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": list(table.asset_key)}],
+        },
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": str(day)}]},
+        "runConfigData": "{}",
+    }
+
+
+def _backfill(served: Webserver, tables: list[Table], first: date | None) -> None:
+    backfill = served.backfill(tables, first, YESTERDAY)
+    ended = served.wait_until(lambda: served.backfill_status(backfill), 600)
+    assert ended == "COMPLETED_SUCCESS"
+
+
+def _content(project: Project, table: Table, first: date) -> str:
+    days = (first, YESTERDAY) if table.partitioned else (None, None)
+    return content_hash(project.warehouse.read_arrow(table, *days))
+
+
+def _secret(home: Path) -> str:
+    return (home / "customer_secret").read_text()

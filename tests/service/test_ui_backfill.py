@@ -1,0 +1,194 @@
+"""Backfills by webserver and daemon that do not go smoothly: canceled, and killed half-way."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.sandbox.faults import Faults
+from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import find_table
+from feedback_assets.warehouse.content import content_hash
+from tests.conftest import YESTERDAY, Project
+from tests.servers.webserver import BACKFILL
+from tests.service.test_ui import ROOT, Webserver
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+CANCEL = """
+mutation ($id: String!) {
+  cancelPartitionBackfill(backfillId: $id) { __typename ... on PythonError { message } }
+}
+"""
+REEXECUTE = """
+mutation ($id: String!) {
+  reexecutePartitionBackfill(reexecutionParams: {parentRunId: $id, strategy: FROM_FAILURE}) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+DAYS = 30
+FIRST = YESTERDAY - timedelta(days=DAYS - 1)
+HELD_UP = Faults(quotas=False, latency=20)
+TRACKERS = find_table("fullwhere.survey_trackers")
+ORDERS = find_table("wicked_reports.orders")
+READ = [TRACKERS, ORDERS]
+TABLES = [*READ, find_table("unified.orders")]
+
+
+@pytest.fixture
+def instance(shop: Project) -> Iterator[dg.DagsterInstance]:
+    """The instance as ``dagster.yaml`` has it, but with one run at a time and a quick monitor."""
+    home = shop.settings.dagster_home
+    home.mkdir(parents=True)
+    text = (ROOT / "dagster_home" / "dagster.yaml").read_text()
+    for setting, here in (("poll_interval_seconds: 30", 4), ("max_concurrent_runs: 6", 1)):
+        assert setting in text
+        text = text.replace(setting, f"{setting.split()[0]} {here}")
+    (home / "dagster.yaml").write_text(text)
+    with open_instance(shop.settings) as opened:
+        yield opened
+
+
+@contextmanager
+def running(directory: Path, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of Dagster in a process group of its own, all of which ends with it."""
+    executable = Path(sys.executable).with_name(command)
+    with (directory / f"{command}.log").open("a") as log:
+        process = subprocess.Popen(
+            [str(executable), *arguments, "-m", "feedback_assets.definitions"],
+            cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ), start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            # All below it too: a code server would wait for its runs.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def webserver(directory: Path) -> Iterator[Webserver]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running(directory, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port)):
+        served = Webserver(port)
+        served.wait_until(served.shows_tables, 300)
+        yield served
+
+
+def status(served: Webserver, backfill: str) -> str:
+    return str(served.ask(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
+
+
+def contents(shop: Project, tables: list[Table]) -> dict[str, str]:
+    return {table.full_name: content_hash(shop.warehouse.read_arrow(table)) for table in tables}
+
+
+def versions(instance: dg.DagsterInstance, table: Table) -> dict[str, set[Any]]:
+    """By day, the content hashes of all its materialisations."""
+    found = defaultdict(set)
+    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=1000).records
+    for record in records:
+        materialization = record.asset_materialization
+        assert materialization is not None
+        assert materialization.partition is not None
+        found[materialization.partition].add(materialization.metadata["content_hash"].value)
+    return found
+
+
+def no_day_is_missing_or_twice(shop: Project, instance: dg.DagsterInstance) -> None:
+    for table in TABLES:
+        known = versions(instance, table)
+        assert len(known) == len(shop.warehouse.days_held(table)) == DAYS
+        assert {len(hashes) for hashes in known.values()} == {1}
+
+
+def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again_what_is_there(
+    shop: Project, sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
+        backfill = served.backfill(TABLES, FIRST, YESTERDAY)
+        (first,) = served.wait_until(lambda: [t for t in READ if versions(instance, t)], 300)
+        sandbox.set_faults(HELD_UP)
+        sandbox.forget_requests()
+        served.wait_until(lambda: sandbox.requests, 300)
+        assert served.ask(CANCEL, id=backfill)["cancelPartitionBackfill"]["__typename"] == (
+            "CancelBackfillSuccess"
+        )
+        served.wait_until(lambda: status(served, backfill) == "CANCELED", 300)
+        runs = instance.get_runs()
+        assert all(run.is_finished for run in runs)
+        assert dg.DagsterRunStatus.CANCELED in {run.status for run in runs}
+        assert {table: len(shop.warehouse.days_held(table)) for table in READ} == {
+            table: DAYS if table is first else 0 for table in READ
+        }
+
+        sandbox.set_faults(Faults(quotas=False))
+        sandbox.forget_requests()
+        launched = served.ask(REEXECUTE, id=backfill)["reexecutePartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        again = launched["backfillId"]
+        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 500)
+        assert status(served, again) == "COMPLETED_SUCCESS"
+    assert {provider for provider, _ in sandbox.requests} == {
+        table.group for table in READ if table is not first
+    }
+    no_day_is_missing_or_twice(shop, instance)
+
+
+@pytest.mark.parametrize("what", ["the daemon", "the daemon and all below it"])
+def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
+    shop: Project,
+    sandbox: Sandbox,
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    sandbox.set_faults(HELD_UP)
+    with webserver(tmp_path) as served:
+        with running(tmp_path, "dagster-daemon", "run") as daemon:
+            backfill = served.backfill(TABLES, FIRST, YESTERDAY)
+            served.wait_until(lambda: sandbox.requests, 300)
+            if what == "the daemon":
+                os.kill(daemon.pid, signal.SIGKILL)
+                daemon.wait()
+                sandbox.set_faults(Faults(quotas=False))
+            else:
+                os.killpg(daemon.pid, signal.SIGKILL)
+                daemon.wait()
+                sandbox.set_faults(Faults(quotas=False))
+                started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+                assert started
+            with running(tmp_path, "dagster-daemon", "run"):
+                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 500)
+        assert status(served, backfill) == "COMPLETED_SUCCESS"
+    runs = instance.get_runs()
+    assert all(run.is_finished for run in runs)
+    killed = [run for run in runs if run.status is dg.DagsterRunStatus.FAILURE]
+    assert bool(killed) == (what != "the daemon")
+    no_day_is_missing_or_twice(shop, instance)
+    by_daemon = contents(shop, TABLES)
+
+    monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "other_warehouse"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "other_home"))
+    select = " or ".join(f'key:"{table.group}/{table.name}"' for table in TABLES)
+    assert shop.backfill(FIRST, YESTERDAY, "--select", select).exit_code == 0
+    assert by_daemon == contents(shop, TABLES)

@@ -1,0 +1,214 @@
+"""A partition is replaced whole or left alone, whoever reads beside it and whoever is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from feedback_assets.warehouse.layout import NotWritten, Warehouse, days_between
+from tests.warehouse.rows import DAY, SALES, sales
+
+WRITER = """
+import sys
+from feedback_assets.warehouse.layout import Warehouse
+from tests.warehouse.rows import DAY, SALES, sales
+warehouse = Warehouse(sys.argv[1])
+versions = [sales(400, count=version) for version in range(2)]
+print("writing", flush=True)
+number = 0
+while True:
+    warehouse.replace_day(SALES, DAY, versions[number % 2])
+    number += 1
+"""
+
+
+def start_writer(root: Path) -> "subprocess.Popen[str]":
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(root)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    return writer
+
+
+def stop(writer: "subprocess.Popen[str]") -> None:
+    writer.kill()
+    writer.wait()
+    assert writer.stdout is not None
+    writer.stdout.close()
+
+
+def versions_seen(
+    read: Callable[[], list[Any]], rounds: int, passing: tuple[type[Exception], ...] = ()
+) -> set[int]:
+    """The versions of ``WRITER`` read in so many rounds, or more until both were, each whole.
+
+    ``passing``: errors after which the reader tries again.
+    """
+    seen: set[int] = set()
+    end, done = time.monotonic() + 60, 0
+    while (done < rounds or len(seen) < 2) and time.monotonic() < end:
+        try:
+            values = read()
+        except passing:
+            continue
+        done += 1
+        assert len(values) == 400
+        assert len(set(values)) == 1
+        seen |= set(values)
+    return seen
+
+
+def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    warehouse.replace_day(SALES, DAY, sales(400, count=0))
+    directory, file = warehouse.directory(SALES), warehouse.path(SALES, DAY)
+    connection = duckdb.connect()
+
+    def by_duckdb() -> list[Any]:
+        sql = f"select count from read_parquet('{directory}/*/*.parquet')"
+        return [value for (value,) in connection.sql(sql).fetchall()]
+
+    def by_pandas() -> list[Any]:
+        return pd.read_parquet(directory, columns=["count"])["count"].tolist()
+
+    def by_pyarrow() -> list[Any]:
+        read = pq.read_table(file, columns=["count"], partitioning=None)
+        return list(read.column("count").to_pylist())
+
+    def by_warehouse() -> list[Any]:
+        return list(warehouse.read_arrow(SALES).column("count").to_pylist())
+
+    writer = start_writer(tmp_path)
+    readers = (by_duckdb, by_pandas, by_pyarrow, by_warehouse)
+    try:
+        with ThreadPoolExecutor(len(readers)) as pool:
+            reading = [pool.submit(versions_seen, read, 50) for read in readers]
+            assert [found.result() for found in reading] == [{0, 1}] * len(readers)
+    finally:
+        stop(writer)
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_up(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    partition = Path(warehouse.path(SALES, DAY)).parent
+    attempt = littered = 0
+    before: list[int] = []
+    # Each lives a little longer, until one has come far enough to be killed in mid-writing.
+    while attempt < 8 or (not littered and attempt < 60):
+        writer = start_writer(tmp_path)
+        time.sleep(0.011 * attempt + 0.005)
+        attempt += 1
+        writer.send_signal(signal.SIGKILL)
+        stop(writer)
+        littered += sum(path.suffix == ".tmp" for path in partition.glob(".*"))
+        values = warehouse.read_arrow(SALES).column("count").to_pylist()
+        # Nothing yet, what the attempt before left, or one version of the writer's.
+        assert values in ([], before, [0] * 400, [1] * 400)
+        warehouse.replace_day(SALES, DAY, sales(3))
+        before = warehouse.read_arrow(SALES).column("count").to_pylist()
+        assert [path.name for path in partition.iterdir()] == ["data.parquet"]
+    assert littered, "no writer was killed in mid-writing: nothing was tested"
+
+
+def litter(directory: Path, pid: int, host: str, age: float = 0) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f".{host}.{pid}.{'0' * 32}.tmp"
+    path.write_bytes(b"PAR1 half")
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("whose", "age", "stays"),
+    [
+        ("dead", 0, False),
+        ("alive", 0, True),
+        ("alive", 2 * 86400, False),
+        # The process id of a container's first process is the same after every restart.
+        ("own", 0, False),
+        ("elsewhere", 0, True),
+        ("elsewhere", 2 * 86400, False),
+    ],
+)
+def test_only_what_nobody_is_writing_any_more_is_cleared_up(
+    tmp_path: Path, whose: str, age: float, stays: bool
+) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    pid = {"dead": finished.pid, "alive": os.getppid(), "own": os.getpid(), "elsewhere": 1}[whose]
+    host = "elsewhere" if whose == "elsewhere" else socket.gethostname()
+    path = litter(Path(warehouse.path(SALES, DAY)).parent, pid, host, age)
+    warehouse.replace_day(SALES, DAY, sales(3))
+    assert path.exists() == stays
+
+
+def test_threads_of_one_process_do_not_clear_up_each_others_files(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path))
+    versions = [sales(300, count=number) for number in range(4)]
+
+    def write(number: int) -> None:
+        for _ in range(15):
+            warehouse.replace_day(SALES, DAY, versions[number])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(4))) == [None] * 4
+    assert len(set(warehouse.read_arrow(SALES).column("count").to_pylist())) == 1
+    assert len(list(Path(warehouse.path(SALES, DAY)).parent.iterdir())) == 1
+
+
+MANY_DAYS = days_between(DAY, DAY + timedelta(days=29))
+
+
+def _tell(held: Warehouse, days: Iterable[tuple[date, pa.Table]], told: list[date]) -> None:
+    for day, _ in held.replace_days(SALES, days):
+        told.append(day)
+
+
+def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path: Path) -> None:
+    held, alone = Warehouse(str(tmp_path / "many")), Warehouse(str(tmp_path / "alone"))
+    days = [(day, sales(number, day)) for number, day in enumerate(MANY_DAYS)]
+    told = list(held.replace_days(SALES, days))
+    assert told == [(day, alone.replace_day(SALES, day, rows)) for day, rows in days]
+    assert held.read_arrow(SALES) == alone.read_arrow(SALES)
+
+
+def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    told: list[date] = []
+
+    def computed() -> Iterator[tuple[date, pa.Table]]:
+        yield from ((day, sales(3, day)) for day in MANY_DAYS[:7])
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        _tell(held, computed(), told)
+    assert told == held.days_held(SALES) == MANY_DAYS[:7]
+
+
+def test_a_day_that_cannot_be_written_ends_the_days_in_its_turn(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    told: list[date] = []
+    Path(held.path(SALES, MANY_DAYS[5])).mkdir(parents=True)
+    with pytest.raises(NotWritten):
+        _tell(held, ((day, sales(3, day)) for day in MANY_DAYS), told)
+    assert told == MANY_DAYS[:5]
