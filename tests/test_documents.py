@@ -380,7 +380,7 @@ def test_the_page_names_every_file_that_knows_the_providers_by_name() -> None:
             assert f"`feedback_assets/{inside}`" in text, inside
 
 
-# docs/start.md: tests/walk.py follows it.
+# docs/start.md: tests/test_walk.py follows it.
 
 
 def test_the_page_names_what_each_provider_needs() -> None:
