@@ -31,6 +31,9 @@ from feedback_assets.warehouse.quarantine import quarantine_files, read_quaranti
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What is read in the repository and not on the site. The changelog may name what is gone.
+CHANGELOG = ROOT / "CHANGELOG.md"
+GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "AGENTS.md"]
 ADDING = ROOT / "docs" / "adding-a-provider.md"
 START = ROOT / "docs" / "start.md"
 LARGEST = 300_000  # bytes of a picture; who clones the project carries every version of it
@@ -43,7 +46,7 @@ PREFIXES = (
     "RETARGETING_",
 )
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda page: page.name)
 
 
 def _text(page: Path) -> str:
@@ -66,7 +69,7 @@ def _anchors(page: Path) -> set[str]:
     return slugs | set(re.findall(r'<a id="([^"]+)"', text))
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES, CHANGELOG], ids=lambda page: page.name)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", _text(page)):
         if "://" in target:

@@ -180,6 +180,7 @@ def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_
     if checkout:
         (tmp_path / "pyproject.toml").touch()
     (tmp_path / ".env").write_text(
+        # pragma: allowlist nextline secret
         "FEEDBACK_START_DATE=2025-01-01\nFEEDBACK_MATCH_DAYS=7\nPGPORT=5433\n"
     )
     monkeypatch.setenv("FEEDBACK_START_DATE", "2026-01-01")

@@ -98,9 +98,11 @@ judged as (
         coalesce(
             case
                 when method = 'order_id'
-                    then days_between(cast(before_at as date), cast(responded_at as date))
+                    then
+                        days_between(cast(before_at as date), cast(responded_at as date))
                         <= $match_days
-                else unix_micros(responded_at) - unix_micros(before_at)
+                else
+                    unix_micros(responded_at) - unix_micros(before_at)
                     <= cast($match_days as bigint) * 86400000000
             end,
             false
@@ -196,7 +198,7 @@ survey_timeline as (
     inner join (select distinct day, purchase_id from surveys) as planned
         on planned.purchase_id = surveyed.purchase_id
         and days_between(planned.day, cast(surveyed.responded_at as date))
-            between -1 and $match_days
+        between -1 and $match_days
     union all
     select
         day, purchase_id, sent_at as moment, 1 as is_survey, cast(null as varchar) as feedback_id,

@@ -12,7 +12,11 @@ names as (
     select
         product.id as real_id,
         min(
-            {'before': -unix_micros(ordered_at), 'order_id': order_id, 'name': present(product.name)}
+            {
+                'before': -unix_micros(ordered_at),
+                'order_id': order_id,
+                'name': present(product.name)
+            }
         ) as latest
     from items
     where present(product.name) is not null
