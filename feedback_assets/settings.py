@@ -67,6 +67,10 @@ def _root(text: str) -> str:
     return values.warehouse_root(text, PROJECT_ROOT)
 
 
+def _files(text: str | None) -> str | None:
+    return None if text is None else values.readable_files(text, PROJECT_ROOT)
+
+
 def _home(text: str) -> Path:
     return values.directory(text, PROJECT_ROOT)
 
@@ -151,6 +155,7 @@ class Settings(BaseModel):
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_personal_data_days: Days | None = None
+    feedback_ad_spend: Annotated[str | None, AfterValidator(_files)] = None
     feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None
@@ -228,6 +233,14 @@ class Settings(BaseModel):
         """Root URI of the tables; a relative path counts from the project root."""
         root = self.feedback_warehouse
         return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
+
+    @property
+    def ad_spend(self) -> str | None:
+        """Path, glob or URI of the spend files; a relative one counts from the project root."""
+        place = self.feedback_ad_spend
+        if place is None or "://" in place:
+            return place
+        return str(PROJECT_ROOT / Path(place).expanduser())
 
     @property
     def alert_urls(self) -> tuple[str, ...]:

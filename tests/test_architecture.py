@@ -20,7 +20,7 @@ LAYERS = (
     {"environment"},
     {"settings", "warehouse"},
     {"transforms", "ingest"},
-    {"reports"},
+    {"reports", "ad_spend"},
     {"assets", "query"},
     {"runtime", "freshness"},
     {"checks", "diagnosis"},

@@ -71,6 +71,10 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("FEEDBACK_WAREHOUSE", "://bucket"),
         ("FEEDBACK_WAREHOUSE", "https://example.com/warehouse"),
         ("FEEDBACK_WAREHOUSE", "C:\\warehouse"),
+        ("FEEDBACK_AD_SPEND", "s3:/bucket/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "s3://"),
+        ("FEEDBACK_AD_SPEND", "s4q://bucket/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "/etc/passwd/spend.csv"),
         ("DAGSTER_HOME", "/etc/passwd/home"),
     ],
 )
@@ -100,6 +104,23 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, 
 )
 def test_a_warehouse_that_can_be_one_is_accepted(root: str) -> None:
     assert load_settings({"FEEDBACK_WAREHOUSE": root}).feedback_warehouse == root
+
+
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [
+        ("exports/*.csv", "{root}/exports/*.csv"),
+        ("/srv/ad spend.parquet", "/srv/ad spend.parquet"),
+        ("s3://bucket/ad-spend/**/*.csv", "s3://bucket/ad-spend/**/*.csv"),
+        ("https://example.com/spend.csv", "https://example.com/spend.csv"),
+    ],
+)
+def test_spend_files_are_a_path_from_the_project_root_a_glob_or_any_uri(
+    place: str, meant: str
+) -> None:
+    root = settings_module.PROJECT_ROOT
+    assert load_settings({"FEEDBACK_AD_SPEND": place}).ad_spend == meant.format(root=root)
+    assert load_settings({}).ad_spend is None
 
 
 PLAIN = [

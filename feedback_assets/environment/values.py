@@ -1,7 +1,7 @@
 """Checks of values that settings are made of: zones, directories, warehouses, URLs.
 
-``zone``, ``directory`` and ``warehouse_root`` return the value, or raise ``ValueError`` with the
-rest of a sentence about it.
+``zone``, ``directory``, ``warehouse_root`` and ``readable_files`` return the value, or raise
+``ValueError`` with the rest of a sentence about it.
 """
 
 import re
@@ -23,6 +23,7 @@ _NOT_STORES = {
     "cached",
     "blockcache",
 }
+_LONGEST_PATH = 4096
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -68,6 +69,24 @@ def warehouse_root(text: str, root: Path) -> str:
     elif not rest.strip("/") or (rest.startswith("/") and protocol not in ("file", "local")):
         example = "/directory" if protocol in ("file", "local") else "bucket/warehouse"
         raise ValueError(f"names no place; write {protocol}://{example}")
+    return text
+
+
+def readable_files(text: str, root: Path) -> str:
+    """A local path or glob, or a URI of a file system that fsspec can read from."""
+    protocol, found, rest = text.partition("://")
+    if not found:
+        _refuse_broken_uri(text)
+        directory(str(Path(text).parent), root)
+        if len(text.encode()) > _LONGEST_PATH:
+            raise ValueError("cannot be a file: the name is too long")
+    elif protocol not in fsspec.available_protocols() or protocol in ("file", "local"):
+        raise ValueError(
+            "is not a file system that fsspec can read; use a path or a URI such as "
+            "s3://bucket/ad-spend/*.csv"
+        )
+    elif not rest.strip("/"):
+        raise ValueError(f"names no file; write {protocol}://bucket/ad-spend/*.csv")
     return text
 
 

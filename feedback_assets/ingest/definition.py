@@ -9,7 +9,7 @@ from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import Table
 
 # What describes a table or says whose a row is, and changes nothing that is read.
-_NOT_READ = frozenset(
+NOT_READ = frozenset(
     {"description", "example", "source", "unit", "names", "prefix", "unless", "depends"}
 )
 
@@ -22,4 +22,4 @@ def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition
 @cache
 def _code(table: Table, rules: int) -> str:
     source = next(source for source in SOURCES if table in source.tables)
-    return code_of(declared(table, without=_NOT_READ), source.null_text, rules)
+    return code_of(declared(table, without=NOT_READ), source.null_text, rules)

@@ -7,7 +7,7 @@ from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.thanx import tables as thanx
 from feedback_assets.providers.wicked_reports import tables as wicked_reports
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import marts, reports, unified
+from feedback_assets.tables import ad_spend, marts, reports, unified
 
 PROVIDER_TABLES: tuple[Table, ...] = (
     *wicked_reports.TABLES,
@@ -16,11 +16,15 @@ PROVIDER_TABLES: tuple[Table, ...] = (
     *feedbackpulse.TABLES,
     *retargeting.TABLES,
 )
+FILE_TABLES: tuple[Table, ...] = ad_spend.TABLES
+"""The tables read from files that the user names."""
+READ_TABLES: tuple[Table, ...] = PROVIDER_TABLES + FILE_TABLES
+"""The tables that hold what others said, each with a quarantine for what could not be typed."""
 UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
 MART_TABLES: tuple[Table, ...] = marts.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
-ALL_TABLES: tuple[Table, ...] = PROVIDER_TABLES + DERIVED_TABLES
-"""The tables that are assets: read from a provider, or computed from what was read."""
+ALL_TABLES: tuple[Table, ...] = READ_TABLES + DERIVED_TABLES
+"""The tables that are assets: read from a provider or a file, or computed from what was read."""
 REPORT_PAGES: tuple[Table, ...] = reports.PAGES
 """The pages built from the marts; what they depend on is declared as for a table."""
 OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
@@ -41,9 +45,11 @@ def find_table(full_name: str) -> Table:
 __all__ = [
     "ALL_TABLES",
     "DERIVED_TABLES",
+    "FILE_TABLES",
     "MART_TABLES",
     "OPERATION_TABLES",
     "PROVIDER_TABLES",
+    "READ_TABLES",
     "REPORT_PAGES",
     "STORED_TABLES",
     "UNIFIED_TABLES",

@@ -59,8 +59,11 @@ class Found:
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
-    """Errors of an object store as ``StoreTrouble``; a missing object stays what it is."""
+def told(place: str, setting: str = "FEEDBACK_WAREHOUSE") -> Iterator[None]:
+    """Errors of an object store as ``StoreTrouble``; a missing object stays what it is.
+
+    ``setting`` is the variable that names the place.
+    """
     try:
         yield
     except StoreTrouble:
@@ -69,7 +72,7 @@ def told(place: str) -> Iterator[None]:
         if "specified bucket" not in str(error):
             raise
         raise StoreTrouble(
-            f"{place}: there is no such bucket. Create it, or fix FEEDBACK_WAREHOUSE."
+            f"{place}: there is no such bucket. Create it, or fix {setting}."
         ) from None
     except PermissionError as error:
         raise StoreTrouble(
