@@ -19,6 +19,7 @@ from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
 from feedback_assets.sandbox.credentials import settings_for
+from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
 from feedback_assets.tables import find_table
@@ -26,6 +27,7 @@ from feedback_assets.warehouse.layout import Warehouse, days_between
 
 DEMO = PROJECT_ROOT / "data" / "demo"
 SANDBOX_PORT = 8765
+SANDBOX_DAYS = 400
 _QUERY = ".venv/bin/feedback-assets query 'select * from marts.survey_funnel'"
 NPS_BY_CHANNEL = """
     select
@@ -75,6 +77,7 @@ def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Sho
     """Read the last ``days`` days of a fresh sandbox and ask the marts."""
     first, last = _last(days)
     with sandbox_process(customers=customers, seed=seed) as providers:
+        write_spend(_spend(), last, customers=customers, seed=seed, days=SANDBOX_DAYS)
         settings = enter(providers, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
@@ -120,6 +123,7 @@ def run_dev(
         interruptible(),
         sandbox_process(customers=3000, seed=1, port=sandbox_port) as providers,
     ):
+        write_spend(_spend(), last, customers=3000, seed=1, days=SANDBOX_DAYS)
         settings = enter(providers, first)
         held = set(_days_held())
         missing = [day for day in days_between(first, last) if day not in held]
@@ -155,8 +159,15 @@ def enter(providers: Mapping[str, str], first: date) -> Settings:
         "FEEDBACK_WAREHOUSE": str(DEMO / "warehouse"),
         "FEEDBACK_START_DATE": min([first, *_days_held()]).isoformat(),
     }
+    if _spend().is_dir():
+        own["FEEDBACK_AD_SPEND"] = str(_spend() / "*.csv")
     os.environ.update(nothing | dict(providers) | own)
     return load_settings()
+
+
+def _spend() -> Path:
+    """Where the demo's spend files are."""
+    return DEMO / "ad_spend"
 
 
 def _days_held() -> list[date]:
@@ -176,7 +187,7 @@ def _shown(path: str) -> str:
 
 @contextmanager
 def sandbox_process(
-    *, customers: int, seed: int, days: int = 400, port: int = 0
+    *, customers: int, seed: int, days: int = SANDBOX_DAYS, port: int = 0
 ) -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own; yields the settings that point at it."""
     command = [
