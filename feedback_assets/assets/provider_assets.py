@@ -33,7 +33,7 @@ from feedback_assets.warehouse.remote import StoreTrouble
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
-_TEN_YEARS = 3650
+TEN_YEARS = 3650
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -144,7 +144,7 @@ def backfill_policy(source: Source) -> dg.BackfillPolicy:
     per run. So each list has a number of its own, ten years or a few days more, which the
     backfill dialog shows.
     """
-    return dg.BackfillPolicy.multi_run(_TEN_YEARS + SOURCES.index(source))
+    return dg.BackfillPolicy.multi_run(TEN_YEARS + SOURCES.index(source))
 
 
 def _read(

@@ -11,7 +11,7 @@ from feedback_assets.assets.defined import code_version
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 
 OWNERS = ["team:data"]
 # With the daily schedule on every table is made anew once a day, since a day was added. One
@@ -20,7 +20,8 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
-_PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
+_READ_NAMES = {table.full_name for table in READ_TABLES}
+_FILE_NAMES = {table.full_name for table in FILE_TABLES}
 
 
 def daily(start: date) -> dg.DailyPartitionsDefinition:
@@ -31,7 +32,7 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetSpec:
     """The asset of a table; of its dependencies those that are among ``tables``."""
     loaded = {other.full_name for other in tables}
-    kinds = {"parquet", table.group if table.full_name in _PROVIDER_NAMES else "duckdb"}
+    kinds = {"parquet", _made_by(table)}
     return dg.AssetSpec(
         key=list(table.asset_key),
         deps=[_dependency(table, upstream) for upstream in table.depends if upstream in loaded],
@@ -52,14 +53,26 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
     )
 
 
+def _made_by(table: Table) -> str:
+    """The kind of asset beside its Parquet: the provider, files of the user's, or the engine."""
+    if table.full_name in _FILE_NAMES:
+        return "csv"
+    return table.group if table.full_name in _READ_NAMES else "duckdb"
+
+
 def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
     """Where the table is declared, and the query or the reading that fills it."""
-    is_read = table.full_name in _PROVIDER_NAMES
-    sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
-    declaration = f"providers/{table.group}/tables.py" if is_read else f"tables/{table.group}.py"
+    is_read = table.full_name in _READ_NAMES
+    declaration, filled_by = f"tables/{table.group}.py", f"{table.group}/{table.name}.sql"
+    if table.full_name in _FILE_NAMES:
+        filled_by = f"{table.group}/rows.py"
+    elif is_read:
+        declaration, filled_by = f"providers/{table.group}/tables.py", "ingest/sources.py"
+    else:
+        filled_by = f"transforms/sql/{filled_by}"
     sources = {
         "declaration": _PACKAGE / declaration,
-        "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
+        "reading" if is_read else "query": _PACKAGE / filled_by,
     }
     return dg.CodeReferencesMetadataValue(
         code_references=[

@@ -19,7 +19,7 @@ from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.tables import DERIVED_TABLES, READ_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.layout import Warehouse
 
 NAME = "build_what_changed"
@@ -30,7 +30,7 @@ _RECORDED_A_TICK = 500
 _LISTED_EVERY_SECONDS = 900
 # A process that was killed may leave its run unfinished for ever.
 _FORGOTTEN_AFTER = timedelta(hours=6)
-_CONCERNED = PROVIDER_TABLES + DERIVED_TABLES + REPORT_PAGES
+_CONCERNED = READ_TABLES + DERIVED_TABLES + REPORT_PAGES
 _KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
 
 
@@ -56,10 +56,10 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
             return dg.SkipReason("Nothing has changed since everything was up to date.")
-        unfinished = _unfinished(instance)
-        if unfinished:
-            return dg.SkipReason(f"Waiting for {len(unfinished)} runs, {unfinished[0]} among them.")
-        found = on_disk.record_found(instance, warehouse, PROVIDER_TABLES, _RECORDED_A_TICK)
+        running = unfinished(instance)
+        if running:
+            return dg.SkipReason(f"Waiting for {len(running)} runs, {running[0]} among them.")
+        found = on_disk.record_found(instance, warehouse, READ_TABLES, _RECORDED_A_TICK)
         if found == _RECORDED_A_TICK:
             return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
         plan = due(instance, settings, derived, today)
@@ -112,8 +112,8 @@ def _files(warehouse: Warehouse, cursor: str | None) -> str:
     return listing or f"{quarter}:{on_disk.listing(warehouse, _CONCERNED)}"
 
 
-def _unfinished(instance: dg.DagsterInstance) -> list[str]:
-    """Ids of runs that may still change a table: half of a refresh is no reason to build."""
+def unfinished(instance: dg.DagsterInstance, keys: frozenset[dg.AssetKey] = _KEYS) -> list[str]:
+    """Ids of runs that may still change these assets: half of a refresh is no reason to build."""
     runs = instance.get_runs(
         dg.RunsFilter(
             statuses=NOT_FINISHED_STATUSES, updated_after=datetime.now(UTC) - _FORGOTTEN_AFTER
@@ -122,7 +122,7 @@ def _unfinished(instance: dg.DagsterInstance) -> list[str]:
     return [
         run.run_id
         for run in runs
-        if run.asset_selection is None or not _KEYS.isdisjoint(run.asset_selection)
+        if run.asset_selection is None or not keys.isdisjoint(run.asset_selection)
     ]
 
 

@@ -18,7 +18,7 @@ from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.wicked_reports import tables as wicked_reports
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import FILE_TABLES, READ_TABLES
 from feedback_assets.warehouse.layout import days_between
 
 DAILY = "read_last_days"
@@ -30,8 +30,8 @@ _HOURS_AFTER_DAILY = 3
 
 
 def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.ScheduleDefinition]:
-    """The daily and the monthly schedule over the provider tables among ``tables``; both off."""
-    read = [table for table in PROVIDER_TABLES if table in tables]
+    """The daily and the monthly schedule over those of ``tables`` that are read; both off."""
+    read = [table for table in READ_TABLES if table in tables]
     restated = [table for table in read if table in RESTATED_FOR_EVER]
     made = [
         _schedule(
@@ -133,4 +133,12 @@ def _requests(tables: Iterable[Table], first: date, last: date) -> Iterator[dg.R
                 run_key=f"{names} {start}..{end}",
                 asset_selection=[dg.AssetKey(table.asset_key) for table in chosen],
                 tags=range_tags(start, end),
+            )
+    # All files are read, whatever the days; older days are ``ad_spend_sensor``'s.
+    for table in FILE_TABLES:
+        if table in wanted and first <= last:
+            yield dg.RunRequest(
+                run_key=f"{table.full_name} {first}..{last}",
+                asset_selection=[dg.AssetKey(table.asset_key)],
+                tags=range_tags(first, last),
             )

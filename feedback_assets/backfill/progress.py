@@ -19,7 +19,7 @@ from rich.text import Text
 
 from feedback_assets.backfill import run as backfill
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def summary(
         grid.add_column(name, justify="right")
     for table, result in results.items():
         counts = result.counts
-        read = table in PROVIDER_TABLES
+        read = table in READ_TABLES
         numbers = (
             counts["fetched"] if read else None,
             None if table in REPORT_PAGES else counts["rows"],
@@ -84,7 +84,7 @@ def summary(
             f"{result.days:,}" if table.partitioned else "",
             *("" if number is None else f"{number:,}" for number in numbers),
         )
-    read_results = [result for table, result in results.items() if table in PROVIDER_TABLES]
+    read_results = [result for table, result in results.items() if table in READ_TABLES]
     megabytes = sum(result.bytes for result in read_results) / 1e6
     fetched = sum(result.counts["fetched"] for result in read_results)
     line = f"{fetched:,} records, {megabytes:,.1f} MB read in {seconds:,.1f} s"

@@ -21,21 +21,24 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 from dagster_shared.check import CheckError
 
+from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.automation.schedules import range_tags
 from feedback_assets.freshness import failed_days, on_disk
 from feedback_assets.freshness.refresh import ranges, stale_partitions
+from feedback_assets.freshness.spend_files import changed_days
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.run_launcher import process_tag
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, FILE_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.remote import StoreTrouble
 
 _BUILT = DERIVED_TABLES + REPORT_PAGES
 _ALL = ALL_TABLES + REPORT_PAGES
@@ -142,13 +145,16 @@ def make_plan(
         held.difference_update(day for day in stale.get(table.full_name, ()) if day is not None)
         return [day for day in days if day not in held]
 
+    # Spend files are read whole, as a list is that cannot be asked for a window.
+    lists = [(source.tables, source.whole_list) for source in SOURCES]
+    lists += [((table,), True) for table in FILE_TABLES]
     reading = []
-    for source in SOURCES:
-        chosen = tuple(table for table in source.tables if table in wanted)
+    for read_together, whole_list in lists:
+        chosen = tuple(table for table in read_together if table in wanted)
         if not chosen:
             continue
         due = sorted({day for table in chosen for day in to_make(table)})
-        longest = len(days) if source.whole_list else WINDOW_DAYS
+        longest = len(days) if whole_list else WINDOW_DAYS
         runs = [Run(chosen, start, end) for start, end in ranges(due, longest)]
         if runs:
             reading.append(Lane(tuple(runs)))
@@ -228,7 +234,8 @@ def _stale(
 ) -> dict[str, set[Day]]:
     """Derived partitions that were built from other content or definitions than there are now.
 
-    Or than there will be, once the days that are missing were read.
+    Or than there will be, once the days that are missing were read. And days of spend files that
+    were edited.
     """
     warehouse = Warehouse(settings.warehouse)
     new = {
@@ -237,6 +244,10 @@ def _stale(
         if table.partitioned
     }
     on_disk.record_found(instance, warehouse, ALL_TABLES)
+    files = {table.full_name for table in FILE_TABLES}
+    if not files.isdisjoint(new):
+        edited = _edited(instance, settings, warehouse, days)
+        new = {name: found | edited if name in files else found for name, found in new.items()}
     recorded = {table.full_name: on_disk.read_present(instance, warehouse, table) for table in _ALL}
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     return stale_partitions(
@@ -248,6 +259,16 @@ def _stale(
         definitions=definitions_of(_BUILT, settings),
         new=new,
     )
+
+
+def _edited(
+    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, days: list[date]
+) -> set[date]:
+    """Days that the user's files now say differently; the last one where they cannot be read."""
+    try:
+        return set(days).intersection(changed_days(instance, settings, warehouse))
+    except (SpendTrouble, StoreTrouble):
+        return {days[-1]}  # whose run fails and says why
 
 
 def _selection(text: str) -> dg.AssetSelection:

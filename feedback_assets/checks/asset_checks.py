@@ -20,14 +20,14 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness import failed_days, on_disk
+from feedback_assets.freshness import failed_days, on_disk, spend_files
 from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
@@ -123,7 +123,7 @@ def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.Asset
 
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     rules = [rule for rule in RULES if rule.table == table.full_name]
-    is_read = table in PROVIDER_TABLES
+    is_read = table in READ_TABLES
     specs = [_spec(table, "keys_unique", _unique_description(table))]
     if _ranged(table):
         specs.append(_spec(table, "values_in_range", _range_description(table)))
@@ -138,6 +138,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
+    if table in FILE_TABLES:
+        specs.append(_spec(table, spend_files.CHECK, spend_files.DESCRIPTION))
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
@@ -156,6 +158,9 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
         found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
+        if table in FILE_TABLES:
+            read = spend_files.numbers(context.instance, settings, warehouse)
+            found.append((spend_files.CHECK, read, True))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)
@@ -183,7 +188,7 @@ def results(
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
     limits = {name: days for name in names if days is not None and find_table(name).partitioned}
-    bounds: dict[str, Any] = _BESIDE_A_READING if table in PROVIDER_TABLES else {}
+    bounds: dict[str, Any] = _BESIDE_A_READING if table in READ_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
 
@@ -200,7 +205,7 @@ def results(
             yield "values_in_range", row_of(_in_range(table)), False
         for rule in rules:
             yield rule.name, row_of(rule_sql(rule)), rule.warns
-        if table in PROVIDER_TABLES:
+        if table in READ_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
 
@@ -297,7 +302,7 @@ def _name(table: Table) -> str:
 
 def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
     """The days in spans of about ``_KEYS_AT_ONCE`` rows; None for all that the connection sees."""
-    if table not in PROVIDER_TABLES or (days is not None and days[0] == days[1]):
+    if table not in READ_TABLES or (days is not None and days[0] == days[1]):
         return [None]
     query = f"""
         with days as (

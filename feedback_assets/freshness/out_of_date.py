@@ -20,7 +20,7 @@ from feedback_assets.ingest.sources import WINDOW_DAYS
 from feedback_assets.schema.definition import why
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import PROVIDER_TABLES, READ_TABLES
 from feedback_assets.transforms.inputs import Day, Recorded
 
 CHECK = "built_by_current_definitions"
@@ -82,7 +82,7 @@ def numbers(table: Table, recorded: Recorded, settings: Settings) -> dict[str, A
         if table.partitioned:
             shown["days"] = named_days(found.days)
         shown["reasons"] = "; ".join(sorted(set(found.reasons.values())))
-        shown["what_to_do"] = _READ_AGAIN if table in PROVIDER_TABLES else _REBUILT
+        shown["what_to_do"] = _READ_AGAIN if table in READ_TABLES else _REBUILT
     return shown
 
 
@@ -104,7 +104,7 @@ def lines(
     found = [
         out_of_date(table, read_recorded(instance, table), settings)
         for table in tables
-        if table in PROVIDER_TABLES
+        if table in READ_TABLES
     ]
     return [*_out_of_date_lines(found, command), *_unknown_lines(found, command)]
 
@@ -117,7 +117,7 @@ def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) 
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
         told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
-        for span in _spans(one.days):
+        for span in joined_spans(one.days):
             commands[span].append(one.table)
     if commands:
         told.append("To read these days again:")
@@ -140,7 +140,7 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     ]
 
 
-def _spans(days: Iterable[date]) -> list[tuple[date, date]]:
+def joined_spans(days: Iterable[date]) -> list[tuple[date, date]]:
     """First and last days to ask for: what lies within one window is one command."""
     spans: list[tuple[date, date]] = []
     for first, last in ranges(days):

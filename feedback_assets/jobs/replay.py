@@ -24,7 +24,7 @@ from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES
 from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
@@ -70,7 +70,15 @@ class _Typed:
 
 
 def tables_named(name: str) -> list[Table]:
-    """The provider table of that name, all of them without one; ``ValueError`` if none is."""
+    """The provider table of that name, all of them without one; ``ValueError`` if none is.
+
+    The quarantine of a table that is read from files follows the files: there is nothing to retry.
+    """
+    if name in {table.full_name for table in FILE_TABLES}:
+        raise ValueError(
+            f"{name}: correct the row in your file. The next reading takes it out of quarantine: "
+            f'feedback-assets backfill --missing --select key:"{name.replace(".", "/")}" …'
+        )
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
         there = ", ".join(table.full_name for table in PROVIDER_TABLES)

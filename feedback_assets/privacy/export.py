@@ -31,7 +31,7 @@ from feedback_assets.privacy.run_history import Wanted, events_that_mention, fin
 from feedback_assets.privacy.traces import Passage, find_doubtful, find_partitions, rows_of
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import concerned_rows, mentioned_in
@@ -157,7 +157,7 @@ class _Export:
         self.result.rows, self.result.mentions = +self.result.rows, +self.result.mentions
 
     def _quarantine(self, erased: Erased) -> None:
-        for table in PROVIDER_TABLES:
+        for table in READ_TABLES:
             rows = [row for _, row in quarantine_of(self.warehouse, table, erased)]
             if rows:
                 self._write(f"quarantine.{table.full_name}.jsonl", map(_line, rows))

@@ -39,7 +39,7 @@ from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import READ_TABLES
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import erase_rows
@@ -224,7 +224,7 @@ class Erasure:
         partitions = find_partitions(warehouse, erased, persons)
         for _ in range(_ROUNDS):
             self._rewrite(partitions, erased, instance, result)
-            for table in PROVIDER_TABLES:
+            for table in READ_TABLES:
                 result.quarantined[table.full_name] += erase_quarantine(warehouse, table)
             self.progress("searching again", 0, 1)
             partitions = left_in_tables(warehouse, erased, persons)
@@ -306,7 +306,7 @@ def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result:
         if done.changed:
             result.rows[table.full_name] += done.theirs
             result.partitions[table.full_name] += 1
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         result.quarantined[table.full_name] += len(list(quarantine_of(warehouse, table, erased)))
     result.quarantined = +result.quarantined
     result.doubtful = find_doubtful(warehouse, _only(erased, dict.fromkeys(persons, Person())))

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from feedback_assets.privacy.person import KINDS, Person, column_name, same_in_sql
 from feedback_assets.schema.columns import Personal, PointsAt, leaves
-from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import MART_TABLES, READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
@@ -118,7 +118,7 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
                     told = _names(zip(kinds, texts, strict=True))
                     if told:
                         yield _Seen(told, words_of_name or "", day)
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
                 told = _names(names_in_payload(table, row["payload"]))

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from feedback_assets.privacy.person import column_name, forms_in_sql
 from feedback_assets.schema.columns import TEXT, Column, Personal, leaves
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import connect
@@ -108,13 +108,11 @@ def left_elsewhere(warehouse: Warehouse, erased: Erased) -> list[str]:
     """Files of the warehouse, and of its quarantine, with something of an erased person in them."""
     left = {
         warehouse.inside(path)
-        for table in PROVIDER_TABLES
+        for table in READ_TABLES
         for path, _ in quarantine_of(warehouse, table, erased)
     }
     looked_through = {path for table in STORED_TABLES for path in warehouse.files(table)}
-    looked_through |= {
-        path for table in PROVIDER_TABLES for path in quarantine_files(warehouse, table)
-    }
+    looked_through |= {path for table in READ_TABLES for path in quarantine_files(warehouse, table)}
     for path in warehouse.list_files(warehouse.base):
         inside = warehouse.inside(path)
         if path in looked_through or inside.startswith(f"{DIRECTORY}/"):
@@ -168,7 +166,7 @@ def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
                     doubts[text] = erased.doubtful(text)
                 if doubts[text]:
                     found |= set(_passages(connection, table, day, text))
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
                 for name in ("payload", "reason"):

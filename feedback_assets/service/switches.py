@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from feedback_assets.alerts.sensors import DETRACTORS, FAILURES
+from feedback_assets.automation.ad_spend_sensor import NAME as AD_SPEND
 from feedback_assets.automation.old_run_logs import SCHEDULE as OLD_RUN_LOGS
 from feedback_assets.automation.refresh_sensor import NAME as REFRESH
 from feedback_assets.automation.schedules import DAILY, MONTHLY
@@ -26,7 +27,7 @@ from feedback_assets.settings import Settings
 # The schedules that read, the sensors that follow them, and what keeps DAGSTER_HOME small. Sensors
 # that ask a provider for new answers every few minutes (``read_new_*``) spend its quota all day:
 # they are switched one by one.
-ALWAYS = (DAILY, MONTHLY, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
+ALWAYS = (DAILY, MONTHLY, AD_SPEND, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
 WITH_ALERT_URLS = (DETRACTORS, FAILURES)
 # A daemon reports every 30 seconds.
 _ALIVE = timedelta(minutes=2)
