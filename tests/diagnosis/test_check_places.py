@@ -42,10 +42,10 @@ def test_a_warehouse_that_cannot_be_written_fails_with_the_variable_to_fix() -> 
     assert "was not written" in verdict.text
 
 
-def test_check_has_a_line_for_the_warehouse_after_providers_and_ad_spend(project: Project) -> None:
+def test_check_has_a_line_for_the_warehouse_after_the_providers(project: Project) -> None:
     output = project.run("check").output.splitlines()
     (place,) = [number for number, line in enumerate(output) if line.startswith("✓ warehouse: ")]
-    assert place == 6
+    assert place == 5
 
 
 def test_check_fails_where_the_warehouse_does(
