@@ -31,6 +31,7 @@ from feedback_assets.tables import PROVIDER_TABLES, Table, find_table
 from feedback_assets.tables.columns import Column
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ask, connect
 
 MOST_QUARANTINED = 0.01
@@ -258,7 +259,7 @@ def run_days(tags: Mapping[str, str]) -> Days:
 def rule_sql(rule: Rule) -> str:
     """The text of the rule's SQL file."""
     path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return path.read_text(encoding="utf-8")
+    return with_restated(path.read_text(encoding="utf-8"))
 
 
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
