@@ -20,7 +20,7 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.operations import failed_days, on_disk
+from feedback_assets.operations import failed_days, moved, on_disk
 from feedback_assets.operations import out_of_date as definitions
 from feedback_assets.operations.refresh import ranges
 from feedback_assets.operations.same_inputs import changed_since
@@ -138,6 +138,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
+    if moved.checked(table):
+        specs.append(_spec(table, moved.CHECK, moved.description(table)))
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
@@ -203,6 +205,8 @@ def results(
         if table in PROVIDER_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
+    if moved.checked(table):
+        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
 
 
 def _settled(

@@ -67,9 +67,7 @@ class Table:
     @property
     def may_move(self) -> bool:
         """Whether one key may be held on two days: where its time is no part of the key."""
-        return (
-            self.partitioned and self.event_time is not None and self.event_time not in self.key
-        )
+        return self.partitioned and self.event_time is not None and self.event_time not in self.key
 
     @cached_property
     def schema(self) -> pa.Schema:

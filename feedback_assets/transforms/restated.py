@@ -43,7 +43,7 @@ def restated(sql: str) -> str:
 def with_restated(sql: str) -> str:
     """A query that may be run: as it is, or with what it names of ``restated`` in front."""
     shared = restated(sql)
-    return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql  # noqa: S608
+    return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql
 
 
 def _replaced(table: Table) -> str:
@@ -58,10 +58,10 @@ def _replaced(table: Table) -> str:
         select {held}, held.day, lead(held.day) over (partition by {held} order by held.day)
             as replaced_on
         from {source} as held
-        inner join (select {keys} from {source} group by {keys} having count(*) > 1) as twice
+        inner join (select {keys} from {source} group by {keys} having min(day) < max(day)) as twice
             on {twice}
     ) as stood
-    where replaced_on is not null
+    where replaced_on > day
 )"""  # noqa: S608 - names of our own declarations
 
 
