@@ -443,48 +443,6 @@ def test_the_answers_own_email_is_the_customer_before_the_orders() -> None:
         assert rows.column("customer_key").to_pylist() == [wanted]
 
 
-def test_an_answer_sees_an_order_that_moved_as_it_stands_on_the_answers_day() -> None:
-    noon = datetime(2024, 3, 7, 12, tzinfo=UTC)
-    after, mart = noon + timedelta(days=2), find_table("marts.order_feedback")
-    feedback = find_table("unified.feedback")
-    orders = [
-        {"order_id": "o1", "ordered_at": at, "net_amount": amount, "customer_email": email}
-        | {"day": at.date()}
-        for at, amount, email in ((noon, 10, "ana@x.y"), (after, 30, "bob@x.y"))
-    ]
-    asked = {
-        "before it moved": (noon + timedelta(days=1), {"order_ref": "o1"}, noon),
-        # On its new day, an hour before its new time.
-        "the same day": (after - timedelta(hours=1), {"order_ref": "o1"}, after),
-        "afterwards": (after + timedelta(hours=1), {"order_ref": "o1"}, after),
-        "ana before": (noon + timedelta(days=1), {"customer_email": "ana@x.y"}, noon),
-        "ana afterwards": (after + timedelta(hours=1), {"customer_email": "ana@x.y"}, None),
-        "bob afterwards": (after + timedelta(hours=1), {"customer_email": "bob@x.y"}, after),
-    }
-    answers = [
-        {"feedback_id": name, "provider": "a", "provider_feedback_id": name, "is_spam": False}
-        | {"responded_at": at, "day": at.date()}
-        | given
-        for name, (at, given, _) in asked.items()
-    ]
-    source = ArrowTables(
-        {feedback.full_name: arrow(feedback, answers), ORDERS.full_name: arrow(ORDERS, orders)}
-    )
-
-    def matched(first: date, last: date) -> dict[str, datetime | None]:
-        days = build_days(mart, first, last, source, PARAMETERS)
-        rows = [row for _, found in days for row in found.to_pylist()]
-        assert all(
-            row["net_amount"] == {noon: 10, after: 30}.get(row["ordered_at"]) for row in rows
-        )
-        return {row["feedback_id"]: row["ordered_at"] for row in rows}
-
-    wanted = {name: ordered_at for name, (_, _, ordered_at) in asked.items()}
-    assert matched(noon.date(), after.date()) == wanted
-    alone = [noon.date() + timedelta(days=n) for n in range(3)]
-    assert {name: at for day in alone for name, at in matched(day, day).items()} == wanted
-
-
 @pytest.mark.parametrize(
     ("after", "answered"),
     [
