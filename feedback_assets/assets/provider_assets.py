@@ -8,12 +8,15 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.defined import definition_of
-from feedback_assets.assets.failures import failure_metadata
+from feedback_assets.assets.failures import (
+    TROUBLE,
+    failure_metadata,
+    named,
+    trouble_failure,
+)
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
-from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, RowsMissing
 from feedback_assets.http.paging import Page
@@ -29,7 +32,6 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.layout import Warehouse
-from feedback_assets.warehouse.remote import StoreTrouble
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
@@ -91,12 +93,12 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
                     done.append(_read(source, client, wanted, window, context))
                 cost = {"requests": client.requests, "bytes": client.bytes}
         except ProviderError as error:
-            failure = _failure(error, wanted, *window)
+            failure = _failure(error, wanted, window)
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
-            failure = _canceled(wanted, *window)
-        except (StoreTrouble, CoordinationUnavailable, Unusable) as error:
-            failure = _not_written(error, wanted, *window)
+            failure = _canceled(wanted, window)
+        except TROUBLE as error:
+            failure = trouble_failure(error, wanted, window)
         # A window in which everything was set aside keeps none that follows from being read.
         if failure is None and any(read.refused for read in done):
             failure = _all_set_aside(source, done)
@@ -226,7 +228,7 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     )
     return dg.Failure(
         description=(
-            f"{_named([table], *window)}: {source.provider} sent {records} of this window in a "
+            f"{named([table], window)}: {source.provider} sent {records} of this window in a "
             f"form that cannot be read. Most common reason: {why.reason}.{others} The records are "
             f"in quarantine. Existing data for these days is unchanged. What to do: {advice}."
         ),
@@ -240,39 +242,19 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     )
 
 
-def _not_written(
-    error: StoreTrouble | CoordinationUnavailable | Unusable,
-    tables: list[Table],
-    first: date,
-    last: date,
-) -> dg.Failure:
-    # A full disk is as full after another reading of the window, and a Postgres was waited for; an
-    # object store may be up again.
-    return dg.Failure(
-        description=f"{_named(tables, first, last)}: {error}",
-        allow_retries=isinstance(error, StoreTrouble) and error.transient,
-    )
-
-
-def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:
+def _canceled(tables: list[Table], window: Window) -> dg.Failure:
     return dg.Failure(
         description=(
-            f"{_named(tables, first, last)}: canceled while loading. Existing data for "
+            f"{named(tables, window)}: canceled while loading. Existing data for "
             "these days is unchanged or was loaded again."
         ),
         allow_retries=False,
     )
 
 
-def _named(tables: list[Table], first: date, last: date) -> str:
-    names = ", ".join(table.full_name for table in tables)
-    return f"{names}, {first}" if first == last else f"{names}, {first} to {last}"
-
-
-def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
-    named = _named(tables, first, last)
+def _failure(error: ProviderError, tables: list[Table], window: Window) -> dg.Failure:
     return dg.Failure(
-        description=f"{named}: {error} Existing data for these days is unchanged.",
+        description=f"{named(tables, window)}: {error} Existing data for these days is unchanged.",
         metadata=failure_metadata(error),
         # A list that stayed short was read twice by then; a third reading tells nothing new.
         allow_retries=error.transient and not isinstance(error, RowsMissing),

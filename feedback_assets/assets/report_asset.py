@@ -9,6 +9,7 @@ import dagster as dg
 
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
+from feedback_assets.assets.failures import in_one_line
 from feedback_assets.assets.previews import report_previews
 from feedback_assets.assets.specs import FRESHNESS, OWNERS
 from feedback_assets.reports.path import page_path, page_url
@@ -32,30 +33,37 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
         required_resource_keys={"warehouse"},
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        # Template and charts are imported where they are used: definitions load without them.
-        from feedback_assets.reports.figures import read_report
-        from feedback_assets.reports.page import write_page
+        def built() -> dg.MaterializeResult[Any]:
+            metadata = _build(page, settings, context)
+            return dg.MaterializeResult(asset_key=page.asset_key, metadata=metadata)
 
-        warehouse = context.resources.warehouse.warehouse
-        built_from = inputs_now(page, None, context.instance, settings, warehouse)
-        report = read_report(
-            warehouse,
-            read_at=_read_at(context.instance),
-            memory_limit=parameters(settings).memory_limit,
-        )
-        size = write_page(warehouse, report)
-        metadata: dict[str, Any] = {
-            **_where(warehouse),
-            "bytes": size,
-            "last_day": report.last_day.isoformat() if report.last_day else "none",
-            "inputs_hash": built_from[None],
-            "definition": definition_of(page, settings).text,
-        }
-        return dg.MaterializeResult(
-            asset_key=page.asset_key, metadata=metadata | report_previews(report)
-        )
+        return in_one_line(built, page, None)
 
     return build
+
+
+def _build(page: Table, settings: Settings, context: dg.AssetExecutionContext) -> dict[str, Any]:
+    """Write the page; its metadata."""
+    # Template and charts are imported where they are used: definitions load without them.
+    from feedback_assets.reports.figures import read_report
+    from feedback_assets.reports.page import write_page
+
+    warehouse = context.resources.warehouse.warehouse
+    built_from = inputs_now(page, None, context.instance, settings, warehouse)
+    report = read_report(
+        warehouse,
+        read_at=_read_at(context.instance),
+        memory_limit=parameters(settings).memory_limit,
+    )
+    size = write_page(warehouse, report)
+    metadata: dict[str, Any] = {
+        **_where(warehouse),
+        "bytes": size,
+        "last_day": report.last_day.isoformat() if report.last_day else "none",
+        "inputs_hash": built_from[None],
+        "definition": definition_of(page, settings).text,
+    }
+    return metadata | report_previews(report)
 
 
 def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:

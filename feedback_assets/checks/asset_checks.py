@@ -20,7 +20,7 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness import failed_days, on_disk
+from feedback_assets.freshness import failed_days, moved, on_disk
 from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
@@ -30,6 +30,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
@@ -138,6 +139,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
+    if moved.checked(table):
+        specs.append(_spec(table, moved.CHECK, moved.description(table)))
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
@@ -203,6 +206,8 @@ def results(
         if table in PROVIDER_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
+    if moved.checked(table):
+        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
 
 
 def _settled(
@@ -259,7 +264,7 @@ def run_days(tags: Mapping[str, str]) -> Days:
 def rule_sql(rule: Rule) -> str:
     """The text of the rule's SQL file."""
     path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return path.read_text(encoding="utf-8")
+    return with_restated(path.read_text(encoding="utf-8"))
 
 
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:

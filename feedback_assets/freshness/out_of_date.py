@@ -117,7 +117,7 @@ def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) 
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
         told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
-        for span in _spans(one.days):
+        for span in spans_to_ask(one.days):
             commands[span].append(one.table)
     if commands:
         told.append("To read these days again:")
@@ -140,7 +140,7 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     ]
 
 
-def _spans(days: Iterable[date]) -> list[tuple[date, date]]:
+def spans_to_ask(days: Iterable[date]) -> list[tuple[date, date]]:
     """First and last days to ask for: what lies within one window is one command."""
     spans: list[tuple[date, date]] = []
     for first, last in ranges(days):

@@ -4,6 +4,7 @@ Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,10 +12,10 @@ from types import MappingProxyType
 
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, inputs_hashes
+from feedback_assets.warehouse.layout import days_between
 
 _MOST_NAMED = 50
-
-_MOST_NAMED = 50
+_NAMED = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))?")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,15 @@ def named_days(days: Iterable[date]) -> str:
     named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
     more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
     return ", ".join(named[:_MOST_NAMED] + more)
+
+
+def days_of_names(text: str) -> list[date]:
+    """The days that ``named_days`` has named, without those it has not."""
+    return [
+        day
+        for first, last in _NAMED.findall(text)
+        for day in days_between(date.fromisoformat(first), date.fromisoformat(last or first))
+    ]
 
 
 def _wanted(

@@ -18,6 +18,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.restated import restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
 from feedback_assets.warehouse.memory import machine_memory
 
@@ -182,7 +183,9 @@ def query_of(
     values = _values(parameters, first, last)
     # DuckDB refuses a value that the query does not name; a name in a comment is none.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
-    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
+    shared = restated(text)
+    before = f"with {shared}\n" if shared else ""
+    query = f"{before}select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
     return query, {name: values[name] for name in named}
 
 

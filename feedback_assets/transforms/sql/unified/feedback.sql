@@ -2,11 +2,13 @@
 with
 
 -- "An answer may lie up to FEEDBACK_MATCH_DAYS after the purchase day whose partition holds it."
--- A record found in two partitions, because its purchase was given another day, counts in the
--- later one from that day on.
+-- A record that is held on two days, because its purchase was given another day, counts as the later
+-- one has it from that day on.
 thanx_records as (
-    select *, lead(day) over (partition by id order by day) as restated_on
-    from thanx.feedbacks
+    select held.*, replaced.replaced_on
+    from thanx.feedbacks as held
+    left join thanx_feedbacks_replaced as replaced
+        on replaced.id = held.id and replaced.day = held.day
 ),
 
 -- "Thanx: records with a rating or a review; responded_at = rated_at, else reviewed_at, else
@@ -49,7 +51,7 @@ answers as (
     where
         answered_on between $first_day and $last_day
         and days_between(day, answered_on) between 0 and $match_days
-        and (restated_on is null or restated_on > answered_on)
+        and (replaced_on is null or replaced_on > answered_on)
 
     union all
 
