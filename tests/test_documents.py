@@ -26,8 +26,8 @@ from feedback_assets.providers.registry import PROVIDERS, REGISTRY, Provider
 from feedback_assets.settings import Settings
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

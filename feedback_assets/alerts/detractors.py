@@ -15,7 +15,7 @@ import msgspec
 from feedback_assets.alerts.delivery import Message, Pending, also, harmless
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 RECENT_DAYS = 7
 """An answer older than this is history: who backfills a year wants no alert for each of it."""

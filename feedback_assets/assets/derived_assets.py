@@ -13,6 +13,7 @@ from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, find_table
@@ -20,8 +21,9 @@ from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, days_read, inputs_hashes
 from feedback_assets.warehouse.customer_secret import confirm_secret
-from feedback_assets.warehouse.layout import Warehouse, Written, days_between
 from feedback_assets.warehouse.memory import machine_memory
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
 # and a later day reads the earlier ones, which a run before it may still be building.

@@ -15,7 +15,7 @@ from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _REPORTS = Path(__file__).resolve().parents[1] / "reports"
 

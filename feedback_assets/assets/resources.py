@@ -16,7 +16,7 @@ from feedback_assets.http.client import Client
 from feedback_assets.http.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings, kept_erasure_secret
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _open_clients: set[Client] = set()
 

@@ -29,9 +29,10 @@ from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.retargeting.client import Retargeting
 from feedback_assets.providers.thanx import tables as thanx
 from feedback_assets.providers.thanx.client import Thanx
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
 """Pages of one look. What is more is no news but a flood, and read by days, once a day."""

@@ -16,10 +16,10 @@ from feedback_assets.freshness.refresh import ranges
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.wicked_reports import tables as wicked_reports
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import days_between
 
 DAILY = "read_last_days"
 MONTHLY = "read_all_that_is_restated"

@@ -30,12 +30,13 @@ from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.run_launcher import process_tag
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.warehouse.customer_secret import confirm_secret
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _BUILT = DERIVED_TABLES + REPORT_PAGES
 _ALL = ALL_TABLES + REPORT_PAGES

@@ -25,14 +25,15 @@ from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
 from feedback_assets.schema.columns import Column
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_QUARANTINED = 0.01
 LEAST_MATCHED = 0.5

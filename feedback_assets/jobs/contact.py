@@ -30,7 +30,7 @@ from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.unified import ORDERS as UNIFIED_ORDERS
 from feedback_assets.transforms.engine import Parameters, build_days
 from feedback_assets.transforms.sources import ArrowTables, ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SHOWN = 50
 """Rows of a list that are shown, the newest; how many there are is said."""

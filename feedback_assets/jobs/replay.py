@@ -25,12 +25,13 @@ from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     read_quarantine_file,
     take_out,
 )
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 1_000
 _COUNTED = ("dagster/partition_row_count", "outside_window", "duplicates", "quarantined")

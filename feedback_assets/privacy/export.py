@@ -35,8 +35,8 @@ from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import concerned_rows, mentioned_in
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_of
+from feedback_assets.warehouse.warehouse import Warehouse
 
 README = "README.md"
 RUNS = "run history"

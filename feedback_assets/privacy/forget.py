@@ -43,8 +43,9 @@ from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import erase_quarantine, quarantine_of
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 AT_MOST = 20
 _UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)

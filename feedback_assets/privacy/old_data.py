@@ -17,8 +17,8 @@ from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 10_000
 Name = tuple[PointsAt, str]

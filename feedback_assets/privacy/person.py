@@ -20,7 +20,7 @@ from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import PLAIN
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
 

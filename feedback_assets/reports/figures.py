@@ -24,12 +24,13 @@ from feedback_assets.reports.statistics import (
     nps_difference,
     rate_difference,
 )
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.transforms.sources import Days, ask, connect
 from feedback_assets.warehouse.generated import generated_providers
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MODELS = (
     "first_click", "first_optin", "re_optin", "last_click",

@@ -25,7 +25,7 @@ from feedback_assets.reports.csv_text import csv_of
 from feedback_assets.reports.figures import LEVELS, MODELS, Channel, Report
 from feedback_assets.reports.names import short
 from feedback_assets.reports.path import page_path
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DEFAULT_MODEL = "last_click"
 DEFAULT_LEVEL = "campaign"

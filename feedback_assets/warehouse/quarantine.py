@@ -24,10 +24,10 @@ from feedback_assets.schema.columns import DATE, STAMP, TEXT
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.erased import Erased, Sought
 from feedback_assets.warehouse.erasing import erase_payload, erase_reason
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.locks import until_held
 from feedback_assets.warehouse.marks import local_mark
 from feedback_assets.warehouse.remote import Found, listed
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SCHEMA = pa.schema(
     [

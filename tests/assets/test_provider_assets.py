@@ -14,10 +14,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers
-from feedback_assets.warehouse.layout import days_between
 from tests.conftest import YESTERDAY, Project
 
 COUNTS = (

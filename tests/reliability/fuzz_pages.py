@@ -28,7 +28,7 @@ with atheris.instrument_imports(include=["feedback_assets.ingest", "feedback_ass
     from feedback_assets.ingest.spool import Spool
     from feedback_assets.ingest.window import _Tally
     from feedback_assets.providers.registry import find_provider
-    from feedback_assets.warehouse.layout import days_between
+    from feedback_assets.schema.days import days_between
 from tests.ingest.documents import DOCUMENTED, EVENT_DAY
 
 CREDENTIALS = {

@@ -14,8 +14,8 @@ from feedback_assets.reports.figures import (
     read_weeks,
 )
 from feedback_assets.tables import MART_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import (
     CHANNELS,
     DAYS,

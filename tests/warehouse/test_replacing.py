@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.warehouse.layout import NotWritten, Warehouse, days_between
+from feedback_assets.schema.days import days_between
+from feedback_assets.warehouse.stored_files import NotWritten
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 
 WRITER = """
 import sys
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 warehouse = Warehouse(sys.argv[1])
 versions = [sales(400, count=version) for version in range(2)]
