@@ -14,7 +14,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from feedback_assets.reports.figures import Report
+    from feedback_assets.reports.report import Report
 
 PICTURE, TABLE, COVERAGE = "picture", "preview", "coverage"
 
