@@ -56,9 +56,8 @@ def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
     """Where the table is declared, and the query or the reading that fills it."""
     is_read = table.full_name in _PROVIDER_NAMES
     sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
-    declaration = f"providers/{table.group}/tables.py" if is_read else f"tables/{table.group}.py"
     sources = {
-        "declaration": _PACKAGE / declaration,
+        "declaration": _declaration(table),
         "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
     }
     return dg.CodeReferencesMetadataValue(
@@ -67,6 +66,13 @@ def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
             for label, path in sources.items()
         ]
     )
+
+
+def _declaration(table: Table) -> Path:
+    if table.full_name in _PROVIDER_NAMES:
+        return _PACKAGE / "providers" / table.group / "tables.py"
+    of_one = _PACKAGE / "tables" / table.group / f"{table.name}.py"
+    return of_one if of_one.is_file() else _PACKAGE / "tables" / f"{table.group}.py"
 
 
 def _example(table: Table) -> str:
