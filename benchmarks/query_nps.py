@@ -17,7 +17,7 @@ from benchmarks.support.measuring import (
     script,
     wall,
 )
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from feedback_assets.days import days_between
 from feedback_assets.query.run import run_query
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
 from feedback_assets.sandbox.credentials import settings_for
-from feedback_assets.schema.days import days_between
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
 from feedback_assets.tables import find_table

@@ -14,7 +14,7 @@ MOST_LINES = 400
 
 # A part may import itself and what stands on a line above its own.
 LAYERS = (
-    {"coordination", "files", "schema"},
+    {"coordination", "days", "files", "schema"},
     {"http"},
     {"providers"},
     {"tables"},

@@ -15,7 +15,7 @@ from datetime import date
 import msgspec
 
 from feedback_assets.alerts.delivery import Message, Pending, also, harmless
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 
 _LONGEST = 600
 _SPANS_KEPT = 400

@@ -13,7 +13,7 @@ from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.specs import asset_spec, column_lineage
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, find_table

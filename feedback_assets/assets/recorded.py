@@ -13,7 +13,7 @@ from dagster._core.events import DagsterEventType
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from feedback_assets.assets.specs import daily
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded
 

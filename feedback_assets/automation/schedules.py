@@ -12,11 +12,11 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from feedback_assets.days import days_between
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.wicked_reports import tables as wicked_reports
-from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES

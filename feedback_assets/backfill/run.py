@@ -24,13 +24,13 @@ from dagster_shared.check import CheckError
 from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.automation.schedules import range_tags
+from feedback_assets.days import days_between
 from feedback_assets.freshness import failed_days, on_disk
 from feedback_assets.freshness.refresh import ranges, stale_partitions
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.run_launcher import process_tag
-from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES

@@ -20,12 +20,12 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.days import days_between
 from feedback_assets.freshness import failed_days, on_disk
 from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
 from feedback_assets.schema.columns import Column
-from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, find_table

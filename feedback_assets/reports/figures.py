@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_assets.days import days_between
 from feedback_assets.reports.channels import read_channels
 from feedback_assets.reports.names import bounded
 from feedback_assets.reports.queries import Ask, Row, connected, counts
@@ -25,7 +26,6 @@ from feedback_assets.reports.report import (
     days_between_count,
 )
 from feedback_assets.reports.statistics import Counts
-from feedback_assets.schema.days import days_between
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers
 from feedback_assets.warehouse.quarantine import quarantine_files

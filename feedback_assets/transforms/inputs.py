@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 

@@ -13,8 +13,8 @@ from dagster._core.storage.tags import (
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.days import days_between
 from feedback_assets.sandbox.server import Sandbox
-from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers

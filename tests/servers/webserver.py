@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 
 _LAUNCH_BACKFILL = """

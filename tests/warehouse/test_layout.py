@@ -16,8 +16,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.columns import MONEY, MONEY_SUM, STAMP, TEXT, Column, leaves, struct
-from feedback_assets.schema.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.warehouse.content import content_hash

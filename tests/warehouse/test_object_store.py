@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 import s3fs
 
+from feedback_assets.days import days_between
 from feedback_assets.query.run import run_query
-from feedback_assets.schema.days import days_between
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse import copies

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.schema.days import days_between
+from feedback_assets.days import days_between
 from feedback_assets.warehouse.stored_files import NotWritten
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales

@@ -1,4 +1,4 @@
-"""Spans of calendar days."""
+"""Days that follow each other."""
 
 from datetime import date, timedelta
 
