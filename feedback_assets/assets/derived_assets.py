@@ -12,6 +12,7 @@ from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import asset_spec, column_lineage
 from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
@@ -63,21 +64,22 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         name=f"{table.group}__{table.name}",
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitioned else None,
-        required_resource_keys={"warehouse"},
         pool=POOL,
     )
-    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        warehouse = context.resources.warehouse.warehouse
-        confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
+        held = warehouse.warehouse
+        confirm_secret(held, settings.customer_secret_if_any(), settings.customer_secret)
         # Before anything is read: content that is replaced meanwhile then differs from what is
         # recorded here, and leads to one build too many, never to one too few.
         span = days_of_run(context) if table.partitioned else None
         values = parameters(settings)  # first, since the definition has the secret's fingerprint
         definition = definition_of(table, settings).text
-        built_from = inputs_now(table, span, context.instance, settings, warehouse)
+        built_from = inputs_now(table, span, context.instance, settings, held)
         if span is None:
-            rows = engine(settings).build_whole(table, warehouse, values)
-            written = warehouse.replace_whole(table, rows)
+            rows = engine(settings).build_whole(table, held, values)
+            written = held.replace_whole(table, rows)
             metadata = {
                 **plotted(table, rows),
                 "dagster/row_count": written.rows,
@@ -87,16 +89,16 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
                 "definition": definition,
             }
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        days = engine(settings).build_days(table, *span, warehouse, values)
+        days = engine(settings).build_days(table, *span, held, values)
         numbers: dict[date, Numbers] = {}
-        for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
+        for day, written in held.replace_days(table, _counted(table, days, numbers)):
             context.add_asset_metadata(
                 numbers[day] | _day_metadata(written, built_from[day], definition),
                 asset_key=table.asset_key,
                 partition_key=day.isoformat(),
             )
         context.add_asset_metadata(
-            mart_previews(table, warehouse),
+            mart_previews(table, held),
             asset_key=table.asset_key,
             partition_key=span[1].isoformat(),
         )

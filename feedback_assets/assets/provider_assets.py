@@ -67,6 +67,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
         backfill_policy=backfill_policy(source),
+        # Not as parameters: one is named by its resource, and this function is every provider's.
         required_resource_keys={source.provider, "warehouse"},
         can_subset=len(source.tables) > 1,
         pool=source.provider,

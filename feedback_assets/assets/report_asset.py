@@ -10,6 +10,7 @@ import dagster as dg
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.previews import report_previews
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import FRESHNESS, OWNERS
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.schema.table import Table
@@ -29,23 +30,24 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{page.group}__{page.name}",
         specs=[_spec(page, settings)],
-        required_resource_keys={"warehouse"},
     )
-    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
         # Template and charts are imported where they are used: definitions load without them.
         from feedback_assets.reports.figures import read_report
         from feedback_assets.reports.page import write_page
 
-        warehouse = context.resources.warehouse.warehouse
-        built_from = inputs_now(page, None, context.instance, settings, warehouse)
+        held = warehouse.warehouse
+        built_from = inputs_now(page, None, context.instance, settings, held)
         report = read_report(
-            warehouse,
+            held,
             read_at=_read_at(context.instance),
             memory_limit=parameters(settings).memory_limit,
         )
-        size = write_page(warehouse, report)
+        size = write_page(held, report)
         metadata: dict[str, Any] = {
-            **_where(warehouse),
+            **_where(held),
             "bytes": size,
             "last_day": report.last_day.isoformat() if report.last_day else "none",
             "inputs_hash": built_from[None],

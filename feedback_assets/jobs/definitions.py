@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from feedback_assets.assets.failures import failure_metadata
-from feedback_assets.assets.resources import ProviderResource
+from feedback_assets.assets.resources import ProviderResource, WarehouseResource
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.diagnosis import providers as checking
 from feedback_assets.http.client import Client
@@ -89,28 +89,28 @@ def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 
 def _generate_survey_trackers() -> dg.JobDefinition:
-    @dg.op(
-        name="ask_for_survey_links",
-        required_resource_keys={Fullwhere.PROVIDER, "warehouse"},
-        pool=Fullwhere.PROVIDER,
-    )
-    def generate(context: dg.OpExecutionContext, config: SurveyTrackersConfig) -> None:
+    @dg.op(name="ask_for_survey_links", pool=Fullwhere.PROVIDER)
+    def generate(
+        context: dg.OpExecutionContext,
+        config: SurveyTrackersConfig,
+        fullwhere: ProviderResource,
+        warehouse: WarehouseResource,
+    ) -> None:
         day = _day(config.day)
         if config.limit is not None and config.limit < 1:
             raise _refusal(f"limit is {config.limit}: give 1 or more, or leave it out")
-        warehouse = context.resources.warehouse.warehouse
+        held = warehouse.warehouse
         if config.dry_run:
-            due = find_due(warehouse, day)
+            due = find_due(held, day)
             context.add_output_metadata({"dry_run": True, **_due_metadata(due, config.limit)})
             return
-        resource = _resource(context, Fullwhere)
         outcome = _tried(
             lambda: generate_links(
-                lambda: _connected(resource, Fullwhere),
-                warehouse,
+                lambda: _connected(fullwhere, Fullwhere),
+                held,
                 day,
                 limit=config.limit,
-                zone=resource.zone,
+                zone=fullwhere.zone,
             )
         )
         metadata = {"dry_run": False, **_outcome_metadata(outcome, config.limit)}
@@ -122,7 +122,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
                     metadata={
                         "dagster/partition_row_count": outcome.written.rows,
                         "content_hash": outcome.written.content_hash,
-                        "path": warehouse.path(GENERATED, day),
+                        "path": held.path(GENERATED, day),
                     },
                 )
             )
@@ -177,8 +177,10 @@ def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
 
 
 def _create_submission() -> dg.JobDefinition:
-    @dg.op(name="send_submission", required_resource_keys={FeedbackPulse.PROVIDER})
-    def create(context: dg.OpExecutionContext, config: SubmissionConfig) -> None:
+    @dg.op(name="send_submission")
+    def create(
+        context: dg.OpExecutionContext, config: SubmissionConfig, feedbackpulse: ProviderResource
+    ) -> None:
         submission = Submission(
             campaign_id=config.campaign_id,
             star_rating=config.star_rating,
@@ -188,10 +190,9 @@ def _create_submission() -> dg.JobDefinition:
             customer_email=config.customer_email,
             survey_responses=config.survey_responses,
         )
-        resource = _resource(context, FeedbackPulse)
 
         def send() -> Created:
-            with _connected(resource, FeedbackPulse) as client:
+            with _connected(feedbackpulse, FeedbackPulse) as client:
                 return create_submission(client, submission)
 
         created = _tried(send)
@@ -216,14 +217,16 @@ def _create_submission() -> dg.JobDefinition:
 
 
 def _refresh_contact() -> dg.JobDefinition:
-    @dg.op(name="read_contact", required_resource_keys={WickedReports.PROVIDER, "warehouse"})
-    def refresh(context: dg.OpExecutionContext, config: ContactConfig) -> None:
-        resource = _resource(context, WickedReports)
-        warehouse = context.resources.warehouse.warehouse
-
+    @dg.op(name="read_contact")
+    def refresh(
+        context: dg.OpExecutionContext,
+        config: ContactConfig,
+        wicked_reports: ProviderResource,
+        warehouse: WarehouseResource,
+    ) -> None:
         def find() -> Customer:
-            with _connected(resource, WickedReports) as client:
-                return look_up(client, warehouse, config.key, zone=resource.zone)
+            with _connected(wicked_reports, WickedReports) as client:
+                return look_up(client, warehouse.warehouse, config.key, zone=wicked_reports.zone)
 
         customer = _tried(find)
         context.add_output_metadata(
@@ -284,11 +287,6 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
         check()
 
     return job
-
-
-def _resource(context: dg.OpExecutionContext, client: type[Client]) -> ProviderResource:
-    resource: ProviderResource = getattr(context.resources, client.PROVIDER)
-    return resource
 
 
 @contextmanager
