@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.previews import report_previews
 from feedback_assets.assets.resources import WarehouseResource
-from feedback_assets.assets.specs import FRESHNESS, OWNERS
+from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
-
-_REPORTS = Path(__file__).resolve().parents[1] / "reports"
 
 
 def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -84,19 +82,11 @@ def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
         description=page.description,
         group_name=page.group,
         kinds={"html", "duckdb"},
-        owners=OWNERS,
+        owners=owners(settings),
         freshness_policy=FRESHNESS,
         code_version=code_version(page, settings),
         metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(
-                code_references=[
-                    dg.LocalFileCodeReference(file_path=str(_REPORTS / name), label=label)
-                    for label, name in (
-                        ("figures", "figures.py"),
-                        ("template", f"page/{page.name}.html"),
-                    )
-                ]
-            ),
+            "dagster/code_references": code_references(page),
         },
     )
 
