@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_assets.files.durable import make_private, sync_directory
-from feedback_assets.warehouse.litter import begin_file, end, sweep_files
 from feedback_assets.warehouse.marks import local_mark, remote_mark
 from feedback_assets.warehouse.place import Place
 from feedback_assets.warehouse.remote import Found, StoreTrouble, fetched, listed, told
+from feedback_assets.warehouse.temporary_names import new_temporary, release, remove_abandoned
 
 
 class NotWritten(StoreTrouble):
@@ -98,8 +98,8 @@ def put(place: Place, path: str, write: Callable[[Any], object]) -> str:
 
 def _put_local(path: Path, write: Callable[[Any], object]) -> str:
     make_private(path.parent)
-    sweep_files(path.parent)
-    temporary = begin_file(path.parent)
+    remove_abandoned(path.parent)
+    temporary = new_temporary(path.parent)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
@@ -113,4 +113,4 @@ def _put_local(path: Path, write: Callable[[Any], object]) -> str:
         return mark
     finally:
         temporary.unlink(missing_ok=True)
-        end(temporary)
+        release(temporary)

@@ -195,7 +195,7 @@ def test_rows_that_do_not_fit_the_schema_leave_the_old_partition(warehouse: Ware
     assert len(list(Path(warehouse.path(SALES, DAYS[1])).parent.iterdir())) == 1
 
 
-def test_an_error_while_writing_leaves_the_old_file_and_no_litter(
+def test_an_error_while_writing_leaves_the_old_file_and_no_temporary_file(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Path(warehouse.path(SALES, DAYS[1])).read_bytes()

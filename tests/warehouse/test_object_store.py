@@ -20,10 +20,10 @@ from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse import copies
 from feedback_assets.warehouse.encoding import encode
-from feedback_assets.warehouse.litter import private_directory
 from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.remote import StoreTrouble
 from feedback_assets.warehouse.stored_files import NotWritten
+from feedback_assets.warehouse.temporary_names import private_directory
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.servers.door import Door, Seen, running_door
