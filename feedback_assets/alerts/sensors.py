@@ -109,7 +109,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
             after.pending,
             lambda names: failure_alerts.compose(after.causes, names, ui_url),
         )
-        after = failure_alerts.told(
+        after = failure_alerts.after_delivery(
             msgspec.structs.replace(after, since=since, seen=seen), sent.pending
         )
         failing = ", ".join(sorted(after.causes))

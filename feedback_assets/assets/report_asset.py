@@ -66,8 +66,8 @@ def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
     if url.startswith("https:"):
         return {"page": path, "open": dg.MetadataValue.url(url)}
     # A link to a file does nothing when it is clicked on a page that came over HTTP.
-    told = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
-    return {"page": path, "open": dg.MetadataValue.md(told)}
+    hint = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
+    return {"page": path, "open": dg.MetadataValue.md(hint)}
 
 
 def _spec(page: Table, settings: Settings) -> dg.AssetSpec:

@@ -248,8 +248,8 @@ def _person(contact: Mapping[str, Any]) -> Section:
         ("created", _moment(contact.get("createDate"))),
         *((label, _touch(contact.get(model))) for label, model in _MODELS),
     ]
-    told = tuple((label, text) for label, value in rows if (text := plain(value)))
-    return Section("Customer", ("field", "value"), told)
+    known = tuple((label, text) for label, value in rows if (text := plain(value)))
+    return Section("Customer", ("field", "value"), known)
 
 
 def _list(

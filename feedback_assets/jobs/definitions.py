@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 # Dagster runs again a run whose process died; what was sent before may have landed.
 _NEVER_AGAIN = {"dagster/max_retries": "0"}
-_MOST_TOLD = 20
+_MOST_LISTED = 20
 
 
 class SurveyTrackersConfig(dg.Config):
@@ -104,7 +104,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
             due = find_due(held, day)
             context.add_output_metadata({"dry_run": True, **_due_metadata(due, config.limit)})
             return
-        outcome = _tried(
+        outcome = _without_retry(
             lambda: generate_links(
                 lambda: _connected(fullwhere, Fullwhere),
                 held,
@@ -143,7 +143,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
 
 
 def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "day": due.day.isoformat(),
         "orders": due.orders,
         "with_tracker": due.with_tracker,
@@ -152,18 +152,18 @@ def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
         "to_ask": len(due.due) if limit is None else min(limit, len(due.due)),
     }
     if not due.days_held:
-        told["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
+        metadata["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
     elif not due.tracker_days_held:
-        told["warning"] = (
+        metadata["warning"] = (
             f"fullwhere.survey_trackers holds nothing from {due.day} on: every order looks like "
             "one without a tracker until it is backfilled"
         )
-    return told
+    return metadata
 
 
 def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
-    first = list(outcome.refused.items())[:_MOST_TOLD]
-    told = {
+    first = list(outcome.refused.items())[:_MOST_LISTED]
+    metadata = {
         **_due_metadata(outcome.due, limit),
         "asked": outcome.asked,
         "trackers": outcome.trackers,
@@ -172,8 +172,8 @@ def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
         "refused": len(outcome.refused),
     }
     if first:
-        told["refused_orders"] = dg.MetadataValue.json(dict(first))
-    return told
+        metadata["refused_orders"] = dg.MetadataValue.json(dict(first))
+    return metadata
 
 
 def _create_submission() -> dg.JobDefinition:
@@ -195,7 +195,7 @@ def _create_submission() -> dg.JobDefinition:
             with _connected(feedbackpulse, FeedbackPulse) as client:
                 return create_submission(client, submission)
 
-        created = _tried(send)
+        created = _without_retry(send)
         context.add_output_metadata(
             {
                 "submission_id": "none" if created.submission_id is None else created.submission_id,
@@ -228,7 +228,7 @@ def _refresh_contact() -> dg.JobDefinition:
             with _connected(wicked_reports, WickedReports) as client:
                 return look_up(client, warehouse.warehouse, config.key, zone=wicked_reports.zone)
 
-        customer = _tried(find)
+        customer = _without_retry(find)
         context.add_output_metadata(
             {
                 "customer": dg.MetadataValue.md(markdown(sections(customer))),
@@ -298,7 +298,7 @@ def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
         yield client
 
 
-def _tried(call: Callable[[], T]) -> T:
+def _without_retry(call: Callable[[], T]) -> T:
     """What ``call`` gives; what a provider refuses becomes a failure that nobody retries."""
     failure: dg.Failure
     try:

@@ -104,12 +104,12 @@ def replay(
             if day not in held:
                 result.not_held += len(typed)
                 continue
-            written = _land(warehouse, table, day, typed, result, dry_run=dry_run)
+            written = _add_to_day(warehouse, table, day, typed, result, dry_run=dry_run)
             done += typed
             if written is not None:
                 landed[day] = written, sum(record.counted_on == day for record in typed)
         if not dry_run:
-            _take_out(warehouse, table, done)
+            _remove_from_quarantine(warehouse, table, done)
         if landed:
             with open_instance(settings) as instance:
                 _record(instance, table, landed)
@@ -188,7 +188,7 @@ def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:
         yield records[0].rows.take(pa.array([record.place for record in records], pa.int64()))
 
 
-def _land(
+def _add_to_day(
     warehouse: Warehouse,
     table: Table,
     day: date,
@@ -215,7 +215,7 @@ def _land(
     return written
 
 
-def _take_out(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
+def _remove_from_quarantine(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
     """Take these records out of the quarantine, each file once whatever their days."""
     by_path: dict[str, set[str]] = defaultdict(set)
     for record in done:

@@ -15,7 +15,7 @@ from typing import Any
 import fsspec
 
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.remote import told
+from feedback_assets.warehouse.remote import store_errors
 
 FILE = "data.parquet"
 _LOCAL = ("file://", "local://")
@@ -42,7 +42,7 @@ class Place:
         """The fsspec file system of the root."""
         if self.is_local:
             return fsspec.filesystem("file")
-        with told(self.root):
+        with store_errors(self.root):
             return fsspec.core.url_to_fs(self.root)[0]
 
     @cached_property

@@ -15,7 +15,7 @@ import pyarrow as pa
 from feedback_assets.files.durable import make_private, sync_directory
 from feedback_assets.warehouse.marks import local_mark, remote_mark
 from feedback_assets.warehouse.place import Place
-from feedback_assets.warehouse.remote import Found, StoreTrouble, fetched, listed, told
+from feedback_assets.warehouse.remote import Found, StoreTrouble, fetched, listed, store_errors
 from feedback_assets.warehouse.temporary_names import new_temporary, release, remove_abandoned
 
 
@@ -57,7 +57,7 @@ def exists(place: Place, path: str) -> bool:
     if place.is_local:
         return Path(path).is_file()
     place.filesystem.invalidate_cache()
-    with told(path):
+    with store_errors(path):
         return bool(place.filesystem.exists(path))
 
 
@@ -66,7 +66,7 @@ def remove(place: Place, path: str) -> None:
     if place.is_local:
         Path(path).unlink(missing_ok=True)
     elif exists(place, path):
-        with told(path):
+        with store_errors(path):
             place.filesystem.rm_file(path)
 
 
@@ -87,7 +87,7 @@ def put(place: Place, path: str, write: Callable[[Any], object]) -> str:
             return _put_local(Path(path), write)
         sink = pa.BufferOutputStream()
         write(sink)
-        with told(place.base):
+        with store_errors(place.base):
             place.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
             return remote_mark(place.filesystem.info(path))
     except OSError as error:
