@@ -158,6 +158,9 @@ class Settings(BaseModel):
     feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
+    feedback_owners: Annotated[str, AfterValidator(values.owners)] = "team:data"
+    feedback_repository_url: Annotated[Url, AfterValidator(values.repository)] | None = None
+    feedback_repository_branch: Annotated[str, AfterValidator(values.branch)] = "main"
 
     wicked_reports_url: Url = "https://api.wickedreports.com"
     wicked_reports_api_key: SecretStr | None = None

@@ -20,7 +20,7 @@ from feedback_assets.http import masking
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres, for what several machines share.

@@ -10,10 +10,11 @@ import feedback_assets
 
 ROOT = Path(feedback_assets.__file__).parent
 NAME = feedback_assets.__name__
+MOST_LINES = 400
 
 # A part may import itself and what stands on a line above its own.
 LAYERS = (
-    {"coordination", "files", "schema"},
+    {"coordination", "days", "files", "schema"},
     {"http"},
     {"providers"},
     {"tables"},
@@ -106,3 +107,11 @@ def test_a_module_opens_by_saying_what_it_is(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text()))
     assert text, module_name(path)
     assert text.splitlines()[0].endswith((".", ":"))
+
+
+def test_no_module_or_query_is_longer_than_can_be_read_at_once() -> None:
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in [*modules(), *sorted(ROOT.rglob("*.sql"))]
+    }
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}

@@ -12,7 +12,7 @@ from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.service.ui import NotStarted
 from feedback_assets.settings import Settings
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SANDBOX = settings_for("http://127.0.0.1:8765")
 OWN = {

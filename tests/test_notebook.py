@@ -17,7 +17,7 @@ from feedback_assets import settings
 from feedback_assets.query.run import run_query
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "analysis.ipynb"

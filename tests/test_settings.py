@@ -55,6 +55,8 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("WICKED_REPORTS_REQUESTS_PER_MINUTE", "0"),
         ("THANX_URL", "api.thanx.com"),
         ("FEEDBACK_UI_URL", "dagster.example.com"),
+        ("FEEDBACK_OWNERS", "team:data, Ana"),
+        ("FEEDBACK_REPOSITORY_URL", "https://git.shop.example/feedback"),
         ("FEEDBACKPULSE_URL", "ftp://example.com"),
         ("FEEDBACK_WAREHOUSE", "s4q://bucket/warehouse"),
         ("FEEDBACK_WAREHOUSE", "/etc/passwd/warehouse"),

@@ -13,7 +13,9 @@ from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import asset_spec, column_lineage
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, find_table
@@ -21,8 +23,9 @@ from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, days_read, inputs_hashes
 from feedback_assets.warehouse.customer_secret import confirm_secret
-from feedback_assets.warehouse.layout import Warehouse, Written, days_between
 from feedback_assets.warehouse.memory import machine_memory
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
 # and a later day reads the earlier ones, which a run before it may still be building.
@@ -62,14 +65,15 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         name=f"{table.group}__{table.name}",
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitioned else None,
-        required_resource_keys={"warehouse"},
         pool=POOL,
     )
-    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
         span = days_of_run(context) if table.partitioned else None
 
         def built() -> dg.MaterializeResult[Any]:
-            metadata = lineage | _build(table, span, settings, context)
+            metadata = lineage | _build(table, span, settings, warehouse.warehouse, context)
             return dg.MaterializeResult(asset_key=table.asset_key, metadata=metadata)
 
         return in_one_line(built, table, span)
@@ -81,10 +85,10 @@ def _build(
     table: Table,
     span: tuple[date, date] | None,
     settings: Settings,
+    warehouse: Warehouse,
     context: dg.AssetExecutionContext,
 ) -> dict[str, Any]:
     """Replace the partitions of ``span``, or the whole; the metadata of a table without days."""
-    warehouse = context.resources.warehouse.warehouse
     confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
     values = parameters(settings)  # first, since the definition has the secret's fingerprint
     definition = definition_of(table, settings).text

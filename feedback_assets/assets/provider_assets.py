@@ -31,7 +31,7 @@ from feedback_assets.ingest.window import (
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
@@ -69,6 +69,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
         backfill_policy=backfill_policy(source),
+        # Not as parameters: one is named by its resource, and this function is every provider's.
         required_resource_keys={source.provider, "warehouse"},
         can_subset=len(source.tables) > 1,
         pool=source.provider,

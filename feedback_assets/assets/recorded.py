@@ -13,9 +13,9 @@ from dagster._core.events import DagsterEventType
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from feedback_assets.assets.specs import daily
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded
-from feedback_assets.warehouse.layout import days_between
 
 _AT_ONCE = 1000
 # Of the run, not of the day on which they are recorded.

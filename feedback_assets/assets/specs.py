@@ -3,24 +3,40 @@
 import re
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 
+from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version
+from feedback_assets.environment.values import split_owners
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 
-OWNERS = ["team:data"]
 # With the daily schedule on every table is made anew once a day, since a day was added. One
 # refresh that is late or failed warns, two fail.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
 )
-_PACKAGE = Path(__file__).resolve().parents[1]
 _PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
+
+
+def owners(settings: Settings) -> list[str]:
+    """Who answers for the assets: e-mails, and teams as ``team:name``."""
+    return list(split_owners(settings.feedback_owners))
+
+
+def tags(table: Table) -> dict[str, str]:
+    """What the UI and a selection filter by: the provider, and whether there is personal data."""
+    found = {"provider": table.group} if table.full_name in _PROVIDER_NAMES else {}
+    if any(_is_personal(column) for column in table.columns):
+        found["personal_data"] = "yes"
+    return found
+
+
+def _is_personal(column: Column) -> bool:
+    return column.personal is not None or any(map(_is_personal, column.fields))
 
 
 def daily(start: date) -> dg.DailyPartitionsDefinition:
@@ -38,7 +54,8 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
         description=table.description,
         group_name=table.group,
         kinds=kinds,
-        owners=OWNERS,
+        tags=tags(table),
+        owners=owners(settings),
         freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(table),
@@ -49,23 +66,6 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
         code_version=code_version(table, settings),
-    )
-
-
-def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
-    """Where the table is declared, and the query or the reading that fills it."""
-    is_read = table.full_name in _PROVIDER_NAMES
-    sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
-    declaration = f"providers/{table.group}/tables.py" if is_read else f"tables/{table.group}.py"
-    sources = {
-        "declaration": _PACKAGE / declaration,
-        "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
-    }
-    return dg.CodeReferencesMetadataValue(
-        code_references=[
-            dg.LocalFileCodeReference(file_path=str(path), label=label)
-            for label, path in sources.items()
-        ]
     )
 
 

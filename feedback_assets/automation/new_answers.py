@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.automation import cursors
+from feedback_assets.days import days_between
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import parse_page
@@ -31,7 +32,7 @@ from feedback_assets.providers.thanx import tables as thanx
 from feedback_assets.providers.thanx.client import Thanx
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
 """Pages of one look. What is more is no news but a flood, and read by days, once a day."""

@@ -29,7 +29,7 @@ from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, TransientError
 from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 EVERY_SECONDS = 300
 # Dagster gives up a tick after 60 s; the next one is the retry.

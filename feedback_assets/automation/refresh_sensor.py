@@ -20,7 +20,7 @@ from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 NAME = "build_what_changed"
 EVERY_SECONDS = 30

@@ -13,6 +13,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from feedback_assets.days import days_between
 from feedback_assets.freshness import moved
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
@@ -21,7 +22,6 @@ from feedback_assets.providers.wicked_reports import tables as wicked_reports
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import days_between
 
 DAILY = "read_last_days"
 MONTHLY = "read_all_that_is_restated"

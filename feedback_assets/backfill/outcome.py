@@ -9,8 +9,8 @@ from feedback_assets.backfill.run import Plan, TableResult
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, dotenv_file
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Results = Mapping[Table, TableResult]
 

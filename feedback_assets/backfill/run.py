@@ -24,6 +24,7 @@ from dagster_shared.check import CheckError
 from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.resources import close_clients
 from feedback_assets.automation.schedules import range_tags
+from feedback_assets.days import days_between
 from feedback_assets.freshness import failed_days, on_disk
 from feedback_assets.freshness.refresh import ranges, stale_partitions
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
@@ -35,7 +36,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.warehouse.customer_secret import confirm_secret
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _BUILT = DERIVED_TABLES + REPORT_PAGES
 _ALL = ALL_TABLES + REPORT_PAGES

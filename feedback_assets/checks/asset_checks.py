@@ -20,6 +20,8 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.days import days_between
 from feedback_assets.freshness import failed_days, moved, on_disk
 from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.refresh import ranges
@@ -32,8 +34,8 @@ from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_QUARANTINED = 0.01
 LEAST_MATCHED = 0.5
@@ -149,16 +151,17 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{table.group}__{table.name}__checks",
         specs=specs,
-        required_resource_keys={"warehouse"},
     )
-    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        warehouse = context.resources.warehouse.warehouse
+    def check(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        held = warehouse.warehouse
         days = run_days(context.run.tags) if table.partitioned else None
-        found = list(results(table, warehouse, settings, days))
+        found = list(results(table, held, settings, days))
         recorded = read_recorded(context.instance, table)
         built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
-        found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
+        found.append((on_disk.CHECK, on_disk.numbers(held, table, recorded), True))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)
@@ -166,7 +169,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         for name, seen, warns in found:
             numbers = _settled(
                 table, name, seen, days,
-                warehouse=warehouse, settings=settings, instance=context.instance,
+                warehouse=held, settings=settings, instance=context.instance,
             )  # fmt: skip
             yield dg.AssetCheckResult(
                 asset_key=table.asset_key,

@@ -76,7 +76,7 @@ def _ui(
 ) -> int:
     from feedback_assets.reports.path import page_path
     from feedback_assets.service.ui import run_ui, url_of
-    from feedback_assets.warehouse.layout import Warehouse
+    from feedback_assets.warehouse.warehouse import Warehouse
 
     url = url_of(host, port)
     warehouse = Warehouse(settings.warehouse)

@@ -17,7 +17,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "keys_on_one_day"
 

@@ -21,7 +21,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day, Recorded
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_recorded"
 DESCRIPTION = "The files on disk are those that the last run of each partition recorded."

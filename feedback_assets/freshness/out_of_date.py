@@ -110,22 +110,22 @@ def lines(
 
 
 def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
-    told: list[str] = []
+    output: list[str] = []
     commands: dict[tuple[date, date], list[Table]] = defaultdict(list)
     for one in found:
         if not one.reasons:
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
-        told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
+        output.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
         for span in spans_to_ask(one.days):
             commands[span].append(one.table)
     if commands:
-        told.append("To read these days again:")
+        output.append("To read these days again:")
         for (first, last), tables in sorted(commands.items()):
             selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
             days = ("--from", f"{first}", "--to", f"{last}")
-            told.append(f"  {command('backfill', *days, '--select', selected)}")
-    return told
+            output.append(f"  {command('backfill', *days, '--select', selected)}")
+    return output
 
 
 def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, inputs_hashes
-from feedback_assets.warehouse.layout import days_between
 
 _MOST_NAMED = 50
 _NAMED = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))?")

@@ -21,7 +21,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Scanned = dict[Table, dict[date, bool]]
 """By table and day, whether some row is read differently now."""

@@ -30,7 +30,7 @@ from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.unified import ORDERS as UNIFIED_ORDERS
 from feedback_assets.transforms.engine import Parameters, build_days
 from feedback_assets.transforms.sources import ArrowTables, ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SHOWN = 50
 """Rows of a list that are shown, the newest; how many there are is said."""
@@ -248,8 +248,8 @@ def _person(contact: Mapping[str, Any]) -> Section:
         ("created", _moment(contact.get("createDate"))),
         *((label, _touch(contact.get(model))) for label, model in _MODELS),
     ]
-    told = tuple((label, text) for label, value in rows if (text := plain(value)))
-    return Section("Customer", ("field", "value"), told)
+    known = tuple((label, text) for label, value in rows if (text := plain(value)))
+    return Section("Customer", ("field", "value"), known)
 
 
 def _list(

@@ -25,12 +25,13 @@ from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     read_quarantine_file,
     take_out,
 )
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 1_000
 _COUNTED = ("dagster/partition_row_count", "outside_window", "duplicates", "quarantined")
@@ -103,12 +104,12 @@ def replay(
             if day not in held:
                 result.not_held += len(typed)
                 continue
-            written = _land(warehouse, table, day, typed, result, dry_run=dry_run)
+            written = _add_to_day(warehouse, table, day, typed, result, dry_run=dry_run)
             done += typed
             if written is not None:
                 landed[day] = written, sum(record.counted_on == day for record in typed)
         if not dry_run:
-            _take_out(warehouse, table, done)
+            _remove_from_quarantine(warehouse, table, done)
         if landed:
             with open_instance(settings) as instance:
                 _record(instance, table, landed)
@@ -187,7 +188,7 @@ def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:
         yield records[0].rows.take(pa.array([record.place for record in records], pa.int64()))
 
 
-def _land(
+def _add_to_day(
     warehouse: Warehouse,
     table: Table,
     day: date,
@@ -214,7 +215,7 @@ def _land(
     return written
 
 
-def _take_out(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
+def _remove_from_quarantine(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
     """Take these records out of the quarantine, each file once whatever their days."""
     by_path: dict[str, set[str]] = defaultdict(set)
     for record in done:

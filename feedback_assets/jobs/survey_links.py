@@ -18,8 +18,9 @@ from feedback_assets.providers.fullwhere.survey_links import GENERATED
 from feedback_assets.providers.fullwhere.tables import SURVEY_TRACKERS
 from feedback_assets.tables.unified import ORDERS
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _KEPT_EVERY = 25
 """Orders after which what was got is written, so that a killed run loses no more."""

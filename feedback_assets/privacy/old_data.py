@@ -17,8 +17,8 @@ from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 10_000
 Name = tuple[PointsAt, str]
@@ -115,15 +115,15 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
             kinds = [column.points_at for _, column in pointing]
             while batch := rows.fetchmany(_AT_ONCE):
                 for *texts, words_of_name, day in batch:
-                    told = _names(zip(kinds, texts, strict=True))
-                    if told:
-                        yield _Seen(told, words_of_name or "", day)
+                    names = _names(zip(kinds, texts, strict=True))
+                    if names:
+                        yield _Seen(names, words_of_name or "", day)
     for table in PROVIDER_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
-                told = _names(names_in_payload(table, row["payload"]))
-                if told:
-                    yield _Seen(told, "", row["day"] or row["fetched_at"].date())
+                names = _names(names_in_payload(table, row["payload"]))
+                if names:
+                    yield _Seen(names, "", row["day"] or row["fetched_at"].date())
 
 
 def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, ...]:

@@ -111,7 +111,7 @@ def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> Eras
             logs.delete_logs(prefix=[run_id])
             instance.delete_run(run_id)
             shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
-    left = [path for path in _databases(home) if finished and not _written_anew(path)]
+    left = [path for path in _databases(home) if finished and not _rewrite_file(path)]
     left += [path for path in _files_with(home, wanted) if path not in left]
     return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
 
@@ -197,7 +197,7 @@ def _databases(home: Path) -> Iterator[Path]:
                 yield path
 
 
-def _written_anew(path: Path) -> bool:
+def _rewrite_file(path: Path) -> bool:
     """Whether the file now holds what the database says and nothing that was deleted from it."""
     try:
         with closing(

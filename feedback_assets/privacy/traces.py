@@ -24,12 +24,12 @@ from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import PLAIN, erase_rows
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     quarantine_of,
     read_quarantine_file,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _PARQUET = b"PAR1"
 Partition = tuple[Table, date | None]

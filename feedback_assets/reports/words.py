@@ -4,16 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from feedback_assets.reports.figures import (
-    Channel,
-    Comment,
-    Period,
-    Product,
-    Report,
-    Survey,
-    Value,
-)
 from feedback_assets.reports.names import short
+from feedback_assets.reports.report import Channel, Comment, Period, Product, Report, Survey, Value
 from feedback_assets.reports.statistics import Counts, Difference
 
 CLASSES = {

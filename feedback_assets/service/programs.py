@@ -15,7 +15,7 @@ from pathlib import Path
 
 from feedback_assets.service.location import LOCATION, MODULE
 from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file
-from feedback_assets.warehouse.litter import make_scratch, remove_scratch
+from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch
 
 WORKSPACE = "workspace.yaml"
 

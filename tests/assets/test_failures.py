@@ -10,8 +10,8 @@ import pytest
 from feedback_assets.assets.failures import in_one_line, trouble_failure
 from feedback_assets.tables import ALL_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.erased import ErasureKeyMissing
-from feedback_assets.warehouse.layout import NotWritten
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.stored_files import NotWritten
 from tests.conftest import YESTERDAY, Project
 
 BEFORE = YESTERDAY - timedelta(days=1)

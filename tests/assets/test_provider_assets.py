@@ -13,11 +13,12 @@ from dagster._core.storage.tags import (
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.assets.resources import provider_resource
+from feedback_assets.days import days_between
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers
-from feedback_assets.warehouse.layout import days_between
 from tests.conftest import YESTERDAY, Project
 
 COUNTS = (
@@ -155,6 +156,16 @@ def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) 
     )
     for secret in (settings.retargeting_rest_key, settings.retargeting_customer_id):
         assert secret.get_secret_value() not in shown
+
+
+def test_a_resource_shows_each_argument_of_its_client_and_secrets_by_variable(
+    shop: Project,
+) -> None:
+    resource = provider_resource("retargeting", shop.settings)
+    shown = resource.get_resource_definition().config_schema.default_value
+    assert shown["rest_key"] == {"env": "RETARGETING_REST_KEY"}
+    assert shown["url"] == shop.settings.retargeting_url
+    assert shown["zone"] == shop.settings.zone("retargeting")
 
 
 def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(

@@ -16,7 +16,7 @@ from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, REPORT_PAGES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 
 FIRST = YESTERDAY - timedelta(days=8)

@@ -19,8 +19,8 @@ from feedback_assets.ingest.spool import Spool
 from feedback_assets.ingest.window import DayCounts, EverythingSetAside, asked, read_window
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.ingest.documents import (
     FEEDBACKS,
     ORDER_FEEDBACK,

@@ -20,7 +20,7 @@ from feedback_assets.warehouse.customer_secret import (
     accept_secret,
     confirm_secret,
 )
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 
 FORMER, NEW = "the former secret of this shop", "the new secret of this shop"

@@ -26,7 +26,7 @@ from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, configure
 from tests.reliability.faults import ALL, FAULTS, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire

@@ -10,7 +10,7 @@ import pytest
 
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.transforms.reference import pseudonym
 from tests.transforms.worlds import Row, arrow
 
