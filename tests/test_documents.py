@@ -23,7 +23,7 @@ from feedback_assets.http.errors import PermanentError
 from feedback_assets.ingest import sources
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY, Provider
-from feedback_assets.settings import Settings
+from feedback_assets.settings import variables
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
 from feedback_assets.warehouse.layout import Warehouse
@@ -130,7 +130,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
 
 
 def _settings() -> set[str]:
-    return {name.upper() for name in Settings.model_fields}
+    return variables()
 
 
 @each_page

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from feedback_assets.ingest import READING_RULES
-from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.ingest.sources import source_of
 from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import Table
 
@@ -21,5 +21,4 @@ def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition
 
 @cache
 def _code(table: Table, rules: int) -> str:
-    source = next(source for source in SOURCES if table in source.tables)
-    return code_of(declared(table, without=_NOT_READ), source.null_text, rules)
+    return code_of(declared(table, without=_NOT_READ), source_of(table).null_text, rules)

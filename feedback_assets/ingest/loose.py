@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from feedback_assets.ingest.records import BOOLEANS, Kind, kind_of, numbered
+from feedback_assets.http.cutting import numbered
+from feedback_assets.ingest.records import BOOLEANS, Kind, kind_of
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import EXTRA, Table
 

@@ -14,10 +14,12 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
+from feedback_assets.http.cutting import numbered
 from feedback_assets.ingest.stamps import canonical_stamp, to_utc
 from feedback_assets.ingest.texts import normal_json
 from feedback_assets.schema.columns import AMOUNT_LIMIT, Column
 from feedback_assets.schema.table import EXTRA, Table
+from feedback_assets.schema.typing import Typing
 
 AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 """A number written as a text, as Arrow reads it."""
@@ -33,20 +35,11 @@ BOOLEANS: dict[int | str, bool] = {
 """What is read as a boolean; ``True`` and ``False`` are equal to 1 and 0."""
 
 _AMOUNT = re.compile(AMOUNT_TEXT, re.ASCII)
-_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 # A double's 17 digits after 14 before the point, with room to spare.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 _SHOWN = 60
 
 Kind = Literal["struct", "list", "bool", "stamp", "text", "amount", "integer", "number"]
-
-
-@dataclass(frozen=True)
-class Typing:
-    """How a table's provider writes JSON: its zone, and whether it writes null as ``"null"``."""
-
-    zone: str = "UTC"
-    null_text: bool = False
 
 
 class Untyped(ValueError):
@@ -128,19 +121,6 @@ def _clean(value: Any, field: _Field, path: str) -> Any:
             for n, item in enumerate(items)
         ]
     return _clean_value(value, field, path)
-
-
-def numbered(value: dict[str, Any], *, gaps: bool = False) -> list[Any] | None:
-    """The values of an object with consecutive numbers as keys, in their order; else ``None``.
-
-    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers will do.
-    """
-    if not all(map(_POSITION.fullmatch, value)):
-        return None
-    keys = sorted(value, key=int)
-    if keys and not gaps and int(keys[-1]) - int(keys[0]) != len(keys) - 1:
-        return None
-    return [value[key] for key in keys]
 
 
 def _clean_object(value: Any, field: _Field, path: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.figures import (
     Channel,
     Comment,
@@ -36,13 +37,6 @@ METHODS = {
     "customer_id": "by customer id",
     "email": "by e-mail",
     "none": "not matched",
-}
-PROVIDERS = {
-    "wicked_reports": "Wicked Reports",
-    "thanx": "Thanx",
-    "fullwhere": "Fullwhere",
-    "feedbackpulse": "FeedbackPulse",
-    "retargeting": "Retargeting",
 }
 _NAMED = 3
 
@@ -97,7 +91,7 @@ def counted(count: float, noun: str, plural: str | None = None) -> str:
 
 
 def provider(name: str) -> str:
-    return PROVIDERS.get(name, name)
+    return title_of(name)
 
 
 def table(name: str) -> str:
