@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from feedback_assets.ingest.epochs import to_epoch
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.spool import days_of
@@ -68,6 +69,8 @@ def _served(value: Any, column: Column) -> Any:
         return [None if item is None else _fields(item, column.fields) for item in value]
     if column.shape == "struct":
         return _fields(value, column.fields)
+    if column.epoch:
+        return to_epoch(value, column.epoch)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

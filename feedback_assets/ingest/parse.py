@@ -42,6 +42,7 @@ _JSON_TYPES: dict[str, Any] = {
     "text": str,
     "stamp": str,
     "amount": float | Annotated[str, msgspec.Meta(pattern=AMOUNT_TEXT)],
+    "epoch": float | Annotated[str, msgspec.Meta(pattern=AMOUNT_TEXT)],
     "integer": float,
     "number": float,
 }
