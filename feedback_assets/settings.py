@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
 from feedback_assets.environment.dotenv import line_of, load_dotenv
-from feedback_assets.environment.variables import SettingsError, Variables, is_secret, one_line
+from feedback_assets.environment.variables import Variables, is_secret, one_line
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
@@ -42,6 +42,10 @@ PROJECT_ROOT = _project_root()
 _from_dotenv: dict[str, str] = {}
 """What this process has from ``.env``."""
 _EARLIEST = date(2000, 1, 1)
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; its text is one line that names the variable."""
 
 
 def _clock(text: str) -> str:
@@ -159,9 +163,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names it
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names them all
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what ``load_settings`` hands over, which reads the variables."""
         return (init_settings,)
@@ -337,12 +343,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for line in BROKEN:
         raise SettingsError(line)
     kind = settings_class()
-    given = Variables(kind, environ)()
     try:
-        settings = kind(**given)
+        settings = kind(**Variables(kind, environ)())
     except ValidationError as error:
         raise SettingsError(one_line(error, kind.model_fields)) from None
-    if of_process and "dagster_home" in given:
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if of_process and "dagster_home" in settings.model_fields_set:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     # All of them, not only those of the providers that a run asks.
     secrets_set = (getattr(settings, name) for name in kind.model_fields)

@@ -12,16 +12,12 @@ _LONGEST_SHOWN = 100
 _AZURE = ("abfs://", "abfss://", "az://")
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be used; its text is one line that names the variable."""
-
-
 class Variables(PydanticBaseSettingsSource):
     """Settings from a mapping of variables, trimmed; a blank one counts as not set.
 
     Pydantic's own source of the environment reads that of the process, ignoring case, and its
     source of ``.env`` keeps to itself what Dagster's resources have to find in the environment
-    when a run starts. Raises ``SettingsError`` for what must not be shown or stored.
+    when a run starts. Raises ``ValueError`` with a line about what must not be shown or stored.
     """
 
     def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
@@ -36,7 +32,7 @@ class Variables(PydanticBaseSettingsSource):
         if not is_secret(field):
             _refuse_hidden(field_name, text)
         elif not _is_utf_8(text):
-            raise SettingsError(f"{field_name.upper()}: is not UTF-8")
+            raise ValueError(f"{field_name.upper()}: is not UTF-8")
         return text, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -71,14 +67,14 @@ def _is_utf_8(value: str) -> bool:
 def _refuse_hidden(name: str, value: str) -> None:
     """What would be shown, in the UI or in an error, holds no password and stays on its line."""
     if not value.isprintable():
-        raise SettingsError(f"{name.upper()}: holds a line break or another control character")
+        raise ValueError(f"{name.upper()}: holds a line break or another control character")
     if name.endswith("_url"):
         hidden = any(mark in value for mark in "@?#")
     else:
         authority = value.partition("://")[2].partition("/")[0]
         hidden = "@" in authority and not value.startswith(_AZURE)
     if hidden:
-        raise SettingsError(
+        raise ValueError(
             f"{name.upper()}: holds a user name, a password or a query, which would be shown "
             "wherever the address is; write it without"
         )
