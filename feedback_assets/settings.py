@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -135,7 +135,7 @@ Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 class Settings(BaseSettings):
     """The settings as the environment names them, in lower case; secrets never in ``repr``.
 
-    Those of the providers are added by ``settings_class`` and read by ``of``.
+    Those of the providers are added by ``AllSettings`` and read by ``of``.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", validate_default=False)
@@ -271,25 +271,29 @@ _TYPES: dict[str, Any] = {
 }
 
 
-@cache
-def settings_class() -> type[Settings]:
-    """``Settings`` with a field ``<provider>_<argument>`` for each argument of each provider."""
-    fields: dict[str, Any] = {
+def _provider_fields() -> dict[str, Any]:
+    return {
         f"{provider.name}_{argument.name}": (_TYPES[argument.kind], argument.default)
         for provider in REGISTRY
         for argument in provider.arguments
     }
-    return create_model("Settings", __base__=Settings, __module__=__name__, **fields)
+
+
+# By this name it is pickled for other processes, so it is the name of a class and of a variable.
+AllSettings: type[Settings] = create_model(
+    "AllSettings", __base__=Settings, __module__=__name__, **_provider_fields()
+)
+"""``Settings`` with a field ``<provider>_<argument>`` for each argument of each provider."""
 
 
 def variables() -> frozenset[str]:
     """The environment variable of every setting."""
-    return frozenset(name.upper() for name in settings_class().model_fields)
+    return frozenset(name.upper() for name in AllSettings.model_fields)
 
 
 def secret_variables() -> frozenset[str]:
     """The variables whose values are never shown."""
-    fields = settings_class().model_fields
+    fields = AllSettings.model_fields
     return frozenset(name.upper() for name, field in fields.items() if is_secret(field))
 
 
@@ -340,21 +344,24 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     of_process = environ is None
     environ = _environment() if environ is None else environ
-    for line in BROKEN:
-        raise SettingsError(line)
-    kind = settings_class()
+    if BROKEN:
+        raise SettingsError(BROKEN[0])
     try:
-        settings = kind(**Variables(kind, environ)())
+        settings = AllSettings(**Variables(AllSettings, environ)())
     except ValidationError as error:
-        raise SettingsError(one_line(error, kind.model_fields)) from None
+        raise SettingsError(one_line(error, AllSettings.model_fields)) from None
     except ValueError as error:
         raise SettingsError(str(error)) from None
     if of_process and "dagster_home" in settings.model_fields_set:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    # All of them, not only those of the providers that a run asks.
-    secrets_set = (getattr(settings, name) for name in kind.model_fields)
+    register_secrets(settings)
+    return settings
+
+
+def register_secrets(settings: Settings) -> None:
+    """Have this process mask every secret that is set, not only those that a run uses."""
+    secrets_set = (getattr(settings, name) for name in AllSettings.model_fields)
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
-    return settings

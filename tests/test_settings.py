@@ -4,6 +4,7 @@ import base64
 import errno
 import fcntl
 import os
+import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -191,6 +192,14 @@ def test_what_machines_share_is_where_the_quotas_are_kept_and_its_password_is_ma
     alone = load_settings({})
     assert alone.coordination is None
     assert alone.quota_in == alone.quota_dir
+
+
+def test_settings_reach_another_process_as_they_are() -> None:
+    settings = load_settings({"THANX_ACCESS_TOKEN": "token", "FEEDBACK_MATCH_DAYS": "30"})
+    again = pickle.loads(pickle.dumps(settings))
+    assert again == settings
+    assert again.of("thanx", "access_token").get_secret_value() == "token"
+    assert again.model_fields_set == settings.model_fields_set
 
 
 def test_an_empty_value_counts_as_not_set() -> None:

@@ -1,4 +1,4 @@
-"""A JSON array cut into its records, though one of them cannot be read.
+"""JSON arrays cut into their records though one cannot be read, and objects that stand for arrays.
 
 msgspec cuts at full speed but gives up on the whole array for one lone surrogate or one record
 nested too deep for its stack; what it refuses is cut here by brackets alone.
