@@ -24,6 +24,7 @@ from feedback_assets.automation.new_answers_sensors import new_answers_sensors, 
 from feedback_assets.diagnosis.providers import connect
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.sources import source_of
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import load_settings
@@ -32,7 +33,7 @@ from tests.conftest import YESTERDAY, Project, configure
 
 NOON = datetime.combine(YESTERDAY - timedelta(days=3), time(12), UTC)
 DAY = NOON.date()
-PROVIDERS = ("thanx", "feedbackpulse", "retargeting")
+PROVIDERS = tuple(provider.name for provider in REGISTRY if provider.feed)
 TABLES = {
     "thanx": "thanx.feedbacks",
     "feedbackpulse": "feedbackpulse.submissions",
