@@ -21,7 +21,7 @@ from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
 from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
-from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
+from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings, variables
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -150,7 +150,7 @@ def enter(providers: Mapping[str, str], first: date) -> Settings:
     out, and what is set is not looked up in ``.env``. ``first`` is the first partition, unless the
     demo holds earlier days.
     """
-    nothing = {name.upper(): "" for name in Settings.model_fields}
+    nothing = dict.fromkeys(variables(), "")
     own = {
         "DAGSTER_HOME": str(DEMO / "dagster_home"),
         "FEEDBACK_WAREHOUSE": str(DEMO / "warehouse"),

@@ -97,8 +97,8 @@ def executed(
     """The notebook after a run on six weeks of a shop of 1,500 customers; its figures."""
     home = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
-        for name in settings.Settings.model_fields:
-            patch.delenv(name.upper(), raising=False)
+        for name in settings.variables():
+            patch.delenv(name, raising=False)
         patch.setattr(settings, "PROJECT_ROOT", home)
         patch.setenv("DAGSTER_HOME", str(home / "dagster_home"))
         patch.setenv("FEEDBACK_WAREHOUSE", str(home / "warehouse"))

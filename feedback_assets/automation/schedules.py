@@ -17,17 +17,13 @@ from feedback_assets.days import days_between
 from feedback_assets.freshness import moved
 from feedback_assets.freshness.refresh import ranges
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
-from feedback_assets.providers.retargeting import tables as retargeting
-from feedback_assets.providers.wicked_reports import tables as wicked_reports
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
 
 DAILY = "read_last_days"
 MONTHLY = "read_all_that_is_restated"
-# Retargeting tells neither what changed nor when, and serves its whole list anyway. A contact
-# lies on the day it was made, and may be changed years later.
-RESTATED_FOR_EVER = (wicked_reports.CONTACTS, *retargeting.TABLES)
+RESTATED_FOR_EVER = tuple(table for source in SOURCES if source.restated for table in source.tables)
 _HOURS_AFTER_DAILY = 3
 
 Days = Mapping[Table, Collection[date]]

@@ -14,9 +14,9 @@ from feedback_assets.http.errors import RowsMissing
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import Bad, Parsed, type_page, with_nulls
 from feedback_assets.ingest.reasons import most_common_reason
-from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
 from feedback_assets.warehouse.warehouse import Warehouse
 

@@ -18,12 +18,12 @@ from feedback_assets.diagnosis.providers import connect as connect_provider
 from feedback_assets.http.errors import PermanentError, ProviderError
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.providers.wicked_reports.client import WickedReports
 from feedback_assets.providers.wicked_reports.contact_clicks import EARLIEST
 from feedback_assets.providers.wicked_reports.tables import CLICKS, ORDERS
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email, present
+from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
 from feedback_assets.tables.marts import ORDER_FEEDBACK
 from feedback_assets.tables.unified import FEEDBACK

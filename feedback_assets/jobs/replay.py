@@ -16,13 +16,11 @@ import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
-from feedback_assets.ingest.reshape import split_reviews
-from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.ingest.sources import source_of
 from feedback_assets.ingest.spool import Spool, days_of
-from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.warehouse.quarantine import (
@@ -117,8 +115,7 @@ def replay(
 
 
 def _typing(settings: Settings, table: Table) -> Typing:
-    source = next(source for source in SOURCES if table in source.tables)
-    return source.typing(settings.zone(source.provider))
+    return source_of(table).typing(settings.zone(table.group))
 
 
 def _typed_by_day(
@@ -160,9 +157,7 @@ def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | N
     """
     array = b"[" + b",".join(payload.encode() for payload in payloads) + b"]"
     try:
-        # A feedback was set aside with its reviews, which went their own way when it was read.
-        records = split_reviews(array)[0].records if table is ORDER_FEEDBACK else array
-        parsed = parse_page(records, table, typing, array)
+        parsed = parse_page(_own_records(array, table), table, typing, array)
     except msgspec.DecodeError:
         parsed = None
     if parsed is not None:
@@ -179,6 +174,14 @@ def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | N
         *_rows_of(payloads[:half], table, typing),
         *_rows_of(payloads[half:], table, typing),
     ]
+
+
+def _own_records(array: bytes, table: Table) -> bytes:
+    """The records without those of other tables, which went their own way when they were read."""
+    source = source_of(table)
+    if source.reshape is None or table is not source.tables[0]:
+        return array
+    return source.reshape(array)[table.full_name].records
 
 
 def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:

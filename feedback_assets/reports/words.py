@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.names import short
 from feedback_assets.reports.report import Channel, Comment, Period, Product, Report, Survey, Value
 from feedback_assets.reports.statistics import Counts, Difference
@@ -28,13 +29,6 @@ METHODS = {
     "customer_id": "by customer id",
     "email": "by e-mail",
     "none": "not matched",
-}
-PROVIDERS = {
-    "wicked_reports": "Wicked Reports",
-    "thanx": "Thanx",
-    "fullwhere": "Fullwhere",
-    "feedbackpulse": "FeedbackPulse",
-    "retargeting": "Retargeting",
 }
 _NAMED = 3
 
@@ -89,7 +83,7 @@ def counted(count: float, noun: str, plural: str | None = None) -> str:
 
 
 def provider(name: str) -> str:
-    return PROVIDERS.get(name, name)
+    return title_of(name)
 
 
 def table(name: str) -> str:

@@ -145,8 +145,8 @@ def test_order_feedback_and_reviews_come_from_one_read(shop: Project, sandbox: S
 
 def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) -> None:
     settings = shop.settings
-    assert settings.retargeting_rest_key is not None
-    assert settings.retargeting_customer_id is not None
+    secrets = [settings.of("retargeting", name) for name in ("rest_key", "customer_id")]
+    assert None not in secrets
     shown = repr(shop.defs.resources) + str(
         [
             resource.get_resource_definition().config_schema.default_value  # type: ignore[union-attr]
@@ -154,7 +154,7 @@ def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) 
             if hasattr(resource, "get_resource_definition")
         ]
     )
-    for secret in (settings.retargeting_rest_key, settings.retargeting_customer_id):
+    for secret in secrets:
         assert secret.get_secret_value() not in shown
 
 

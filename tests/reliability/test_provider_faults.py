@@ -111,8 +111,8 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     root = tmp_path_factory.mktemp("shop")
     world = running_sandbox(seed=7, days=60, customers=2500, faults=Faults(quotas=False))
     with world as sandbox, running_wire(sandbox.url) as wire, pytest.MonkeyPatch.context() as patch:
-        for name in settings_module.Settings.model_fields:
-            patch.delenv(name.upper(), raising=False)
+        for name in settings_module.variables():
+            patch.delenv(name, raising=False)
         patch.setenv("FEEDBACK_WAREHOUSE", str(root / "warehouse"))
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
         patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
