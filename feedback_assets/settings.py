@@ -341,13 +341,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(_one_line(error)) from None
     if of_process and "dagster_home" in given:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    # All of them, not only those of the providers that a run asks.
-    secrets_set = (getattr(settings, name) for name in names.values())
+    register_secrets(settings)
+    return settings
+
+
+def register_secrets(settings: Settings) -> None:
+    """Have this process mask every secret that is set, not only those that a run uses."""
+    secrets_set = (getattr(settings, name) for name in Settings.model_fields)
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
-    return settings
 
 
 def _is_utf_8(value: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.automation import cursors
-from feedback_assets.freshness.refresh import ranges
+from feedback_assets.days import ranges
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.reshape import split_reviews
