@@ -110,11 +110,13 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
     failures = [event for event in result.all_events if event.is_step_failure]
     if failures or not result.success:
         return _failed(failures)
-    materializations = [
-        event.step_materialization_data.materialization
+    # A partition that two tries of a step recorded counts as the second one has it.
+    made = {
+        (one.asset_key, one.partition): one
         for event in result.all_events
         if event.is_step_materialization
-    ]
+        for one in [event.step_materialization_data.materialization]
+    }
     return Outcome(
         tuple(
             Made(
@@ -125,7 +127,7 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
                     if isinstance(value.value, int)
                 },
             )
-            for materialization in materializations
+            for materialization in made.values()
         ),
         tuple(
             CheckResult(

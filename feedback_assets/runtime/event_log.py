@@ -26,6 +26,7 @@ INDEX = "index"
 # A process that carries out runs uses two; a webserver one more for each run that is looked at.
 _HELD = 16
 _WAIT_SECONDS = 60
+_NO_FILE = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return held.engine
 
     def _opened(self, shard: str, path: str) -> _Open:
-        # Dagster makes the database, or brings it up to date.
+        # Dagster makes the database where it is not known to be there; an old run's may be gone.
+        if _file(path) == _NO_FILE:
+            self._initialized_dbs.discard(shard)
         with super().run_connection(shard):
             pass
         engine = sqlalchemy.create_engine(
@@ -140,7 +143,7 @@ def _file(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116 - for every event
     except FileNotFoundError:
-        return (0, 0)
+        return _NO_FILE
     return (found.st_dev, found.st_ino)
 
 
