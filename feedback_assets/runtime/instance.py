@@ -19,7 +19,7 @@ from feedback_assets.settings import PROJECT_ROOT, Settings
 _KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NOTHING_CAPTURED = {
-    "module": "dagster.core.storage.noop_compute_log_manager",
+    "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
 
