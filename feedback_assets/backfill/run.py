@@ -74,7 +74,7 @@ def _read(lanes: tuple[Lane, ...], workers: Workers, done: Callable[[Run, Outcom
         under_way[worker] = _UnderWay(lane)
         worker.begin(lane.runs[0])
     while under_way:
-        for worker in ready(list(under_way)):
+        for worker in ready(under_way.keys()):
             for run, outcome in under_way[worker].ended(worker.outcome()):
                 done(run, outcome)
             following = under_way[worker].following

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -137,11 +137,10 @@ class Workers:
         return [worker for worker in self._all if worker.process.is_alive()]
 
 
-def ready(workers: list[Worker]) -> Iterator[Worker]:
+def ready(workers: Collection[Worker]) -> list[Worker]:
     """Those of the workers whose outcome is there, once there is one."""
-    connections = {worker.connection: worker for worker in workers}
-    for connection in wait(list(connections)):
-        yield next(worker for worker in workers if worker.connection is connection)
+    answered = wait([worker.connection for worker in workers])
+    return [worker for worker in workers if worker.connection in answered]
 
 
 def _died(code: int) -> str:
