@@ -18,14 +18,6 @@ from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings, kept_erasure_secret
 from feedback_assets.warehouse.warehouse import Warehouse
 
-_open_clients: set[Client] = set()
-
-
-def close_clients() -> None:
-    """End what the clients of this process wait for; their runs fail at the next request."""
-    for client in list(_open_clients):
-        client.close()
-
 
 class ProviderResource(dg.ConfigurableResource[Any]):
     """One provider; what its client is made of is in further fields, see ``provider_resource``."""
@@ -45,11 +37,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
         provider = find_provider(self.provider)
         quota_in = _coordination(self.coordination_url) or Path(self.quota_dir)
         with masked_errors(), provider.connect(arguments, quota_in) as client:
-            _open_clients.add(client)
-            try:
-                yield client
-            finally:
-                _open_clients.discard(client)
+            yield client
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):

@@ -18,8 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.automation import cursors
-from feedback_assets.days import days_between
-from feedback_assets.freshness.refresh import ranges
+from feedback_assets.days import days_between, ranges
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.sources import WINDOW_DAYS, source_of
 from feedback_assets.providers.provider import Feed

@@ -22,13 +22,13 @@ from feedback_assets.automation.new_answers import (
     settle,
     windows,
 )
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.diagnosis import providers as check_providers
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, TransientError
 from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.ingest.sources import source_of
 from feedback_assets.providers.provider import Feed
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 

@@ -8,15 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
-from feedback_assets.days import days_between
+from feedback_assets.days import days_between, ranges
 from feedback_assets.freshness import moved
-from feedback_assets.freshness.refresh import ranges
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
@@ -89,16 +85,6 @@ def monthly_schedule(
 def _cron(settings: Settings, days: str, hours_after_daily: int = 0) -> str:
     hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
     return f"{minute} {(hour + hours_after_daily) % 24} {days}"
-
-
-def range_tags(first: date | None, last: date | None) -> dict[str, str]:
-    """The tags of a run of the days ``first`` to ``last``; none for a table without days."""
-    if first is None or last is None:
-        return {}
-    return {
-        ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-    }
 
 
 def _schedule(

@@ -4,7 +4,7 @@ A check looks at the days of its run, one or a range. It never blocks: what coul
 partition is tried before the write, and a range run's results carry no partition.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -12,20 +12,15 @@ from importlib.resources import files
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.resources import WarehouseResource
-from feedback_assets.days import days_between
+from feedback_assets.days import days_between, named_days, ranges
 from feedback_assets.freshness import failed_days, moved, on_disk
 from feedback_assets.freshness import out_of_date as definitions
-from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
+from feedback_assets.runtime.tags import days_of
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
@@ -156,7 +151,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
     ) -> Iterator[dg.AssetCheckResult]:
         held = warehouse.warehouse
-        days = run_days(context.run.tags) if table.partitioned else None
+        days = days_of(context.run.tags) if table.partitioned else None
         found = list(results(table, held, settings, days))
         recorded = read_recorded(context.instance, table)
         built = definitions.numbers(table, recorded, settings)
@@ -247,20 +242,8 @@ def _settled(
 
 
 def _not_compared(changed: set[Day]) -> str:
-    days = ", ".join(
-        f"{first} to {last}" if first != last else f"{first}"
-        for first, last in ranges(day for day in changed if day is not None)
-    )
+    days = named_days(day for day in changed if day is not None)
     return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
-
-
-def run_days(tags: Mapping[str, str]) -> Days:
-    """The days of a run by its tags; None for a run without partitions."""
-    start = tags.get(ASSET_PARTITION_RANGE_START_TAG, tags.get(PARTITION_NAME_TAG))
-    end = tags.get(ASSET_PARTITION_RANGE_END_TAG, tags.get(PARTITION_NAME_TAG))
-    if start is None or end is None:
-        return None
-    return date.fromisoformat(start), date.fromisoformat(end)
 
 
 @cache

@@ -22,10 +22,10 @@ from feedback_assets.cli.common import (
     fail,
     grid_of,
     out,
-    quiet_dagster,
     settings_or_exit,
 )
 from feedback_assets.cli.load import run_backfill
+from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.settings import Settings
 
 if TYPE_CHECKING:

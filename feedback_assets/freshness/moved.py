@@ -11,8 +11,8 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.days import days_of_names, named_days
 from feedback_assets.freshness.out_of_date import command_line, spans_to_ask
-from feedback_assets.freshness.refresh import days_of_names, named_days
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.transforms.dialect import quoted

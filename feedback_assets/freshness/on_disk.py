@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
-from feedback_assets.freshness.refresh import named_days
+from feedback_assets.days import named_days
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES

@@ -15,7 +15,7 @@ import dagster as dg
 
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness.refresh import named_days, ranges
+from feedback_assets.days import named_days, ranges
 from feedback_assets.ingest.sources import WINDOW_DAYS
 from feedback_assets.schema.definition import why
 from feedback_assets.schema.table import Table

@@ -13,7 +13,6 @@ from datetime import date
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.privacy.person import (
@@ -36,6 +35,7 @@ from feedback_assets.privacy.traces import (
 )
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.runs import UNFINISHED
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.settings import Settings
@@ -48,7 +48,7 @@ from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
 
 AT_MOST = 20
-_UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
+_UNDER_WAY = dg.RunsFilter(statuses=UNFINISHED)
 # A writer of an old version may bring something back between two searches.
 _ROUNDS = 3
 _MOST_SHOWN = 50

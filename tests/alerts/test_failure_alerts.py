@@ -19,7 +19,7 @@ from feedback_assets.alerts.failures import (
 )
 from feedback_assets.alerts.sensors import FAILURES, alert_sensors
 from feedback_assets.automation.cursors import decode, encode
-from feedback_assets.automation.schedules import range_tags
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project

@@ -6,15 +6,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.assets import provider_assets
 from feedback_assets.assets.resources import provider_resource
 from feedback_assets.days import days_between
+from feedback_assets.http import session as http
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
@@ -38,10 +38,7 @@ def materialise(
     return job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(name.split(".")) for name in tables],
-        tags={
-            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-        },
+        tags=range_tags(first, last),
         raise_on_error=False,
     )
 
@@ -310,7 +307,13 @@ def test_reviews_that_cannot_be_read_fail_alone(
     assert project.warehouse.days_held(find_table(names[1])) == []
 
 
-@pytest.mark.slow
+@pytest.fixture
+def retried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
+    monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+
+
+@pytest.mark.usefixtures("retried_at_once")
 def test_a_second_try_goes_on_at_the_window_that_failed(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
@@ -322,7 +325,37 @@ def test_a_second_try_goes_on_at_the_window_that_failed(
         known = counts_by_day(instance, find_table(names[0]))
     assert any(event.is_step_up_for_retry for event in result.all_node_events)
     assert len(known) == 28
-    assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 10
+    assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 4
+
+
+@pytest.mark.usefixtures("retried_at_once")
+def test_a_second_try_that_succeeds_counts_the_days_of_the_first_one_too(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    orders = find_table("wicked_reports.orders")
+    first = YESTERDAY - timedelta(days=55)
+    failures = [503, 503]
+
+    def answer(request: Request) -> Response:
+        begins = date.fromisoformat(request.args["from"][:10])
+        if begins > first and failures:
+            return Response(status=failures.pop())
+        day = begins + timedelta(days=3)
+        row = {"id": str(day), "sourceId": "s", "date": f"{day}T10:00:00Z"}
+        body = {"status": "success", "results": [row], "page": 1, "totalPages": 1, "total": 1}
+        return Response(json.dumps(body), content_type="application/json")
+
+    httpserver.expect_request("/orders").respond_with_handler(answer)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(orders_only, [orders.full_name], first, YESTERDAY, instance)
+        known = counts_by_day(instance, orders)
+    assert result.success
+    assert any(event.is_step_up_for_retry for event in result.all_node_events)
+    assert sorted(known) == [str(day) for day in days_between(first, YESTERDAY)]
+    assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
+    assert all(counts["content_hash"] and counts["definition"] for counts in known.values())
+    # The first window is asked for once.
+    assert [response.status_code for _, response in httpserver.log] == [200, 503, 503, 200]
 
 
 def test_a_warehouse_that_was_read_from_a_sandbox_is_marked_and_stays_so(

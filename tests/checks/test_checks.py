@@ -12,8 +12,9 @@ import pytest
 
 from feedback_assets.assets.derived_assets import parameters
 from feedback_assets.checks import asset_checks as checks
-from feedback_assets.checks.asset_checks import RULES, results, run_days
+from feedback_assets.checks.asset_checks import RULES, results
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.tags import days_of
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms.engine import build_whole
@@ -259,9 +260,9 @@ def test_checks_are_evaluated_by_single_and_by_range_runs(shop: Project, last: d
 
 
 def test_the_days_of_a_run_are_read_from_its_tags() -> None:
-    assert run_days({}) is None
-    assert run_days({"dagster/partition": "2024-01-02"}) == (date(2024, 1, 2), date(2024, 1, 2))
-    assert run_days(
+    assert days_of({}) is None
+    assert days_of({"dagster/partition": "2024-01-02"}) == (date(2024, 1, 2), date(2024, 1, 2))
+    assert days_of(
         {
             "dagster/asset_partition_range_start": "2024-01-02",
             "dagster/asset_partition_range_end": "2024-01-05",

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from feedback_assets.backfill.run import prepare
+from feedback_assets.backfill.request import prepare
 from feedback_assets.privacy.forget import forget
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.tables import find_table

@@ -14,13 +14,13 @@ import pytest
 
 from feedback_assets import settings as settings_module
 from feedback_assets.assets import provider_assets
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.definitions import build_defs
 from feedback_assets.http import session as http
 from feedback_assets.http.quota import Allowance
 from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.providers.fullwhere import client as fullwhere
 from feedback_assets.providers.retargeting import client as retargeting
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.settings import load_settings

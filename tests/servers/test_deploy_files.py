@@ -26,7 +26,7 @@ CLUSTER = instance(DEPLOY / "cluster" / "dagster.yaml")
 
 def test_a_server_differs_from_a_laptop_by_its_storage_and_a_code_server_of_its_own() -> None:
     differing = {name for name in SERVER | ONE_MACHINE if SERVER.get(name) != ONE_MACHINE.get(name)}
-    assert differing == {"storage", "run_queue"}
+    assert differing == {"storage", "event_log_storage", "run_queue"}
     # Another driver breaks runs at their first NOTIFY.
     assert SERVER["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
