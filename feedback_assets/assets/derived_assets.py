@@ -58,7 +58,7 @@ def _memory_limit_mb() -> int:
 
 def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
     spec = asset_spec(table, settings, tables)
-    lineage = {"dagster/column_lineage": column_lineage(table, tables)}
+    lineage: dict[str, Any] = {"dagster/column_lineage": column_lineage(table, tables)}
 
     @dg.multi_asset(
         name=f"{table.group}__{table.name}",
@@ -80,7 +80,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         if span is None:
             rows = engine(settings).build_whole(table, held, values)
             written = held.replace_whole(table, rows)
-            metadata = {
+            metadata: dict[str, Any] = {
                 **plotted(table, rows),
                 "dagster/row_count": written.rows,
                 "content_hash": written.content_hash,
