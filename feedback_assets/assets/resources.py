@@ -85,15 +85,16 @@ def provider_resource(provider: str, settings: Settings) -> ProviderResource:
     }
     name = f"{provider.title().replace('_', '')}Resource"
     kind = create_model(name, __base__=ProviderResource, **fields)
+    set_here: dict[str, Any] = {
+        name: dg.EnvVar(variable(name)) if _is_secret(value) else value
+        for name, value in arguments.items()
+    }
     return kind(
         provider=provider,
         quota_dir=str(settings.quota_dir),
         zone=settings.zone(provider),
         **_coordination_url(settings),
-        **{
-            name: dg.EnvVar(variable(name)) if _is_secret(value) else value
-            for name, value in arguments.items()
-        },
+        **set_here,
     )
 
 

@@ -115,15 +115,15 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
             kinds = [column.points_at for _, column in pointing]
             while batch := rows.fetchmany(_AT_ONCE):
                 for *texts, words_of_name, day in batch:
-                    names = _names(zip(kinds, texts, strict=True))
-                    if names:
-                        yield _Seen(names, words_of_name or "", day)
+                    known_by = _names(zip(kinds, texts, strict=True))
+                    if known_by:
+                        yield _Seen(known_by, words_of_name or "", day)
     for table in PROVIDER_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
-                names = _names(names_in_payload(table, row["payload"]))
-                if names:
-                    yield _Seen(names, "", row["day"] or row["fetched_at"].date())
+                known_by = _names(names_in_payload(table, row["payload"]))
+                if known_by:
+                    yield _Seen(known_by, "", row["day"] or row["fetched_at"].date())
 
 
 def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, ...]:

@@ -22,3 +22,16 @@ TABLES: tuple[Table, ...] = (
     MATCH_COVERAGE,
     DETRACTOR_QUEUE,
 )
+
+__all__ = [
+    "CUSTOMER_VALUE",
+    "DETRACTOR_QUEUE",
+    "MATCH_COVERAGE",
+    "NPS_BY_ATTRIBUTION",
+    "NPS_BY_CHANNEL",
+    "NPS_DAILY",
+    "ORDER_FEEDBACK",
+    "PRODUCT_SCORES",
+    "SURVEY_FUNNEL",
+    "TABLES",
+]
