@@ -103,7 +103,7 @@ RULES = (
     ),
 )
 
-# Providers are read side by side in one process. The keys of two million orders took 200 MB
+# Providers are read side by side. The keys of two million orders took 200 MB
 # without, and no less time.
 _BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
 
