@@ -253,6 +253,20 @@ assert "read_new_delighted" in [sensor.name for sensor in defs.sensors]
     assert done.returncode == 0, done.stderr
 
 
+def test_its_declared_lineage_is_that_of_its_sql(package: Path) -> None:
+    """By the test that holds the answers of every provider, those that are installed included."""
+    tests = [str(ROOT / "tests" / "tables" / "test_answers.py"), "-k", "delighted"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        env=os.environ | {"PYTHONPATH": str(package)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout
+
+
 def test_a_package_that_cannot_be_used_stops_every_command_with_one_line(
     tmp_path: Path, run: Run
 ) -> None:

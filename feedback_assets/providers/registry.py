@@ -75,6 +75,9 @@ def _check_arguments(provider: Provider, known: tuple[Provider, ...]) -> None:
             raise Unsuitable(f"{variable} is the variable of two arguments")
     if not any(one.name == "url" and one.kind == "url" for one in provider.arguments):
         raise Unsuitable("it has no argument url of the kind url")
+    zones = [one for one in provider.arguments if one.kind == "zone" or one.name == "timezone"]
+    if any((one.kind, one.name) != ("zone", "timezone") or not one.default for one in zones):
+        raise Unsuitable("a zone is the argument timezone of the kind zone, with a default")
 
 
 def _check_tables(provider: Provider) -> None:

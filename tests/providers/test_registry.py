@@ -86,6 +86,14 @@ def answering(**changed: Any) -> Provider:
             replace(GOOD, arguments=(*ARGUMENTS, ARGUMENTS[0])),
             "YELP_KEY is the variable of two arguments",
         ),
+        (
+            replace(GOOD, arguments=(*ARGUMENTS, Argument("timezone", "zone"))),
+            "a zone is the argument timezone of the kind zone, with a default",
+        ),
+        (
+            replace(GOOD, arguments=(*ARGUMENTS, Argument("zone", "zone", default="UTC"))),
+            "a zone is the argument timezone of the kind zone, with a default",
+        ),
         (replace(GOOD, sources=()), "it needs a table, and each table one source"),
         (
             replace(GOOD, sources=GOOD.sources * 2),
