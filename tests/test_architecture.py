@@ -19,7 +19,7 @@ LAYERS = (
     {"tables"},
     {"environment"},
     {"settings", "warehouse"},
-    {"transforms", "ingest"},
+    {"transforms", "ingest", "scorecard"},
     {"reports"},
     {"assets", "query"},
     {"runtime", "freshness"},
