@@ -217,7 +217,7 @@ def put(text: str, page: Path) -> None:
 
 
 def main() -> None:
-    chosen = options(__doc__, size=2_000, small=20)
+    chosen = options(__doc__, size=10_000, small=20)
     draw, world = np.random.default_rng(17), demo()
     covered, held = coverage(draw, chosen.size, world)
     alarms, rates = false_alarms(draw, chosen.size, world)
