@@ -18,8 +18,9 @@ MIXES = ((0.55, 0.2), (0.34, 0.33), (0.85, 0.05), (0.1, 0.6))
 """Shares of promoters and detractors: good, average, much and little loved."""
 DEMO_ICC = 0.72
 """How alike two answers of one customer are in the demo."""
-_DAYS, _CUSTOMERS = 60, 3000
-_UNMATCHED = 278 / 1666
+_DAYS, _CUSTOMERS, _SERVED = 60, 3000, 400
+_NAMES_NO_ORDER = 0.117
+"""Answers to orders held that name neither order nor customer."""
 _TOUCH_DAYS = 30
 
 
@@ -146,17 +147,19 @@ class Demo:
 
 
 def demo() -> Demo:
-    """The demo's customers, answers and clicks, of the sandbox with seed 1."""
-    world = World(1, _DAYS, _CUSTOMERS)
-    end, orders, clicks = HORIZON + _DAYS * DAY, world.orders, world.clicks
-    asked = world.submissions
-    kept = (asked.created < end) & (asked.score >= 0) & (asked.order >= 0)
-    rated = (world.ratings.added < end) & (world.ratings.score >= 0)
+    """The demo's customers, answers and clicks: the last days of the sandbox with seed 1."""
+    world = World(1, _SERVED, _CUSTOMERS)
+    end, orders, clicks = HORIZON + _SERVED * DAY, world.orders, world.clicks
+    start = end - _DAYS * DAY
+    prompts, asked, ratings = world.prompts, world.submissions, world.ratings
+    prompted = (prompts.purchased >= start) & (prompts.rated < end)
+    wrote = (asked.created >= start) & (asked.created < end) & (asked.score >= 0)
+    rated = (ratings.added >= start) & (ratings.added < end) & (ratings.score >= 0)
     order = np.concatenate(
         [
-            world.prompts.order[world.prompts.rated < end],
-            asked.order[kept],
-            world.ratings.order[rated],
+            prompts.order[prompted],
+            asked.order[wrote & (asked.order >= 0)],
+            ratings.order[rated],
         ]
     ).astype(np.int64)
     contact = orders.contact[order].astype(np.int64)
@@ -180,13 +183,15 @@ def demo() -> Demo:
         else:
             linear[place, unattributed] = 1
     # An answer without an order is a customer of its own, and of no channel.
-    lost = np.random.default_rng(1).random(len(order)) < _UNMATCHED
+    lost = np.random.default_rng(1).random(len(order)) < _NAMES_NO_ORDER
+    lost |= orders.time[order] < start
     for credit in (first, linear):
         credit[lost] = 0
         credit[lost, unmatched] = 1
     contact[lost] = len(known) + np.flatnonzero(lost)
     _, customer = np.unique(contact, return_inverse=True)
-    totals = np.bincount(orders.contact, orders.cents / 100)
+    held = (orders.time >= start) & (orders.time < end)
+    totals = np.bincount(orders.contact[held], orders.cents[held] / 100)
     return Demo(
         customer=customer,
         own=world.contacts.channel[orders.contact[order]].astype(np.int64),

@@ -1,8 +1,10 @@
 """From rows of the scorecard to at most five findings: what to do, and what is withheld and why."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import accumulate
 
 from feedback_assets.scorecard.findings import (
     AnswerDetractors,
@@ -69,7 +71,8 @@ def decide(rows: Iterable[ChannelRow], facts: Facts) -> Decisions:
     ranked.sort(key=_by_money)
     first: list[Finding] = [*_careful(facts)]
     if not said:
-        first.append(NothingStandsOut(customers_needed(shop), bool(beyond_chance(chosen))))
+        differ = any(each.row is not None for each in withheld)
+        first.append(NothingStandsOut(customers_needed(shop), differ))
     room = MOST - len(first)
     withheld += [
         Withheld(type(finding), getattr(finding, "row", None), Reason.MORE_MONEY_ELSEWHERE)
@@ -91,23 +94,20 @@ def main_currency(rows: Iterable[ChannelRow]) -> str | None:
     return best.currency if best is not None else None
 
 
-def holds(
-    rows: Iterable[ChannelRow], channels: Iterable[Channel], sign: Mapping[Channel, int]
-) -> dict[Channel, Holds]:
-    """Of each channel, in how many of its tested models it differs to the side of ``sign``."""
+def holds(rows: Iterable[ChannelRow], sides: Mapping[Channel, int]) -> dict[Channel, Holds]:
+    """Of each channel of ``sides``, in how many of its tested models it differs to that side."""
     of_model: dict[str, list[ChannelRow]] = {}
     for row in rows:
         if (row.window_days, row.level, row.currency) == (WINDOW, LEVEL, ALL):
             of_model.setdefault(row.model, []).append(row)
-    wanted = set(channels)
-    models, tested = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, 0)
+    models, tested = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0)
     for found in of_model.values():
         differs = beyond_chance(found)
         for row in found:
-            if row.channel in wanted and row.is_tested:
+            if row.channel in sides and row.is_tested:
                 tested[row.channel] += 1
-                models[row.channel] += differs.get(row.channel) == sign[row.channel]
-    return {channel: Holds(models[channel], tested[channel]) for channel in wanted}
+                models[row.channel] += differs.get(row.channel) == sides[row.channel]
+    return {channel: Holds(models[channel], tested[channel]) for channel in sides}
 
 
 def customers_needed(shop: ChannelRow | None) -> int | None:
@@ -134,17 +134,20 @@ def _differences(
     shop: ChannelRow | None,
     currency: str | None,
 ) -> Iterator[OfChannel | Withheld]:
-    differ = beyond_chance(chosen)
-    robust = holds(rows, differ, differ)
+    by_first_click = beyond_chance(chosen)
+    sides = {row.channel: 1 if (row.versus_z or 0) > 0 else -1 for row in chosen if row.is_tested}
+    robust = holds(rows, sides)
     for row in chosen:
-        side = differ.get(row.channel)
-        if side is None:
+        held = robust.get(row.channel)
+        if held is None or not held.models:
             continue
-        held = robust[row.channel]
+        side = sides[row.channel]
         what: type[OfChannel] = LookAt if side < 0 else BringsPromoters
         own = money.get(row.channel)
         if not held.is_robust:
             yield Withheld(what, row, Reason.FEW_MODELS, held)
+        elif row.channel not in by_first_click:
+            yield Withheld(what, row, Reason.NOT_BY_FIRST_CLICK, held)
         elif side < 0:
             yield _below(row, held, own, currency)
         else:
@@ -205,18 +208,20 @@ def _costs(
         for row in chosen
         if row.is_tested and (own := money.get(row.channel)) and _is_priced(own)
     ]
-    covered = [row for row in priced if (row.roas_covers or 0) >= _ENOUGH_COVERED]
+    if not priced:
+        return
+    least, most = min(map(_high, priced)), max(map(_low, priced))
     for row in priced:
-        if row not in covered and any(_dearer(row, o) or _dearer(o, row) for o in priced):
+        if not _is_covered(row) and (_low(row) > least or _high(row) < most):
             yield Withheld(PromoterCosts, row, Reason.ORDERS_IN_OTHER_CURRENCIES)
+    covered = sorted(filter(_is_covered, priced), key=_high)
+    highs = [_high(row) for row in covered]
+    cheapest = list(accumulate(covered, lambda one, other: min(one, other, key=_cost)))
     for row in covered:
-        cheapest = min(
-            (other for other in covered if _dearer(row, other)),
-            key=lambda other: (other.cost_per_promoter or 0, other.channel),
-            default=None,
-        )
-        if cheapest is not None and row.spend is not None:
-            yield PromoterCosts(row, cheapest, Money(row.spend, currency))
+        # Those whose interval ends below where this one begins.
+        below = bisect_left(highs, _low(row))
+        if below and row.spend is not None:
+            yield PromoterCosts(row, cheapest[below - 1], Money(row.spend, currency))
 
 
 def _is_priced(row: ChannelRow) -> bool:
@@ -225,10 +230,21 @@ def _is_priced(row: ChannelRow) -> bool:
     return known and row.spend is not None and row.spend_days_missing == 0
 
 
-def _dearer(row: ChannelRow, other: ChannelRow) -> bool:
-    """Whether the interval of the first lies wholly above that of the second."""
-    low, high = row.cost_per_promoter_low, other.cost_per_promoter_high
-    return low is not None and high is not None and low > high
+def _is_covered(row: ChannelRow) -> bool:
+    return (row.roas_covers or 0) >= _ENOUGH_COVERED
+
+
+def _cost(row: ChannelRow) -> tuple[float, Channel]:
+    return row.cost_per_promoter or 0, row.channel
+
+
+def _low(row: ChannelRow) -> float:
+    return row.cost_per_promoter_low or 0
+
+
+def _high(row: ChannelRow) -> float:
+    """The upper end of what a promoter costs; null is an end that nobody knows."""
+    return math.inf if row.cost_per_promoter_high is None else row.cost_per_promoter_high
 
 
 def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:

@@ -105,7 +105,7 @@ class AnswerDetractors:
 class NothingStandsOut:
     """No channel is worth a sentence; ``customers`` would show a difference of 20 points.
 
-    ``differ``: whether channels differ all the same, but what would be said of them is withheld.
+    ``differ``: whether there is a difference all the same, of which what would be said is withheld.
     """
 
     customers: int | None
@@ -120,6 +120,7 @@ class Reason(StrEnum):
     """Why a finding is withheld."""
 
     FEW_MODELS = "few models agree"
+    NOT_BY_FIRST_CLICK = "it does not differ beyond chance by first click"
     NO_MONEY_OF_DETRACTORS = "its detractors bought nothing"
     FIRST_ORDERS_NOT_BETTER = "answers about first orders are no better than the shop’s"
     FIRST_ORDERS_UNKNOWN = "no answers about first orders"

@@ -130,6 +130,24 @@ def test_models_that_point_the_other_way_do_not_agree() -> None:
     assert decided.withheld[0].holds == Holds(1, 7)
 
 
+@pytest.mark.parametrize(
+    ("agree", "reason"), [(1, Reason.FEW_MODELS), (6, Reason.NOT_BY_FIRST_CLICK)]
+)
+def test_what_other_models_say_is_withheld_unless_first_click_says_it_too(
+    agree: int, reason: Reason
+) -> None:
+    rows = [
+        replace(row, versus_z=1.5 if row.model == "first_click" else row.versus_z)
+        if row.source == "a"
+        else row
+        for row in shop(channel("a/x", z=5, agree=agree + 1), channel("b/x"))
+    ]
+    decided = decide(rows, FINE)
+    assert decided.findings == (NothingStandsOut(140, differ=True),)
+    assert reasons(decided) == [(BringsPromoters, "a", reason)]
+    assert decided.withheld[0].holds == Holds(agree, 7)
+
+
 def test_a_channel_above_the_rest_brings_promoters_and_has_a_tipping_ratio() -> None:
     decided = decide(shop(channel("a/x", z=4), channel("b/x")), FINE)
     (finding,) = decided.findings
@@ -207,7 +225,7 @@ def test_costs_are_not_compared_where_few_answered() -> None:
 def test_costs_are_withheld_where_orders_are_in_other_currencies() -> None:
     other = priced(700, 41, 55, 80, roas_covers=0.89)
     decided = decide(shop(channel("a/x", money=CHEAP), channel("b/x", money=other)), FINE)
-    assert kinds(decided) == [NothingStandsOut]
+    assert decided.findings == (NothingStandsOut(140, differ=True),)
     assert reasons(decided) == [(PromoterCosts, "b", Reason.ORDERS_IN_OTHER_CURRENCIES)]
 
 
@@ -375,3 +393,31 @@ def test_at_most_five_are_said_each_channel_once_in_an_order_that_rows_do_not_ch
     shuffled = list(rows)
     shuffle.shuffle(shuffled)
     assert decide(shuffled, known).findings == decided.findings
+
+
+@given(shops())
+def test_of_costs_the_cheapest_whose_interval_lies_below_is_the_other(
+    rows: list[ChannelRow],
+) -> None:
+    decided = decide(rows, FINE)
+    money = {row.channel: row for row in rows if row.level == "campaign" and row.currency == "USD"}
+    for finding in decided.findings:
+        if not isinstance(finding, PromoterCosts):
+            continue
+        low = finding.row.cost_per_promoter_low or 0
+        below = [
+            row
+            for channel_, row in money.items()
+            if (row.cost_per_promoter_high or 0) < low
+            and channel_[0] != "(none)"
+            and row.effective_responses >= 20
+        ]
+        assert finding.cheaper in below
+        assert finding.cheaper.cost_per_promoter == min(row.cost_per_promoter or 0 for row in below)
+
+
+def test_an_open_upper_end_is_dearer_than_others_and_never_cheaper() -> None:
+    rows = shop(channel("a/x", money=CHEAP), channel("b/x", money=priced(700, 41, 55, None)))
+    (finding,) = decide(rows, FINE).findings
+    assert isinstance(finding, PromoterCosts)
+    assert (finding.cheaper.source, finding.row.source) == ("a", "b")

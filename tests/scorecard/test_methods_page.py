@@ -99,7 +99,7 @@ def test_channels_are_pulled_to_where_the_page_says() -> None:
     pulled = pull([float(row["y"]) for row in rows], [float(row["√V"]) for row in rows])
     for value, row in zip(pulled.values, rows, strict=True):
         assert shown(value, row["pulled"])
-    said = re.search(r"τ is ([0-9.]+) and μ is ([0-9.]+)", PAGE.read_text(encoding="utf-8"))
+    said = re.search(r"τ is ([0-9.]+) and μ is ([0-9]+\.[0-9]+)", PAGE.read_text(encoding="utf-8"))
     assert said
     assert shown(pulled.tau2**0.5, said[1])
     assert shown(pulled.average, said[2])
