@@ -216,7 +216,7 @@ def _costs(
             yield Withheld(PromoterCosts, row, Reason.ORDERS_IN_OTHER_CURRENCIES)
     covered = sorted(filter(_is_covered, priced), key=_high)
     highs = [_high(row) for row in covered]
-    cheapest = list(accumulate(covered, lambda one, other: min(one, other, key=_cost)))
+    cheapest = list(accumulate(covered, _cheaper))
     for row in covered:
         # Those whose interval ends below where this one begins.
         below = bisect_left(highs, _low(row))
@@ -236,6 +236,10 @@ def _is_covered(row: ChannelRow) -> bool:
 
 def _cost(row: ChannelRow) -> tuple[float, Channel]:
     return row.cost_per_promoter or 0, row.channel
+
+
+def _cheaper(row: ChannelRow, other: ChannelRow) -> ChannelRow:
+    return min(row, other, key=_cost)
 
 
 def _low(row: ChannelRow) -> float:
