@@ -21,7 +21,7 @@ LAYERS = (
     {"tables"},
     {"environment"},
     {"settings", "warehouse"},
-    {"transforms", "ingest", "runtime"},
+    {"transforms", "ingest", "runtime", "scorecard"},
     {"reports"},
     {"assets", "query"},
     {"freshness"},

@@ -14,7 +14,7 @@ from feedback_assets.privacy.person import KINDS, Person, column_name, same_in_s
 from feedback_assets.schema.columns import Personal, PointsAt, leaves
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import quoted
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
@@ -66,6 +66,7 @@ class _People:
         return name
 
 
+@again_if_replaced
 def find_old(warehouse: Warehouse, erased: Erased, now: datetime, days: int) -> dict[str, Person]:
     """Everyone last seen more than ``days`` days before ``now`` who is not erased yet.
 

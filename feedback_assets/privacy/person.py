@@ -16,7 +16,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.tables import STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import PLAIN
@@ -66,6 +66,7 @@ class Person:
         return Addition(person, frozenset(hashes | keys.keys()), keys, spelled)
 
 
+@again_if_replaced
 def find_person(warehouse: Warehouse, email: str) -> Person:
     """All that the tables know of whoever has the e-mail; the e-mail alone where they know none."""
     person = Person()

@@ -20,7 +20,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import PLAIN, erase_rows
@@ -48,6 +48,7 @@ class Passage:
         return ", ".join(part for part in (self.table, self.day, self.key, self.column) if part)
 
 
+@again_if_replaced
 def find_partitions(
     warehouse: Warehouse, erased: Erased, persons: Collection[str]
 ) -> list[Partition]:
@@ -139,6 +140,7 @@ def texts_in(content: bytes) -> Iterator[str]:
     yield content.decode(errors="replace")
 
 
+@again_if_replaced
 def pseudonyms(warehouse: Warehouse) -> set[str]:
     """The pseudonyms that stand in the tables for e-mails and ids."""
     found: set[str] = set()
@@ -155,6 +157,7 @@ def pseudonyms(warehouse: Warehouse) -> set[str]:
     return found
 
 
+@again_if_replaced
 def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
     """Texts in which the e-mail of an erased person may be meant; only a person can decide."""
     pattern = f"(?:{AT_SIGN})|(?:{SPELLED_OUT})"

@@ -13,6 +13,7 @@ from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.tables import find_table
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.transforms.dialect import duckdb_type
+from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ArrowTables, connect
 
 ANSWERING = [provider for provider in REGISTRY if provider.answers]
@@ -55,7 +56,7 @@ def test_the_query_reads_the_tables_that_are_declared_and_gives_the_columns(
     provider: Provider,
 ) -> None:
     assert provider.answers is not None
-    tree = parse_one(provider.answers.sql, dialect="duckdb")
+    tree = parse_one(with_restated(provider.answers.sql), dialect="duckdb")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     read = {table.name for table in tree.find_all(exp.Table) if table.name not in own}
     assert read == set(provider.answers.depends)
@@ -72,7 +73,8 @@ def test_the_types_of_the_answers_are_those_of_the_table(provider: Provider) -> 
     day = {"first_day": date(2024, 5, 1), "last_day": date(2024, 5, 2), "match_days": 90}
     named = {name: value for name, value in day.items() if f"${name}" in provider.answers.sql}
     with connect(ArrowTables({}), provider.tables) as connection:
-        rows = connection.sql(provider.answers.sql, params=named).to_arrow_table()
+        query = with_restated(provider.answers.sql)
+        rows = connection.sql(query, params=named).to_arrow_table()
     kinds = {column.name: column.type for column in COLUMNS}
     for name in provider.answers.columns:
         assert rows.schema.field(name).type == kinds[name], name
