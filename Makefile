@@ -78,6 +78,7 @@ bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
+	$(BIN)/python -m feedback_assets.environment.listed
 
 # The site needs none of the project's packages, so it has an environment of its own: eleven packages.
 $(SITE)/.installed: constraints-docs.txt

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from feedback_assets.days import days_between
 from feedback_assets.query.run import run_query
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
@@ -21,9 +22,9 @@ from feedback_assets.reports.words import headline
 from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
-from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
+from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings, variables
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DEMO = PROJECT_ROOT / "data" / "demo"
 SANDBOX_PORT = 8765
@@ -153,7 +154,7 @@ def enter(providers: Mapping[str, str], first: date) -> Settings:
     out, and what is set is not looked up in ``.env``. ``first`` is the first partition, unless the
     demo holds earlier days.
     """
-    nothing = {name.upper(): "" for name in Settings.model_fields}
+    nothing = dict.fromkeys(variables(), "")
     own = {
         "DAGSTER_HOME": str(DEMO / "dagster_home"),
         "FEEDBACK_WAREHOUSE": str(DEMO / "warehouse"),

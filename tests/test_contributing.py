@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from feedback_assets.providers.registry import REGISTRY
+
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 FORMS = ROOT / ".github" / "ISSUE_TEMPLATE"
@@ -76,14 +78,12 @@ def test_every_hook_runs_a_tool_of_the_environment() -> None:
 
 
 def test_a_bug_report_offers_every_provider() -> None:
-    from feedback_assets.reports.words import PROVIDERS
-
     (offered,) = [
         field["attributes"]["options"]
         for field in _loaded(FORMS / "bug.yml")["body"]
         if field.get("id") == "provider"
     ]
-    assert set(PROVIDERS.values()) <= set(offered)
+    assert {provider.title for provider in REGISTRY} <= set(offered)
 
 
 def test_the_changelog_has_the_version_that_is_installed_and_known_headings() -> None:

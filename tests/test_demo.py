@@ -12,9 +12,9 @@ from feedback_assets.ad_spend.days import read_spend
 from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted
-from feedback_assets.settings import Settings
+from feedback_assets.settings import AllSettings
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SANDBOX = settings_for("http://127.0.0.1:8765")
 OWN = {
@@ -56,7 +56,7 @@ def test_no_setting_of_the_project_is_the_demo_s(
         "feedback_warehouse": str(tmp_path / "data" / "demo" / "warehouse"),
         "feedback_start_date": FIRST,
     }
-    assert settings == Settings(**expected)  # type: ignore[arg-type]
+    assert settings == AllSettings(**expected)
     # And so for what is started, whose runs take their credentials from the environment.
     assert not set(OWN.values()) & set(os.environ.values())
 

@@ -12,7 +12,7 @@ from fsspec.core import has_magic
 
 from feedback_assets.ad_spend.trouble import SETTING, SpendTrouble
 from feedback_assets.warehouse.marks import local_mark, remote_mark
-from feedback_assets.warehouse.remote import told
+from feedback_assets.warehouse.remote import store_errors
 
 # What file systems call the time of a change: S3, Azure, Google Cloud, fsspec's memory.
 _MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -53,7 +53,7 @@ def read_file(file: SpendFile) -> bytes:
             raise _unreadable(file.path, error) from None
     filesystem, inside = _opened(file.path)
     try:
-        with told(file.path, SETTING):
+        with store_errors(file.path, SETTING):
             content: bytes = filesystem.cat_file(inside)
     except FileNotFoundError:
         raise SpendTrouble(f"{file.path} was removed while it was read. Run it again.") from None
@@ -95,7 +95,7 @@ def _remote_files(place: str) -> list[SpendFile]:
     filesystem, inside = _opened(place)
     filesystem.invalidate_cache()
     try:
-        with told(place, SETTING):
+        with store_errors(place, SETTING):
             if has_magic(inside):
                 found = filesystem.glob(inside, detail=True)
             else:
@@ -115,7 +115,7 @@ def _remote_files(place: str) -> list[SpendFile]:
 
 
 def _opened(place: str) -> tuple[Any, str]:
-    with told(place, SETTING):
+    with store_errors(place, SETTING):
         filesystem, inside = fsspec.core.url_to_fs(place)
     return filesystem, inside
 

@@ -9,13 +9,14 @@ import pyarrow as pa
 
 from feedback_assets.ad_spend.days import Spend
 from feedback_assets.ad_spend.trouble import SpendTrouble
+from feedback_assets.days import days_between
 from feedback_assets.ingest.window import DayCounts
 from feedback_assets.tables.ad_spend import DAILY
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import SetAside, replace_quarantine
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Contents = Mapping[date, str]
 """By day the content hash of the partition that is there, ``""`` for one without rows."""

@@ -6,22 +6,21 @@ from typing import Any
 
 import dagster as dg
 
-from feedback_assets.ad_spend.days import read_spend
+from feedback_assets.ad_spend.days import Spend, read_spend
 from feedback_assets.ad_spend.replacing import DayRead, replace_differing
 from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definition_of
+from feedback_assets.assets.failures import in_one_line, named
 from feedback_assets.assets.previews import rows_a_day
-from feedback_assets.assets.provider_assets import TEN_YEARS, day_metadata, days_of_run
+from feedback_assets.assets.provider_assets import DAYS_IN_A_RUN, day_metadata, days_of_run
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import asset_spec, daily
-from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.files.unusable import Unusable
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
-from feedback_assets.warehouse.layout import Warehouse
-from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # For an object store that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
@@ -46,21 +45,25 @@ def _asset(place: str, settings: Settings, tables: Collection[Table]) -> dg.Asse
         specs=[asset_spec(DAILY, settings, tables)],
         partitions_def=daily(settings.feedback_start_date),
         # A number of its own, as each list has one: see ``provider_assets.backfill_policy``.
-        backfill_policy=dg.BackfillPolicy.multi_run(TEN_YEARS + len(SOURCES)),
-        required_resource_keys={"warehouse"},
+        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + len(SOURCES)),
         retry_policy=_RETRY,
     )
-    def read(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        warehouse = context.resources.warehouse.warehouse
+    def read(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
         days = days_of_run(context)
         failure: dg.Failure | None = None
-        try:
-            held = held_contents(context.instance, warehouse, days)
+
+        def replaced() -> tuple[Spend, list[DayRead]]:
+            held = held_contents(context.instance, warehouse.warehouse, days)
             spend = read_spend(place)
-            found = replace_differing(spend, warehouse, *days, held)
-        except (SpendTrouble, StoreTrouble, CoordinationUnavailable, Unusable) as error:
-            failure = _failure(error, *days)
-        # Outside the block, so that no exception of a store is chained to it.
+            return spend, replace_differing(spend, warehouse.warehouse, *days, held)
+
+        try:
+            spend, found = in_one_line(replaced, DAILY, days)
+        except SpendTrouble as error:
+            failure = _failure(error, days)
+        # Outside the block, so that the error is not chained to the line.
         if failure is not None:
             raise failure
         context.log.info(
@@ -92,12 +95,9 @@ def _record(
     )
 
 
-def _failure(error: Exception, first: date, last: date) -> dg.Failure:
-    transient = isinstance(error, StoreTrouble) and error.transient
-    days = f"{first}" if first == last else f"{first} to {last}"
-    text = f"{DAILY.full_name}, {days}: {error} Existing data for these days is unchanged."
+def _failure(error: SpendTrouble, days: tuple[date, date]) -> dg.Failure:
     return dg.Failure(
-        description=text,
-        metadata={"transient": transient},
-        allow_retries=transient,
+        description=(f"{named([DAILY], days)}: {error} Existing data for these days is unchanged."),
+        # The files say the same in half a minute.
+        allow_retries=False,
     )

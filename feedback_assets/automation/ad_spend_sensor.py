@@ -9,13 +9,13 @@ from feedback_assets.ad_spend.files import find_files, listing
 from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.automation.refresh_sensor import unfinished
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.freshness import on_disk
-from feedback_assets.freshness.out_of_date import joined_spans
+from feedback_assets.freshness.out_of_date import spans_to_ask
 from feedback_assets.freshness.spend_files import changed_days
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 NAME = "read_changed_ad_spend"
 EVERY_SECONDS = 60
@@ -56,7 +56,7 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=[
                 _request(first, last, {day: found[day] for day in found if first <= day <= last})
-                for first, last in joined_spans(sorted(found))
+                for first, last in spans_to_ask(sorted(found))
             ]
         )
 

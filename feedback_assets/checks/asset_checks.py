@@ -4,7 +4,7 @@ A check looks at the days of its run, one or a range. It never blocks: what coul
 partition is tried before the write, and a range run's results carry no partition.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -12,27 +12,25 @@ from importlib.resources import files
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness import failed_days, on_disk, spend_files
+from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.days import days_between, named_days, ranges
+from feedback_assets.freshness import failed_days, moved, on_disk, spend_files
 from feedback_assets.freshness import out_of_date as definitions
-from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
+from feedback_assets.runtime.tags import days_of
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_QUARANTINED = 0.01
 LEAST_MATCHED = 0.5
@@ -105,7 +103,7 @@ RULES = (
     ),
 )
 
-# Providers are read side by side in one process. The keys of two million orders took 200 MB
+# Providers are read side by side. The keys of two million orders took 200 MB
 # without, and no less time.
 _BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
 
@@ -140,6 +138,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 
     if table in FILE_TABLES:
         specs.append(_spec(table, spend_files.CHECK, spend_files.DESCRIPTION))
+    if moved.checked(table):
+        specs.append(_spec(table, moved.CHECK, moved.description(table)))
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
@@ -148,18 +148,19 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{table.group}__{table.name}__checks",
         specs=specs,
-        required_resource_keys={"warehouse"},
     )
-    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        warehouse = context.resources.warehouse.warehouse
-        days = run_days(context.run.tags) if table.partitioned else None
-        found = list(results(table, warehouse, settings, days))
+    def check(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        held = warehouse.warehouse
+        days = days_of(context.run.tags) if table.partitioned else None
+        found = list(results(table, held, settings, days))
         recorded = read_recorded(context.instance, table)
         built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
-        found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
+        found.append((on_disk.CHECK, on_disk.numbers(held, table, recorded), True))
         if table in FILE_TABLES:
-            read = spend_files.numbers(context.instance, settings, warehouse)
+            read = spend_files.numbers(context.instance, settings, held)
             found.append((spend_files.CHECK, read, True))
         if table.partitioned:
             start = settings.feedback_start_date
@@ -168,7 +169,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         for name, seen, warns in found:
             numbers = _settled(
                 table, name, seen, days,
-                warehouse=warehouse, settings=settings, instance=context.instance,
+                warehouse=held, settings=settings, instance=context.instance,
             )  # fmt: skip
             yield dg.AssetCheckResult(
                 asset_key=table.asset_key,
@@ -208,6 +209,8 @@ def results(
         if table in READ_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
+    if moved.checked(table):
+        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
 
 
 def _settled(
@@ -244,27 +247,15 @@ def _settled(
 
 
 def _not_compared(changed: set[Day]) -> str:
-    days = ", ".join(
-        f"{first} to {last}" if first != last else f"{first}"
-        for first, last in ranges(day for day in changed if day is not None)
-    )
+    days = named_days(day for day in changed if day is not None)
     return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
-
-
-def run_days(tags: Mapping[str, str]) -> Days:
-    """The days of a run by its tags; None for a run without partitions."""
-    start = tags.get(ASSET_PARTITION_RANGE_START_TAG, tags.get(PARTITION_NAME_TAG))
-    end = tags.get(ASSET_PARTITION_RANGE_END_TAG, tags.get(PARTITION_NAME_TAG))
-    if start is None or end is None:
-        return None
-    return date.fromisoformat(start), date.fromisoformat(end)
 
 
 @cache
 def rule_sql(rule: Rule) -> str:
     """The text of the rule's SQL file."""
     path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return path.read_text(encoding="utf-8")
+    return with_restated(path.read_text(encoding="utf-8"))
 
 
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:

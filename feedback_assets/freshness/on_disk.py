@@ -15,13 +15,13 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
-from feedback_assets.freshness.refresh import named_days
+from feedback_assets.days import named_days
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day, Recorded
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_recorded"
 DESCRIPTION = "The files on disk are those that the last run of each partition recorded."

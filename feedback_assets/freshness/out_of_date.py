@@ -15,7 +15,7 @@ import dagster as dg
 
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness.refresh import named_days, ranges
+from feedback_assets.days import named_days, ranges
 from feedback_assets.ingest.sources import WINDOW_DAYS
 from feedback_assets.schema.definition import why
 from feedback_assets.schema.table import Table
@@ -110,22 +110,22 @@ def lines(
 
 
 def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
-    told: list[str] = []
+    output: list[str] = []
     commands: dict[tuple[date, date], list[Table]] = defaultdict(list)
     for one in found:
         if not one.reasons:
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
-        told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
-        for span in joined_spans(one.days):
+        output.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
+        for span in spans_to_ask(one.days):
             commands[span].append(one.table)
     if commands:
-        told.append("To read these days again:")
+        output.append("To read these days again:")
         for (first, last), tables in sorted(commands.items()):
             selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
             days = ("--from", f"{first}", "--to", f"{last}")
-            told.append(f"  {command('backfill', *days, '--select', selected)}")
-    return told
+            output.append(f"  {command('backfill', *days, '--select', selected)}")
+    return output
 
 
 def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
@@ -140,7 +140,7 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     ]
 
 
-def joined_spans(days: Iterable[date]) -> list[tuple[date, date]]:
+def spans_to_ask(days: Iterable[date]) -> list[tuple[date, date]]:
     """First and last days to ask for: what lies within one window is one command."""
     spans: list[tuple[date, date]] = []
     for first, last in ranges(days):

@@ -12,11 +12,11 @@ from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.ad_spend_asset import held_contents
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness.refresh import named_days
+from feedback_assets.days import days_between, named_days
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_read"
 DESCRIPTION = "Every day held is what the files of FEEDBACK_AD_SPEND say now."

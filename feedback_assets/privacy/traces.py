@@ -20,16 +20,16 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import PLAIN, erase_rows
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     quarantine_of,
     read_quarantine_file,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _PARQUET = b"PAR1"
 Partition = tuple[Table, date | None]
@@ -48,6 +48,7 @@ class Passage:
         return ", ".join(part for part in (self.table, self.day, self.key, self.column) if part)
 
 
+@again_if_replaced
 def find_partitions(
     warehouse: Warehouse, erased: Erased, persons: Collection[str]
 ) -> list[Partition]:
@@ -137,6 +138,7 @@ def texts_in(content: bytes) -> Iterator[str]:
     yield content.decode(errors="replace")
 
 
+@again_if_replaced
 def pseudonyms(warehouse: Warehouse) -> set[str]:
     """The pseudonyms that stand in the tables for e-mails and ids."""
     found: set[str] = set()
@@ -153,6 +155,7 @@ def pseudonyms(warehouse: Warehouse) -> set[str]:
     return found
 
 
+@again_if_replaced
 def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
     """Texts in which the e-mail of an erased person may be meant; only a person can decide."""
     pattern = f"(?:{AT_SIGN})|(?:{SPELLED_OUT})"

@@ -23,9 +23,9 @@ from feedback_assets.transforms.sources import (
     connect,
     copies_of,
 )
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.memory import machine_memory
 from feedback_assets.warehouse.quarantine import SCHEMA, quarantine_directory, quarantine_near
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # DuckDB's vectors: the fewest rows that it hands over at a time.
 _BATCH_ROWS = 2_048

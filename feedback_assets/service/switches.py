@@ -89,7 +89,7 @@ def switch(
                     instance.update_instigator_state(states[name].with_status(stopped))
         states = _states(instance)
         return Status(
-            tuple(_stands(instance, each, states.get(each.name)) for each in defined),
+            tuple(_switch_of(instance, each, states.get(each.name)) for each in defined),
             _heartbeat(instance),
         )
 
@@ -151,7 +151,7 @@ def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined
         raise NotSwitched(messages[0].strip())
 
 
-def _stands(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
+def _switch_of(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
     on = state is not None and bool(state.is_running)
     ticks = (
         instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state else ()

@@ -1,20 +1,11 @@
 """All tables of the warehouse: each is declared once here, and everything else follows from it."""
 
-from feedback_assets.providers.feedbackpulse import tables as feedbackpulse
-from feedback_assets.providers.fullwhere import survey_links
-from feedback_assets.providers.fullwhere import tables as fullwhere
-from feedback_assets.providers.retargeting import tables as retargeting
-from feedback_assets.providers.thanx import tables as thanx
-from feedback_assets.providers.wicked_reports import tables as wicked_reports
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ad_spend, marts, reports, unified
 
-PROVIDER_TABLES: tuple[Table, ...] = (
-    *wicked_reports.TABLES,
-    *thanx.TABLES,
-    *fullwhere.TABLES,
-    *feedbackpulse.TABLES,
-    *retargeting.TABLES,
+PROVIDER_TABLES: tuple[Table, ...] = tuple(
+    table for provider in REGISTRY for table in provider.tables
 )
 FILE_TABLES: tuple[Table, ...] = ad_spend.TABLES
 """The tables read from files that the user names."""
@@ -27,7 +18,9 @@ ALL_TABLES: tuple[Table, ...] = READ_TABLES + DERIVED_TABLES
 """The tables that are assets: read from a provider or a file, or computed from what was read."""
 REPORT_PAGES: tuple[Table, ...] = reports.PAGES
 """The pages built from the marts; what they depend on is declared as for a table."""
-OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
+OPERATION_TABLES: tuple[Table, ...] = tuple(
+    table for provider in REGISTRY for table in provider.job_tables
+)
 """The tables that jobs write; nothing materialises them."""
 STORED_TABLES: tuple[Table, ...] = ALL_TABLES + OPERATION_TABLES
 """Every table that the warehouse may hold."""

@@ -15,9 +15,12 @@ import pyarrow.compute as pc
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
+from feedback_assets.tables.unified import FEEDBACK
+from feedback_assets.transforms.answers import answers_sql
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.restated import restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
 from feedback_assets.warehouse.memory import machine_memory
 
@@ -152,8 +155,15 @@ def last_day_held(table: Table, warehouse: Source) -> date | None:
 
 
 def sql_of(table: Table) -> str:
-    """The text of the table's SQL file; ``FileNotFoundError`` for a table that has none."""
-    return _file(table.group, table.name)
+    """The text of the table's query; ``FileNotFoundError`` for a table that has no SQL file.
+
+    In that of ``unified.feedback`` the queries of the providers follow its opening comment.
+    """
+    text = _file(table.group, table.name)
+    if table is not FEEDBACK:
+        return text
+    opening, _, query = text.partition("\n\n")
+    return f"{opening}\n{answers_sql()}\n\n{query}"
 
 
 def query_of(
@@ -182,7 +192,9 @@ def query_of(
     values = _values(parameters, first, last)
     # DuckDB refuses a value that the query does not name; a name in a comment is none.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
-    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
+    shared = restated(text)
+    before = f"with {shared}\n" if shared else ""
+    query = f"{before}select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
     return query, {name: values[name] for name in named}
 
 

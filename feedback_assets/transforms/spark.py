@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import (
@@ -28,7 +29,7 @@ from feedback_assets.transforms.engine import (
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import Days
 from feedback_assets.transforms.spark_sql import SECRETS, spark_query
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -9,15 +9,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from feedback_assets.assets.recorded import latest_metadata
 from feedback_assets.automation.ad_spend_sensor import NAME
 from feedback_assets.freshness.spend_files import changed_days, numbers
 from feedback_assets.query.run import run_query
+from feedback_assets.runtime.tags import FIRST_PARTITION, LAST_PARTITION, range_tags
 from feedback_assets.tables.ad_spend import DAILY
 from tests.conftest import YESTERDAY, Project
 
@@ -47,10 +44,7 @@ class Shop:
         return self.project.defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
             asset_selection=[KEY],
-            tags={
-                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-            },
+            tags=range_tags(first, last),
             raise_on_error=False,
         )
 
@@ -248,8 +242,7 @@ def test_the_sensor_asks_for_the_days_that_changed_once_and_then_for_nothing(sho
         )
         data = sensor.evaluate_tick(context)
         spans = [
-            (run.tags[ASSET_PARTITION_RANGE_START_TAG], run.tags[ASSET_PARTITION_RANGE_END_TAG])
-            for run in data.run_requests or ()
+            (run.tags[FIRST_PARTITION], run.tags[LAST_PARTITION]) for run in data.run_requests or ()
         ]
         return spans, data.cursor
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from feedback_assets.ingest import READING_RULES
-from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.providers.retargeting.reviews import split_reviews
 from tests.ingest.documents import (
     CLICKS,
     CONTACTS,

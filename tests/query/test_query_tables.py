@@ -7,7 +7,7 @@ import pytest
 
 from feedback_assets.query.run import QueryError, run_query
 from feedback_assets.tables import READ_TABLES, STORED_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 
 MATCHES = find_table("marts.match_coverage")

@@ -29,7 +29,8 @@ def _tables(text: str) -> dict[str, list[dict[str, str]]]:
     found = {}
     for section in re.split(r"^#+ ", text, flags=re.MULTILINE):
         heading = section.split("\n", 1)[0]
-        lines = [line for line in section.splitlines() if line.startswith("|")]
+        first = re.search(r"(?:^\|.*\n)+", section, flags=re.MULTILINE)
+        lines = first[0].splitlines() if first else []
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         if cells:
             found[heading] = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]

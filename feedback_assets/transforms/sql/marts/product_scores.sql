@@ -3,7 +3,7 @@ with
 
 items as (
     select "date" as ordered_at, id as order_id, unnest(products) as product
-    from wicked_reports.orders
+    from wicked_reports_orders_latest
 ),
 
 -- "product_name (from order products)": a product that was renamed has its latest name, of two

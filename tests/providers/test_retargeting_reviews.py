@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.providers.retargeting.reviews import split_reviews
 from tests.ingest.documents import (
     ORDER_FEEDBACK,
     REVIEWS,

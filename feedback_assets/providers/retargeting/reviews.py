@@ -1,13 +1,12 @@
 """Retargeting's records are trees: a feedback with its reviews; here they become two lists."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from feedback_assets.http.bodies import repair_surrogates
-from feedback_assets.ingest.cutting import cut_records
-from feedback_assets.ingest.records import numbered
+from feedback_assets.http.cutting import cut_records, numbered
+from feedback_assets.http.paging import Page
 
 _REVIEWS = "product_reviews"
 _ORDER = "order"
@@ -16,15 +15,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Fields = dict[str, msgspec.Raw]
 
 
-@dataclass(frozen=True)
-class Records:
-    """A JSON array of records, and how many it holds."""
-
-    records: bytes
-    count: int
-
-
-def split_reviews(records: bytes) -> tuple[Records, Records]:
+def split_reviews(records: bytes) -> tuple[Page, Page]:
     """The feedback records without their reviews, and the reviews, each with its order.
 
     What is no object stays with the feedback, to be set aside there; what stands in the place of
@@ -44,8 +35,8 @@ def split_reviews(records: bytes) -> tuple[Records, Records]:
             order = record.get(_ORDER)
             reviews.extend(_with_order(review, order) for review in _reviews(served))
     return (
-        Records(msgspec.json.encode(feedback), len(feedback)),
-        Records(msgspec.json.encode(reviews), len(reviews)),
+        Page(msgspec.json.encode(feedback), len(feedback)),
+        Page(msgspec.json.encode(reviews), len(reviews)),
     )
 
 

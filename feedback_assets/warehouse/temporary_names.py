@@ -23,9 +23,9 @@ _DIRECTORY = re.compile(r"^feedback-assets\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]
 _SUFFIXES = ("", ".2", ".3", ".4")
 # The volumes of a pod are open to all users, and nobody else is in it.
 _POD = "KUBERNETES_SERVICE_HOST"
-_in_hand: set[str] = set()
+_in_use: set[str] = set()
 """Names of the files and directories that this process is writing."""
-_making = threading.Lock()
+_making_lock = threading.Lock()
 
 
 def private_directory() -> Path:
@@ -85,20 +85,20 @@ def _is_private(directory: Path) -> bool:
     return True
 
 
-def begin_file(directory: Path) -> Path:
-    """A name beside a partition's file, for what will replace it; say ``end`` when it is done."""
-    return directory / _taken(f".{_own()}.tmp")
+def new_temporary(directory: Path) -> Path:
+    """A name beside a file, for what will replace it; ``release`` it when that is done."""
+    return directory / _register(f".{_unique_suffix()}.tmp")
 
 
-def end(path: Path) -> None:
+def release(path: Path) -> None:
     """This process no longer writes there."""
-    _in_hand.discard(path.name)
+    _in_use.discard(path.name)
 
 
-def sweep_files(directory: Path) -> None:
+def remove_abandoned(directory: Path) -> None:
     """Remove what a killed process left half-written in a partition."""
     for entry in os.scandir(directory):
-        if _is_litter(entry, _FILE):
+        if _is_abandoned(entry, _FILE):
             Path(entry.path).unlink(missing_ok=True)
 
 
@@ -108,11 +108,11 @@ def scratch_path() -> Path:
     What killed processes of this user left there is removed first: it holds personal data.
     """
     root = private_directory()
-    with _making:
+    with _making_lock:
         for entry in os.scandir(root):
-            if _is_litter(entry, _DIRECTORY) and _is_own(entry):
+            if _is_abandoned(entry, _DIRECTORY) and _is_own(entry):
                 shutil.rmtree(entry.path, ignore_errors=True)
-        return root / _taken(f"feedback-assets.{_own()}")
+        return root / _register(f"feedback-assets.{_unique_suffix()}")
 
 
 def make_scratch() -> Path:
@@ -125,15 +125,15 @@ def make_scratch() -> Path:
 def remove_scratch(path: Path) -> None:
     """Take away a directory that ``make_scratch`` made, with all that is in it."""
     shutil.rmtree(path, ignore_errors=True)
-    end(path)
+    release(path)
 
 
-def _own() -> str:
+def _unique_suffix() -> str:
     return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}"
 
 
-def _taken(name: str) -> str:
-    _in_hand.add(name)
+def _register(name: str) -> str:
+    _in_use.add(name)
     return name
 
 
@@ -144,7 +144,7 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_litter(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
+def _is_abandoned(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
     found = form.match(entry.name)
     if not found:
         return False
@@ -156,7 +156,7 @@ def _is_litter(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
     if old or found["host"] != socket.gethostname():
         return old
     # A restarted container has the host name and the process id of the killed one.
-    return entry.name not in _in_hand if pid == os.getpid() else not is_alive(pid)
+    return entry.name not in _in_use if pid == os.getpid() else not is_alive(pid)
 
 
 def is_alive(pid: int) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_assets.http.bodies import repair_surrogates
-from feedback_assets.ingest.cutting import (
+from feedback_assets.http.cutting import (
     _cut_by_brackets,
     cut_records,
     null_for_null_text,

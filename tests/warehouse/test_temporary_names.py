@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.files.unusable import Unusable
-from feedback_assets.warehouse.litter import make_scratch, private_directory, remove_scratch
+from feedback_assets.warehouse.temporary_names import (
+    make_scratch,
+    private_directory,
+    remove_scratch,
+)
 
 NAME = f"feedback-assets-{os.getuid()}"
 

@@ -1,4 +1,4 @@
-"""A JSON array cut into its records, though one of them cannot be read.
+"""JSON arrays cut into their records though one cannot be read, and objects that stand for arrays.
 
 msgspec cuts at full speed but gives up on the whole array for one lone surrogate or one record
 nested too deep for its stack; what it refuses is cut here by brackets alone.
@@ -6,6 +6,7 @@ nested too deep for its stack; what it refuses is cut here by brackets alone.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{},"]', re.DOTALL)
 _NULL_TEXT = re.compile(rb'"null"(?<!\\"null")(?!\s*:)')
 _OPENING = frozenset({b"[", b"{"})
 _CLOSING = frozenset({b"]", b"}"})
+_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def cut_records(array: bytes) -> list[msgspec.Raw]:
@@ -71,3 +73,16 @@ def null_for_null_text(array: bytes) -> bytes:
     # nothing has to move, hence the blanks.
     array = array.replace(b':"null"', b":null  ")
     return _NULL_TEXT.sub(b"null", array) if b'"null"' in array else array
+
+
+def numbered(value: dict[str, Any], *, gaps: bool = False) -> list[Any] | None:
+    """The values of an object with consecutive numbers as keys, in their order; else ``None``.
+
+    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers will do.
+    """
+    if not all(map(_POSITION.fullmatch, value)):
+        return None
+    keys = sorted(value, key=int)
+    if keys and not gaps and int(keys[-1]) - int(keys[0]) != len(keys) - 1:
+        return None
+    return [value[key] for key in keys]
