@@ -60,7 +60,7 @@ class Table:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """``key``, preceded by ``day`` if the table has no time, so keys are unique only per day."""
+        """``key``, preceded by ``day`` if the table has no time, so keys are unique per day."""
         day = ("day",) if self.partitioned and self.event_time is None else ()
         return (*day, *self.key)
 
