@@ -1,4 +1,4 @@
-"""What a user is told to do about an error: the settings behind a client and the words for them."""
+"""Advice on errors: the settings behind a client, and the text that says what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ LATER = "try again later; if it lasts, ask the provider"
 
 @dataclass(frozen=True)
 class Advice:
-    """The variables behind a client, and what is known of the provider's own messages.
+    """The variables behind a client, and what is known about the provider's own messages.
 
     `url`, `credentials`, `rate`: names of variables. `hints`: (part of a message in lower case,
-    advice that fits it). `passing`: parts of messages, in lower case, after which asking again may
-    help though no status says so.
+    matching advice). `passing`: parts of messages, in lower case, that mean a retry may help
+    although no status code indicates it.
     """
 
     url: str
@@ -23,7 +23,7 @@ class Advice:
     passing: tuple[str, ...] = ()
 
     def on(self, status: int | None, message: str, address: str) -> str:
-        """What to do about this answer of `address`."""
+        """What to do about this response of `address`."""
         said = message.lower()
         hint = next((advice for part, advice in self.hints if part in said), "")
         names = " and ".join(self.credentials)

@@ -1,8 +1,8 @@
-"""All providers: those of this repository, then those that installed packages register.
+"""All providers: those of this repository, then those registered by installed packages.
 
-A package registers one by an entry point of the group ``feedback_assets.providers`` whose object
-is a `Provider`. One that cannot be used is left out and named in ``BROKEN``, with which loading
-the settings fails.
+A package registers one with an entry point in the group ``feedback_assets.providers`` whose object
+is a `Provider`. An unusable one is left out and listed in ``BROKEN``, which makes loading the
+settings fail.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from feedback_assets.providers.provider import Provider
 GROUP = "feedback_assets.providers"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TAKEN = frozenset(
-    # Groups of tables, and prefixes of variables that are not a provider's.
+    # Groups of tables and prefixes of variables that do not belong to a provider.
     {"unified", "marts", "reports", "quarantine", "survey_links", "feedback", "dagster"}
 )
 
 
 class Unsuitable(Exception):
-    """A declaration that cannot be used; its text is the rest of a sentence that says why."""
+    """An unusable declaration; the text completes a sentence that says why."""
 
 
 def plugged_in(
     found: Iterable[EntryPoint], known: tuple[Provider, ...]
 ) -> tuple[tuple[Provider, ...], tuple[str, ...]]:
-    """The providers of these entry points, by name, and a line for each that cannot be used."""
+    """The providers of these entry points, by name, and a line for each unusable one."""
     providers: list[Provider] = []
     broken: list[str] = []
     for entry in sorted(found, key=lambda entry: entry.name):
@@ -48,7 +48,7 @@ def plugged_in(
 def _loaded(entry: EntryPoint) -> object:
     try:
         return entry.load()
-    except Exception as error:  # noqa: BLE001 - somebody else's module may raise anything
+    except Exception as error:  # noqa: BLE001 - a third-party module may raise anything
         text = " ".join(str(error).split())
         raise Unsuitable(f"{type(error).__name__}: {text}") from None
 
@@ -123,5 +123,5 @@ def find_provider(name: str) -> Provider:
 
 
 def title_of(name: str) -> str:
-    """The provider's name as people write it; the name itself where there is no such provider."""
+    """The provider's display name; the name itself if there is no such provider."""
     return next((one.title for one in REGISTRY if one.name == name), name)

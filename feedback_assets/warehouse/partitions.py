@@ -1,4 +1,4 @@
-"""Which partitions a table has, by one listing and without opening a file."""
+"""Lists a table's partitions with one listing, without opening a file."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from feedback_assets.warehouse.stored_files import list_objects, local_file
 def find_files(
     place: Place, table: Table, first: date | None = None, last: date | None = None
 ) -> list[Found]:
-    """The Parquet files held, in day order; ``first`` and ``last`` included."""
+    """The existing Parquet files in day order; ``first`` and ``last`` included."""
     if not table.partitioned:
         path = place.path(table)
         if place.is_local:
@@ -27,7 +27,7 @@ def find_files(
 def find_days(
     place: Place, table: Table, first: date | None = None, last: date | None = None
 ) -> Iterator[tuple[date, Found]]:
-    """The partitions of a table with days, each with its file, in no order."""
+    """The partitions of a table with days and their files, unordered."""
     directory = place.directory(table)
     there = _local_partitions(directory) if place.is_local else list_objects(place, directory)
     for found in there:

@@ -1,4 +1,4 @@
-"""Wicked Reports: its settings, and how its contacts, clicks and orders are asked for."""
+"""Wicked Reports: its settings, and how to request its contacts, clicks and orders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROVIDER = Provider(
             (tables.CONTACTS,),
             lambda client, first, last: client.contacts(first, last),
             null_text=True,
-            # A contact lies on the day it was made, and may be changed years later.
+            # A contact is stored on the day it was created, and may change years later.
             restated=True,
         ),
         Source(
