@@ -1,8 +1,8 @@
-"""The sensors that tell people: of unhappy customers, and of runs that fail.
+"""The alert sensors: one for detractors, one for failed runs.
 
-Whom and what to tell of is decided in ``detractor_alerts`` and ``failure_alerts``, which know no
-Dagster. What was told is in a sensor's cursor, apart for each URL, so a restart repeats nothing
-and what a URL did not take is told to that one again.
+``detractors`` and ``failures`` decide on alerts and their text, independently of Dagster. A
+sensor's cursor keeps the delivery state of each URL, so a restart repeats nothing and only failed
+deliveries are retried.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ EVERY_SECONDS = 60
 def alert_sensors(
     settings: Settings, now: Callable[[], datetime] = utc_now
 ) -> list[dg.SensorDefinition]:
-    """Both sensors, off until switched on; ``SettingsError`` where a URL cannot be used.
+    """Both sensors, off until switched on; raises ``SettingsError`` if a URL cannot be used.
 
-    ``now`` says which answers are recent; runs are looked at by the times that they carry.
+    ``now`` limits alerts to recent answers; runs are compared by their recorded times.
     """
     chosen = targets(settings)
     return [_on_detractors(settings, chosen, now), _on_failed_runs(settings, chosen)]
@@ -122,7 +122,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
 
 
 def _mark(instance: dg.DagsterInstance, *tables: Table) -> str | None:
-    """Stands for what the tables hold; none where the first was never built."""
+    """A fingerprint of the tables' content; None if the first was never built."""
     keys = [dg.AssetKey(table.asset_key) for table in tables]
     latest = latest_ids(instance, keys)
     if latest.get(keys[0]) is None:

@@ -1,6 +1,6 @@
 """The resources of a run: a connection to each provider, and the warehouse.
 
-Credentials occur here alone, as names of environment variables that are read when a run starts.
+Credentials appear only here, as names of environment variables that are read when a run starts.
 """
 
 from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def _type(value: object) -> type:
 
 
 def warehouse_resource(settings: Settings) -> WarehouseResource:
-    """The warehouse with the key of its erased persons, as ``EnvVar`` where it is set."""
+    """The warehouse with the key of its erasure list, as ``EnvVar`` if that is set."""
     secret: dict[str, Any] = {}
     if settings.feedback_erasure_secret is not None:
         secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")

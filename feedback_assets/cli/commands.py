@@ -1,4 +1,4 @@
-"""The sandbox; importing this registers every command."""
+"""The sandbox command; importing this module registers every command."""
 
 from typing import Annotated
 

@@ -54,7 +54,7 @@ def backfill(
     complete = run_backfill(settings, first.date(), last.date(), select, missing=missing)
     for line in closing_lines(settings):
         print(line)
-    # The last line can be pasted into the shell.
+    # The last line can be pasted into a shell.
     if complete:
         print("Next: query the tables, or open them in Dagster with `feedback-assets ui`:")
         print(command("query", "show tables"))
@@ -74,7 +74,7 @@ def _again(first: date, last: date, select: str, *, missing: bool) -> list[str]:
 def run_backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
-    """Load these days and print what came of it; whether nothing failed."""
+    """Load these days and print the result; returns whether nothing failed."""
     from feedback_assets.automation.old_run_logs import remove_old_logs
     from feedback_assets.backfill.definitions import loaded_tables, table_definitions
     from feedback_assets.backfill.outcome import unconfigured
@@ -114,7 +114,7 @@ def run_backfill(
 
 
 def _scan(settings: Settings, first: date, last: date) -> None:
-    """Print which of the days that an older version loaded would be read differently now."""
+    """Print which days loaded by an older version would be read differently now."""
     from feedback_assets.backfill.definitions import loaded_tables
     from feedback_assets.freshness import out_of_date, scan
     from feedback_assets.runtime.instance import open_instance
@@ -131,7 +131,7 @@ def _scan(settings: Settings, first: date, last: date) -> None:
 
 
 def _report(results: "Results") -> bool:
-    """Print failures by cause and failed checks; whether there are none but warnings."""
+    """Print failures by cause and failed checks; returns whether there are only warnings."""
     from feedback_assets.backfill.outcome import failures, skipped
 
     failed = failures(results)

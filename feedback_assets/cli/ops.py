@@ -20,7 +20,7 @@ def check() -> None:
         print(f"{mark} {verdict.provider}: {verdict.text}")
     step = next_step(verdicts, settings)
     print(f"Next: {step.text}")
-    # A line of its own, so that it can be pasted into the shell.
+    # On its own line, so that it can be pasted into a shell.
     print(command(*step.arguments))
     if any(verdict.failed for verdict in verdicts):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The commands about one person's data: ``forget`` and ``export``."""
+"""The commands on one person's data: ``forget`` and ``export``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,7 +92,7 @@ def export(
 
 @contextmanager
 def _steps() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that says what is being done; on a pipe nothing is drawn."""
+    """A progress bar with the current step; not drawn if output is piped."""
     from rich.progress import Progress
 
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""The commands ``ui``, ``demo`` and ``dev``, which start something, and ``automation``."""
+"""The commands ``ui``, ``demo`` and ``dev``, which start processes, and ``automation``."""
 
 import os
 import sys
@@ -93,7 +93,7 @@ def _ui(
 
 
 def _has_browser() -> bool:
-    """Whether somebody sits at a terminal beside a screen."""
+    """Whether there is an interactive terminal with a display."""
     screen = sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     return bool(screen and sys.stdout.isatty())
 
@@ -163,7 +163,7 @@ def _load(settings: Settings, first: date, last: date) -> bool:
 
 
 class Wanted(StrEnum):
-    """What ``automation`` is asked for."""
+    """The argument of ``automation``."""
 
     ON = "on"
     OFF = "off"

@@ -1,4 +1,4 @@
-"""Whether the warehouse can be listed and written, and whether the shared database answers."""
+"""Whether the warehouse can be listed and written, and whether the shared database responds."""
 
 import os
 import re
@@ -60,10 +60,10 @@ def _try_warehouse(warehouse: Warehouse) -> str:
     with store_errors(root):
         try:
             warehouse.filesystem.ls(root, detail=False, refresh=True)
-        except TypeError:  # a file system that remembers no listings
+        except TypeError:  # a file system without a listing cache
             warehouse.filesystem.ls(root, detail=False)
         except FileNotFoundError as error:
-            # An empty prefix of a bucket is not there; a bucket that is not there is an error.
+            # An empty prefix of a bucket does not exist either, but a missing bucket is an error.
             if "bucket" in str(error):
                 raise
     probe = f"{root}/.check-{secrets.token_hex(8)}"

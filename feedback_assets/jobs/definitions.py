@@ -1,6 +1,6 @@
-"""The jobs that an operator starts by hand, as Dagster sees them; each calls one plain function.
+"""Dagster definitions of the jobs that an operator starts by hand; each calls one plain function.
 
-None is on a schedule. What they do is in ``survey_links``, ``submissions``, ``contact`` and
+None is on a schedule. The functions are in ``survey_links``, ``submissions``, ``contact`` and
 ``check_providers``.
 """
 
@@ -42,7 +42,7 @@ from feedback_assets.settings import Settings
 C = TypeVar("C", bound=Client)
 T = TypeVar("T")
 
-# Dagster runs again a run whose process died; what was sent before may have landed.
+# Dagster restarts a run whose process died, but its earlier requests may have succeeded.
 _NEVER_AGAIN = {"dagster/max_retries": "0"}
 _MOST_LISTED = 20
 
@@ -78,7 +78,7 @@ class ContactConfig(dg.Config):
 
 
 def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
-    """``check_providers``, and the jobs of the providers that are loaded."""
+    """``check_providers``, and the jobs of the loaded providers."""
     of_provider = {
         Fullwhere.PROVIDER: _generate_survey_trackers,
         FeedbackPulse.PROVIDER: _create_submission,
@@ -269,7 +269,7 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
         if failed:
             raise dg.Failure(
                 description=" ".join(
-                    # An error of a client begins with the provider's name.
+                    # A client's error begins with the provider's name.
                     f"{verdict.provider}: {verdict.text.removeprefix(f'{verdict.provider} ')}"
                     for verdict in failed
                 ),
@@ -291,7 +291,7 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
 
 @contextmanager
 def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
-    """The resource's client, of that kind; closed at the end."""
+    """The resource's client, checked to be of that class; closed at the end."""
     with resource.connected() as client:
         if not isinstance(client, kind):
             raise TypeError(f"{resource.provider} has another client than {kind.__name__}")
@@ -299,7 +299,7 @@ def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
 
 
 def _without_retry(call: Callable[[], T]) -> T:
-    """What ``call`` gives; what a provider refuses becomes a failure that nobody retries."""
+    """The result of ``call``; a provider's rejection becomes a failure without retries."""
     failure: dg.Failure
     try:
         return call()
@@ -307,7 +307,7 @@ def _without_retry(call: Callable[[], T]) -> T:
         failure = _failure(error)
     except (Busy, UnknownContact, CoordinationUnavailable) as error:
         failure = _refusal(str(error))
-    # Outside the block, so that no exception of the client is chained to it.
+    # Raised outside the ``except`` block so that no client exception is chained.
     raise failure
 
 

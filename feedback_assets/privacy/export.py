@@ -1,6 +1,6 @@
-"""Everything held on a person, in one folder that only its owner can read.
+"""Exports all data on a person to one folder that only its owner can read.
 
-Found by the search of ``forget``, so that what is exported is what would be erased.
+It uses the search of ``forget``, so the export contains what would be erased.
 """
 
 import json
@@ -63,7 +63,7 @@ class NotExported(RuntimeError):
 
 @dataclass
 class Exported:
-    """What was written: by table the rows of the person, and others' rows that mention them."""
+    """The export: for each table, the person's rows and other people's rows that mention them."""
 
     directory: Path
     rows: Counter[str] = field(default_factory=Counter)
@@ -75,7 +75,7 @@ class Exported:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing is held on the person."""
+        """Whether there is no data on the person."""
         return not (self.rows or self.mentions or self.quarantined or self.runs)
 
 
@@ -87,10 +87,10 @@ def export(
     at_most: int = AT_MOST,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write everything held on the person into ``directory``, which must not exist.
+    """Write all data on the person to ``directory``, which must not exist.
 
-    Nothing is written where nothing is held. Raises ``NotExported``, and ``NotForgotten`` as
-    ``forget`` does.
+    Writes nothing if there is no data. Raises ``NotExported``, and ``NotForgotten`` under the same
+    conditions as ``forget``.
     """
     address = checked_email(email)
     if directory.exists() or directory.is_symlink():
@@ -116,7 +116,7 @@ class _Export:
     result: Exported
 
     def run(self) -> Exported:
-        # A list of one person under a key that nobody keeps: the same search, and no trace of it.
+        # An erasure list of one person under a throwaway key: the same search without a trace.
         empty = Erased(secrets.token_bytes(32))
         name = empty.hash_of("email", next(iter(self.person.known["email"])))
         listed = self.person.addition(empty, name, customer_secrets(self.settings))
@@ -245,7 +245,7 @@ def _described(table: Table) -> str:
 
 
 def lines(done: Exported) -> list[str]:
-    """What was written, as it is printed."""
+    """The printed summary."""
     if done.nothing:
         return ["Nothing is held on this person."]
     output = [

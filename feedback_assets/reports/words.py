@@ -1,4 +1,4 @@
-"""The findings as sentences, and how numbers, money and days are written on the page."""
+"""The findings as sentences, and the format of numbers, money and days on the page."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -33,12 +33,12 @@ METHODS = {
 }
 _NAMED = 3
 
-# The page finds all its words here.
+# The single module for the wording of the page.
 number, percent, span, counted = numbers.number, numbers.percent, numbers.span, numbers.counted
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:
-    """``EUR 1,234.50``; a dash where there is none."""
+    """``EUR 1,234.50``; a dash if there is none."""
     return numbers.money(amount, short(currency or "(no currency)"))
 
 
@@ -79,12 +79,12 @@ def points(difference: Difference) -> str:
 
 
 def chance(difference: Difference) -> str:
-    """Whether a difference is more than chance would make."""
+    """Whether a difference is beyond chance."""
     return "beyond chance" if difference.beyond_chance() else "within chance"
 
 
 def headline(report: Report) -> str:
-    """How we are doing, in one or two sentences."""
+    """The overall result in one or two sentences."""
     period = next((p for p in report.periods if p.window_days == 30), None)
     if period is None or period.now.nps is None:
         longest = max(report.periods, key=lambda p: p.now.responses, default=None)
@@ -98,7 +98,7 @@ def headline(report: Report) -> str:
 
 
 def against_before(period: Period) -> str:
-    """How the period compares with as many days before it."""
+    """The comparison of the period with as many days before it."""
     window = period.window_days
     difference = period.difference
     if period.before is None:
@@ -116,7 +116,7 @@ def against_before(period: Period) -> str:
 
 
 def answers_against_before(period: Period) -> str:
-    """How many more answers there are than before."""
+    """The change in the number of answers."""
     if period.before is None or not period.before.responses:
         return "no full period before"
     change = period.now.responses / period.before.responses - 1
@@ -126,7 +126,7 @@ def answers_against_before(period: Period) -> str:
 
 
 def rate_against_before(period: Period) -> str:
-    """How the response rate compares with the period before."""
+    """The change of the response rate since the period before."""
     difference = period.rate_difference
     if difference is None:
         return "no full period before"
@@ -138,7 +138,7 @@ def rate_against_before(period: Period) -> str:
 
 
 def channels(chosen: Sequence[Channel], few: int) -> str:
-    """Which channels stand out beyond chance."""
+    """The channels that differ significantly."""
     compared = [c for c in chosen if c.verdict in ("above", "below", "alike")]
     if not compared:
         return f"No channel has the {few} answers that a comparison takes."
@@ -177,7 +177,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def values(found: Sequence[Value]) -> str:
-    """What a promoter bought against a detractor, in the currency of most customers."""
+    """The purchases of promoters against detractors, in the currency of most customers."""
     if not found:
         return "No customer with an order is known yet."
     currency = found[0].currency
@@ -201,7 +201,7 @@ def values(found: Sequence[Value]) -> str:
 
 
 def funnel(found: Sequence[Survey]) -> str:
-    """Where most answers are lost."""
+    """The step at which most answers are lost."""
     planned, sent, clicked, answered = funnel_steps(found)
     if not planned:
         return "No survey of the last 90 days is known."
@@ -231,7 +231,7 @@ def funnel_steps(found: Iterable[Survey]) -> tuple[int, int, int, int]:
 
 
 def products(found: Sequence[Product], few: int) -> str:
-    """Which product customers like best and least, and whether that is sure."""
+    """The products that customers like best and least, and whether that is significant."""
     ranked = [p for p in found if p.is_enough and p.mean is not None]
     if not found:
         return "No product was reviewed yet."
@@ -254,7 +254,7 @@ def _mean(product: Product) -> str:
 
 
 def said(report: Report) -> str:
-    """How many detractors wait for a reply."""
+    """The number of detractors awaiting a reply."""
     found = report.said
     if not found.waiting and not found.comments:
         return "Nobody wrote a comment yet."
@@ -270,7 +270,7 @@ def said(report: Report) -> str:
 
 
 def behind(comment: Comment) -> str:
-    """The order and the customer behind a comment; empty where neither is known."""
+    """The order and the customer behind a comment; empty if neither is known."""
     parts = []
     if comment.order_source_id:
         touch = " / ".join(filter(None, dict.fromkeys((comment.source, comment.campaign))))
@@ -283,7 +283,7 @@ def behind(comment: Comment) -> str:
 
 
 def trust(report: Report) -> str:
-    """How much of the answers met an order."""
+    """The share of the answers matched to an order."""
     whole = sum(responses for _, _, responses in report.coverage)
     if not whole:
         return "No answer was matched with an order yet."

@@ -25,7 +25,7 @@ def home_errors(home: Path) -> Iterator[None]:
 
 
 def trouble_line(error: BaseException, home: Path) -> str | None:
-    """The line for an error that a file or database in ``home`` caused; ``None`` for others."""
+    """The message for an error caused by a file or database in ``home``; ``None`` for others."""
     for cause in _causes(error):
         if isinstance(cause, Unusable):
             return str(cause)

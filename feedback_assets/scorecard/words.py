@@ -1,4 +1,4 @@
-"""The findings as sentences with their caveats, and why others are withheld."""
+"""The findings as sentences with their caveats, and the reasons for withheld ones."""
 
 from collections.abc import Iterable
 
@@ -33,7 +33,7 @@ _KINDS = {
 
 
 def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
-    """``facebook/spring-sale``, with the medium where it tells the channel from ``others``."""
+    """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``."""
     alike = {
         other.medium
         for other in others
@@ -61,7 +61,7 @@ def sentence(finding: Finding, others: Iterable[ChannelRow] = ()) -> str:
 
 
 def caveats(finding: Finding) -> tuple[str, ...]:
-    """What must be said with a finding about a channel."""
+    """The caveats of a finding on a channel."""
     if not isinstance(finding, LookAt | BringsPromoters | PromoterCosts | Changed):
         return ()
     rows = [finding.row]
@@ -72,7 +72,7 @@ def caveats(finding: Finding) -> tuple[str, ...]:
 
 
 def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
-    """What is not said and why: ``newsletter/weekly-digest, above the rest: …``."""
+    """A withheld finding and the reason: ``newsletter/weekly-digest, above the rest: …``."""
     kind = _KINDS[found.what]
     if found.row is not None:
         kind = f"{channel_label(found.row, others)}, {kind.lower()}"
@@ -83,7 +83,7 @@ def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
 
 
 def pulled(average: float) -> str:
-    """How a table of channels in the order of their pulled NPS is sorted."""
+    """The sort order of a table of channels by shrunk NPS."""
     return f"Sorted by NPS pulled towards the average ({number(average)}) where customers are few."
 
 
