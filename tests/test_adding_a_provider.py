@@ -166,7 +166,7 @@ def rows(run: Run, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.stdout)))
 
 
-def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
+def test_the_documented_provider_is_checked_read_and_matched_with_orders(
     package: Path, run: Run
 ) -> None:
     assert len(blocks()) == len(list(package.glob("feedback_delighted/*"))) + 1 == 5
@@ -208,7 +208,7 @@ def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
     assert nps == [{"n": "142"}]
 
 
-def test_a_wrong_key_and_a_missing_one_are_said_in_a_line_that_names_the_variable(
+def test_a_wrong_and_a_missing_key_are_reported_in_one_line_naming_the_variable(
     package: Path, run: Run
 ) -> None:
     wrong = run("check", DELIGHTED_API_KEY="wrong-and-secret")
@@ -253,7 +253,7 @@ assert "read_new_delighted" in [sensor.name for sensor in defs.sensors]
     assert done.returncode == 0, done.stderr
 
 
-def test_its_declared_lineage_is_that_of_its_sql(package: Path) -> None:
+def test_its_declared_lineage_matches_its_sql(package: Path) -> None:
     """By the test that holds the answers of every provider, those that are installed included."""
     tests = [str(ROOT / "tests" / "tables" / "test_answers.py"), "-k", "delighted"]
     done = subprocess.run(
@@ -267,9 +267,7 @@ def test_its_declared_lineage_is_that_of_its_sql(package: Path) -> None:
     assert "3 passed" in done.stdout, done.stdout
 
 
-def test_a_package_that_cannot_be_used_stops_every_command_with_one_line(
-    tmp_path: Path, run: Run
-) -> None:
+def test_an_unusable_package_stops_every_command_with_one_line(tmp_path: Path, run: Run) -> None:
     site = tmp_path / "site-packages"
     _register(site, "broken", {"feedback_assets.providers": {"yelp": "no_such_module:PROVIDER"}})
     for command in (("check",), ("query", "select 1"), ("automation", "status")):

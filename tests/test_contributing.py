@@ -86,7 +86,7 @@ def test_a_bug_report_offers_every_provider() -> None:
     assert {provider.title for provider in REGISTRY} <= set(offered)
 
 
-def test_the_changelog_has_the_version_that_is_installed_and_known_headings() -> None:
+def test_the_changelog_has_the_installed_version_and_known_headings() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
     assert versions[0] == ("Unreleased", "")
@@ -96,7 +96,7 @@ def test_the_changelog_has_the_version_that_is_installed_and_known_headings() ->
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
 
 
-def test_every_make_target_can_be_found_by_contributors() -> None:
+def test_every_make_target_is_documented_for_contributors() -> None:
     """`make test` is made of its parts; the others have a line of their own."""
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)

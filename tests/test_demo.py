@@ -39,7 +39,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 
 @pytest.mark.parametrize("where", ["environment", ".env"])
-def test_no_setting_of_the_project_is_the_demo_s(
+def test_the_demo_uses_no_setting_of_the_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     if where == "environment":
@@ -59,7 +59,7 @@ def test_no_setting_of_the_project_is_the_demo_s(
     assert not set(OWN.values()) & set(os.environ.values())
 
 
-def test_its_first_partition_is_the_first_day_that_it_holds() -> None:
+def test_its_first_partition_is_its_first_stored_day() -> None:
     table = find_table("marts.nps_by_attribution")
     warehouse = Warehouse(str(demo.DEMO / "warehouse"))
     earlier = FIRST - timedelta(days=20)
@@ -69,6 +69,6 @@ def test_its_first_partition_is_the_first_day_that_it_holds() -> None:
     assert demo.opened_demo().feedback_start_date == earlier
 
 
-def test_a_demo_that_was_never_made_says_what_to_run() -> None:
+def test_a_missing_demo_names_the_command_to_run() -> None:
     with pytest.raises(NotStarted, match="make demo"):
         demo.opened_demo()

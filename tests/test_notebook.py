@@ -84,7 +84,7 @@ _PROMOTERS = """
 """
 
 
-def test_the_notebook_is_kept_without_outputs() -> None:
+def test_the_notebook_is_stored_without_outputs() -> None:
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
@@ -129,7 +129,7 @@ def _rows(sql: str, warehouse: Warehouse, figures: dict[str, Any]) -> list[dict[
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_it_shows_each_answer_and_no_cell_complains(
+def test_the_notebook_shows_each_result_and_no_cell_fails(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     notebook, figures, _ = executed
@@ -143,7 +143,7 @@ def test_it_shows_each_answer_and_no_cell_complains(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_cohorts_are_those_of_sql(
+def test_its_cohorts_match_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed
@@ -159,7 +159,7 @@ def test_its_cohorts_are_those_of_sql(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_campaign_before_and_after_is_that_of_sql(
+def test_its_campaign_before_and_after_matches_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed
@@ -177,7 +177,7 @@ def test_its_campaign_before_and_after_is_that_of_sql(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_regression_fits_the_promoters_there_are_and_finds_what_the_shop_is_made_of(
+def test_its_regression_fits_the_promoters_and_recovers_the_generated_effects(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed

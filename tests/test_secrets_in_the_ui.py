@@ -50,7 +50,7 @@ query ($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }
 """
 
 
-def test_nothing_that_the_ui_tells_of_good_and_bad_runs_holds_a_credential(
+def test_the_ui_shows_no_credential_of_successful_and_failed_runs(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = [v for name, v in sandbox.environment().items() if name in SECRETS]

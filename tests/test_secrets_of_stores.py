@@ -18,7 +18,7 @@ WRONG = "another/secret+of=40 letters, that is wrong"
 
 
 @pytest.mark.slow
-def test_at_debug_level_good_and_refused_runs_leave_no_credential_of_a_store(
+def test_debug_logs_of_successful_and_refused_runs_have_no_store_credential(
     shop: Project,
     s3: ObjectStore,
     postgres: PostgresDatabase,

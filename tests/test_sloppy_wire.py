@@ -20,7 +20,7 @@ AS_SERVED = "unified.attribution"
 
 
 @pytest.mark.slow
-def test_a_sloppy_wire_gives_the_marts_of_a_tidy_one_and_nothing_is_set_aside(
+def test_sloppy_responses_give_the_same_marts_as_tidy_ones_without_quarantine(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "one secret for both")

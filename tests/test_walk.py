@@ -174,7 +174,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, provider: Sandbox) -> _Ne
     return _Newcomer(checkout, own)
 
 
-def test_the_readme_leads_to_the_demo_and_then_to_ones_own_data(
+def test_the_readme_leads_to_the_demo_and_then_to_own_data(
     newcomer: _Newcomer, provider: Sandbox
 ) -> None:
     two_commands = _section(README, "Two commands")
@@ -213,7 +213,7 @@ def test_the_readme_leads_to_the_demo_and_then_to_ones_own_data(
         assert list(newcomer.checkout.glob(pattern)), path
 
 
-def test_start_leads_from_one_key_to_a_schedule_that_runs_and_the_next_provider(
+def test_the_start_page_leads_from_one_key_to_a_running_schedule_and_the_next_provider(
     newcomer: _Newcomer, provider: Sandbox
 ) -> None:
     newcomer.follow(_section(START, "1\\."))

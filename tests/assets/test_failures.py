@@ -48,7 +48,7 @@ def _failure(project: Project, name: str) -> Any:
         ("reports.nps", "reports.nps: "),
     ],
 )
-def test_a_warehouse_whose_locks_cannot_be_used_fails_every_asset_in_one_line(
+def test_a_warehouse_without_usable_locks_fails_every_asset_in_one_line(
     shop: Project, name: str, begins: str
 ) -> None:
     root = Path(shop.settings.warehouse)
@@ -67,7 +67,7 @@ def test_a_warehouse_whose_locks_cannot_be_used_fails_every_asset_in_one_line(
     assert data.error.context is None
 
 
-def test_another_customer_secret_is_said_in_one_line(
+def test_a_changed_customer_secret_is_reported_in_one_line(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "the first of two secrets")
@@ -78,7 +78,7 @@ def test_another_customer_secret_is_said_in_one_line(
     assert said.startswith(f"unified.orders, {SPAN}: FEEDBACK_CUSTOMER_SECRET is not the former")
 
 
-def test_what_may_go_well_in_a_minute_is_retried_and_what_is_a_fault_is_not_caught() -> None:
+def test_transient_errors_are_retried_and_bugs_are_not_caught() -> None:
     table = find_table("unified.orders")
     for error, again in (
         (StoreTrouble("busy", transient=True), True),

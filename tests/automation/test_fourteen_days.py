@@ -179,7 +179,7 @@ def _line(day: date, morning: Morning) -> str:
     )
 
 
-def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_more_than_changed(
+def test_a_fortnight_of_refreshes_equals_a_full_rebuild_and_builds_only_what_changed(
     project: Project,
     providers: Sandbox,
     tmp_path: Path,

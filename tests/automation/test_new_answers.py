@@ -132,7 +132,7 @@ def given_since(project: Project, provider: str, since: datetime) -> dict[str, t
 
 @pytest.mark.slow
 @each_provider
-def test_what_is_answered_is_read_once_when_its_day_is_over(
+def test_new_answers_are_read_once_after_their_day_ends(
     watched: tuple[Project, Sandbox], provider: str
 ) -> None:
     watcher = Watcher(*watched, provider)
@@ -159,7 +159,7 @@ def test_what_is_answered_is_read_once_when_its_day_is_over(
 
 @pytest.mark.slow
 @each_provider
-def test_while_a_provider_is_down_the_tick_says_so_and_nothing_is_lost(
+def test_while_a_provider_is_down_the_tick_reports_it_and_loses_nothing(
     watched: tuple[Project, Sandbox], provider: str
 ) -> None:
     watcher = Watcher(*watched, provider)
@@ -191,7 +191,7 @@ def test_a_wrong_key_is_named_with_its_variable(
     assert "wrong-and-secret" not in said
 
 
-def test_a_run_that_failed_is_requested_again_the_next_day_and_not_before(
+def test_a_failed_run_is_requested_again_only_on_the_next_day(
     watched: tuple[Project, Sandbox],
 ) -> None:
     watcher = Watcher(*watched, "retargeting")
@@ -204,7 +204,7 @@ def test_a_run_that_failed_is_requested_again_the_next_day_and_not_before(
     assert str(DAY) in watcher.tick(midnight + timedelta(days=1), run=False)[0]
 
 
-def test_more_answers_than_a_page_are_all_seen(
+def test_answers_beyond_the_first_page_are_detected(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_sandbox(seed=3, days=30, customers=2000, faults=Faults(quotas=False)) as sandbox:
@@ -219,7 +219,7 @@ def test_more_answers_than_a_page_are_all_seen(
     assert sandbox.requests.total() == -(-truth // 100)
 
 
-def test_the_sensors_are_those_of_loaded_providers_and_off() -> None:
+def test_only_loaded_providers_have_sensors_and_these_start_stopped() -> None:
     def names(environ: dict[str, str]) -> set[str]:
         return {sensor.name for sensor in new_answers_sensors(load_settings(environ))}
 
@@ -251,7 +251,7 @@ def test_an_answer_of_today_waits_until_its_day_is_a_partition() -> None:
     assert [(reading.first, reading.last) for reading in due] == [(TUESDAY, TUESDAY)]
 
 
-def test_a_change_of_an_answer_asks_for_its_day_again_under_another_key() -> None:
+def test_a_changed_answer_requests_its_day_again_with_a_new_run_key() -> None:
     state, first = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     state, same = settle(state, News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     state, other = settle(state, News({MONDAY: {"a": "2"}}), nothing_held, MORNING, 30)
@@ -261,7 +261,7 @@ def test_a_change_of_an_answer_asks_for_its_day_again_under_another_key() -> Non
     assert (state.owed, state.requested) == ({}, {})
 
 
-def test_a_row_that_does_not_land_with_its_day_asks_for_no_run_of_its_own() -> None:
+def test_a_row_that_does_not_land_with_its_day_requests_no_extra_run() -> None:
     news = News({MONDAY: {"a": "1", "b": "2"}})
     state, first = settle(State(MORNING), news, nothing_held, MORNING, 30)
     state, rest = settle(state, news, lambda _day, _keys: {"a": "1"}, MORNING, 30)
@@ -269,7 +269,7 @@ def test_a_row_that_does_not_land_with_its_day_asks_for_no_run_of_its_own() -> N
     assert state.owed == {MONDAY: {"b": "2"}}
 
 
-def test_a_tick_whose_cursor_was_lost_asks_under_the_same_key() -> None:
+def test_a_tick_with_a_lost_cursor_requests_the_same_run_key() -> None:
     news = News({MONDAY: {"b": "2", "a": "1"}})
     other = News({MONDAY: {"a": "1", "b": "2"}})
     assert (
@@ -278,7 +278,7 @@ def test_a_tick_whose_cursor_was_lost_asks_under_the_same_key() -> None:
     )
 
 
-def test_what_no_run_lands_is_not_asked_for_for_ever() -> None:
+def test_rows_that_no_run_lands_are_not_requested_for_ever() -> None:
     state, due = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     asked = len(due)
     for day in range(1, 10):
@@ -311,6 +311,6 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
 
 
 @pytest.mark.parametrize("cursor", [None, "", "not json", '{"other": 1}'])
-def test_without_a_cursor_that_can_be_read_news_begin_now(cursor: str | None) -> None:
+def test_an_unreadable_cursor_is_reset_to_now(cursor: str | None) -> None:
     here = MORNING.astimezone(ZoneInfo("Europe/Paris"))
     assert remembered(cursor, here) == State(asked=here)

@@ -155,7 +155,7 @@ def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_nothing(
+def test_only_changed_partitions_are_rebuilt_and_tables_equal_a_full_rebuild(
     small: tuple[Project, Sandbox],
 ) -> None:
     project, sandbox = small
@@ -204,7 +204,7 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
     assert contents(project) == after
 
 
-def test_the_sensor_waits_for_runs_that_still_read(shop: Project) -> None:
+def test_the_sensor_waits_for_running_reads(shop: Project) -> None:
     with open_instance(shop.settings) as instance:
         robot = Robot(shop, instance)
         key = dg.AssetKey(["wicked_reports", "orders"])
@@ -218,7 +218,7 @@ def test_the_sensor_waits_for_runs_that_still_read(shop: Project) -> None:
         assert robot.tick() == ([], "All is up to date.")
 
 
-def test_a_build_that_failed_is_requested_under_the_same_key_until_the_next_day_or_other_data(
+def test_a_failed_build_keeps_its_run_key_until_the_next_day_or_new_data(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = ("--select", 'key:"wicked_reports/orders"')
@@ -239,7 +239,7 @@ def test_a_build_that_failed_is_requested_under_the_same_key_until_the_next_day_
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_daemon_builds_what_the_command_read_and_then_rests(
+def test_the_daemon_builds_what_the_command_read_and_then_stays_idle(
     small: tuple[Project, Sandbox], tmp_path: Path
 ) -> None:
     project, _ = small
@@ -277,7 +277,7 @@ def _switch_daily(command: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_daemon_reads_every_list_at_the_time_that_is_set(
+def test_the_daemon_reads_every_list_at_the_configured_time(
     small: tuple[Project, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, sandbox = small

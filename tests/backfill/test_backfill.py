@@ -29,14 +29,12 @@ def test_a_year_of_a_table_is_fourteen_windows_of_at_most_28_days() -> None:
     assert sum(run.days for run in lane.runs) == 365
 
 
-def test_a_list_that_comes_whole_is_read_once_for_any_range() -> None:
+def test_an_unfiltered_list_is_read_once_for_any_range() -> None:
     plan = make_plan([REVIEWS], YESTERDAY - timedelta(days=364), YESTERDAY)
     assert [run.days for lane in plan.reading for run in lane.runs] == [365]
 
 
-def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
-    shop: Project, sandbox: Sandbox
-) -> None:
+def test_missing_reads_only_the_gaps(shop: Project, sandbox: Sandbox) -> None:
     select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
     assert shop.backfill(FIRST, FIRST + timedelta(days=1), *select).exit_code == 0
     late = FIRST + timedelta(days=4)
@@ -55,7 +53,7 @@ def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
     assert rows.num_rows == sandbox.truth(FIRST, YESTERDAY)[ORDERS.full_name]["rows"]
 
 
-def test_a_provider_with_a_wrong_key_fails_alone_and_what_needs_it_is_not_built(
+def test_a_provider_with_a_wrong_key_fails_alone_and_its_dependants_are_not_built(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WICKED_REPORTS_API_KEY", "wrong-and-secret")
@@ -82,14 +80,14 @@ def test_a_provider_with_a_wrong_key_fails_alone_and_what_needs_it_is_not_built(
     assert sum(asked.values()) == 3
 
 
-def test_tables_are_built_without_a_provider_from_what_is_held(project: Project) -> None:
+def test_derived_tables_build_from_stored_data_without_a_provider(project: Project) -> None:
     # Nothing is read, so it is no matter that nothing is configured.
     result = project.backfill(FIRST, YESTERDAY, "--select", 'key:"unified/orders"')
     assert result.exit_code == 0, result.output
 
 
 @pytest.mark.slow
-def test_any_subset_of_the_providers_builds_every_mart(
+def test_any_subset_of_providers_builds_every_mart(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, sandbox)
@@ -109,7 +107,7 @@ def test_any_subset_of_the_providers_builds_every_mart(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_need(
+def test_a_year_takes_at_most_a_fifth_more_requests_than_necessary(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=364)

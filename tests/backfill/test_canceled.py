@@ -56,7 +56,7 @@ def wait_until_the_second_window_is_read(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_backfill_that_is_stopped_leaves_no_run_under_way_and_goes_on_where_it_was(
+def test_a_stopped_backfill_leaves_no_active_run_and_resumes_where_it_stopped(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals
 ) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.5))

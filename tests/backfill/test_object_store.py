@@ -53,7 +53,7 @@ def objects(warehouse: Warehouse) -> set[str]:
     }
 
 
-def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_disk(
+def test_an_object_store_gives_the_same_builds_queries_erasures_and_replays_as_a_disk(
     s3: ObjectStore,
     shop: Project,
     sandbox: Sandbox,
@@ -97,7 +97,7 @@ def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_d
     assert left
 
 
-def test_a_key_that_is_withdrawn_in_the_middle_of_a_backfill_leaves_each_day_old_or_new(
+def test_a_key_revoked_during_a_backfill_leaves_each_day_old_or_new(
     s3: ObjectStore, shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = ("--select", 'key:"wicked_reports/orders"')

@@ -41,7 +41,7 @@ def contents(project: Project) -> dict[str, str]:
     return {table.full_name: content_hash(project.warehouse.read_arrow(table)) for table in TABLES}
 
 
-def test_two_at_once_keep_one_quota_and_leave_what_one_alone_leaves(
+def test_two_concurrent_backfills_share_one_quota_and_write_the_same_tables_as_one(
     project: Project, strict: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, strict)

@@ -44,9 +44,7 @@ def process_that_reads(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     return next((int(run.tags[PROCESS_TAG].split()[-1]) for run in reading), 0)
 
 
-def test_a_process_that_is_killed_fails_its_tables_and_no_others(
-    shop: Project, sandbox: Sandbox
-) -> None:
+def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.3))
     with open_instance(shop.settings) as instance:
 
@@ -71,7 +69,7 @@ def test_a_process_that_is_killed_fails_its_tables_and_no_others(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_no_process_outlives_a_command_that_is_killed(shop: Project, sandbox: Sandbox) -> None:
+def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=3))
     command = Path(sys.executable).with_name("feedback-assets")
     days = ("--from", str(FIRST), "--to", str(YESTERDAY))

@@ -42,7 +42,7 @@ def built(shop: Project) -> Project:
     return shop
 
 
-def test_after_a_backfill_every_check_of_every_table_passes_and_says_how_much_it_saw(
+def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
     built: Project,
 ) -> None:
     seen = set()
@@ -143,7 +143,7 @@ def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
 
 
 @pytest.mark.slow
-def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop: Project) -> None:
+def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Project) -> None:
     mart, check = "marts.customer_value", "customers_money_adds_up"
     before = YESTERDAY - timedelta(days=1)
     everything = ("--select", '+key:"marts/customer_value"')
@@ -196,7 +196,7 @@ def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
         put()
 
 
-def test_keys_are_compared_so_many_at_a_time_and_each_once(
+def test_keys_are_compared_in_batches_and_each_key_once(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = 'key:"wicked_reports/orders"'
@@ -212,7 +212,7 @@ def test_keys_are_compared_so_many_at_a_time_and_each_once(
     assert found(shop, table.full_name, "keys_unique") == together
 
 
-def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
+def test_a_large_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
     table = find_table("thanx.feedbacks")
     assert found(project, table.full_name, "yesterday_is_there")["violations"] == 1
     now = pa.scalar(0, pa.timestamp("us", tz="UTC")).as_py()
@@ -223,7 +223,7 @@ def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -
     assert numbers["share"] == 1.0
 
 
-def test_records_without_a_date_count_as_quarantined_whatever_days_are_checked(
+def test_undated_records_count_as_quarantined_for_any_checked_days(
     project: Project,
 ) -> None:
     table = find_table("feedbackpulse.submissions")
@@ -242,7 +242,7 @@ def test_records_without_a_date_count_as_quarantined_whatever_days_are_checked(
 
 
 @pytest.mark.parametrize("last", [FIRST, YESTERDAY])
-def test_checks_are_evaluated_by_single_and_by_range_runs(shop: Project, last: date) -> None:
+def test_single_day_runs_and_range_runs_evaluate_checks(shop: Project, last: date) -> None:
     names = ["wicked_reports.orders", "unified.orders"]
     with dg.DagsterInstance.ephemeral() as instance:
         result = materialise(shop, names, FIRST, last, instance)
@@ -270,7 +270,7 @@ def test_the_days_of_a_run_are_read_from_its_tags() -> None:
     ) == (date(2024, 1, 2), date(2024, 1, 5))
 
 
-def test_the_description_of_a_check_says_what_it_compares(project: Project) -> None:
+def test_a_check_description_explains_what_it_compares(project: Project) -> None:
     described = {
         (spec.asset_key.to_user_string(), spec.name): spec.description
         for checks in project.defs.asset_checks or []
@@ -289,6 +289,6 @@ def test_the_description_of_a_check_says_what_it_compares(project: Project) -> N
     )
 
 
-def test_every_rule_has_its_table_and_its_sql() -> None:
+def test_every_rule_has_a_table_and_a_sql_file() -> None:
     tables: set[Table] = {find_table(rule.table) for rule in RULES}
     assert tables <= set(ALL_TABLES)

@@ -32,7 +32,7 @@ def sharing(
     assert leaks(secrets, files_of(home, warehouse)) == []
 
 
-def test_a_backfill_takes_its_quota_and_its_lock_from_postgres(
+def test_a_backfill_uses_quota_and_lock_in_postgres(
     sharing: Project, postgres: PostgresDatabase
 ) -> None:
     done = []
@@ -53,7 +53,7 @@ def test_a_backfill_takes_its_quota_and_its_lock_from_postgres(
     assert not sharing.settings.quota_dir.exists()
 
 
-def test_a_password_that_is_refused_fails_the_run_and_says_what_to_mend(
+def test_a_refused_password_fails_the_run_and_names_the_variable_to_fix(
     sharing: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = postgres.url.replace(postgres.server.password, "another-secret")

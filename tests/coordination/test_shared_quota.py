@@ -108,7 +108,7 @@ def hammering(postgres: PostgresDatabase, tmp_path: Path) -> Iterator[Provider]:
         assert [machine.exitcode for machine in machines] == [0, 0]
 
 
-def test_two_machines_never_exceed_one_quota_and_use_it(
+def test_two_machines_use_one_quota_fully_and_never_exceed_it(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     with hammering(postgres, tmp_path) as provider:
@@ -121,7 +121,7 @@ def test_two_machines_never_exceed_one_quota_and_use_it(
     assert held <= 3 * ALLOWED.requests < len(provider.came)
 
 
-def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
+def test_a_server_crash_stops_no_caller_and_never_exceeds_the_quota(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     with hammering(postgres, tmp_path) as provider:
@@ -132,7 +132,7 @@ def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
     assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
 
 
-def test_several_allowances_hold_at_once(postgres: PostgresDatabase) -> None:
+def test_several_rate_limits_apply_at_once(postgres: PostgresDatabase) -> None:
     quota = Quota(
         "thanx", Allowance(5, 0.1), Allowance(12, 0.6), kept_in=Coordination(postgres.url)
     )
@@ -143,7 +143,7 @@ def test_several_allowances_hold_at_once(postgres: PostgresDatabase) -> None:
     assert most_in_any_window(notes.taken, 0.6) <= 12
 
 
-def test_two_providers_have_a_quota_each(postgres: PostgresDatabase) -> None:
+def test_each_provider_has_its_own_quota(postgres: PostgresDatabase) -> None:
     shared = Coordination(postgres.url)
     Quota("one", Allowance(1, 60), kept_in=shared).acquire()
     assert Quota("other", Allowance(1, 60), kept_in=shared).acquire() < 30
@@ -165,7 +165,7 @@ def test_closing_ends_a_wait_for_the_server(postgres: PostgresDatabase) -> None:
         quota.acquire()
 
 
-def test_a_clock_of_the_server_that_was_turned_back_does_not_block_for_hours(
+def test_a_server_clock_set_back_does_not_block_for_hours(
     postgres: PostgresDatabase,
 ) -> None:
     quota = Quota("clock", Allowance(1, 0.2), kept_in=Coordination(postgres.url))

@@ -111,7 +111,7 @@ def _nothing_left(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: Project) -> None:
+def test_missing_builds_the_dependants_of_a_day_replaced_by_a_killed_run(held: Project) -> None:
     before = _amounts(held, "unified.orders")
     _restate(held)
     assert _amounts(held, "unified.orders") == before
@@ -129,7 +129,7 @@ def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: P
 
 
 @pytest.mark.slow
-def test_missing_rebuilds_what_reads_days_that_are_held_for_the_first_time(held: Project) -> None:
+def test_missing_rebuilds_tables_that_read_newly_stored_days(held: Project) -> None:
     first = FIRST - timedelta(days=2)
     assert held.backfill(first, YESTERDAY, "--missing").exit_code == 0
     _nothing_left(held)
@@ -157,7 +157,7 @@ def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -
     _equals_a_clean_build(held)
 
 
-def test_a_file_that_no_run_recorded_is_an_input_unlike_any_that_was_recorded() -> None:
+def test_an_unrecorded_file_differs_from_every_recorded_input() -> None:
     known = Recorded({FIRST: "a", YESTERDAY: "b"}, files={FIRST: "mark a", YESTERDAY: "mark b"})
     there = {FIRST: "mark a", YESTERDAY: "copied by hand", None: "new"}
     assert known.content_of(there) == {
@@ -171,7 +171,7 @@ def test_a_file_that_no_run_recorded_is_an_input_unlike_any_that_was_recorded() 
 
 
 @pytest.mark.slow
-def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
+def test_moving_the_start_date_changes_no_table_and_moving_it_back_catches_up(
     held: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(held)
@@ -194,7 +194,7 @@ def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
 
 
 @pytest.mark.slow
-def test_another_home_learns_what_is_held_without_asking_a_provider(
+def test_a_new_home_learns_the_stored_partitions_without_requests(
     held: Project, built: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _, sandbox = built
@@ -211,7 +211,7 @@ def test_another_home_learns_what_is_held_without_asking_a_provider(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300 + 120 * KILLS)
-def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
+def test_a_killed_reread_leaves_no_stale_mart(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
 ) -> None:
     first = YESTERDAY - timedelta(days=34)  # two windows

@@ -88,7 +88,7 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def test_a_change_in_how_records_are_read_raises_the_version_of_the_rules() -> None:
+def test_a_change_in_parsing_requires_a_new_version_of_the_reading_rules() -> None:
     read = [parse(table, *records, zone="America/New_York") for table, records in AWKWARD.items()]
     feedback, reviews = split_reviews(as_json(*TREES))
     read.append(parse_bytes(ORDER_FEEDBACK, feedback.records, feedback.count))

@@ -96,7 +96,7 @@ def assert_gone(project: Project, email: str, texts: list[str]) -> None:
         max_size=10,
     ),
 )
-def test_an_e_mail_is_gone_from_every_byte_however_and_wherever_it_was_written(
+def test_an_erased_email_leaves_no_byte_in_any_encoding_or_place(
     project: Project, monkeypatch: pytest.MonkeyPatch, email: str, written: list[tuple[str, ...]]
 ) -> None:
     root = Path(project.home) / secrets.token_hex(4)

@@ -222,7 +222,7 @@ def start(project: Project, instance: dg.DagsterInstance, job: str, config: dict
 
 @pytest.mark.slow
 @pytest.mark.timeout(480)
-def test_nothing_of_an_erased_person_is_left_in_any_byte_and_no_number_changes(shop: Shop) -> None:
+def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> None:
     project, email = shop.project, shop.email
     wanted, before = texts_of(read(project), email), numbers(project)
     assert all(wanted.values()), wanted
@@ -250,7 +250,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_byte_and_no_number_changes(s
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_runs_that_name_the_person_are_deleted_to_the_last_byte_and_the_others_stay(
+def test_runs_that_name_the_person_are_deleted_completely_and_others_stay(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, sandbox)
@@ -322,7 +322,7 @@ def anything_of_ana(project: Project) -> bool:
     return bool(places(wanted, Path(project.settings.warehouse)))
 
 
-def test_all_contacts_of_an_e_mail_go_however_it_is_written_and_nobody_else(small: Project) -> None:
+def test_only_contacts_of_the_email_are_erased_in_any_spelling(small: Project) -> None:
     before = read(small)
     told = small.run("forget", "  Ana@EXAMPLE.com ")
     assert told.exit_code == 0
@@ -336,7 +336,7 @@ def test_all_contacts_of_an_e_mail_go_however_it_is_written_and_nobody_else(smal
         assert len(rows) == len(after[name])
 
 
-def test_forgetting_twice_changes_nothing_more(small: Project) -> None:
+def test_forgetting_twice_changes_nothing(small: Project) -> None:
     assert small.run("forget", EMAIL).exit_code == 0
     before = {path: path.stat().st_mtime_ns for path in Path(small.settings.warehouse).rglob("*.*")}
     told = small.run("forget", EMAIL)
@@ -349,7 +349,7 @@ def test_forgetting_twice_changes_nothing_more(small: Project) -> None:
 
 
 @pytest.mark.parametrize("after", range(5))
-def test_a_run_that_is_killed_half_way_is_finished_by_the_next_one(
+def test_the_next_run_completes_a_killed_run(
     small: Project, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     change, done = Warehouse.change_partition, []
@@ -369,7 +369,7 @@ def test_a_run_that_is_killed_half_way_is_finished_by_the_next_one(
     assert not anything_of_ana(small)
 
 
-def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(project: Project) -> None:
+def test_a_person_without_data_is_still_added_to_the_list(project: Project) -> None:
     told = project.run("forget", EMAIL)
     assert told.exit_code == 0
     assert "nothing of them is held" in told.output
@@ -382,14 +382,14 @@ def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(projec
 @pytest.mark.parametrize(
     "text", ["", "  ", "ana", "@example.com", "ana@", "n/a", "a@b@c", "erased:" + "0" * 32]
 )
-def test_what_is_no_e_mail_is_refused(project: Project, text: str) -> None:
+def test_an_invalid_email_is_rejected(project: Project, text: str) -> None:
     told = project.run("forget", text)
     assert told.exit_code == 1
     assert "is not an e-mail address" in told.stderr
     assert not (Path(project.settings.warehouse) / "erased").exists()
 
 
-def test_an_e_mail_that_leads_to_many_contacts_needs_a_second_thought(small: Project) -> None:
+def test_an_email_with_many_contacts_needs_confirmation(small: Project) -> None:
     told = small.run("forget", EMAIL, "--at-most", "1")
     assert told.exit_code == 1
     assert "2 contact ids" in told.stderr
@@ -398,7 +398,7 @@ def test_an_e_mail_that_leads_to_many_contacts_needs_a_second_thought(small: Pro
     assert small.run("forget", EMAIL, "--at-most", "2").exit_code == 0
 
 
-def test_a_second_e_mail_of_the_same_contact_goes_too(small: Project) -> None:
+def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> None:
     put(small, ORDERS, order(102, "AB-1", "ana2@example.com"), day=DAY - timedelta(days=1))
     put(
         small,
@@ -416,7 +416,7 @@ def test_a_second_e_mail_of_the_same_contact_goes_too(small: Project) -> None:
     assert mine["contact"]["email"] == given["customer_email"]
 
 
-def test_a_dry_run_says_what_would_be_rewritten_and_changes_nothing(small: Project) -> None:
+def test_a_dry_run_reports_what_would_be_rewritten_and_changes_nothing(small: Project) -> None:
     before = read(small)
     told = small.run("forget", EMAIL, "--dry-run")
     assert told.exit_code == 0
@@ -425,7 +425,7 @@ def test_a_dry_run_says_what_would_be_rewritten_and_changes_nothing(small: Proje
     assert not (Path(small.settings.warehouse) / "erased").exists()
 
 
-def test_whoever_writes_at_the_same_time_does_not_bring_the_person_back(small: Project) -> None:
+def test_a_concurrent_writer_does_not_restore_the_person(small: Project) -> None:
     settings = small.settings
     stop = threading.Event()
     both = [contact(number, EMAIL, first_name="Ana") for number in (1, 2)]
@@ -462,7 +462,7 @@ def test_the_quarantine_is_searched_too(small: Project) -> None:
     assert not anything_of_ana(small)
 
 
-def test_the_page_is_built_again_where_something_of_the_person_was_held(small: Project) -> None:
+def test_the_page_is_rebuilt_when_it_covered_the_person(small: Project) -> None:
     page = Path(small.settings.warehouse) / "reports" / "nps.html"
     open_instance(small.settings).dispose()
     assert operation.forget(small.settings, small.defs, "nobody@example.com").report == ""
@@ -471,7 +471,7 @@ def test_the_page_is_built_again_where_something_of_the_person_was_held(small: P
     assert page.exists()
 
 
-def test_a_table_computed_while_the_person_was_forgotten_is_written_without_them(
+def test_a_table_computed_during_erasure_is_written_without_the_person(
     small: Project,
 ) -> None:
     row = {"customer_email": EMAIL, "comment": "A", "provider": "feedbackpulse", "is_spam": False}
@@ -483,7 +483,7 @@ def test_a_table_computed_while_the_person_was_forgotten_is_written_without_them
     assert not anything_of_ana(small)
 
 
-def test_what_only_a_person_can_decide_is_listed_and_the_status_is_1(small: Project) -> None:
+def test_cases_for_manual_review_are_listed_with_exit_status_1(small: Project) -> None:
     words = "Write to ana (at) example.com"
     put(small, ORDER_FEEDBACK, answer(101, "from Ana"), answer(200, words))
     told = small.run("forget", EMAIL)
@@ -503,7 +503,7 @@ def test_what_only_a_person_can_decide_is_listed_and_the_status_is_1(small: Proj
     assert not places({"e-mail": {"ana (at)"}}, Path(small.settings.warehouse))
 
 
-def test_a_file_beside_the_tables_that_still_names_the_person_is_reported(small: Project) -> None:
+def test_a_file_outside_the_tables_that_names_the_person_is_reported(small: Project) -> None:
     copy = Path(small.settings.warehouse) / "wicked_reports" / "copy of contacts.parquet"
     pq.write_table(pa.table({"who": [f"“{EMAIL}”"]}), copy)
     told = small.run("forget", EMAIL)
@@ -517,7 +517,7 @@ SECRETS = ("the first customer secret", "the second customer secret")
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_keys_made_with_an_earlier_customer_secret_are_erased_too(
+def test_keys_from_an_earlier_customer_secret_are_erased_too(
     small: Project, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     first = SECRETS[0]

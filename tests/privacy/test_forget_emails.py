@@ -43,7 +43,7 @@ def written(project: Project) -> Project:
 
 
 @pytest.mark.parametrize("asked", ["josé@example.com", " José <JOSE\u0301@example.com>"])
-def test_every_row_of_a_person_goes_however_the_e_mail_is_written_there(
+def test_every_row_of_a_person_is_erased_in_any_spelling_of_the_email(
     written: Project, asked: str
 ) -> None:
     told = written.run("forget", asked)
@@ -62,7 +62,7 @@ def test_every_row_of_a_person_goes_however_the_e_mail_is_written_there(
     assert "Already on the list of erased people" in again.output
 
 
-def test_the_list_holds_both_forms_so_that_either_version_knows_the_person(
+def test_the_list_has_both_forms_so_that_either_version_matches_the_person(
     written: Project,
 ) -> None:
     assert written.run("forget", WAYS[0]).exit_code == 0
@@ -73,7 +73,7 @@ def test_the_list_holds_both_forms_so_that_either_version_knows_the_person(
         assert first_normal_email(way) not in str(listed)
 
 
-def test_what_is_left_of_somebody_erased_under_the_first_version_is_found(
+def test_leftovers_of_an_erasure_by_the_first_version_are_found(
     written: Project,
 ) -> None:
     # The first version listed José by what it saw: one spelling, trimmed and in lower case.

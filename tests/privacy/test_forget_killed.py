@@ -52,7 +52,7 @@ def _rewritten(warehouse: Path) -> tuple[Path, float]:
     return times[first], last - first
 
 
-def test_forget_that_is_killed_at_any_moment_leaves_old_or_new_and_the_next_erases_the_rest(
+def test_forget_killed_at_any_moment_leaves_old_or_new_and_the_next_run_completes_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
 ) -> None:
     span = ("--from", str(YESTERDAY - timedelta(days=6)), "--to", str(YESTERDAY))

@@ -63,7 +63,7 @@ def erase(project: Project, *, dry_run: bool) -> Launched:
     return launch(project, JOB, {"dry_run": dry_run})
 
 
-def test_everyone_not_heard_of_is_erased_and_nobody_else(aged: Project) -> None:
+def test_only_inactive_customers_are_erased(aged: Project) -> None:
     before = read(aged)
     run = erase(aged, dry_run=False)
     assert run.success, run.failure
@@ -81,7 +81,7 @@ def test_everyone_not_heard_of_is_erased_and_nobody_else(aged: Project) -> None:
     assert writing.erased() is not None
 
 
-def test_each_partition_is_rewritten_once_for_all_of_them(
+def test_each_partition_is_rewritten_once_for_all_customers(
     aged: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
@@ -96,7 +96,7 @@ def test_each_partition_is_rewritten_once_for_all_of_them(
     assert len(written) == len(set(written))
 
 
-def test_a_dry_run_counts_them_and_changes_nothing(aged: Project) -> None:
+def test_a_dry_run_counts_customers_and_changes_nothing(aged: Project) -> None:
     before = read(aged)
     run = erase(aged, dry_run=True)
     assert run.success
@@ -106,7 +106,7 @@ def test_a_dry_run_counts_them_and_changes_nothing(aged: Project) -> None:
     assert not (Path(aged.settings.warehouse) / "erased").exists()
 
 
-def test_the_job_and_its_schedule_are_there_where_an_age_is_set_and_off(
+def test_the_job_and_its_stopped_schedule_exist_when_an_age_is_set(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert JOB not in project.defs.get_repository_def().job_names
@@ -119,7 +119,7 @@ def test_the_job_and_its_schedule_are_there_where_an_age_is_set_and_off(
 
 
 @pytest.mark.slow
-def test_runs_that_name_them_are_deleted_by_a_run_of_the_same_instance(
+def test_a_run_of_the_same_instance_deletes_runs_that_name_them(
     aged: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACKPULSE_URL", "http://127.0.0.1:9")

@@ -173,7 +173,7 @@ def read(pages: Iterator[Any]) -> list[int]:
 
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("wrap", WRAPS, ids=lambda wrap: wrap.__name__)
-def test_a_list_in_which_rows_come_again_is_read_whole(
+def test_a_list_with_repeated_rows_is_read_completely(
     httpserver: Any, kit: Any, wrap: Wrap, move: str
 ) -> None:
     pages = MOVES[move](size_of(wrap))
@@ -183,7 +183,7 @@ def test_a_list_in_which_rows_come_again_is_read_whole(
     assert len(httpserver.log) <= len(pages) + 3
 
 
-def test_a_short_last_page_of_rows_already_seen_ends_a_list_and_its_rows_count(
+def test_a_short_last_page_of_repeated_rows_ends_the_list_and_counts(
     httpserver: Any, kit: Any
 ) -> None:
     pages = MOVES["on a page of their own after the last new row"](100)
@@ -198,9 +198,7 @@ def test_a_short_last_page_of_rows_already_seen_ends_a_list_and_its_rows_count(
     [fullwhere_bare, pulse_nothing, thanx_nothing, wicked_scroll],
     ids=lambda wrap: wrap.__name__,
 )
-def test_a_full_page_that_brings_nothing_new_stays_an_error(
-    httpserver: Any, kit: Any, wrap: Wrap
-) -> None:
+def test_a_full_page_without_new_rows_is_an_error(httpserver: Any, kit: Any, wrap: Wrap) -> None:
     full = size_of(wrap)
     pages = [new(0, full), new(full, full), [*new(0, full - 1), full], new(2 * full, 3)]
     with listing(httpserver, kit, wrap, pages) as answered, pytest.raises(RowsMissing):

@@ -42,7 +42,7 @@ SPAN = ("--from", str(FIRST), "--to", str(YESTERDAY))
 Say = Callable[[str, Any], None]
 
 
-def test_once_it_settles_every_table_is_as_if_nothing_had_happened(
+def test_after_chaos_settles_every_table_is_as_if_undisturbed(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Say
 ) -> None:
     diary = Diary(SEED)

@@ -170,7 +170,7 @@ def only(expected: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {kind: {name: tables[name] for name in names} for kind, tables in expected.items()}
 
 
-def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+def test_a_killed_backfill_leaves_each_day_old_or_new_and_the_next_completes_it(
     shop: Shop, record_property: Callable[[str, Any], None]
 ) -> None:
     # An instance that is made while its maker is killed must be of use all the same.
@@ -181,7 +181,7 @@ def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_n
     record_property("rounds of reading", rounds)
 
 
-def test_a_reading_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+def test_a_killed_read_leaves_each_day_old_or_new_and_the_next_completes_it(
     shop: Shop, record_property: Callable[[str, Any], None]
 ) -> None:
     status, seconds = shop.runner.run(*READ)
@@ -193,7 +193,7 @@ def test_a_reading_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_ne
     record_property("rounds of reading", rounds)
 
 
-def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
+def test_a_full_disk_is_reported_leaves_each_day_old_or_new_and_the_next_run_recovers(
     shop_on_a_small_disk: Shop,
 ) -> None:
     shop = shop_on_a_small_disk
@@ -216,7 +216,7 @@ def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
     assert wrong(shop.warehouse, shop.late) == []
 
 
-def test_a_warehouse_that_may_not_be_written_stays_as_it_is_and_says_so(
+def test_a_read_only_warehouse_stays_unchanged_and_is_reported(
     shop_on_a_small_disk: Shop,
 ) -> None:
     shop = shop_on_a_small_disk
@@ -249,7 +249,7 @@ with Spool(ORDERS, rows_in_memory=1) as spool:
 """
 
 
-def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_spill_directory_is_reported_and_leaves_no_files(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", SPILLING],
         cwd=ROOT,
@@ -263,7 +263,7 @@ def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: 
     assert list(tmp_path.glob("*/*")) == []
 
 
-def test_what_a_killed_run_put_aside_is_gone_with_the_next_that_does(tmp_path: Path) -> None:
+def test_the_next_run_removes_the_spill_files_of_a_killed_run(tmp_path: Path) -> None:
     spill = "spool.add(parse(ORDERS, *(documented(ORDERS, id=f'o{n}') for n in range(9))).rows)"
     head, _, _ = SPILLING.partition("resource.setrlimit")
     script = f"{head}import os\nspool = Spool(ORDERS, rows_in_memory=1)\n{spill}\n"

@@ -155,7 +155,7 @@ def use_short_limit(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_the_right_rows(
+def test_a_lasting_fault_ends_in_a_clear_error_with_the_old_day_intact_or_in_correct_rows(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_short_limit(fault, monkeypatch)
@@ -185,7 +185,7 @@ def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_t
 @pytest.mark.parametrize(
     "fault", [fault for fault in FAULTS if fault.passes], ids=lambda fault: fault.name
 )
-def test_a_fault_that_passes_costs_no_row(
+def test_a_transient_fault_costs_no_row(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_short_limit(fault, monkeypatch)

@@ -46,7 +46,7 @@ def environment(sandbox: Sandbox, root: Path) -> dict[str, str]:
     }
 
 
-def test_of_two_runs_of_the_same_days_each_day_is_one_of_the_two_whole(
+def test_two_concurrent_runs_leave_each_day_as_one_complete_version(
     shops: tuple[Sandbox, Sandbox], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

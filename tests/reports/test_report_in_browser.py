@@ -88,7 +88,7 @@ def seen(browser: Browser, address: str) -> Iterator[Seen]:
         yield seen
 
 
-def test_it_draws_every_chart_says_nothing_and_asks_for_nothing(seen: Seen) -> None:
+def test_the_page_draws_every_chart_without_console_output_or_requests(seen: Seen) -> None:
     charts = seen.page.locator(".chart")
     assert charts.count() == 9
     for chart in charts.all():
@@ -97,7 +97,7 @@ def test_it_draws_every_chart_says_nothing_and_asks_for_nothing(seen: Seen) -> N
     assert seen.asked == [seen.address]
 
 
-def test_nothing_that_a_stranger_wrote_runs(seen: Seen) -> None:
+def test_customer_text_is_never_executed(seen: Seen) -> None:
     assert seen.page.title() == "NPS report, to 20 Nov 2026"
     assert seen.page.locator("main img, main iframe").count() == 0
     assert seen.page.evaluate("document.scripts.length") == 3
@@ -106,7 +106,7 @@ def test_nothing_that_a_stranger_wrote_runs(seen: Seen) -> None:
     assert {text.replace("\r", "\n") for text in HOSTILE} <= set(quoted)
 
 
-def test_the_policy_stops_scripts_and_requests_that_get_in_all_the_same(seen: Seen) -> None:
+def test_the_policy_blocks_injected_scripts_and_requests(seen: Seen) -> None:
     failed = []
     seen.page.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
     seen.page.evaluate(
@@ -153,7 +153,7 @@ def test_the_model_can_be_switched_and_small_channels_stay_grey_and_last(seen: S
     assert seen.told == []
 
 
-def test_comments_are_found_by_word_whatever_accents_and_by_class(seen: Seen) -> None:
+def test_comments_are_found_by_word_ignoring_accents_and_by_class(seen: Seen) -> None:
     shown = seen.page.locator(".comments li:visible")
     assert shown.count() == 20
     first = shown.first
@@ -169,7 +169,7 @@ def test_comments_are_found_by_word_whatever_accents_and_by_class(seen: Seen) ->
     assert seen.page.locator(".comments li.detractor:visible").count() == 0
 
 
-def test_figures_are_taken_along_as_csv_that_no_spreadsheet_runs(seen: Seen) -> None:
+def test_figures_download_as_csv_without_formulas(seen: Seen) -> None:
     with seen.page.expect_download() as caught:
         seen.page.get_by_role("button", name="comments.csv").click()
     content = Path(caught.value.path()).read_bytes().decode("utf-8-sig")
@@ -184,7 +184,7 @@ def test_figures_are_taken_along_as_csv_that_no_spreadsheet_runs(seen: Seen) -> 
     assert not any(number.startswith("'") for number in numbers)
 
 
-def test_keys_alone_reach_every_control(seen: Seen) -> None:
+def test_the_keyboard_reaches_every_control(seen: Seen) -> None:
     reached = set()
     for _ in range(80):
         seen.page.keyboard.press("Tab")
@@ -199,7 +199,7 @@ def test_keys_alone_reach_every_control(seen: Seen) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_it_is_readable_for_all_and_fits(
+def test_the_page_is_accessible_and_fits_the_screen(
     browser: Browser, address: str, scheme: str, size: dict[str, int]
 ) -> None:
     name = "phone" if size is PHONE else "desktop"
@@ -217,9 +217,7 @@ def test_it_is_readable_for_all_and_fits(
         assert seen.told == []
 
 
-def test_on_paper_the_controls_are_gone_and_all_else_is_there(
-    browser: Browser, address: str
-) -> None:
+def test_printing_hides_only_the_controls(browser: Browser, address: str) -> None:
     with opened(browser, address, color_scheme="dark") as seen:
         seen.page.emulate_media(media="print")
         assert seen.page.locator("nav, .choices, .take").locator("visible=true").count() == 0
@@ -229,14 +227,14 @@ def test_on_paper_the_controls_are_gone_and_all_else_is_there(
         seen.page.pdf(path=SCREENSHOTS / "report-print.pdf", format="A4")
 
 
-def test_without_scripts_the_figures_are_there_all_the_same(browser: Browser, address: str) -> None:
+def test_the_figures_are_shown_without_scripts(browser: Browser, address: str) -> None:
     with opened(browser, address, java_script_enabled=False) as seen:
         assert "need JavaScript" in seen.text("noscript")
         assert seen.page.locator(".comments li:visible").count() > 20
         assert seen.page.locator("#channels-table tbody tr").count() == 6
 
 
-def test_a_page_of_nothing_draws_nothing_and_says_so(browser: Browser, marts: Marts) -> None:
+def test_an_empty_page_draws_nothing_and_says_so(browser: Browser, marts: Marts) -> None:
     write_page(marts.warehouse, read_report(marts.warehouse))
     with opened(browser, Path(page_path(marts.warehouse)).as_uri()) as seen:
         assert "No answers are held yet" in seen.text("header")

@@ -73,7 +73,7 @@ def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[..
     return look
 
 
-def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str) -> None:
+def test_a_run_is_lost_after_three_consecutive_checks_without_its_worker(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis) as worker:
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -83,7 +83,7 @@ def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str
         assert look(4, answered=False) == [LIVES, LIVES, LOST, LIVES]
 
 
-def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
+def test_a_briefly_unresponsive_worker_keeps_its_run(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis) as worker:
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -96,7 +96,7 @@ def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
             assert look(1) == [LIVES]
 
 
-def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str) -> None:
+def test_a_worker_restarted_under_its_old_name_has_lost_its_run(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis):
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -105,9 +105,7 @@ def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(
-    redis: str, tmp_path: Path
-) -> None:
+def test_a_worker_shutting_down_keeps_the_run_it_waits_for(redis: str, tmp_path: Path) -> None:
     launcher = launcher_of(redis)
     end = tmp_path / "end"
     with working(redis) as worker:
@@ -124,14 +122,14 @@ def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(
     assert looks(launcher, run)(3, answered=False) == [LIVES, LIVES, LOST]
 
 
-def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> None:
+def test_a_run_whose_task_ended_early_is_lost(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis):
         look = looks(launcher, begun(launcher, 0, "SUCCESS"))
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> None:
+def test_an_unreachable_redis_marks_no_run_as_lost(tmp_path: Path) -> None:
     with running_redis(tmp_path / "redis") as redis:
         launcher = launcher_of(redis)
         with working(redis):
@@ -149,7 +147,7 @@ def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> N
         )
 
 
-def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> None:
+def test_a_run_without_a_worker_is_checked_by_its_process(redis: str) -> None:
     launcher = launcher_of(redis)
     here = dg.DagsterRun(job_name="any", tags=process_tag())
     assert looks(launcher, here)(4) == [LIVES] * 4
@@ -160,7 +158,7 @@ def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> N
     assert looks(launcher, gone)(1) == [LOST]
 
 
-def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(
+def test_a_run_is_not_launched_without_a_free_worker_slot(
     redis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launcher = launcher_of(redis)

@@ -63,7 +63,7 @@ def normal(value: Any, name: str = "") -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sloppy_record_reads_as_the_tidy_one_and_none_is_set_aside(
+def test_sloppy_records_parse_like_tidy_records_and_none_is_quarantined(
     world: World, name: str
 ) -> None:
     tidy, sloppy = (served(world, Faults(sloppy=sloppy))[name] for sloppy in (False, True))
@@ -78,7 +78,7 @@ def test_a_sloppy_record_reads_as_the_tidy_one_and_none_is_set_aside(
     assert rows[0] == rows[1]
 
 
-def test_every_kind_of_variation_occurs_and_is_the_same_when_it_is_served_again(
+def test_every_variation_occurs_and_is_served_the_same_again(
     world: World,
 ) -> None:
     pages = served(world, Faults(sloppy=True))

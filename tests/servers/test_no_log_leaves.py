@@ -72,7 +72,7 @@ def _variables(conf: str) -> Iterator[str]:
         yield from (line for line in text.splitlines() if line and line[0] != "#")
 
 
-def test_without_the_variable_a_webserver_uploads_what_lies_in_logs_and_deletes_it(
+def test_without_the_variable_a_webserver_uploads_and_deletes_logs(
     tmp_path: Path, uploaded: list[bytes]
 ) -> None:
     home = tmp_path / "home"
@@ -93,7 +93,7 @@ def test_without_the_variable_a_webserver_uploads_what_lies_in_logs_and_deletes_
         process.wait(60)
 
 
-def test_one_server_keeps_its_logs_to_itself_and_shows_what_a_process_says(
+def test_one_server_keeps_its_logs_local_and_shows_process_output(
     shop: Project, postgres: PostgresDatabase, uploaded: list[bytes]
 ) -> None:
     with head("server", postgres_environment(postgres), own_log) as server:
@@ -106,7 +106,7 @@ def test_one_server_keeps_its_logs_to_itself_and_shows_what_a_process_says(
         nothing_left(home, uploaded)
 
 
-def test_the_machines_of_a_cluster_keep_their_logs_to_themselves(
+def test_the_machines_of_a_cluster_keep_their_logs_local(
     shop: Project, postgres: PostgresDatabase, uploaded: list[bytes]
 ) -> None:
     with running_redis(shop.home / "redis") as broker:
@@ -125,7 +125,7 @@ def test_the_machines_of_a_cluster_keep_their_logs_to_themselves(
                 nothing_left(machine.home, uploaded)
 
 
-def test_a_command_turns_telemetry_off_for_what_it_starts(uploaded: list[bytes]) -> None:
+def test_a_command_disables_telemetry_for_its_child_processes(uploaded: list[bytes]) -> None:
     script = (
         "import atexit, os, sys\n"
         f"atexit.register(lambda: print(os.environ.get({TELEMETRY_OFF!r})))\n"

@@ -20,7 +20,7 @@ TABLES = [find_table("fullwhere.survey_trackers"), find_table("wicked_reports.or
 HELD_UP = Faults(quotas=False, latency=12)
 
 
-def test_a_backfill_outlives_its_code_server_with_all_runs_and_a_restart_of_postgres(
+def test_a_backfill_survives_the_loss_of_its_code_server_and_a_postgres_restart(
     shop: Project, sandbox: Sandbox, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = " or ".join(f'key:"{table.group}/{table.name}"' for table in TABLES)

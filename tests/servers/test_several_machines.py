@@ -38,7 +38,7 @@ BY_DAY = [table for table in DERIVED_TABLES if table.partitioned]
 WHOLE = [table for table in DERIVED_TABLES if not table.partitioned]
 
 
-def test_a_worker_redis_and_the_head_lost_in_mid_backfill_cost_no_row_and_no_request_too_many(
+def test_losing_worker_redis_and_head_during_a_backfill_costs_no_row_and_no_extra_request(
     project: Project,
     s3: ObjectStore,
     postgres: PostgresDatabase,

@@ -109,7 +109,7 @@ def browser(directory: Path) -> Iterator[BrowserContext]:
             context.close()
 
 
-def test_the_pages_show_tables_days_columns_checks_runs_and_switches_and_nothing_fails_behind_them(
+def test_the_ui_shows_tables_days_columns_checks_runs_and_switches_without_errors(
     shop: Project, tmp_path: Path
 ) -> None:
     with browser(tmp_path / "profile") as context:

@@ -16,7 +16,7 @@ from tests.conftest import YESTERDAY, Project
 from tests.servers.supervised import wait_until
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
+def test_a_port_in_use_is_reported_in_one_line(project: Project) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -32,7 +32,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_it_reads_the_demo_s_days_and_ends_on_ctrl_c_though_a_shell_had_it_ignored(
+def test_dev_reads_the_demo_and_ends_on_ctrl_c_even_if_the_shell_ignores_it(
     tmp_path: Path,
 ) -> None:
     port = free_port()
@@ -80,7 +80,7 @@ def held(warehouse: Path) -> list[object]:
 
 
 @pytest.mark.slow
-def test_ui_of_a_demo_that_was_never_made_says_what_to_run(tmp_path: Path) -> None:
+def test_ui_without_a_demo_names_the_command_to_run(tmp_path: Path) -> None:
     copy: Clone = clone(tmp_path)
     result = copy.run("feedback-assets", "ui", "--demo", check=False)
     assert result.returncode == 1

@@ -68,7 +68,7 @@ def daemons_are_well(served: Asked) -> bool:
     return all(each["healthy"] for each in found if each["required"])
 
 
-def test_dagster_dev_and_dg_dev_show_the_history_and_keep_what_an_earlier_version_had_on(
+def test_dagster_dev_and_dg_dev_show_the_history_and_keep_running_instigators(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     before = YESTERDAY - timedelta(days=1)
@@ -110,7 +110,7 @@ def test_dagster_dev_and_dg_dev_show_the_history_and_keep_what_an_earlier_versio
     assert not list(copy.root.glob(".tmp_dagster_home_*/history"))
 
 
-def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
+def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     right = sandbox.environment()
@@ -150,7 +150,7 @@ def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
         assert len(instance.get_runs()) == 1
 
 
-def test_automation_switches_all_in_one_step_for_every_ui_of_the_home(
+def test_automation_switches_everything_for_every_ui_of_the_home(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     copy.write_dotenv(sandbox.environment())
@@ -189,7 +189,7 @@ def running(copy: Clone) -> set[tuple[str, str]]:
         }
 
 
-def test_dg_scaffolds_checks_lists_and_launches_a_definition_beside_the_project_s(
+def test_dg_scaffolds_checks_lists_and_launches_a_user_definition(
     copy: Clone,
 ) -> None:
     copy.run("dg", "scaffold", "defs", "dagster.asset", "mine.py")

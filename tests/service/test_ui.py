@@ -78,7 +78,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
 
 
 @pytest.mark.parametrize("command", ["dagster", "dg"])
-def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_description(
+def test_without_settings_the_graph_shows_every_table_with_group_and_description(
     tmp_path: Path, command: str
 ) -> None:
     with clone(tmp_path).serving(command, "dev") as served:
@@ -97,7 +97,7 @@ def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_descri
         assert "dagster/code_references" in {entry["label"] for entry in node["metadataEntries"]}
 
 
-def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
+def test_a_day_and_a_60_day_backfill_in_the_ui_write_the_same_tables_as_the_command(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=59)

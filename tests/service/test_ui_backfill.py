@@ -120,7 +120,7 @@ def no_day_is_missing_or_twice(shop: Project, instance: dg.DagsterInstance) -> N
         assert {len(hashes) for hashes in known.values()} == {1}
 
 
-def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again_what_is_there(
+def test_a_canceled_backfill_ends_and_resumes_without_rereading(
     shop: Project, sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
@@ -154,7 +154,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
 
 
 @pytest.mark.parametrize("what", ["the daemon", "the daemon and all below it"])
-def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
+def test_a_backfill_whose_daemon_was_killed_ends_with_the_next_daemon(
     shop: Project,
     sandbox: Sandbox,
     instance: dg.DagsterInstance,

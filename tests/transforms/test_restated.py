@@ -28,7 +28,7 @@ def _asked(sql: str, orders: list[tuple[str, int]]) -> list[tuple[object, ...]]:
         return connection.sql(with_restated(sql)).fetchall()
 
 
-def test_the_last_day_that_has_a_key_counts_and_each_row_before_it_until_the_next() -> None:
+def test_the_latest_day_of_a_key_counts_and_each_earlier_row_until_the_next() -> None:
     orders = [("once", 1), ("moved", 0), ("moved", 1), ("moved", 4), ("twice a day", 2)]
     orders += [("twice a day", 2)]
     assert _asked("select order_id, day from unified_orders_latest order by all", orders) == [
@@ -44,7 +44,7 @@ def test_the_last_day_that_has_a_key_counts_and_each_row_before_it_until_the_nex
     ]
 
 
-def test_a_query_gets_what_it_names_and_one_that_names_nothing_stays_as_it_is() -> None:
+def test_a_query_gets_only_the_views_it_names() -> None:
     assert with_restated("select 1 -- unified_orders_latest") == "select 1 -- unified_orders_latest"
     assert "unified_orders_latest" not in restated("select * from unified_orders_replaced")
     both = restated("from wicked_reports_orders_latest, thanx_feedbacks_replaced")
@@ -52,7 +52,7 @@ def test_a_query_gets_what_it_names_and_one_that_names_nothing_stays_as_it_is() 
         assert both.count(name) == 1
 
 
-def test_an_answer_sees_an_order_that_moved_as_it_stands_on_the_answers_day() -> None:
+def test_an_answer_sees_a_moved_order_as_of_the_day_of_the_answer() -> None:
     noon = datetime(2024, 3, 7, 12, tzinfo=UTC)
     after, mart = noon + timedelta(days=2), find_table("marts.order_feedback")
     feedback = find_table("unified.feedback")

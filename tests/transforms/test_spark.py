@@ -100,7 +100,7 @@ def _build(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_path: Path) -> None:
+def test_two_spark_workers_build_the_same_rows_as_duckdb(master: str, tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "it's a warehouse"))
     # A year takes Spark three minutes, of which the rows are the least part.
     held = history.History(days=int(os.environ.get("SPARK_DAYS", "45")), orders=1_000)
@@ -121,7 +121,7 @@ def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_text_and_money_have_the_same_form_on_both_engines(master: str) -> None:
+def test_both_engines_normalise_text_and_money_alike(master: str) -> None:
     draw = random.Random(7)
     words = ["".join(draw.choices(PIECES, k=draw.randint(0, 8))) for _ in range(5_000)]
     texts = [None, *words, *LETTERS]
@@ -175,7 +175,7 @@ def test_in_crowded_worlds_both_engines_agree(master: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
+def test_two_spark_workers_build_the_duckdb_rows_from_an_object_store(
     master: str, s3: ObjectStore, project: Project
 ) -> None:
     warehouse = project.warehouse
@@ -191,7 +191,7 @@ def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
         _build(duckdb, table, held.first, history.LAST, warehouse)
 
 
-def test_an_engine_or_a_master_that_is_none_stops_the_load() -> None:
+def test_an_invalid_engine_or_master_stops_loading() -> None:
     with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is no engine"):
         load_settings({"FEEDBACK_ENGINE": "polars"})
     with pytest.raises(SettingsError, match="FEEDBACK_SPARK_MASTER"):

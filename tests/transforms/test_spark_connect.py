@@ -32,7 +32,7 @@ def _by_connect(address: str, root: str, name: str, first: date, last: date) -> 
     return found
 
 
-def test_spark_connect_builds_what_duckdb_does_of_a_path_and_of_an_object_store(
+def test_spark_connect_builds_the_duckdb_rows_from_a_path_and_an_object_store(
     s3: ObjectStore, project: Project, tmp_path: Path
 ) -> None:
     held = history.History(days=5, orders=40)

@@ -79,7 +79,7 @@ def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str,
     return reasons
 
 
-def test_a_changed_setting_makes_due_what_its_rows_depend_on_and_going_back_makes_nothing_due(
+def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_nothing_due(
     built: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def planned() -> set[str]:
@@ -172,7 +172,7 @@ def copy(tmp_path: Path) -> Copy:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and_nothing_else(
+def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     built: Project, copy: Copy
 ) -> None:
     assert copy.settle() == {}
@@ -216,7 +216,7 @@ def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and
     assert copy.settle() == {}
 
 
-def test_loading_definitions_makes_no_secret_and_code_versions_depend_on_none(
+def test_loading_definitions_generates_no_secret_and_code_versions_need_none(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def versions() -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from feedback_assets.warehouse import memory
         ({}, None),  # no container
     ],
 )
-def test_a_container_that_may_take_less_than_the_machine_has_counts(
+def test_a_container_limit_below_the_machine_memory_applies(
     written: dict[str, str],
     expected: int | None,
     tmp_path: Path,

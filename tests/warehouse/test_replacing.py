@@ -77,7 +77,7 @@ def versions_seen(
     return seen
 
 
-def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
+def test_readers_during_a_write_see_one_complete_version(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     warehouse.replace_day(SALES, DAY, sales(400, count=0))
     directory, file = warehouse.directory(SALES), warehouse.path(SALES, DAY)
@@ -107,7 +107,7 @@ def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
         stop(writer)
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_up(
+def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
     tmp_path: Path,
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
@@ -151,7 +151,7 @@ def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
         ("elsewhere", 2 * 86400, False),
     ],
 )
-def test_only_what_nobody_is_writing_any_more_is_cleared_up(
+def test_only_abandoned_temporary_files_are_removed(
     tmp_path: Path, whose: str, age: float, stays: bool
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
@@ -164,7 +164,7 @@ def test_only_what_nobody_is_writing_any_more_is_cleared_up(
     assert path.exists() == stays
 
 
-def test_threads_of_one_process_do_not_clear_up_each_others_files(tmp_path: Path) -> None:
+def test_threads_of_one_process_do_not_remove_each_others_files(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     versions = [sales(300, count=number) for number in range(4)]
 
@@ -186,7 +186,7 @@ def _tell(held: Warehouse, days: Iterable[tuple[date, pa.Table]], told: list[dat
         told.append(day)
 
 
-def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path: Path) -> None:
+def test_days_written_in_batches_are_reported_in_order(tmp_path: Path) -> None:
     held, alone = Warehouse(str(tmp_path / "many")), Warehouse(str(tmp_path / "alone"))
     days = [(day, sales(number, day)) for number, day in enumerate(MANY_DAYS)]
     told = list(held.replace_days(SALES, days))
@@ -194,7 +194,7 @@ def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path
     assert held.read_arrow(SALES) == alone.read_arrow(SALES)
 
 
-def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> None:
+def test_days_computed_before_an_error_are_replaced_and_reported(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     told: list[date] = []
 
@@ -207,7 +207,7 @@ def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> 
     assert told == held.days_held(SALES) == MANY_DAYS[:7]
 
 
-def test_a_day_that_cannot_be_written_ends_the_days_in_its_turn(tmp_path: Path) -> None:
+def test_a_day_that_cannot_be_written_ends_the_sequence(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     told: list[date] = []
     Path(held.path(SALES, MANY_DAYS[5])).mkdir(parents=True)
