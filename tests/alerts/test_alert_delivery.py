@@ -1,4 +1,4 @@
-"""Delivery: each URL on its own, in plain text, and its credentials nowhere."""
+"""Delivery: every URL is independent, messages are plain text, and credentials never leak."""
 
 import logging
 import socket
@@ -31,7 +31,7 @@ TOKEN = "TIiajkdnlazkcOXrIdevi7FQ"
 
 
 class Mailbox:
-    """A mail server's end: what was delivered to it."""
+    """A mail server that records what was delivered to it."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -43,7 +43,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, str]]:
-    """A mailbox, and the URL that mails go to."""
+    """A mailbox, and the alert URL that delivers to it."""
     box = Mailbox()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -123,7 +123,7 @@ def test_only_the_url_that_failed_is_retried(
     sent = send_pending(both, sent.pending, compose)
     assert sent.pending == {}
     assert [request.path for request, _ in httpserver.log] == ["/bad"]
-    # A URL that was taken out of the setting is forgotten.
+    # A URL removed from the setting is forgotten.
     assert send_pending(both[:1], pending | {"gone": ["a"]}, compose).pending == {
         both[0].key: ["a", "b"]
     }
@@ -174,7 +174,7 @@ def test_no_possible_secret_in_a_url_is_shown(
     assert "403" in reason
     kept = "".join(path.read_text() for path in project.home.glob("*.json"))
     assert "JSON" in kept
-    # The local server logs what it is asked.
+    # The local test server logs the requested URL.
     logged = " ".join(r.getMessage() for r in caplog.records if r.name != "werkzeug")
     said = f"{reason} {logged} {target!r} {settings!r} {kept}"
     for secret in ("hunter2", TOKEN, "Sup3rS3cret"):

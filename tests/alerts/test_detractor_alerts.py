@@ -1,4 +1,4 @@
-"""Detractor alerts: each new unhappy customer once, with what is at stake, and no flood."""
+"""Detractor alerts: one per new unhappy customer, with the amount at stake, and never a flood."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ COMMENT = "Cold! <b>See</b> https://evil.example @channel"
 
 
 def answer(number: int, *, days_ago: float = 1, **other: Any) -> dict[str, Any]:
-    """A row of ``marts.order_feedback``, by a detractor unless told otherwise."""
+    """A row of ``marts.order_feedback``, by default from a detractor."""
     row: dict[str, Any] = {
         "feedback_id": f"thanx:{number}",
         "provider": "thanx",
@@ -50,7 +50,7 @@ def answer(number: int, *, days_ago: float = 1, **other: Any) -> dict[str, Any]:
 
 
 class Shop:
-    """Marts as a run would leave them, a webhook, and a daemon that ticks the sensor."""
+    """Marts as a run leaves them, a webhook, and a daemon that ticks the sensor."""
 
     def __init__(self, project: Project, server: HTTPServer) -> None:
         self.project, self.server = project, server
@@ -68,7 +68,7 @@ class Shop:
         return Response("", self.status)
 
     def build(self, *answers: dict[str, Any], customer: str = "320") -> None:
-        """Write the marts of these answers, and say so to the instance."""
+        """Write the marts of these answers and record the materialisation in the instance."""
         columns = set(ORDER_FEEDBACK.schema.names)
         days: dict[Any, list[dict[str, Any]]] = {}
         for row in answers:
@@ -194,7 +194,7 @@ def test_undelivered_alerts_are_sent_later_with_newer_ones(told: Shop) -> None:
     told.build(answer(0), answer(1), answer(2))
     told.tick()
     told.status = 200
-    # No mart was built since, but something is pending.
+    # No mart was built since, but an alert is pending.
     assert told.tick() == "Told: URL 1 (JSON)."
     ((title, _),) = told.messages
     assert title == "2 unhappy customers"
@@ -229,7 +229,7 @@ def test_without_a_url_or_a_mart_the_tick_reports_why_it_skips(
 def test_marts_built_by_a_backfill_trigger_alerts(
     shop: Project,
 ) -> None:
-    """Against the project's own marts: who is in the queue and recent is told."""
+    """With the project's own marts: recent customers in the queue trigger alerts."""
     select = "+key:marts/detractor_queue"
     first = YESTERDAY - timedelta(days=3)
     assert shop.backfill(first, YESTERDAY, "--select", select).exit_code == 0

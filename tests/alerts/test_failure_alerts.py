@@ -1,4 +1,4 @@
-"""Failure alerts: once for each cause, with what to do, and again once it was gone."""
+"""Failure alerts: one per cause, with a remedy, and again when the cause returns."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Operator:
-    """A shop, its runs, a daemon that ticks the sensor, and the messages that come."""
+    """A shop, its runs, a daemon that ticks the sensor, and the messages received."""
 
     def __init__(self, shop: Project, server: HTTPServer) -> None:
         self.shop = shop
@@ -167,7 +167,7 @@ def test_without_a_url_the_tick_reports_that_it_skips(
     assert "FEEDBACK_ALERT_URLS is not set" in operator.tick()
 
 
-# The account of causes, without any run.
+# The bookkeeping of causes, without any run.
 
 DAY = date(2026, 3, 1)
 ORDERS, CLICKS = "wicked_reports.orders", "wicked_reports.clicks"
@@ -186,7 +186,7 @@ def fine(at: float, table: str = ORDERS) -> Ended:
 
 
 def news(state: State, *runs: Ended, busy: set[str] | None = None) -> tuple[State, list[str]]:
-    """The state after a look, all told, and what was told."""
+    """The state after an evaluation with everything delivered, and the delivered alerts."""
     after = take(state, runs, busy or set(), ["t"])
     after = decode(encode(after), State) or after
     return after_delivery(after, {}), after.pending["t"]
@@ -230,7 +230,7 @@ def test_successful_windows_between_failed_windows_are_not_a_recovery() -> None:
         assert again == []
     state, _ = news(state, fine(50), busy={ORDERS})
     assert state.causes
-    # The last of them ended well, and nothing is under way any more.
+    # The last run succeeded, and no run is in progress.
     state, _ = news(state)
     assert state.causes == {}
     assert len(first) == 1

@@ -1,4 +1,4 @@
-"""What an asset says where the place of its tables cannot be used: one line, whatever the asset."""
+"""If the warehouse location is unusable, every asset fails with one line."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ TABLES = {table.full_name: table for table in (*ALL_TABLES, PAGE)}
 
 
 def _failure(project: Project, name: str) -> Any:
-    """What the step that failed left on its event, after a run of two days."""
+    """The failure event of the failed step, after a run of two days."""
     table = TABLES[name]
     tags = {
         "dagster/asset_partition_range_start": str(BEFORE),
@@ -54,7 +54,7 @@ def test_a_warehouse_without_usable_locks_fails_every_asset_in_one_line(
     root = Path(shop.settings.warehouse)
     root.mkdir(parents=True)
     locks = root / ".locks"
-    # Where a directory has to be.
+    # A file where a directory is expected.
     (root / "reports" if name == "reports.nps" else locks).write_text("a file")
     data = _failure(shop, name)
     said = data.user_failure_data.description
@@ -62,7 +62,7 @@ def test_a_warehouse_without_usable_locks_fails_every_asset_in_one_line(
     assert len(said.splitlines()) == 1
     assert "FEEDBACK_WAREHOUSE" in said
     assert "Error" not in said
-    # Nothing is chained to it: the UI shows the line without the error that it stems from.
+    # The error has no cause attached: the UI shows the line without the original error.
     assert data.error.cause is None
     assert data.error.context is None
 

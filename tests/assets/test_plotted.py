@@ -1,4 +1,4 @@
-"""The numbers in the plots of a table's page: NPS, shares and money, of each day's rows alone."""
+"""The numbers plotted on a table's page: NPS, shares and money of each day."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Provider tables as assets: what a run leaves on each day's materialisation."""
+"""Provider tables as assets: what a run records on each day's materialisation."""
 
 import json
 from datetime import date, timedelta
@@ -182,7 +182,7 @@ def test_a_list_with_missing_rows_is_read_twice_then_fails_and_keeps_the_old_day
 
 
 def answer_orders_until(httpserver: HTTPServer, failing: date, status: int) -> None:
-    """An order a window; a window that ends after ``failing`` is refused."""
+    """One order per window; a window that ends after ``failing`` is rejected."""
 
     def answer(request: Request) -> Response:
         if date.fromisoformat(request.args["to"][:10]) > failing:
@@ -352,7 +352,7 @@ def test_a_successful_retry_also_counts_the_days_of_the_first_try(
     assert sorted(known) == [str(day) for day in days_between(first, YESTERDAY)]
     assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
     assert all(counts["content_hash"] and counts["definition"] for counts in known.values())
-    # The first window is asked for once.
+    # The first window is requested once.
     assert [response.status_code for _, response in httpserver.log] == [200, 503, 503, 200]
 
 

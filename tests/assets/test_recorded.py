@@ -1,4 +1,4 @@
-"""What is known of a partition from its last materialisation, to be recorded again."""
+"""Metadata of a partition's last materialisation, recorded again."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""The page as an asset: built last, built again when a mart changed, with a picture in the UI."""
+"""The report page as an asset: built last, rebuilt when a mart changes, with a plot in the UI."""
 
 import csv
 import html

@@ -1,4 +1,4 @@
-"""What Dagster is told of every table beside its columns: owner, age, code, days, runs."""
+"""Asset metadata beyond columns: owners, freshness, code references, partitions, runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -117,9 +117,9 @@ def test_each_list_has_its_own_run_and_derived_tables_build_one_at_a_time(
         assert {pool for node in nodes for pool in node.pools or ()} == {source.provider}
         (policy,) = {node.backfill_policy for node in nodes}
         policies.append(policy)
-    # Dagster puts assets with equal policies into one run, and reads them there one by one.
+    # Dagster puts assets with equal policies into one run and reads them there one by one.
     assert len(set(policies)) == len(SOURCES)
-    # The backfill dialog shows the number; a history of ten years is one run.
+    # The backfill dialog shows this number; ten years of history are one run.
     most = [policy.max_partitions_per_run for policy in policies if policy is not None]
     assert min(most) >= 3650
     assert max(most) < 3700

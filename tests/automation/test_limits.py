@@ -1,4 +1,4 @@
-"""The limits of the pools: one command sets them, a second one changes nothing."""
+"""Pool limits: one command sets them, and a second call changes nothing."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""New answers: what providers say is new is read once, when its day is over, and never lost."""
+"""New answers: each is read once after its day ends, and none is lost."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -50,7 +50,7 @@ def _busy() -> Iterator[Sandbox]:
 
 
 class Watcher:
-    """A daemon that ticks one sensor and does what it asks, by a clock that the test moves."""
+    """A daemon that ticks one sensor and launches its requests; the test moves its clock."""
 
     def __init__(self, project: Project, sandbox: Sandbox, provider: str) -> None:
         self.project, self.sandbox, self.provider = project, sandbox, provider
@@ -67,7 +67,7 @@ class Watcher:
         )
 
     def tick(self, now: datetime, *, run: bool = True) -> tuple[list[str], str]:
-        """The days that are requested and were not under the same key, and what the tick says."""
+        """The days requested under a new run key, and the tick's message."""
         self.now = now
         self.sandbox.set_now(now)
         self.sandbox.forget_requests()
@@ -110,7 +110,7 @@ def watched(
 
 
 def given_since(project: Project, provider: str, since: datetime) -> dict[str, tuple[date, Any]]:
-    """Every answer that the provider has now and that was given since, with its day."""
+    """All current answers of the provider given since then, with their day."""
     feed = next(feed for feed in feeds(project.settings) if feed.provider == provider)
     with connect(provider, project.settings) as client:
         pages = list(
@@ -152,7 +152,7 @@ def test_new_answers_are_read_once_after_their_day_ends(
     assert over
     for key, row in over.items():
         assert {name: held[key][name] for name in row} == row
-    # A daemon that lost its cursor: what it sees of days that are over is all held.
+    # The daemon lost its cursor: all finished days that it sees are stored.
     fresh = Watcher(*watched, provider)
     assert fresh.tick(watcher.now)[0] == []
 
@@ -185,7 +185,7 @@ def test_a_wrong_key_is_named_with_its_variable(
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     watcher = Watcher(*watched, "feedbackpulse")
     _, said = watcher.tick(NOON)
-    # Also of a first look that fails: the next one asks since then.
+    # A failed first evaluation also sets the start for the next one.
     assert remembered(watcher.cursor, NOON + timedelta(days=1)).asked == NOON
     assert "FEEDBACKPULSE_API_KEY" in said
     assert "wrong-and-secret" not in said
@@ -223,7 +223,7 @@ def test_only_loaded_providers_have_sensors_and_these_start_stopped() -> None:
     def names(environ: dict[str, str]) -> set[str]:
         return {sensor.name for sensor in new_answers_sensors(load_settings(environ))}
 
-    # A user's list at Thanx cannot be asked what is new.
+    # Thanx's consumer list cannot be filtered by new answers.
     assert names({}) == {"read_new_feedbackpulse", "read_new_retargeting"}
     assert names({"FEEDBACK_PROVIDERS": "thanx,wicked_reports", "THANX_MERCHANT_ID": "m"}) == {
         "read_new_thanx"
@@ -232,7 +232,7 @@ def test_only_loaded_providers_have_sensors_and_these_start_stopped() -> None:
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
 
-# The account of what is owed, without any provider.
+# The bookkeeping of pending days, without any provider.
 
 TODAY = date(2026, 3, 10)
 MORNING = datetime(2026, 3, 10, 9, tzinfo=UTC)

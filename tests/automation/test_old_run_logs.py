@@ -1,4 +1,4 @@
-"""Logs of old runs go; runs, materialisations and checks stay. Holds Dagster to what that needs."""
+"""Old run logs are removed; runs, materialisations and checks stay. Pins Dagster's behaviour."""
 
 import json
 import re
@@ -236,7 +236,7 @@ def test_removing_logs_leaves_asset_pages_sensors_and_missing_days_unchanged(sho
 
 
 def pages(project: Project) -> Any:
-    """What the UI asks for the page of a table and the list of runs."""
+    """The UI's queries for a table's page and the run list."""
     with place(project.settings, {}) as there:
         answer = there.directory / "answer.json"
         command = there.command(

@@ -1,4 +1,4 @@
-"""The schedules: which days they ask for, in how many runs, under which keys."""
+"""Schedules: which days they request, in how many runs, under which keys."""
 
 import re
 import subprocess
@@ -49,7 +49,7 @@ def test_the_last_days_of_every_table_are_read_once_in_valid_windows() -> None:
     found = asked(evaluate(DAILY, SIX))
     orders = [(first, last) for names, first, last in found if names == ["wicked_reports.orders"]]
     assert orders == [("2026-02-08", "2026-03-07"), ("2026-03-08", "2026-03-09")]
-    # A list that comes whole is read once, and both of its tables are filled.
+    # An unfiltered list is read once and fills both of its tables.
     assert (
         ["retargeting.order_feedback", "retargeting.product_reviews"], "2026-02-08", "2026-03-09"
     ) in found  # fmt: skip
@@ -74,7 +74,7 @@ def test_no_day_before_the_start_or_still_in_progress_is_requested() -> None:
     nothing = evaluate(DAILY, SIX, FEEDBACK_START_DATE="2026-03-10")
     assert not nothing.run_requests
     assert "FEEDBACK_START_DATE" in (nothing.skip_message or "")
-    # Six in the morning in Auckland is the evening of the day before.
+    # Six in the morning in Auckland is the evening before in UTC.
     early = SIX - timedelta(hours=13)
     found = asked(evaluate(DAILY, early, FEEDBACK_REFRESH_DAYS="2"))
     assert {(first, last) for _, first, last in found} == {("2026-03-07", "2026-03-08")}

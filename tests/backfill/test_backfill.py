@@ -1,4 +1,4 @@
-"""Backfills from the command line: what is read again, what fails alone, what it costs."""
+"""Backfills from the command line: what is reread, what fails alone, and what it costs."""
 
 import math
 import shlex
@@ -59,7 +59,7 @@ def test_a_provider_with_a_wrong_key_fails_alone_and_its_dependants_are_not_buil
     monkeypatch.setenv("WICKED_REPORTS_API_KEY", "wrong-and-secret")
     result = shop.backfill(YESTERDAY - timedelta(days=30), YESTERDAY)
     assert result.exit_code == 1
-    # One cause, one line, whatever the number of tables.
+    # One cause gives one line, regardless of the number of tables.
     said = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
     (line,) = said
     names = "wicked_reports.contacts, wicked_reports.clicks, wicked_reports.orders"
@@ -76,12 +76,12 @@ def test_a_provider_with_a_wrong_key_fails_alone_and_its_dependants_are_not_buil
     assert shop.warehouse.files(find_table("unified.feedback"))
     assert not shop.warehouse.files(find_table("unified.orders"))
     asked = {key: n for key, n in sandbox.requests.items() if key[0] == "wicked_reports"}
-    # Once a list and not once a window: a wrong key stays wrong.
+    # Once per list and not per window: a wrong key stays wrong.
     assert sum(asked.values()) == 3
 
 
 def test_derived_tables_build_from_stored_data_without_a_provider(project: Project) -> None:
-    # Nothing is read, so it is no matter that nothing is configured.
+    # Nothing is read, so missing configuration does not matter.
     result = project.backfill(FIRST, YESTERDAY, "--select", 'key:"unified/orders"')
     assert result.exit_code == 0, result.output
 
@@ -129,7 +129,7 @@ def test_a_year_takes_at_most_a_fifth_more_requests_than_necessary(
         ("feedbackpulse.submissions", "feedbackpulse", "submissions", 100),
     ):
         sent = sum(n for key, n in asked.items() if key[0] == provider and endpoint in key[1])
-        # Pages end with their window: each window needs its rows' pages, rounded up.
+        # Pages do not span windows: each window needs its rows' pages, rounded up.
         needed = truth[table]["rows"] / page + windows
 
         assert sent <= 1.2 * needed, (table, sent, needed)

@@ -1,4 +1,4 @@
-"""The processes of a backfill: one that is killed fails its tables, none outlives the command."""
+"""Backfill processes: a killed one fails its tables only, and none outlives the command."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def wait_for(found: Callable[[], Any]) -> Any:
 
 
 def process_that_reads(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
-    """The id of the process whose run reads a table; 0 where none has begun."""
+    """The id of the process whose run reads a table, or 0."""
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     reading = (run for run in runs if key in (run.asset_selection or ()))
     return next((int(run.tags[PROCESS_TAG].split()[-1]) for run in reading), 0)
@@ -81,5 +81,5 @@ def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -
         process.kill()
         process.wait()
         wait_for(lambda: not is_alive(reading))
-        # The process itself wrote the end of its run.
+        # The process itself recorded the end of its run.
         wait_for(lambda: not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))

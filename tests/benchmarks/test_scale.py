@@ -1,4 +1,4 @@
-"""The line that benchmarks.scale lays through what it measures."""
+"""The curve that benchmarks.scale fits to its measurements."""
 
 import pytest
 

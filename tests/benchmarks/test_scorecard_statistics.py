@@ -1,4 +1,4 @@
-"""What the simulations of the scorecard draw, and where they write."""
+"""What the scorecard simulations sample, and where they write."""
 
 from pathlib import Path
 

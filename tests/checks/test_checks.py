@@ -1,4 +1,4 @@
-"""The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
+"""Checks pass on a backfill's output and fail when their rule is broken."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -61,7 +61,7 @@ def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
 
 
 def _every_rule_sees_what_it_is_for(project: Project) -> None:
-    """Break each table in turn; one backfill serves all, since they take seconds."""
+    """Break each table in turn; one backfill serves all, as it takes seconds."""
 
     def change(name: str, edit: Any) -> None:
         table = find_table(name)
@@ -106,7 +106,7 @@ def _every_rule_sees_what_it_is_for(project: Project) -> None:
 
 
 def _an_order_that_moved_is_its_later_day_s(project: Project) -> None:
-    """Give an order with a customer a row without one on a later day, and build what reads it."""
+    """Give an order with a customer a later row without one, and rebuild its dependants."""
     orders, value = find_table("unified.orders"), find_table("marts.customer_value")
     first, last = (
         project.warehouse.read_arrow(orders, day, day).drop_columns(["day"])
@@ -130,7 +130,7 @@ def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
 
 
 def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
-    """The check as the UI's button runs it, without a run of the table."""
+    """Run the check as the UI's button does, without a run of the table."""
     key = dg.AssetKey(name.split("."))
     keys = project.defs.resolve_asset_graph().get_check_keys_for_assets({key})
     job = project.defs.resolve_implicit_global_asset_job_def().get_subset(
@@ -163,7 +163,7 @@ def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Pro
     table, orders = find_table(mart), find_table("unified.orders")
     shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
     assert not checked(shop, mart, check).passed, "the inputs are those it was built from"
-    # Between replacing a file and recording it, as every backfill beside this one is.
+    # As between replacing and recording a file, in every concurrent backfill.
     day = shop.warehouse.read_arrow(orders, FIRST, FIRST).drop_columns(["day"])
     shop.warehouse.replace_day(orders, FIRST, day.slice(1))
     assert checked(shop, mart, check).passed
@@ -179,7 +179,7 @@ def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
     ][:2]
 
     def without_first(of: Table, day: date) -> Callable[[], object]:
-        """Take out a row; returns what puts it back."""
+        """Remove a row; return a function that restores it."""
         rows = shop.warehouse.read_arrow(of, day, day).drop_columns(["day"])
         shop.warehouse.replace_day(of, day, rows.slice(1))
         return partial(shop.warehouse.replace_day, of, day, rows)

@@ -1,4 +1,4 @@
-"""The Postgres of several machines: waited for while it restarts, and every error with its cure."""
+"""The Postgres of several machines: restarts are waited for, and every error has a remedy."""
 
 import contextlib
 import logging
@@ -100,7 +100,7 @@ def test_closing_ends_the_wait(postgres: PostgresDatabase) -> None:
     began = time.monotonic()
     with pytest.raises(CoordinationUnavailable):
         coordination.run(backend, stop)
-    assert time.monotonic() - began < 60  # and not the two minutes of its patience
+    assert time.monotonic() - began < 60  # not the full two minutes of patience
 
 
 @slow
@@ -110,7 +110,7 @@ def test_permanent_errors_fail_at_once(postgres: PostgresDatabase, wrong: str) -
         "password": postgres.url.replace(postgres.server.password, "wrong"),
         "database": postgres.server.url("nowhere"),
     }[wrong]
-    # Of the tests' two minutes none are left if it is waited for.
+    # Waiting would use up the test's two minutes.
     with pytest.raises(CoordinationUnavailable, match=r"refuses: .*; fix user, password"):
         Coordination(url, patience=3600).run(backend)
 

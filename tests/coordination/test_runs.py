@@ -1,4 +1,4 @@
-"""Runs of a project that shares: quota and locks are in Postgres, and its password is nowhere."""
+"""Runs with a shared database: quota and locks are in Postgres, its password nowhere."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not gra
 def sharing(
     shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project that shares with other machines."""
+    """A project that shares a database with other machines."""
     monkeypatch.setenv("FEEDBACK_COORDINATION_URL", postgres.url)
     # Machines that share generate no secrets of their own.
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "a secret that all machines have")

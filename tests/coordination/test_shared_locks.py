@@ -1,4 +1,4 @@
-"""Locks over machines: who writes alone does, and no lock outlives whoever held it."""
+"""Locks across machines: exclusive access is exclusive, and no lock outlives its owner."""
 
 import multiprocessing
 import threading
@@ -21,7 +21,7 @@ def one(postgres: PostgresDatabase) -> SharedLocks:
 
 @pytest.fixture
 def other(postgres: PostgresDatabase) -> SharedLocks:
-    """Another machine, which waits for no lock longer than a moment."""
+    """Another machine, which waits only briefly for a lock."""
     return SharedLocks(Coordination(postgres.url, lock_patience=0.2))
 
 

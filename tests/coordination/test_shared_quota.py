@@ -1,4 +1,4 @@
-"""A quota over machines: never over the limit as the provider saw it, whatever their clocks say."""
+"""A quota across machines: the provider never sees too many requests, whatever the clocks."""
 
 import contextlib
 import multiprocessing
@@ -27,7 +27,7 @@ ENOUGH = 3 * ALLOWED.requests + 1
 
 @dataclass
 class Provider:
-    """What a provider noted: each request from the asking for it to its arrival."""
+    """The provider's log: the time of sending and arrival of each request."""
 
     url: str = ""
     came: list[Taken] = field(default_factory=list)
@@ -64,7 +64,7 @@ def noting_server() -> Iterator[Provider]:
 
 
 def hammer(url: str, database: str, home: Path, ahead: float, start: Any, enough: Any) -> None:
-    """A machine of its own: its home, its clock, three threads."""
+    """A simulated machine with its own home, clock and three threads."""
     import time_machine
 
     quota = Quota("shared", ALLOWED, kept_in=Coordination(database))
@@ -85,7 +85,7 @@ def hammer(url: str, database: str, home: Path, ahead: float, start: Any, enough
 
 @contextlib.contextmanager
 def hammering(postgres: PostgresDatabase, tmp_path: Path) -> Iterator[Provider]:
-    """What comes of two machines, their clocks an hour apart, which stop after the block."""
+    """Two machines with clocks an hour apart, stopped after the block; yields their results."""
     context = multiprocessing.get_context("spawn")
     start, enough = context.Barrier(3), context.Event()
     with noting_server() as provider:
@@ -116,7 +116,7 @@ def test_two_machines_use_one_quota_fully_and_never_exceed_it(
     assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
     rate = ALLOWED.rate()
     assert quick_quarter(provider.came, rate.limit) < 1.05 * rate.interval / 1000
-    # What has left the window does not pile up.
+    # Rows that left the window do not accumulate.
     held = int(postgres.run_sql("select count(*) from feedback_quota"))
     assert held <= 3 * ALLOWED.requests < len(provider.came)
 

@@ -42,7 +42,7 @@ def write_days(warehouse: SlowWarehouse, pipe: Connection, number: int) -> Any:
     pipe.send("ready")
     pipe.recv()
     rounds = 0
-    # Until the other has had as many rounds too, or they may never meet.
+    # Wait until the other machine has had as many rounds, or they may never overlap.
     while rounds < ROUNDS or not pipe.poll():
         recorded = {day: warehouse.replace_day(SALES, day, versions[day]) for day in DAYS}
         rounds += 1
@@ -92,7 +92,7 @@ def anas() -> pa.Table:
 
 
 def forget_ana(warehouse: Warehouse) -> None:
-    """The list, then every partition held, as ``forget`` does it."""
+    """Update the list, then every stored partition, as ``forget`` does."""
     empty = Erased(KEY)
     person = empty.hash_of("email", EMAIL)
     erased = warehouse.add_erased(Addition(person, frozenset({person})))
@@ -142,7 +142,7 @@ def test_a_partition_whose_lock_was_lost_is_rewritten_without_people_erased_mean
     class Interrupted(Warehouse):
         def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
             if not written:
-                # The server restarts between the look at the list and the writing.
+                # The server restarts between reading the list and writing.
                 postgres.server.restart()
                 forget_ana(other)
             written.append(path)

@@ -1,4 +1,4 @@
-"""compose.yaml: well formed, in step with the files beside it, and open where it should be."""
+"""compose.yaml: valid, consistent with the files next to it, and exposed only where intended."""
 
 import os
 import re
@@ -31,7 +31,7 @@ OURS = [name for name, service in SERVICES.items() if "feedback-assets" in servi
 
 
 def after(name: str, option: str) -> str:
-    """What a service's command has after an option."""
+    """The value of an option in a service's command."""
     command = SERVICES[name]["command"]
     return str(command[command.index(option) + 1])
 
@@ -158,7 +158,7 @@ def test_the_instance_differs_from_one_machine_only_in_storage_and_queue(
         if isinstance(value, dict)
     ]
     assert sorted(asked) == sorted([*given, "POSTGRES_PASSWORD"])
-    # The driver that SQLAlchemy would take by itself is another one.
+    # SQLAlchemy would choose another driver by default.
     make_url(f"{storage['postgres']['postgres_db']['scheme']}://").get_dialect().import_dbapi()
     shutil.copy(COMPOSE / "dagster.yaml", tmp_path)
     ref = InstanceRef.from_dir(str(tmp_path))

@@ -1,4 +1,4 @@
-"""The image: what it is built from, who runs in it, and what is not in it."""
+"""The image: its base, its user, and what it must not contain."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The values of Dagster's chart and the objects beside it, as far as it shows without a cluster."""
+"""The values of Dagster's chart and the extra objects, as far as testable without a cluster."""
 
 import re
 from importlib.metadata import version

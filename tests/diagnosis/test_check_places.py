@@ -1,4 +1,4 @@
-"""What ``check`` says of the warehouse and of the database that machines share."""
+"""What ``check`` reports about the warehouse and the shared database."""
 
 import os
 import socket

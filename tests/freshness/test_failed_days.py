@@ -1,4 +1,4 @@
-"""Days whose last run failed: they are named until they recover, also where no check ran."""
+"""Days whose last run failed are named until they recover, even if no check ran."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A record that was given another day: found on both, read again by the month, counted once."""
+"""A record that moved to another day: found on both, reread by the monthly run, counted once."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -139,7 +139,7 @@ def test_a_key_on_three_days_is_named_once_and_personal_ids_are_not_named(
 ) -> None:
     [key] = table.key
     for value in (1, 2):
-        # The first key is held on one day, the second on three.
+        # The first key is stored on one day, the second on three.
         for day in [OLD, NEW, YESTERDAY][:: 1 if value == 2 else 3]:
             held = project.warehouse.read_arrow(table, day, day).drop_columns(["day"])
             row = dict.fromkeys(table.schema.names)

@@ -1,4 +1,4 @@
-"""Files that no run recorded are noticed and put right, however they came about."""
+"""Files that no run recorded are noticed and handled, whatever their origin."""
 
 import os
 import random
@@ -41,7 +41,7 @@ SECRET = "the same in every home, long enough"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Sandbox]]:
-    """Home and warehouse after a backfill of three days of everything, for tests to copy."""
+    """Home and warehouse after a full backfill of three days, for tests to copy."""
     root = tmp_path_factory.mktemp("built")
     with (
         running_sandbox(seed=7, days=20, customers=250, faults=Faults(quotas=False)) as sandbox,
@@ -54,9 +54,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Sand
 
 @pytest.fixture
 def held(project: Project, built: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Three days of everything, up to date."""
+    """Three complete, up-to-date days."""
     root, sandbox = built
-    # With the times of the files, by which they are known.
+    # Keep the modification times, which identify the files.
     shutil.copytree(root, project.home, dirs_exist_ok=True)
     _use(monkeypatch, project.home, sandbox)
     return project
@@ -79,7 +79,7 @@ def _doubled(orders: pa.Table) -> pa.Table:
 
 
 def _restate(project: Project) -> None:
-    """Replace a day of orders as a run does that is killed before it records anything."""
+    """Replace a day of orders like a run that is killed before it records anything."""
     rows = project.warehouse.read_arrow(ORDERS, FIRST, FIRST).drop_columns("day")
     project.warehouse.replace_day(ORDERS, FIRST, _doubled(rows))
 
@@ -89,7 +89,7 @@ def _amounts(project: Project, table: str) -> object:
 
 
 def _equals_a_clean_build(project: Project, first: date = FIRST) -> None:
-    """Every derived table, in order, is what its query makes of the files on disk."""
+    """Every derived table, in order, equals the result of its query over the files on disk."""
     held = contents(project)
     values = parameters(project.settings)
     for table in DERIVED_TABLES:
@@ -220,7 +220,7 @@ def test_a_killed_reread_leaves_no_stale_mart(
     log = project.home / "log"
     with (
         running_sandbox(seed=7, days=45, customers=60, faults=Faults(quotas=False)) as one,
-        # The same days restated: other people, other orders.
+        # The same days restated with other people and orders.
         running_sandbox(seed=8, days=45, customers=60, faults=Faults(quotas=False)) as other,
     ):
         _use(monkeypatch, project.home, one)
@@ -251,7 +251,7 @@ def test_a_killed_reread_leaves_no_stale_mart(
 
 
 def end_killed_runs(project: Project) -> None:
-    """What the daemon's run monitoring does; until then the sensor waits for them."""
+    """Do the work of the daemon's run monitoring; until then the sensor waits for these runs."""
     with open_instance(project.settings) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
             health = instance.run_launcher.check_run_worker_health(run)

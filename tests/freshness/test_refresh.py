@@ -1,4 +1,4 @@
-"""The planner: against a warehouse simulated day by day, whatever changes in whatever order."""
+"""The planner against a warehouse simulated day by day, with changes in any order."""
 
 import random
 import time
@@ -22,13 +22,13 @@ DAYS = [START + timedelta(days=n) for n in range(9)]
 Inputs = frozenset[tuple[str, object, str]]
 DEFINITIONS = {table.full_name: "as first written" for table in DERIVED_TABLES}
 
-# Which derived tables are defined anew, and by which of three definitions.
+# Which derived tables have a changed definition, and which of three definitions.
 redefined = st.lists(
     st.tuples(st.sampled_from(DERIVED_TABLES), st.sampled_from(["as first written", "b", "c"])),
     max_size=2,
 )
 
-# Content of a provider's day: missing, without rows, or one of two versions.
+# Content of a provider's day: missing, empty, or one of two versions.
 changes = st.lists(
     st.tuples(
         st.sampled_from(PROVIDER_TABLES), st.sampled_from(DAYS), st.sampled_from(["", "a", "b"])
@@ -38,7 +38,7 @@ changes = st.lists(
 
 
 class Simulated:
-    """Tables whose content is a function of their inputs, read by brute force."""
+    """Tables whose content is a function of their inputs, computed by brute force."""
 
     def __init__(self) -> None:
         self.content: dict[str, dict[Day, str]] = {}
@@ -47,7 +47,7 @@ class Simulated:
         self.definitions = dict(DEFINITIONS)
 
     def inputs(self, table: Table, day: Day) -> Inputs:
-        """All that a partition is computed from: rows, where a window ends, the definition."""
+        """Everything a partition is computed from: rows, the end of the window, the definition."""
         found: set[tuple[str, object, str]] = set()
         if any(self.content.get(name) for name in table.depends):
             found.add((table.full_name, "defined", self.definitions[table.full_name]))
@@ -66,7 +66,7 @@ class Simulated:
 
     def build(self, table: Table, day: Day) -> None:
         inputs = self.inputs(table, day)
-        # Few contents, so that other inputs often give the same rows, and often none.
+        # Few possible contents, so that different inputs often give equal rows, and often none.
         rows = "", "x", "y"
         chosen = random.Random(repr(sorted(map(repr, inputs)))).choice(rows) if inputs else ""
         contents = {
@@ -96,7 +96,7 @@ class Simulated:
         ).builds
 
     def settle(self) -> None:
-        """Build until nothing is due; every build is needed, and none is made twice."""
+        """Build until nothing is due; every build must be necessary, and none is repeated."""
         built = set()
         for _ in range(20):
             builds = self.plan()

@@ -1,4 +1,4 @@
-"""Stored rows typed again: the same where the rules are, and different where they are not."""
+"""Stored rows parsed again: equal under the same rules, different where the rules changed."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ UNNAMED = {"more": {"a": [1, 2.5, None]}, "more_text": "é", "more_flag": True, 
 
 
 def variants(table: Table) -> list[dict[str, Any]]:
-    """The documented record, and what the wire may add to it or leave out."""
+    """The documented record with fields that responses may add or omit."""
     record = documented(table)
     bare = [
         documented(table, **{name: None})

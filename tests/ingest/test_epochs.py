@@ -1,4 +1,4 @@
-"""Time stamps that are numbers: every notation, the ends of the calendar, and one row at a time."""
+"""Numeric timestamps: every notation, the limits of the calendar, and single rows."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -88,7 +88,7 @@ def test_seconds_and_milliseconds_are_read_at_any_depth() -> None:
     ],
 )
 def test_every_notation_of_seconds_is_read(written: str, expected: datetime) -> None:
-    # Alone, among good ones, beside a field that no document names, and beside a bad record.
+    # Alone, among valid records, next to an undocumented field, and next to a bad record.
     good = {"id": "0", "at": AT}
     this = f'{{"id": "1", "at": {written}}}'.encode()
     for others in ([], [good] * 40, [{**good, "new": 1}], [{"id": "2", "at": "soon"}]):
@@ -142,7 +142,7 @@ NUMBERS = st.one_of(
 
 
 def _expected(number: Decimal, unit: str) -> datetime | None:
-    """By whole microseconds, cut off towards zero, as integers alone."""
+    """Whole microseconds, truncated towards zero, computed with integers only."""
     scale = 1_000_000 if unit == "s" else 1_000
     if abs(number) > 10**16:
         return None

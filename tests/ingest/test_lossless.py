@@ -1,4 +1,4 @@
-"""What says the same in another form is read, and kept in one form; what does not fit is not."""
+"""Equivalent values in another form are read and normalised; values that do not fit are not."""
 
 import json
 from decimal import Decimal
@@ -17,7 +17,7 @@ from tests.ingest.documents import (
     parse,
 )
 
-UNTYPED = 5  # a record that makes Arrow refuse the page it is in
+UNTYPED = 5  # a record that makes Arrow reject its page
 
 LOSSLESS: dict[str, list[tuple[Any, Any]]] = {
     "string": [(27047, "27047"), (0, "0"), (-5, "-5"), (10**25, "1" + "0" * 25)],
@@ -49,7 +49,7 @@ def test_an_equivalent_value_in_another_form_is_read(table: Table, column: Colum
         if isinstance(meant, Decimal):
             same[column.json_name] = float(meant)
         expected = parse(table, same).rows
-        if not expected.num_rows:  # a key, an event time or the object that holds it is missing
+        if not expected.num_rows:  # a key, an event time or the parent object is missing
             assert only_bad(parse(table, record)).endswith(": missing")
             continue
         good = documented(table)

@@ -1,4 +1,4 @@
-"""A page of records to rows: what is kept, what is set aside and why, table by table."""
+"""A page of records to rows: what is kept, what is quarantined and why, table by table."""
 
 import json
 from datetime import UTC, date, datetime
@@ -34,7 +34,7 @@ from tests.ingest.documents import (
 )
 
 all_tables = pytest.mark.parametrize("table", PROVIDER_TABLES, ids=NAMES)
-UNTYPED = 5  # a record that makes Arrow refuse the page it is in
+UNTYPED = 5  # a record that makes Arrow reject its page
 
 
 def at(*parts: int) -> datetime:

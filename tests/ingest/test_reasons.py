@@ -1,4 +1,4 @@
-"""Reasons that are counted and told quote nothing of what a customer wrote."""
+"""Reasons in counts and messages quote nothing that a customer wrote."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is read of each provider, over HTTP from a server that answers as the document shows."""
+"""What is read from each provider, over HTTP from a server that responds as documented."""
 
 import json
 from datetime import date

@@ -1,4 +1,4 @@
-"""Rows on their way to their days: once per key, sorted, in bounded memory."""
+"""Rows spooled to their days: one per key, sorted, in bounded memory."""
 
 import os
 import stat

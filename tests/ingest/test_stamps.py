@@ -1,4 +1,4 @@
-"""Time stamps: every notation, zones that come and go, and hours that occur twice or never."""
+"""Timestamps: every notation, mixed time zones, and hours that occur twice or never."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -43,10 +43,10 @@ def test_a_timestamp_is_read_in_its_own_zone_or_the_default_zone(
 @pytest.mark.parametrize(
     ("zone", "text", "expected"),
     [
-        # The clock shows 01:30 twice: it is the first.
+        # The clock shows 01:30 twice: the first one counts.
         ("America/New_York", "2024-11-03T01:30:00", utc(2024, 11, 3, 5, 30)),
         ("Europe/Paris", "2024-10-27 02:30:00", utc(2024, 10, 27, 0, 30)),
-        # 02:30 never occurs: it is the moment at which the clock skips it.
+        # 02:30 never occurs: it means the instant of the clock change.
         ("America/New_York", "2024-03-10T02:30:00", utc(2024, 3, 10, 7)),
         ("Europe/Paris", "2024-03-31 02:30:00", utc(2024, 3, 31, 1)),
         ("America/New_York", "2024-03-10T01:59:59", utc(2024, 3, 10, 6, 59, 59)),

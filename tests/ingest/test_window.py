@@ -1,4 +1,4 @@
-"""One reading of one window: every record accounted for, and all or nothing replaced."""
+"""One read of one window: every record is counted, and all or nothing is replaced."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -233,7 +233,7 @@ def missing() -> RowsMissing:
 
 
 class Readings:
-    """Readings of one window, one after the other; an exception among the pages is raised."""
+    """Consecutive reads of one window; an exception among the pages is raised."""
 
     def __init__(self, *readings: Iterable[Any]) -> None:
         self.left = list(readings)

@@ -1,4 +1,4 @@
-"""One customer on one page: who they are, what they bought, clicked and said."""
+"""One customer on one page: identity, purchases, clicks and answers."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def found(project: Project, key: str) -> Customer:
 
 @pytest.fixture
 def answered(shop: Project) -> dict[str, object]:
-    """An answer held in the warehouse, and the order that it was matched with."""
+    """A stored answer, and its matched order."""
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "thanx.feedbacks")
     names = ("unified.orders", "unified.attribution", "unified.feedback", "marts.order_feedback")
     fill(shop, FIRST, YESTERDAY, *names)
@@ -60,7 +60,7 @@ def test_email_id_and_source_id_lead_to_the_same_page(
     assert [word for word in ("Customer", "Orders", "Clicks", "Feedback") if word in text] == [
         "Customer", "Orders", "Clicks", "Feedback"
     ]  # fmt: skip
-    # Contact, orders and clicks, each once.
+    # Contact, orders and clicks, one request each.
     assert sum(sandbox.requests.values()) == 3 * len(keys)
 
 
@@ -176,7 +176,7 @@ def test_the_page_does_not_interpret_customer_text(text: str) -> None:
     inner = [child for token in tokens for child in token.children or ()]
     assert {child.type for child in inner} <= {"text", "text_special"}
     assert not [token for token in tokens if token.type.startswith(("html", "code", "fence"))]
-    # What is shown is what was written, on one line; addresses are no addresses any more.
+    # Text is shown unchanged on one line; addresses are not clickable.
     shown = ["".join(c.content for c in token.children or ()) for token in tokens if token.children]
     assert [cell.replace("\u2060", "") for cell in shown].count(plain(text)) == 7
     for cell in shown:

@@ -1,4 +1,4 @@
-"""The jobs as an operator finds them: which there are, when they run, how they are started."""
+"""The jobs from an operator's view: which exist, their schedules, how to start them."""
 
 import json
 import os
@@ -146,5 +146,5 @@ def test_every_documented_command_runs(
 
 
 def _of_somebody(text: str) -> str:
-    """The text with the page's key, which is nobody's here, changed for somebody's id."""
+    """The text with the page's placeholder key replaced by an existing id."""
     return re.sub(r'(key"?: "?)ana@example\.com', r"\1C20001", text)

@@ -1,4 +1,4 @@
-"""What was set aside and can be typed by now lands on its day, once, and the rest stays."""
+"""Quarantined records that now parse land on their day, once, and the rest stays."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ from feedback_assets.warehouse.quarantine import (
 from tests.conftest import YESTERDAY, Project
 
 DAY = YESTERDAY - timedelta(days=3)
-# As an earlier version declared it: the score ended at 9.
+# As declared by an earlier version: the score ended at 9.
 STRICTER = dataclasses.replace(
     SUBMISSIONS,
     columns=tuple(
@@ -42,7 +42,7 @@ def submission(number: int, score: int, day: date = DAY, **more: Any) -> dict[st
 
 
 def read(project: Project, table: Table, *records: dict[str, Any]) -> list[DayCounts]:
-    """Read these records of the day, as one page."""
+    """Read these records of the day as one page."""
 
     def pages() -> Iterator[dict[str, Page]]:
         yield {table.full_name: Page(json.dumps(records).encode(), len(records))}
@@ -170,7 +170,7 @@ def test_every_record_of_a_large_quarantine_lands_as_its_own_row(project: Projec
     read(project, SUBMISSIONS)
     good = {number: json.dumps(submission(number, number % 11)) for number in range(2500)}
     payloads = [*good.values(), *BROKEN]
-    # Good and bad ones beside each other, in batches and in several files.
+    # Valid and invalid records mixed, in batches and in several files.
     payloads.sort(key=lambda payload: zlib.crc32(payload.encode()))
     for undated in (False, True):
         records = [

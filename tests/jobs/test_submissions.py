@@ -1,4 +1,4 @@
-"""A submission is checked, sent once, and said to have been made."""
+"""A submission is validated, sent once, and reported."""
 
 import dagster as dg
 import pytest
@@ -79,7 +79,7 @@ def test_a_submission_that_may_have_landed_is_never_resent(shop: Project, sandbo
     assert "may have landed" in run.failure
     assert sum(sandbox.requests.values()) == 1
     job = shop.defs.get_job_def(JOB)
-    # Neither by the instance, which runs again what died.
+    # Run retries of the instance do not resend it either.
     assert job.tags["dagster/max_retries"] == "0"
     assert all(node.definition.retry_policy is None for node in job.nodes)  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""Survey links for a day's orders: who is asked for, once, and what is kept when it goes wrong."""
+"""Survey links for a day's orders: who gets a request, once, and what is kept after an error."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ ASKED = ("fullwhere", "survey_tracker_generate")
 
 @pytest.fixture
 def orders(shop: Project, sandbox: Sandbox) -> Iterator[Project]:
-    """A shop with the orders of some days, and the trackers from then on, in its warehouse."""
+    """A shop with the orders of some days and the trackers since then in its warehouse."""
     sandbox.forget_written()
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "fullwhere.survey_trackers")
     fill(shop, FIRST, YESTERDAY, "unified.orders")
@@ -39,7 +39,7 @@ def orders(shop: Project, sandbox: Sandbox) -> Iterator[Project]:
 
 @pytest.fixture
 def day(orders: Project) -> date:
-    """A day, long enough ago for its surveys to be sent, with orders that have no tracker."""
+    """A past day whose surveys are due, with orders that have no tracker."""
     days = (FIRST + timedelta(days=offset) for offset in range(20))
     return next(day for day in days if len(find_due(orders.warehouse, day).due) >= 3)
 
@@ -111,7 +111,7 @@ def test_links_can_be_queried(orders: Project, day: date) -> None:
 
 
 def serve(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, *answers: Response) -> list[str]:
-    """A Fullwhere that gives these answers in turn; returns the purchases it was asked for."""
+    """A Fullwhere that returns these responses in turn; yields the requested purchases."""
     asked: list[str] = []
 
     def answer(request: Request) -> Response:
@@ -146,7 +146,7 @@ def test_an_error_midway_fails_the_run_and_the_next_run_requests_the_rest(
         run = launch(orders, JOB, {"day": str(day), "dry_run": False})
     assert not run.success
     assert not run.retried
-    # The one that may have landed is not sent a second time.
+    # The request that may have landed is not sent again.
     assert asked == [order.source_id for order in due[:2]]
     assert "may have landed" in run.failure
     assert "1 orders were answered before, and their links are kept" in run.failure

@@ -1,4 +1,4 @@
-"""A person's data in one folder that nobody else can read: what is exported is what is erased."""
+"""A person's data in one private folder: the export covers exactly what erasure covers."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from tests.privacy.test_forget import (  # noqa: F401 - a fixture
 
 @pytest.fixture
 def held(small: Project) -> Project:  # noqa: F811
-    """Ana's data, somebody's answer that mentions her, and a record of hers in the quarantine."""
+    """Ana's data, another person's answer that mentions her, and her record in the quarantine."""
     put(small, ORDER_FEEDBACK, answer(101, "from Ana"), answer(200, f"Ask {EMAIL}"))
     bad = json.dumps({"id": "AB-9", "email": EMAIL.upper(), "firstName": "Ana", "createDate": "?"})
     set_aside(small.warehouse, CONTACTS, [SetAside(None, "createDate: ?", bad)], AT)

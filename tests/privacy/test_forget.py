@@ -1,4 +1,4 @@
-"""Forgetting a person: nothing of them is left in any byte, and no number changes."""
+"""Forgetting a person: no byte of them remains, and no figure changes."""
 
 import json
 import math
@@ -43,7 +43,7 @@ FIRST = YESTERDAY - timedelta(days=DAYS - 1)
 DAY = YESTERDAY - timedelta(days=3)
 AT = datetime.combine(DAY, time(9), UTC)
 EMAIL = "ana@example.com"
-# Somebody who answered several providers, with words.
+# A person who answered several providers with comments.
 WHOM = """
     select orders.customer_email as email
     from unified.orders as orders
@@ -62,7 +62,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 class Replies:
-    """A merchant who never says the same twice."""
+    """Merchant replies that are all different."""
 
     def __len__(self) -> int:
         return 1 << 20
@@ -73,7 +73,7 @@ class Replies:
 
 @dataclass(frozen=True)
 class Shop:
-    """A project whose tables were built from a sandbox that goes on serving the person."""
+    """A project whose tables were built from a sandbox that continues to serve the person."""
 
     project: Project
     sandbox: Sandbox
@@ -87,7 +87,7 @@ class Shop:
 
 @pytest.fixture
 def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    # A world where nobody has another's name or words, so that each can be looked for.
+    # A world in which names and words are unique, so that each can be searched for.
     said = thanx.comment
     for module in (thanx, feedbackpulse, retargeting):
         monkeypatch.setattr(module, "comment", lambda score, n: f"{said(score, n)} Case {n}.")
@@ -110,7 +110,7 @@ def read(project: Project) -> Rows:
 
 
 def texts_of(rows: Rows, email: str) -> Texts:
-    """What is looked for in every byte, by what the tables say before anything is erased."""
+    """The texts to search for, from the tables before the erasure."""
     contacts = [
         row for row in rows["wicked_reports.contacts"] if normal_email(row["email"]) == email
     ]
@@ -154,7 +154,7 @@ def texts_of(rows: Rows, email: str) -> Texts:
 
 
 def stored(*roots: Path) -> Iterator[tuple[str, str]]:
-    """Every file below these: Parquet as its values, SQLite as its rows and its bytes, the rest."""
+    """Every file below: Parquet as values, SQLite as rows and bytes, others as bytes."""
     for path in (path for root in roots for path in sorted(root.rglob("*")) if path.is_file()):
         if path.suffix == ".parquet":
             rows = pq.read_table(path, partitioning=None)
@@ -168,7 +168,7 @@ def stored(*roots: Path) -> Iterator[tuple[str, str]]:
 
 
 def places(wanted: Texts, *roots: Path) -> dict[str, set[str]]:
-    """Where something of it stands."""
+    """The places that contain any of the texts."""
     found: dict[str, set[str]] = {}
     looked_for = {text.lower() for texts in wanted.values() for text in texts}
     for path, text in stored(*roots):
@@ -180,7 +180,7 @@ def places(wanted: Texts, *roots: Path) -> dict[str, set[str]]:
 
 
 def numbers(project: Project) -> Rows:
-    """Every mart; of what tells the person, whether it is there."""
+    """Every mart; identifying columns only as present or absent."""
     found = {}
     for table in MART_TABLES:
         found[table.full_name] = project.warehouse.read_arrow(table).to_pylist()
@@ -211,7 +211,7 @@ def contents(project: Project) -> dict[str, str]:
 
 
 def start(project: Project, instance: dg.DagsterInstance, job: str, config: dict[str, Any]) -> None:
-    """A run of an operator's job, as the UI would leave it."""
+    """Run an operator's job as the UI would."""
     run_config = {"ops": {op_of(project, job): {"config": config}}}
     assert (
         project.defs.get_job_def(job)
@@ -241,7 +241,7 @@ def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> No
     assert project.backfill(FIRST, YESTERDAY).exit_code == 0
     assert places(wanted, *shop.roots) == {}
     assert_equal(before, numbers(project))
-    # What is written over is what is read anew, so nothing has to be built for ever.
+    # Rereads are written without the person, so nothing needs to be rebuilt.
     assert contents(project) == erased
     with open_instance(project.settings) as instance:
         plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))
@@ -297,7 +297,7 @@ def answer(number: int, comment: str) -> dict[str, Any]:
 
 @pytest.fixture
 def small(project: Project) -> Project:
-    """A warehouse with three people: Ana, who writes her e-mail in two ways, Bo and Cy."""
+    """A warehouse with three people: Ana, with two spellings of her e-mail, Bo and Cy."""
     put(
         project,
         CONTACTS,
@@ -409,7 +409,7 @@ def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> Non
     told = small.run("forget", EMAIL)
     assert "Known by 2 e-mail(s)" in told.output
     assert not places({"e-mail": {"ana2@"}}, Path(small.settings.warehouse))
-    # The order and the answer still meet by it.
+    # The order and the answer still match by it.
     rows = read(small)
     (mine,) = [row for row in rows["wicked_reports.orders"] if row["id"] == "WR-102"]
     (given,) = [row for row in rows["feedbackpulse.submissions"] if row["id"] == 3]
@@ -543,7 +543,7 @@ def test_keys_from_an_earlier_customer_secret_are_erased_too(
     assert keys[0] == keys[1] != was
     assert keys[2] == bo
     assert len(keys[0]) == 64
-    # Nor does the list, from which whoever has the secret would learn that they were a customer.
+    # Nor the list, which would reveal to the owner of the secret that they were a customer.
     assert not places({"key": {was}}, Path(small.settings.warehouse))
     before = read(small)
     assert small.run("forget", EMAIL).exit_code == 0

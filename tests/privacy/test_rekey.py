@@ -1,4 +1,4 @@
-"""A warehouse is built with one customer secret, and with another one only after ``rekey``."""
+"""A warehouse is built with one customer secret; another one requires ``rekey``."""
 
 import hmac
 import json
@@ -40,7 +40,7 @@ def never() -> bytes:
 def test_the_first_secret_is_recorded_and_others_are_rejected(
     warehouse: Warehouse,
 ) -> None:
-    # Only looking records nothing.
+    # Checking alone records nothing.
     confirm_secret(warehouse, b"one")
     confirm_secret(warehouse, None, lambda: b"one")
     confirm_secret(warehouse, b"one", never)
@@ -80,7 +80,7 @@ def keys(project: Project) -> set[str]:
 
 
 def made_with(secret: str, project: Project) -> set[str]:
-    """The keys that this secret gives the customers of the orders."""
+    """The customer keys of the orders under this secret."""
     rows = project.warehouse.read_arrow(ORDERS, columns=["customer_email"])
     emails = rows.column("customer_email").drop_null().to_pylist()
     return {hmac.digest(secret.encode(), email.encode(), "sha256").hex() for email in emails}
@@ -130,7 +130,7 @@ def test_a_new_secret_is_rejected_until_rekey_replaces_every_key(
 def test_a_run_with_another_secret_leaves_the_tables_unchanged(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As a run that the UI or the sensor starts: nothing looked at the secret before.
+    # As in a run from the UI or the sensor: nothing read the secret before.
     day = shop.settings.feedback_start_date
     accept_secret(shop.warehouse, FORMER.encode())
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", NEW)

@@ -1,4 +1,4 @@
-"""Personal data older than FEEDBACK_PERSONAL_DATA_DAYS: everyone not heard of goes, nobody else."""
+"""Personal data older than FEEDBACK_PERSONAL_DATA_DAYS: only inactive customers are erased."""
 
 import json
 from datetime import UTC, datetime, time, timedelta
@@ -28,7 +28,7 @@ GONE = {"all": {"ana@", "dee@", "fay@", '"AB-1"', "from ana", "from nobody"}}
 
 @pytest.fixture
 def aged(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Ana and Dee are old; Bo clicked, Cy answered, Eve's order is in the quarantine."""
+    """Ana and Dee are inactive; Bo clicked, Cy answered, Eve's order is in the quarantine."""
     monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", str(DAYS))
     names = ("ana", "bo", "cy", "dee", "eve")
     put(
@@ -74,7 +74,7 @@ def test_only_inactive_customers_are_erased(aged: Project) -> None:
         assert len(rows) == len(after[name])
     kept = {row["first_name"] for row in after["wicked_reports.contacts"]}
     assert kept == {None, "bo", "cy", "eve"}
-    # They stay erased, and a second run finds nobody.
+    # They stay erased, and a second run finds no one.
     again = erase(aged, dry_run=False)
     assert (again.success, again.metadata["people"]) == (True, 0)
     writing = Warehouse(aged.settings.warehouse, aged.settings.erasure_secret)

@@ -1,4 +1,4 @@
-"""Bodies as they come: character sets, and halves of surrogate pairs."""
+"""Response bodies: character sets, and halves of surrogate pairs."""
 
 import json
 import logging

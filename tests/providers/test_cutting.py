@@ -1,4 +1,4 @@
-"""An array cut into its records, though msgspec gives up on it."""
+"""Cutting an array into records when msgspec cannot parse it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Errors are one masked line with all that is known, and survive the way between processes."""
+"""Errors are one masked line with all details, and survive pickling between processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FeedbackPulse: pages by the total alone, filters, submissions checked before they are sent."""
+"""FeedbackPulse: paging by the total, filters, and submissions validated before sending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fullwhere: every plausible envelope, filters in hundreds, and a generation sent once."""
+"""Fullwhere: every plausible envelope, filters in batches of 100, and generation sent once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One HTTP layer: every fault ends in bounded time, with the right data or a clear error."""
+"""One HTTP layer: every fault ends in bounded time, with correct data or a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registered secret shows in no text and no log record, however it is written."""
+"""A registered secret appears in no text and no log record, in any encoding."""
 
 from __future__ import annotations
 

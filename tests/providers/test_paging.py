@@ -1,4 +1,4 @@
-"""A reading ends by the provider's own account, by more than one sign, and never fails to end."""
+"""A read ends by the provider's own signals, requires more than one of them, and always ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def page(ids, **said):
 
 
 def read(listing, replies):
-    """The ids read, the number of requests, and what was raised."""
+    """The ids read, the number of requests, and the exception raised."""
     asked: list[tuple[int, str | None]] = []
 
     def ask(number, key):
@@ -92,7 +92,7 @@ def test_a_list_with_more_ids_than_fit_a_set_counts_each_once(monkeypatch):
     monkeypatch.setattr(paging, "_SEEN_AS_SET", 7)
 
     def serve(number, _key):
-        # The list moves while it is read: each page begins with the last two of the one before.
+        # The list shifts while it is read: each page repeats the last two rows of the one before.
         first = (number - 1) * 8
         return page(range(first, min(first + 10, 100)), total=100)
 
@@ -305,14 +305,14 @@ def test_every_read_ends_with_all_rows_or_an_error(  # noqa: C901 - one server, 
         error = raised
     assert requests <= 2 * len(parts) + 25
     assert error is None or isinstance(error, RowsMissing)
-    # Rows without an id are counted as often as they come, so a cycle can make up for lost ones.
+    # Rows without an id count each time, so a cycle can compensate for lost ones.
     told_apart = with_ids or fault in ("none", "empty")
     if total in ("more", "grows") and told_apart:
         assert isinstance(error, RowsMissing)
     if error is None and total == "right" and told_apart:
         assert got == set(everything)
     if error is None and fault == "none" and not (pages == "stuck" and total == "missing"):
-        # Two signs that lie alike, a stuck page number and a silent cap, cannot be told.
+        # Two misleading signals, a constant page number and a silent cap, cannot be detected.
         assert got == set(everything)
     if total == "right" and fault == "none":
         assert error is None

@@ -1,4 +1,4 @@
-"""A quota holds over threads and processes: never over the limit, hardly under it."""
+"""A quota across threads and processes: never over the limit, barely under it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.taken import most_in_any_window, quick_quarter, watch
 
 
 def kept(allowance):
-    """Requests and seconds of the window that the quota keeps, a little stricter than allowed."""
+    """Requests and seconds of the enforced window, slightly stricter than the limit."""
     rate = allowance.rate()
     return rate.limit, rate.interval / 1000
 
@@ -98,10 +98,10 @@ def test_a_wait_ends_on_time_without_busy_polling(tmp_path):
     for _ in range(4):
         quota.acquire()
     assert most_in_any_window(notes.taken, 0.5) == 1
-    # Of four waits the quickest: this machine may have had something else to do.
+    # The fastest of four waits, because the machine may be busy.
     between = [later.seen - one.asked for one, later in pairwise(notes.taken)]
     assert min(between) < 0.56
-    # Once to be told how long, once when that is over, and once more where a clock is coarse.
+    # Once for the wait time, once after it, and once more if the clock is coarse.
     assert notes.refused <= 2 * 4
 
 
@@ -197,7 +197,7 @@ def test_a_process_with_the_file_open_continues_with_the_rebuilt_file(tmp_path, 
     quotas = [Quota("t", allowance, kept_in=tmp_path) for _ in range(2)]
     for quota in quotas:
         quota.acquire()
-    # What replaced the file had another inode, as a restored backup has.
+    # The replaced file has another inode, like a restored backup.
     draft = tmp_path / "draft"
     draft.write_bytes(b"")
     draft.replace(tmp_path / "t.sqlite")
@@ -216,7 +216,7 @@ def test_an_unusable_file_is_reported_in_one_line():
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow  # Waits for as long as another program is waited for.
+@pytest.mark.slow  # Waits the full timeout for another program.
 def test_a_locked_file_is_reported_in_one_line(tmp_path):
     Quota("t", Allowance(20, 0.5), kept_in=tmp_path).acquire()
     with contextlib.closing(sqlite3.connect(tmp_path / "t.sqlite", isolation_level=None)) as other:

@@ -1,4 +1,4 @@
-"""Providers that other packages register: taken where they can be used, named where not."""
+"""Providers registered by other packages: loaded if valid, otherwise named with the reason."""
 
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -30,7 +30,7 @@ GOOD = Provider(
     arguments=(Argument("key", "secret", needed=True), Argument("url", "url", default="https://y")),
     found="Ask.",
     sources=(Source((ANSWERS,), lambda _client, _first, _last: iter(())),),
-    # Some package that has a feedback.sql.
+    # Any package that has a feedback.sql.
     answers=Answers(
         package="feedback_assets.providers.thanx",
         columns={"provider_feedback_id": ("answers.id",), "responded_at": ("answers.at",)},
@@ -45,7 +45,7 @@ def entry(name: str = "yelp") -> EntryPoint:
 
 
 def broken(declared: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The line about this declaration."""
+    """The message about this declaration."""
     monkeypatch.setitem(globals(), "found", declared)
     providers, (line,) = plugged_in([entry()], BUILT_IN)
     assert providers == ()

@@ -1,4 +1,4 @@
-"""Retargeting: secrets in the query that nobody sees, errors in the body, one whole list."""
+"""Retargeting: masked secrets in the query, errors in the body, one unfiltered list."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_logs_and_errors_show_neither_key_nor_customer(httpserver, retargeting, 
     httpserver.expect_request(PATH).respond_with_json(said)
     with caplog.at_level(logging.DEBUG, "urllib3"), pytest.raises(PermanentError) as caught:
         retargeting.ping()
-    # The test server logs what it gets; it stands for the provider's own machine.
+    # The test server logs its requests; it stands in for the provider.
     logged = [r.getMessage() for r in caplog.records if r.name != "werkzeug"]
     shown = f"{logged} {caught.value!r} {retargeting!r} {retargeting.__dict__}"
     assert any("json-feedback?" in line for line in logged)

@@ -1,4 +1,4 @@
-"""Retargeting's trees become feedback and reviews, and nothing is lost between them."""
+"""Retargeting's nested records become feedback and reviews without loss."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long to wait: every notation, capped, and patience that grows without a hint."""
+"""How long to wait: every notation, capped, with growing waits if there is no hint."""
 
 from __future__ import annotations
 

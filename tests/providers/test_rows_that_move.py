@@ -1,4 +1,4 @@
-"""Rows that come again while a list is read: the list of every provider is read to its end."""
+"""Rows repeated while a list is read: every provider's list is read to its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def new(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-# Pages of a list whose pages hold `full` rows: what is served of ids 0, 1, 2, ….
+# Pages of `full` rows: the ids 0, 1, 2, … that are served.
 MOVES: dict[str, Callable[[int], Pages]] = {
     "on a page of their own after the last new row": lambda full: [
         new(0, full), [*new(full, full - 2), 0, 1], [2, 3]],
@@ -40,7 +40,7 @@ MOVES: dict[str, Callable[[int], Pages]] = {
 
 
 class Served:
-    """Scripted pages, and how the provider wraps each of them."""
+    """Scripted pages in the envelope of each provider."""
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -135,13 +135,13 @@ def size_of(wrap: Wrap) -> int:
 
 @contextmanager
 def listing(httpserver: Any, kit: Any, wrap: Wrap, pages: Pages) -> Iterator[Any]:
-    """The pages of a client that asks a server with these pages."""
+    """The pages that a client reads from a server with these pages."""
     served, url, asked = Served(pages), httpserver.url_for(""), [0]
 
     def handle(request: Request) -> Response:
         asked[0] += 1
         given = {**request.args, **(request.get_json(silent=True) or {})}
-        # What is reached by key is told apart by how often it was asked.
+        # Requests by key are distinguished by their count.
         number = int(given.get("page", asked[0]))
         size = int(given.get("limit", given.get("per_page", 0)))
         assert size == size_of(wrap)

@@ -1,4 +1,4 @@
-"""Thanx: the consumer's whole list, the merchant's pages, both spellings of the page count."""
+"""Thanx: the consumer's unfiltered list, the merchant's pages, both spellings of the page count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wicked Reports as documented: windows, pages of 1,000, one contact by any key, 10,000 clicks."""
+"""Wicked Reports as documented: windows, pages of 1,000, contacts by any key, 10,000 clicks."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_the_orders_of_one_contact_are_paged_like_all_orders(httpserver, wicked)
 
 
 def clicks(count, days, start=date(2023, 1, 1)):
-    """Clicks spread over days, every tenth one there twice."""
+    """Clicks spread over days, with every tenth one twice."""
     stamps = [start + timedelta(days=i * days // count) for i in range(count)]
     return [
         {"contactId": "c", "date": f"{d}T10:00:00", "n": i - i % 10 % 2}

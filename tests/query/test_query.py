@@ -1,4 +1,4 @@
-"""What SQL may do to the machine it runs on: read the tables, and nothing else."""
+"""SQL can only read the tables, not affect the machine it runs on."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_a_query_reaches_no_other_file_network_setting_or_variable(
         run_query(sql.format(tmp=tmp_path), warehouse)
     assert not isinstance(caught.value.__cause__, Exception)
     assert "TREASURE" not in str(caught.value)
-    # Refused for what it is, not for a slip in this test.
+    # Rejected for its purpose, not for a syntax error in this test.
     assert any(words in str(caught.value) for words in (*SHUT.split("|"), "single SELECT"))
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -136,7 +136,7 @@ def test_ctrl_c_stops_an_endless_query(project: Project, presses: int) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as process:
         try:
-            # More CPU than loading modules takes: the query is under way.
+            # More CPU time than imports take: the query is running.
             usage = Path(f"/proc/{process.pid}/stat")
             wait_until(lambda: int(usage.read_text().split()[13]) > 400, 60)
             assert process.poll() is None
@@ -150,7 +150,7 @@ def test_ctrl_c_stops_an_endless_query(project: Project, presses: int) -> None:
         finally:
             process.kill()
         printed = "".join(process.communicate())
-    # While Python ends, a further Ctrl-C ends it as it ends any process.
+    # During interpreter shutdown, a further Ctrl-C ends the process as usual.
     assert process.returncode in (130, -signal.SIGINT)
     assert printed.strip() in ("", "Aborted.")
 
@@ -211,7 +211,7 @@ def test_ctrl_c_during_startup_shows_no_traceback(project: Project, seconds: flo
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    # Before ``main`` is reached, Python itself ends with the signal.
+    # Before ``main`` runs, Python itself ends with the signal.
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert process.returncode == -signal.SIGINT or said == ""
 
@@ -219,7 +219,7 @@ def test_ctrl_c_during_startup_shows_no_traceback(project: Project, seconds: flo
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows_of_a_result(project: Project) -> None:
     little = peak_megabytes("select true from range(1)", "--csv")
-    # As Python values and one text, these took 140 and 90 MB more.
+    # As Python values and one string, these took 140 and 90 MB more.
     assert peak_megabytes("select true from range(2000000)", "--csv") < little + 60
     wide = "select true a, true b, true c, true d from range(300000)"
     assert peak_megabytes(wide, "--json") < little + 60

@@ -1,4 +1,4 @@
-"""A query sees every table, and the rows of those it reads however it names them."""
+"""A query sees every table, and the rows of the tables it reads under any spelling."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Runs that are killed, run out of disk or may not write: old or new, whole, and no litter."""
+"""Killed runs, full disks and read-only warehouses: complete old or new data, and no litter."""
 
 import os
 import random
@@ -43,7 +43,7 @@ READ = ("read", str(FIRST), str(LAST))
 
 @dataclass(frozen=True)
 class Shop:
-    """A project whose days were read early and late, each kept apart, and now hold the early."""
+    """A project with an early and a late version of its days, currently the early one."""
 
     root: Path
     sandbox: Sandbox
@@ -57,7 +57,7 @@ class Shop:
         return Warehouse(str(self.root / "warehouse"))
 
     def set_aside(self) -> set[str]:
-        """The payloads in quarantine, every file of it read."""
+        """The payloads in quarantine, from all of its files."""
         return {
             payload
             for table in PROVIDER_TABLES
@@ -68,9 +68,8 @@ class Shop:
     def litter(self) -> list[str]:
         """Files that a killed process left in the warehouse or in the temporary directory.
 
-        Beside Parquet the warehouse has its locks, the fingerprint of the customer secret, and what
-        says that its data were generated.
-        """
+        Besides Parquet, the warehouse has its locks, the fingerprint of the customer secret, and
+        the marker of generated data."""
         warehouse = self.root / "warehouse"
         beside = [
             path.relative_to(warehouse)
@@ -85,7 +84,7 @@ class Shop:
 
 @contextmanager
 def mounted(place: Path, options: str) -> Iterator[None]:
-    """A small disk of its own; the test is skipped where this user may not mount one."""
+    """A small separate disk; the test is skipped if this user may not mount one."""
     place.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if not shutil.which("mount") or subprocess.run(command, check=False).returncode:
@@ -138,7 +137,7 @@ def open_shop(tmp_path: Path) -> Iterator[Shop]:
 def kill_at_random(
     shop: Shop, command: tuple[str, ...], names: list[str], seconds: float, times: int
 ) -> tuple[int, int]:
-    """Start a command so often and kill it while somebody reads: kills, and rounds of reading."""
+    """Kill a command repeatedly while a process reads: the kills, and rounds of reading."""
     chance = random.Random()
     killed = 0
     log = shop.root / "log"
@@ -151,8 +150,8 @@ def kill_at_random(
             assert status in (0, -9), log.read_text()
             killed += status == -9
             if status == 0:
-                # It came to its end before it was to be killed: the machine has become quicker.
-                # A tenth more, so that the last moments stay among those of a slower one.
+                # It ended before the kill: the machine has become faster.
+                # A tenth more, so that a slower machine still reaches the last moments.
                 seconds = 1.1 * took
             assert wrong(shop.warehouse, allowed) == []
             shop.set_aside()
@@ -173,7 +172,7 @@ def only(expected: dict[str, Any], names: list[str]) -> dict[str, Any]:
 def test_a_killed_backfill_leaves_each_day_old_or_new_and_the_next_completes_it(
     shop: Shop, record_property: Callable[[str, Any], None]
 ) -> None:
-    # An instance that is made while its maker is killed must be of use all the same.
+    # An instance whose creation was killed must still be usable.
     shutil.rmtree(shop.root / "dagster_home")
     killed, rounds = kill_at_random(shop, BACKFILL, NAMES, shop.seconds, KILLS)
     assert killed >= KILLS // 2

@@ -1,4 +1,4 @@
-"""Memory that a hostile or a huge answer takes: a multiple of the body, never of its promises."""
+"""Memory use of a hostile or huge response: a multiple of its body, not of its Content-Length."""
 
 import json
 import subprocess

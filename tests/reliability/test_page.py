@@ -1,4 +1,4 @@
-"""docs/reliability.md has a row for each fault that is tried, and no other."""
+"""docs/reliability.md has one row for each tested fault, and no other."""
 
 import ast
 import re
@@ -20,13 +20,13 @@ ROWS = {
 
 
 def readings(fault: Fault) -> int:
-    """Readings of a list in which the fault is tried: while it lasts, and where it passes."""
+    """The number of reads with the fault: once lasting, and once transient."""
     lists = [s for s in SOURCES if any(table.full_name in fault.tables for table in s.tables)]
     return len(lists) * (1 + fault.passes)
 
 
 def outcomes(fault: Fault) -> tuple[str, str]:
-    """What the page says of a fault that passes, and of one that lasts."""
+    """The page's outcomes of a transient and of a lasting fault."""
     if not fault.says:
         return "", "the right rows" if fault.same else "all rows, U+FFFD for what is lost"
     if fault.passes:

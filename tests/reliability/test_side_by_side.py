@@ -1,4 +1,4 @@
-"""Two processes that read the same days at once, and a third that looks on."""
+"""Two processes that read the same days at once, and a third that observes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ ROUNDS = 3
 
 @pytest.fixture
 def shops() -> Iterator[tuple[Sandbox, Sandbox]]:
-    """Two shops that differ in every row and in none of the days."""
+    """Two shops with the same days and entirely different rows."""
     with (
         running_sandbox(seed=1, days=30, customers=900, faults=Faults(quotas=False)) as one,
         running_sandbox(seed=2, days=30, customers=900, faults=Faults(quotas=False)) as other,
