@@ -13,7 +13,7 @@ ROOT = Path(feedback_assets.__file__).parent
 NAME = feedback_assets.__name__
 MOST_LINES = 400
 
-# A part may import itself and what stands on a line above its own.
+# A part may import itself and the parts on the lines above its own.
 LAYERS = (
     {"coordination", "days", "files", "schema"},
     {"http"},
@@ -33,7 +33,7 @@ LAYERS = (
     {"service"},
     {"definitions", "defs"},
     {"demo"},
-    {"cli", "operations"},  # the second holds former paths that deployments name
+    {"cli", "operations"},  # the second has former paths that deployments reference
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
@@ -48,12 +48,12 @@ def module_name(path: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    """The package or module right below the root to which a module belongs."""
+    """The top-level package or module that a module belongs to."""
     return module.split(".")[1] if "." in module else ""
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Everything of this package that a module imports, wherever in it the import stands."""
+    """Everything in this package that a module imports, at any level of nesting."""
     package = module_name(path).split(".")
     if path.name != "__init__.py":
         package = package[:-1]
@@ -137,7 +137,7 @@ def test_no_module_monkey_patches_its_imports(path: Path) -> None:
 
 
 def _changed_by(node: ast.AST) -> Iterator[ast.expr]:
-    """The objects of which a statement sets an attribute."""
+    """The objects whose attributes a statement sets."""
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         yield from (_root(target.value) for target in targets if isinstance(target, ast.Attribute))

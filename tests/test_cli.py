@@ -37,7 +37,7 @@ def test_check_reports_every_provider_as_ok(shop: Project) -> None:
 
 
 def last_line(result: Result) -> list[str]:
-    """The words of the last line, without the program, which is one that can be run from here."""
+    """The words of the last line without the program name, ready to run."""
     program, *arguments = shlex.split(result.output.splitlines()[-1])
     assert shutil.which(program), result.output
     assert Path(program).name == "feedback-assets"
@@ -71,7 +71,7 @@ def test_check_with_nothing_configured_explains_where_to_find_each_value(
 def test_check_names_the_line_of_the_dotenv_to_fix(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The environment wins, so of the two keys that are wrong one has to be fixed there.
+    # The environment wins, so one of the two wrong keys has to be fixed there.
     monkeypatch.delenv("RETARGETING_REST_KEY")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     path = shop.home / ".env"

@@ -1,4 +1,4 @@
-"""What contributors are given: hooks, templates, the hosted workflow, and a changelog."""
+"""Tooling for contributors: hooks, templates, the hosted workflow, and a changelog."""
 
 import re
 import subprocess
@@ -97,7 +97,7 @@ def test_the_changelog_has_the_installed_version_and_known_headings() -> None:
 
 
 def test_every_make_target_is_documented_for_contributors() -> None:
-    """`make test` is made of its parts; the others have a line of their own."""
+    """`make test` consists of its parts; the other targets have their own line."""
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert phony

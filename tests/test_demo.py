@@ -1,4 +1,4 @@
-"""The demo apart: nothing of the project's settings reaches it, and nothing of it the project."""
+"""The demo is separate: it uses no setting of the project, and the project uses nothing of it."""
 
 import os
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def test_the_demo_uses_no_setting_of_the_project(
         "feedback_start_date": FIRST,
     }
     assert settings == AllSettings(**expected)
-    # And so for what is started, whose runs take their credentials from the environment.
+    # The same for started processes, whose runs read credentials from the environment.
     assert not set(OWN.values()) & set(os.environ.values())
 
 

@@ -1,4 +1,4 @@
-"""README and docs: what they name exists, and what they tell the reader to write works."""
+"""README and docs: everything they name exists, and the documented steps work."""
 
 import ast
 import dataclasses
@@ -22,12 +22,12 @@ from feedback_assets.tables import find_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# What is read in the repository and not on the site. The changelog may name what is gone.
+# Pages of the repository that are not on the site. The changelog may name removed items.
 CHANGELOG = ROOT / "CHANGELOG.md"
 GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "AGENTS.md"]
 ADDING = ROOT / "docs" / "adding-a-provider.md"
 START = ROOT / "docs" / "start.md"
-LARGEST = 300_000  # bytes of a picture; who clones the project carries every version of it
+LARGEST = 300_000  # bytes of a picture; every clone downloads every version of it
 PREFIXES = ("FEEDBACK_", *(f"{provider.name.upper()}_" for provider in REGISTRY))
 
 each_page = pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda page: page.name)
@@ -38,7 +38,7 @@ def _text(page: Path) -> str:
 
 
 def _code(page: Path) -> list[str]:
-    """What stands between backquotes, within a line and in blocks; of blocks each line."""
+    """The text of inline code and code blocks; of blocks each line."""
     text = _text(page)
     blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     without = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -222,11 +222,11 @@ def test_the_page_on_adding_a_provider_names_only_existing_items() -> None:
     assert {name for name in options if f"`{name}`" not in text} == set()
 
 
-# docs/start.md: tests/test_walk.py follows it.
+# docs/start.md is covered by tests/test_walk.py.
 
 
 def test_the_page_names_what_each_provider_needs() -> None:
-    """The table of the page, and the lines that it has its reader write into ``.env``."""
+    """The page's table, and the ``.env`` lines that it shows."""
     rows = re.findall(r"^\| \[[^\]]+\]\(providers\.md#([a-z-]+)\)", _text(START), re.MULTILINE)
     assert sorted(row.replace("-", "_") for row in rows) == sorted(PROVIDERS)
     written = re.findall(r"^([A-Z_]+)=", _text(START), re.MULTILINE)

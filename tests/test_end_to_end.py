@@ -1,4 +1,4 @@
-"""The whole path: five providers over HTTP, Parquet by day, answers joined with orders, NPS."""
+"""The full pipeline: five providers over HTTP, Parquet by day, answers joined with orders, NPS."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The notebook in ``examples/`` runs on what a backfill left, and its answers are right."""
+"""The notebook in ``examples/`` runs on a backfill's output, and its results are correct."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.conftest import YESTERDAY, Project, configure
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "analysis.ipynb"
 FIRST = YESTERDAY - timedelta(days=41)
-# What the tests look at, out of the kernel once every cell has run.
+# The variables that the tests read from the kernel after every cell has run.
 _FIGURES = """
 import json
 
@@ -94,7 +94,7 @@ def test_the_notebook_is_stored_without_outputs() -> None:
 def executed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[NotebookNode, dict[str, Any], Warehouse]]:
-    """The notebook after a run on six weeks of a shop of 1,500 customers; its figures."""
+    """The notebook after a run on six weeks of a shop of 1,500 customers, as its figures."""
     home = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
         for name in settings.variables():
@@ -171,7 +171,7 @@ def test_its_campaign_before_and_after_matches_sql(
     others = figures["before_after"]["all others"]
     beyond = figures["before_after"]["beyond the others"]
     assert beyond["difference"] == pytest.approx(own["difference"] - others["difference"])
-    # What two uncertain figures differ by is less certain than either.
+    # The difference of two uncertain figures is less certain than either.
     assert beyond["high"] - beyond["low"] > own["high"] - own["low"]
 
 
@@ -183,12 +183,12 @@ def test_its_regression_fits_the_promoters_and_recovers_the_generated_effects(
     _, figures, warehouse = executed
     (held,) = _rows(_PROMOTERS, warehouse, figures)
     assert figures["answers"] == held["answers"] > 300
-    # The likelihood is largest where as many promoters are expected as there are.
+    # The likelihood is largest where the expected and the actual number of promoters agree.
     assert figures["promoters"] == pytest.approx(held["promoters"], rel=1e-6)
     odds = {
         name.split(" (")[0].removeprefix("medium: "): row["odds_ratio"]
         for name, row in figures["predictors"].items()
         if name.startswith("medium: ")
     }
-    # The group that the others are compared with has no row: its odds are 1.
+    # The reference group has no row: its odds are 1.
     assert odds.get("email", 1.0) > odds.get("paid_social", 1.0)

@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: constraints.txt has every package, and its digests."""
+"""Installed packages are the pinned ones: constraints.txt has every package and its hashes."""
 
 import re
 import tomllib
@@ -23,7 +23,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
 
 
 def pins(name: str) -> dict[str, list[tuple[Version, int]]]:
-    """By package the versions pinned, one for each marker, and how many digests each has."""
+    """By package, the pinned versions (one for each marker), and the number of hashes of each."""
     found: dict[str, list[tuple[Version, int]]] = {}
     for block in re.split(r"\n(?=[A-Za-z0-9])", (ROOT / name).read_text()):
         pin = _PIN.match(block)

@@ -1,4 +1,4 @@
-"""Who can read what is kept, and what the marts tell of people."""
+"""Who can read stored files, and what the marts reveal about people."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def test_a_home_that_dagster_opened_first_is_private(project: Project) -> None:
         definitions.defs()
         dg.materialize([one], instance=instance)
     assert len(list(home.rglob("*.db"))) > 2
-    # A random number, written where no dagster.yaml switches telemetry off.
+    # A random number, written if no dagster.yaml disables telemetry.
     assert {path.name for path in open_to_others(home)} <= {"id.yaml"}
 
 
@@ -149,7 +149,7 @@ def test_no_mart_or_report_reveals_an_email_name_number_or_link(shop: Project) -
             if column not in {"comment", "reply"}
         }
         assert not values & told, table.full_name
-        # Within a longer text too, where that is unmistakable.
+        # Also within a longer text, where that is unambiguous.
         text = json.dumps(sorted(values))
         assert not any(word in text for word in told if "@" in word or "://" in word)
     for page in Path(shop.settings.warehouse).glob("reports/*"):

@@ -1,4 +1,4 @@
-"""The UI behind nginx, as deploy/proxy sets it up: who gets in, and to what."""
+"""The UI behind nginx, as set up by deploy/proxy: who gets access, and to what."""
 
 import base64
 import os
@@ -33,7 +33,7 @@ VERSION = {"query": "{ version }"}
 
 @dataclass(frozen=True)
 class Door:
-    """One address of the proxy, and what it takes to go through."""
+    """One address of the proxy, and its credentials."""
 
     port: int
     user: str
@@ -52,7 +52,7 @@ class Door:
         )
 
     def subscribe(self, *, password: str = PASSWORD, origin: str | None = None) -> str:
-        """The first word of the other end of a websocket."""
+        """The first message of the server on a websocket."""
         key = base64.b64encode(f"{self.user}:{password}".encode()).decode()
         with connect(
             f"wss://localhost:{self.port}/graphql",
@@ -96,7 +96,7 @@ def wait_for(port: int, log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
-    """Both webservers and the proxy, set up as docs/security.md says."""
+    """Both webservers and the proxy, set up as in docs/security.md."""
     program = nginx()
     home = tmp_path_factory.mktemp("proxy")
     operators, viewers, full, read_only = free_ports(4)
@@ -150,7 +150,7 @@ def test_another_site_cannot_use_the_stored_browser_password(
 ) -> None:
     for door in doors:
         for origin in ("https://evil.example", "null", f"{door.url}.evil.example"):
-            # A form needs no permission of the other side to be sent.
+            # A browser sends a form without the other site's permission.
             refused = door.ask(data={"query": RELOAD}, headers={"Origin": origin})
             assert refused.status_code == 403, origin
             with pytest.raises(InvalidStatus, match="403"):

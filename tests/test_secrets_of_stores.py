@@ -1,4 +1,4 @@
-"""No credential of the object store or of the shared database is in what runs leave."""
+"""Runs leave no credential of the object store or the shared database behind."""
 
 import logging
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and in one line."""
+"""Settings: what is read, what is rejected, and one-line errors."""
 
 import base64
 import errno

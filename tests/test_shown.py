@@ -1,4 +1,4 @@
-"""What a terminal shows of an answer."""
+"""How a terminal shows a query result."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The whole path against a sloppy wire gives the marts of a tidy one; nothing is set aside."""
+"""Sloppy responses give the same marts as tidy ones; nothing is quarantined."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 FIRST = YESTERDAY - timedelta(days=13)
-# Holds the channels' names as they were served.
+# Has the channel names as served.
 AS_SERVED = "unified.attribution"
 
 

@@ -40,7 +40,7 @@ class Fault:
     ``passes``: whether a retry gets the good response, so that a fault of the first two requests
     costs nothing. ``tries``: requests of each list if the fault lasts. ``same``: whether the rows
     equal those of an undisturbed read exactly. ``limit``: the limit of the policy that ends the
-    fault and is therefore short; all others are long, so that a slow machine does not fail a test."""
+    fault and is therefore short; all others are long, so that a slow machine fails no test."""
 
     name: str
     spoil: Spoil

@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet runs, however it separates cells."""
+"""CSV that no spreadsheet executes, with any separator."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ LETTERS = st.sampled_from([*SIGNS, *PADDING, *";,\t\n\r\v\f\u2028\x85", "a", "1"
 
 
 def starts_a_formula(cell: str) -> bool:
-    """Whether a spreadsheet that ignores padding before a sign would run this cell."""
+    """Whether a spreadsheet that ignores padding before a sign would execute this cell."""
     # After an apostrophe everything is text.
     return cell.lstrip(PADDING.replace("'", ""))[:1] in {*SIGNS}
 
@@ -43,7 +43,7 @@ def test_no_cell_starts_a_formula_with_any_separator(texts: list[str]) -> None:
         for row in csv.reader(io.StringIO(written, newline=""), delimiter=delimiter):
             for cell in row:
                 assert not starts_a_formula(cell), (delimiter, cell)
-    # Readers that know no quotes around a semicolon or line break.
+    # Readers that do not support quotes around a semicolon or line break.
     for cell in re.split(r"[;\t\n\r\v\f\u2028\x85]", written.replace('""', '"')):
         assert not starts_a_formula(cell), cell
 

@@ -1,4 +1,4 @@
-"""The figures of the page are those of the marts, whatever of these there is."""
+"""The figures of the page match the marts, whichever marts exist."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -198,7 +198,7 @@ def test_an_empty_warehouse_produces_an_empty_report(marts: Marts) -> None:
 
 def test_a_missing_mart_does_not_affect_the_others(own: Marts) -> None:
     gone = set()
-    # One after the other, the one with the last day first, until none is left.
+    # Remove the days one by one, the last day first.
     for table in (find_table("marts.nps_daily"), *MART_TABLES):
         for path in own.warehouse.files(table):
             own.warehouse.filesystem.rm(path)

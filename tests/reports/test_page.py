@@ -1,4 +1,4 @@
-"""The page as HTML: the marts' numbers, nothing from outside, nothing of a stranger's that acts."""
+"""The page as HTML: the marts' numbers, no external resources, no active customer text."""
 
 import base64
 import csv
@@ -59,7 +59,7 @@ class Page(HTMLParser):
         return dict(json.loads(self.scripts[0]))
 
     def download(self, name: str) -> list[dict[str, str]]:
-        """The rows of a file that the page offers."""
+        """The rows of a file that the page offers for download."""
         text = self.data["figures"][name]["csv"]
         return list(csv.DictReader(io.StringIO(text, newline="")))
 

@@ -1,4 +1,4 @@
-"""The pictures of the UI: small, readable as PNG, and of numbers alone."""
+"""The plots in the UI: small, valid PNG, and numbers only."""
 
 import base64
 from datetime import date, timedelta

@@ -1,7 +1,6 @@
-"""The page in Chromium: it draws, switches, searches, hands out CSV, and runs nobody's script.
+"""The page in Chromium: it draws, switches, searches, exports CSV, and runs no injected script.
 
-What it looks like is left in ``screenshots/``: phone and desktop, light and dark, and on paper.
-"""
+Screenshots are saved in ``screenshots/``: phone and desktop, light and dark, and print."""
 
 import csv
 import io
@@ -53,7 +52,7 @@ def address(full: Marts) -> str:
 
 @dataclass
 class Seen:
-    """A page, and what it said and asked for meanwhile."""
+    """A page with its console output and requests."""
 
     page: Page
     address: str
@@ -102,7 +101,7 @@ def test_customer_text_is_never_executed(seen: Seen) -> None:
     assert seen.page.locator("main img, main iframe").count() == 0
     assert seen.page.evaluate("document.scripts.length") == 3
     quoted = seen.page.locator("blockquote").all_text_contents()
-    # HTML knows a carriage return as a line feed.
+    # HTML turns a carriage return into a line feed.
     assert {text.replace("\r", "\n") for text in HOSTILE} <= set(quoted)
 
 
@@ -121,7 +120,7 @@ def test_the_policy_blocks_injected_scripts_and_requests(seen: Seen) -> None:
     def refused() -> int:
         return sum("Content Security Policy" in text for text in seen.told)
 
-    # The script would run when it is put in; that the image was refused is told a little later.
+    # The script would run on insertion; the rejected image is reported a little later.
     end = time.monotonic() + 30
     while (refused() < 2 or not failed) and time.monotonic() < end:
         seen.page.wait_for_timeout(100)

@@ -65,7 +65,7 @@ def test_without_a_difference_the_test_raises_one_false_alarm_in_twenty() -> Non
         for difference in (nps_difference(asked(80), asked(120)) for _ in range(tries))
         if difference
     )
-    # Three standard errors about 5 %.
+    # Three standard errors around 5 %.
     assert abs(wolves / tries - 0.05) < 3 * math.sqrt(0.05 * 0.95 / tries)
 
 

@@ -1,4 +1,4 @@
-"""Whether a run on another machine still lives: asked of real workers over a real Redis."""
+"""Whether a run on another machine is alive, tested with real workers and a real Redis."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker with one process, and all of it gone at the end."""
+    """A worker with one process; everything is stopped at the end."""
     command = [
         str(Path(sys.executable).with_name("celery")), "--app", "tests.runtime.waiting_worker",
         "worker", "--pool", "prefork", "--concurrency", "1", "--hostname", "one@here",
@@ -56,14 +56,14 @@ def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
 def begun(
     launcher: CheckedCeleryRunLauncher, seconds: float, state: str, end: Path = Path("/nowhere")
 ) -> dg.DagsterRun:
-    """A run that is a task, once Celery says that of it; it ends when there is a file ``end``."""
+    """A run as a task that Celery reports as started; it ends once a file ``end`` exists."""
     task = launcher.celery.send_task("wait", [seconds, str(end)], queue="dagster")
     wait_until(lambda: task.state == state, 60, every=0.1)
     return dg.DagsterRun(job_name="any", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
 
 
 def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[..., list[str]]:
-    """What so many looks find. One that nobody is to answer is short, any other is patient."""
+    """The results of this many checks: a short timeout if no reply is expected, else a long one."""
 
     def look(times: int, *, answered: bool = True) -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
@@ -91,7 +91,7 @@ def test_a_briefly_unresponsive_worker_keeps_its_run(redis: str) -> None:
             os.kill(worker.pid, signal.SIGSTOP)
             assert look(2, answered=False) == [LIVES, LIVES]
             os.kill(worker.pid, signal.SIGCONT)
-            # It answers again: what was missed before no longer counts.
+            # It responds again: earlier misses no longer count.
             wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 30)
             assert look(1) == [LIVES]
 
@@ -118,7 +118,7 @@ def test_a_worker_shutting_down_keeps_the_run_it_waits_for(redis: str, tmp_path:
         worker.wait(60)
     with working(redis):
         run = begun(launcher, 600, "STARTED")
-    # It came back in between, so what it said when it left no longer holds.
+    # It came back in between, so its earlier shutdown notice no longer counts.
     assert looks(launcher, run)(3, answered=False) == [LIVES, LIVES, LOST]
 
 
@@ -138,7 +138,7 @@ def test_an_unreachable_redis_marks_no_run_as_lost(tmp_path: Path) -> None:
     with dg.instance_for_test() as instance:
         launcher.register_instance(instance)
         run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
-        # What Dagster's queue takes for a reason to try later.
+        # Dagster's queue treats this as a reason to try later.
         with pytest.raises(DagsterUserCodeUnreachableError, match="Redis does not answer"):
             launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
     with running_redis(tmp_path / "redis"):
@@ -168,7 +168,7 @@ def test_a_run_is_not_launched_without_a_free_worker_slot(
         context = LaunchRunContext(dagster_run=run, workspace=None)
 
         def refused() -> bool:
-            # Where there is a place it goes on, and misses where the run comes from.
+            # With a free slot it continues, and fails on the missing origin of the run.
             with pytest.raises((DagsterUserCodeUnreachableError, CheckError)) as found:
                 launcher.launch_run(context)
             return "no worker has a place" in str(found.value)
@@ -177,7 +177,7 @@ def test_a_run_is_not_launched_without_a_free_worker_slot(
         with working(redis):
             wait_until(lambda: not refused(), 60)
             begun(launcher, 600, "STARTED")
-            # Who has not answered in time has no task either, as far as can be known.
+            # A worker that does not reply in time has no known task either.
             monkeypatch.setattr(celery_launcher, "PLACES_SECONDS", 5.0)
             assert refused()
         assert refused()

@@ -1,4 +1,4 @@
-"""What this project needs of Dagster's internals: when Dagster changes it, one sentence says so."""
+"""What this project needs from Dagster's internals; one sentence explains each failure."""
 
 import ast
 import importlib
@@ -23,7 +23,7 @@ from feedback_assets.runtime.run_launcher import CheckedRunLauncher
 RUNTIME = Path(runtime.__file__).parent
 PRIVATE = ("dagster._", "dagster_shared.", "dagster_celery.")
 
-# What depends on each private name, as it would be said to whoever upgrades Dagster.
+# What depends on each private name, worded for a developer who upgrades Dagster.
 NEEDED = {
     ("dagster._core.storage.event_log", "SqliteEventLogStorage"): (
         "runtime/event_log.py keeps its databases open"

@@ -1,4 +1,4 @@
-"""The event log that stays open stores what Dagster's own does, and what others read and remove."""
+"""The event log with open databases stores the same as Dagster's own, for all readers."""
 
 import os
 import sqlite3
@@ -47,7 +47,7 @@ def materialise(instance: dg.DagsterInstance) -> dg.DagsterRun:
 
 
 def answers(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
-    """What the UI and the sensors ask of the event log."""
+    """What the UI and the sensors read from the event log."""
     storage = instance.event_log_storage
     latest = instance.get_latest_storage_id_by_partition(
         KEY, dg.DagsterEventType.ASSET_MATERIALIZATION
@@ -101,7 +101,7 @@ def test_a_home_with_an_older_dagster_yaml_works_with_dagsters_own_storage(
 
 
 def versions(home: Path) -> dict[str, str]:
-    """The revision of its tables that each of Dagster's databases says it has."""
+    """The schema revision recorded in each of Dagster's databases."""
     found = {}
     for path in home.rglob("*.db"):
         with closing(sqlite3.connect(path)) as database:

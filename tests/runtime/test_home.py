@@ -1,4 +1,4 @@
-"""``DAGSTER_HOME``: opened by several processes at once, and one that cannot be used."""
+"""``DAGSTER_HOME``: opened by several processes at once, and unusable ones."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from feedback_assets.files.unusable import Unusable
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.settings import load_settings
 
-# Forks, so that all six arrive at the same moment and import Dagster once.
+# Forks, so that all six start at the same moment and Dagster is imported once.
 _SIX_AT_ONCE = """
 import os, sys
 from feedback_assets.runtime.instance import open_instance

@@ -1,4 +1,4 @@
-"""Whether a run still lives: asked of its process, or of its code server."""
+"""Whether a run is alive, by its process or its code server."""
 
 import json
 import subprocess

@@ -57,7 +57,7 @@ def test_feedbackpulse_returns_429_beyond_its_quota(world: Any) -> None:
 def test_thanx_returns_429_without_rate_headers_and_accepts_a_second_later(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A clock that stands: three requests may take longer than a second.
+    # A stopped clock: three requests may take longer than a second.
     clock = SimpleNamespace(monotonic=lambda: 1000.0, time=time.time)
     monkeypatch.setattr(quotas, "time", clock)
     with running_sandbox(world=world, faults=Faults(thanx_per_second=2)) as sandbox:

@@ -1,4 +1,4 @@
-"""A sloppy wire says the same as a tidy one: equal rows, but for how words are written."""
+"""Sloppy and tidy responses are equivalent: equal rows except for the spelling of words."""
 
 import unicodedata
 from typing import Any
@@ -31,7 +31,7 @@ def world() -> World:
 
 
 def served(world: World, faults: Faults) -> dict[str, list[bytes]]:
-    """By table the first records of each provider."""
+    """The first records of each provider, by table."""
     view = View(world, world.since_origin(world.start_of_today.timestamp()), faults)
     some = np.arange(150)
     feedback = msgspec.json.encode(retargeting.feedback(view, 0, len(retargeting.seen(view))))
@@ -51,7 +51,7 @@ def served(world: World, faults: Faults) -> dict[str, list[bytes]]:
 
 
 def normal(value: Any, name: str = "") -> Any:
-    """A row as it reads once words are trimmed, in lower case and without the name of a person."""
+    """A row with words trimmed, in lower case and without a personal name."""
     if isinstance(value, dict):
         return {key: normal(inner, key) for key, inner in value.items()}
     if isinstance(value, list):

@@ -96,7 +96,7 @@ def test_a_demo_of_3000_customers_has_the_expected_size() -> None:
 
 @pytest.mark.slow
 def test_200_000_customers_start_within_seconds() -> None:
-    # Of its own work: what else the machine does is not the sandbox's.
+    # CPU time of this process only, independent of the machine's load.
     started = time.process_time()
     with running_sandbox(customers=200_000, days=400, today=TODAY, faults=FREE) as sandbox:
         assert time.process_time() - started < 20
@@ -108,7 +108,7 @@ def test_200_000_customers_start_within_seconds() -> None:
 
 
 def assert_truth_is_read(reader: Reader, first: date, last: date) -> None:
-    """Reads everything and reckons from records alone what the truth says."""
+    """Read everything and compute from the records alone what the truth reports."""
     truth = reader.sandbox.truth(first, last)
     start, stop = first.isoformat(), (last + timedelta(days=1)).isoformat()
 

@@ -1,4 +1,4 @@
-"""The table of decisions, row by row, with what is withheld and why."""
+"""The table of decisions, row by row, with withheld findings and their reasons."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -295,7 +295,7 @@ def test_findings_are_sorted_by_money_and_limited_to_five_with_the_warning() -> 
 def test_answers_without_a_channel_are_neither_named_nor_tested(name: str) -> None:
     rows = shop(channel(f"{name}/x", z=-9), channel("a/x"))
     assert kinds(decide(rows, FINE)) == [NothingStandsOut]
-    # Alone 0.04 passes; beside ten others it does not, and the ten must not be those of no channel.
+    # Alone, 0.04 passes; among ten others it does not, and unattributed answers are not among them.
     family = [row for row in channel("a/x", z=2.05) if row.currency == "(all)"][:1]
     nobody = [row for row in channel(f"{name}/x") if row.currency == "(all)"][:1]
     others = [

@@ -1,4 +1,4 @@
-"""Intervals that count customers: invariants, and what they equal where answers are single."""
+"""Intervals that count customers: invariants, and their values for single answers."""
 
 import math
 
@@ -191,7 +191,7 @@ def test_the_cost_of_a_promoter_is_within_its_interval_or_the_sample_is_small(
     assert cost <= found.low * (1 + 1e-9)
     assert found.low < found.high
     assert found.mean == pytest.approx(cost * responses / promoters)
-    # Agresti–Coull moves the share to a half, and may leave the share itself outside at its ends.
+    # Agresti–Coull shifts the share towards a half, which may exclude the share itself near 0 or 1.
     if effective >= 20 and 0.1 <= promoters / responses <= 0.9:
         assert found.low <= found.mean <= found.high
 

@@ -1,4 +1,4 @@
-"""The tables of docs/methods.md on intervals, tests and order, computed from the page itself."""
+"""The tables of docs/methods.md on intervals, tests and ranking, computed from the page itself."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ Rows = list[dict[str, str]]
 
 
 def tables() -> dict[str, Rows]:
-    """Every table of the section as rows of text, by its first two columns' heads."""
+    """Every table of the section as rows of text, keyed by its first two column heads."""
     text = PAGE.read_text(encoding="utf-8")
     section = re.split(r"^## ", text, flags=re.MULTILINE)
     (mine,) = (part for part in section if part.startswith(SECTION))
@@ -43,7 +43,7 @@ TABLES = tables()
 
 
 def shown(value: float, as_in: str) -> bool:
-    """Whether a value is what the page shows, to the decimals that the page gives."""
+    """Whether a value equals the page's figure, to the page's decimals."""
     return abs(value - float(as_in)) <= 0.5 * 10 ** -len(as_in.partition(".")[2]) + 1e-9
 
 

@@ -15,7 +15,7 @@ p_values = st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.06)), max_size=20)
 
 
 def naive(given_p: list[float], level: float) -> list[bool]:
-    """Named is what is at most k / m of the level, for a k of which there are at least k such."""
+    """Reject every p of at most k / m of the level, for a k with at least k such values."""
     m = len(given_p)
     return [
         any(

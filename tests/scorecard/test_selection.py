@@ -1,4 +1,4 @@
-"""Post-stratified NPS and the tipping ratio, against what they are defined by."""
+"""Post-stratified NPS and the tipping ratio against their definitions."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_the_tipping_ratio_removes_the_difference(
 ) -> None:
     k = tipping_ratio(promoters, passives, detractors, rest)
     assert k
-    # Who answers k times as readily stands for a k-th as many.
+    # With a k-fold response rate, each answer has the weight 1 / k.
     p, a, d = promoters / k, passives / math.sqrt(k), detractors
     assert 100 * (p - d) / (p + a + d) == pytest.approx(rest, abs=1e-5)
 

@@ -1,4 +1,4 @@
-"""The findings in words."""
+"""The wording of findings."""
 
 from dataclasses import replace
 from decimal import Decimal

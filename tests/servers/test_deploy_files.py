@@ -1,4 +1,4 @@
-"""What stands in several files of ``deploy/`` is the same in each; variables are explained."""
+"""Values repeated in several files of ``deploy/`` agree; variables are explained."""
 
 import configparser
 import re
@@ -42,7 +42,7 @@ def test_a_cluster_differs_from_a_server_only_where_its_file_explains_it() -> No
 
 
 def test_all_dagster_packages_are_from_one_release() -> None:
-    # With another, pip takes one of years ago and says nothing.
+    # With another version, pip silently installs one that is years old.
     core = version("dagster").removeprefix("1.13.")
     for package in ("dagster-postgres", "dagster-celery"):
         assert version(package) == f"0.29.{core}"

@@ -1,4 +1,4 @@
-"""No file leaves the machine: every deployment beside a sink that stands in for the telemetry."""
+"""No file leaves the machine: deployments run with a sink in place of the telemetry server."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ CONF = "server/supervisord.conf"
 
 @pytest.fixture
 def uploaded(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What was uploaded; the tests do not turn telemetry off, so that the deployment has to."""
+    """The uploads; the tests do not disable telemetry, so the deployment has to."""
     bodies: list[bytes] = []
 
     def take(request: Request) -> Response:
@@ -49,7 +49,7 @@ def nothing_left(home: Path, uploaded: list[bytes]) -> None:
 
 
 def said(conf: str, machine: Supervised, program: str) -> bytes:
-    """The first line of ``supervisorctl tail -f``, as the README has it."""
+    """The first line of ``supervisorctl tail -f``, as in the README."""
     environment = dict(line.split("=", 1) for line in _variables(conf))
     with subprocess.Popen(
         [BINARIES / "supervisorctl", "-c", DEPLOY / conf, "tail", "-f", program],
@@ -66,7 +66,7 @@ def said(conf: str, machine: Supervised, program: str) -> bytes:
 
 
 def _variables(conf: str) -> Iterator[str]:
-    # The values of the file do: only DAGSTER_HOME counts for supervisorctl.
+    # The values of the file apply: supervisorctl needs only DAGSTER_HOME.
     for kind in {"server", Path(conf).parts[0]}:
         text = (DEPLOY / kind / "feedback-assets.env").read_text()
         yield from (line for line in text.splitlines() if line and line[0] != "#")

@@ -1,4 +1,4 @@
-"""The server of the tests: asks for a password, outlives a restart, has a database for each."""
+"""The tests' server requires a password, survives a restart, and has a database per test."""
 
 import subprocess
 

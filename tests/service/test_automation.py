@@ -1,4 +1,4 @@
-"""Automation switched off and shown, over a real instance; ``test_starting.py`` switches it on."""
+"""Automation switched off and shown, on a real instance; ``test_starting.py`` switches it on."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -74,6 +74,6 @@ def test_the_next_tick_is_at_the_configured_hour_within_a_day_or_a_month(
     assert found is not None
     assert now < found <= now + (timedelta(days=32) if monthly else timedelta(hours=26))
     local = found.astimezone(ZoneInfo(zone))
-    # An hour that the clock skips is made up for by the next one.
+    # An hour skipped by the clock is replaced by the next one.
     assert (local.hour, local.minute) in {(hour, 30), (hour + 1, 30)}
     assert not monthly or local.day == 1

@@ -1,4 +1,4 @@
-"""What docs/operations.md has its reader type for the day, the month and the incident works."""
+"""The daily, monthly and incident commands of docs/operations.md work."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def _section(title: str) -> str:
 
 
 def _commands(text: str) -> list[str]:
-    """Each command of the blocks, with the lines that continue it, and each in a table's cell."""
+    """Each command of the code blocks, with its continuation lines, and each in a table cell."""
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     found = [
         command.strip()
@@ -71,7 +71,7 @@ def test_every_documented_operator_command_works_as_written(
     assert len(more) >= 8
     for command in [*COMMANDS, *more]:
         if " sensor start " in command:
-            continue  # switched on, and seen to be, in test_schedules.py
+            continue  # switched on and checked in test_schedules.py
         typed = command.replace(".venv/bin", directory).replace(CUSTOMER, email)
         for written, day in DAYS.items():
             typed = typed.replace(written, str(day))

@@ -1,4 +1,4 @@
-"""One name of the code location for every way to start, and what an upgrade carries over to it."""
+"""One location name for every start command, and what an upgrade carries over to it."""
 
 import os
 import shutil
@@ -152,7 +152,7 @@ def test_instigators_keep_their_status_under_the_new_name(
     assert after[LOCATION, "read_last_days"].instigator_data == SCHEDULE
     assert after[LOCATION, "alert_on_detractors"].instigator_data == cursor
     assert (LOCATION, "build_what_changed") not in after
-    # The daemon warns of what is on in a location that is gone.
+    # The daemon warns about running instigators of a missing location.
     assert after[MODULE, "read_last_days"].status == OFF
     assert carry_over(instance) == []
 
@@ -205,14 +205,14 @@ def test_programs_prefer_the_environment_and_start_in_a_directory_without_dotenv
     )
     monkeypatch.setenv("FEEDBACK_START_DATE", "2026-01-01")
     for name in ("FEEDBACK_MATCH_DAYS", "PGPORT"):
-        # Removed when the test ends, since load_settings adds them to the environment.
+        # Removed when the test ends, because load_settings adds them to the environment.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     given = dict(os.environ)
     with place(load_settings(), given) as there:
         assert there.environment["FEEDBACK_START_DATE"] == "2026-01-01"
         assert there.environment["PGPORT"] == "5433"
-        # The code server of a checkout reads the others from .env, again at each reload.
+        # A checkout's code server reads the others from .env, again on each reload.
         assert there.environment.get("FEEDBACK_MATCH_DAYS") == (None if checkout else "7")
         assert there.environment["DAGSTER_HOME"] == str(tmp_path / "dagster_home")
         assert not (there.directory / ".env").exists()

@@ -1,4 +1,4 @@
-"""The ways to start the UI from a project root: one home, one name, and whose settings count."""
+"""Starting the UI from a project root: one home, one location name, and the order of settings."""
 
 import json
 import signal
@@ -77,7 +77,7 @@ def test_dagster_dev_and_dg_dev_show_the_history_and_keep_running_instigators(
         *("feedback-assets", "backfill", "--from", str(before), "--to", str(before)),
         *("--select", "key:thanx/feedbacks"),
     )
-    # The first version: the location had the module's name.
+    # The first version: the location was named after the module.
     with_home = copy.with_environment(DAGSTER_HOME=str(copy.root / "dagster_home"))
     with_home.run(
         "dagster", "schedule", "start", "read_last_days", "-m", "feedback_assets.definitions"
@@ -121,7 +121,7 @@ def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
         FEEDBACK_START_DATE=str(YESTERDAY), THANX_ACCESS_TOKEN=right["THANX_ACCESS_TOKEN"]
     )
     home = given.root / "dagster_home"
-    # A home from before has a dagster.yaml that says nothing of the dialog.
+    # An older home has a dagster.yaml without the dialog setting.
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     port = free_port()
     with given.started("feedback-assets", "ui", "--port", str(port)) as process:
@@ -137,7 +137,7 @@ def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
         assert not seen["shouldShowNux"]
         read_a_day(served)
 
-        # A second one says that the port is in use, and starts nothing.
+        # A second one reports that the port is in use and starts nothing.
         again = given.run("feedback-assets", "ui", "--port", str(port), check=False)
         assert again.returncode == 1
         assert again.stderr.splitlines() == [
@@ -163,7 +163,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
     assert "Start it with: feedback-assets ui" in result.stdout
     assert running(copy) == {("feedback_assets", name) for name in switched}
 
-    # Dagster's own command finds them on, under the name that pyproject.toml gives.
+    # Dagster's own command shows them as running, under the name in pyproject.toml.
     home = copy.with_environment(DAGSTER_HOME=str(copy.root / "dagster_home"))
     listed = home.run("dagster", "schedule", "list").stdout
     assert "Schedule: read_last_days [RUNNING]" in listed

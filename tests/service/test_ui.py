@@ -1,4 +1,4 @@
-"""The webserver and the daemon as users start them: the graph, a run of a day, a backfill."""
+"""Webserver and daemon as users start them: the asset graph, a run of one day, a backfill."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ ASSETS = """
 
 
 class Webserver(Asked):
-    """A running webserver, asked by GraphQL."""
+    """A running webserver, queried over GraphQL."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"http://127.0.0.1:{port}")

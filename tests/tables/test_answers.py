@@ -1,4 +1,4 @@
-"""What providers declare of their answers, held against the SQL of each."""
+"""The providers' declarations of their answers, compared with their SQL."""
 
 from datetime import date
 
@@ -33,7 +33,7 @@ def _schema(provider: Provider) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def _leaves(node: Node) -> set[str]:
-    """The columns ``table.column`` that a node of the lineage comes from."""
+    """The columns ``table.column`` that a lineage node derives from."""
     if node.downstream:
         return set().union(*map(_leaves, node.downstream))
     if not isinstance(node.expression, exp.Table):

@@ -1,4 +1,4 @@
-"""Every declared table makes sense in itself and beside the others."""
+"""Every declared table is consistent in itself and with the others."""
 
 import re
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_names_are_snake_case_and_unique(table: Table) -> None:
         assert len(set(names)) == len(names)
     for name in (table.group, table.name, *(c.name for c in paths(table).values())):
         assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)
-    # It is in the path, where pandas and pyarrow look for it, and so in no file.
+    # It is in the path, where pandas and pyarrow read it, and therefore in no file.
     assert not table.partitioned or "day" not in table.schema.names
 
 

@@ -1,4 +1,4 @@
-"""docs/tables.md: up to date, and every link of it leads somewhere."""
+"""docs/tables.md is up to date, and every link in it resolves."""
 
 import re
 import subprocess
@@ -44,7 +44,7 @@ def test_every_computed_column_except_constants_leads_to_a_provider_field() -> N
     provider_columns = {
         f"{table.full_name}.{column.name}" for table in PROVIDER_TABLES for column in table.columns
     }
-    # The names of provider and model and the lengths of the windows come from the SQL itself.
+    # Provider names, model names and window lengths are constants in the SQL.
     constants = {
         "unified.feedback.provider",
         "unified.attribution.model",

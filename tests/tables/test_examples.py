@@ -1,4 +1,4 @@
-"""The example query of each table: it runs as shown, and returns what its columns are named."""
+"""The example query of each table runs as shown and returns what its column names promise."""
 
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ DAY = date(2026, 11, 20)
 
 
 def answers(name: str, *given: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the example of ``name`` returns where the table has these rows."""
+    """The result of the example of ``name`` if the table has these rows."""
     table = find_table(name)
     schema = table.schema
     if table.partitioned:

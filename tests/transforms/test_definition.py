@@ -1,4 +1,4 @@
-"""The definition of a derived table: what is part of it, and what is not."""
+"""The definition of a derived table: what it includes and what it does not."""
 
 from dataclasses import replace
 

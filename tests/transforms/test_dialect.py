@@ -1,4 +1,4 @@
-"""The functions that the SQL files use give what the rules in Python give."""
+"""The functions of the SQL files agree with the rules in Python."""
 
 import itertools
 import unicodedata
@@ -14,8 +14,8 @@ from feedback_assets.schema.text import WHITE_SPACE, channel_name, normal_email,
 from feedback_assets.transforms.dialect import FUNCTIONS
 
 ODD = (*WHITE_SPACE, "a", "Z", "!", "~", "\x7f", "\x00", "é", "😀", "")
-# What e-mails and channel names are written with: white space, invisible characters, accents apart
-# from their letter, letters with an unusual lower case, names around an address.
+# Characters in e-mails and channel names: white space, invisible characters, decomposed accents,
+# letters with an unusual lower case, names around an address.
 PIECES = (
     *"aZ@<>.\"',;é É İ ς Σ ß K ﬀ Ａ 😀",
     *"\t\n\r\x00\x7f\u0085\u00a0\u2003\u3000",
@@ -34,7 +34,7 @@ PIECES = (
     ),
     *("erased:" + "0123456789abcdef" * 2, "ERASED:" + "0" * 32, "erased:", "f" * 31),
 )
-# What lower case a letter has that a later Unicode added, each library's version decides.
+# The lower case of letters added by a later Unicode version depends on each library.
 LETTERS = [
     letter
     for letter in map(chr, range(1, 0x30000))

@@ -1,4 +1,4 @@
-"""What the engine promises whatever the SQL says: days, order, schema, old files, time zone."""
+"""What the engine guarantees for any SQL: days, order, schema, old files, time zone."""
 
 import hashlib
 import hmac
@@ -91,7 +91,7 @@ def test_a_parquet_warehouse_gives_the_reference_rows(
 def test_rebuilding_after_a_restatement_equals_a_full_rebuild(
     tmp_path_factory: pytest.TempPathFactory, before: World, after: World
 ) -> None:
-    # What a provider lacked at first it may have later, and the other way round with no rows.
+    # A column missing in early files may exist later, and the reverse with empty files.
     after = {table.full_name: after.get(table.full_name, []) for table in PROVIDER_TABLES}
     restated = Warehouse(str(tmp_path_factory.mktemp("restated")))
     _fill(restated, before)
@@ -226,7 +226,7 @@ def test_the_number_of_days_per_query_adapts_to_memory_use(
     orders = [_order(f"o{day}", start + timedelta(days=day)) for day in range(100)]
     source = ArrowTables({"wicked_reports.orders": arrow(WICKED_ORDERS, orders)})
     values_a_day = len(ORDERS.columns)
-    # A row a day, and memory for so many days.
+    # One row per day, and memory for this many days.
     for days, queries in ((1000, [28, 72]), (30, [28, 30, 30, 12]), (14, [28, *[14] * 5, 2])):
         tried.clear()
         monkeypatch.setattr(engine, "_values_at_once", lambda _, days=days: values_a_day * days)

@@ -1,4 +1,4 @@
-"""What the marts without days promise of rows that are given anew, and of whose they are."""
+"""The marts without days: restated rows, and whose they are."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 def _build(name: str, **rows: list[Row]) -> list[Row]:
-    """The mart from rows by the names of tables, ``group__table``."""
+    """Build the mart from rows by table name, ``group__table``."""
     held = {given.replace("__", "."): some for given, some in rows.items()}
     tables = {given: arrow(find_table(given), some) for given, some in held.items()}
     return build_whole(find_table(name), ArrowTables(tables), PARAMETERS).to_pylist()
@@ -58,7 +58,7 @@ def test_an_order_in_two_partitions_belongs_only_to_its_later_customer() -> None
     after = _order("o1", NOON + DAY, customer_email="b@x.y")
     other = _order("o2", customer_email="a@x.y")
     answer = _answer("f1", before, customer_key=_key("a@x.y"))
-    # The answer is that of the order's customer, who is another now.
+    # The answer belongs to the order's customer, who has changed.
     assert _classes([before, after, other], [answer]) == {
         ("detractor", "EUR"): (1, 1),
         ("(no answer)", "EUR"): (1, 1),
@@ -99,7 +99,7 @@ def test_the_smaller_id_of_two_simultaneous_answers_decides_the_class() -> None:
 
 
 def _queue(orders: list[Row], answers: list[Row], emails: dict[str, str]) -> dict[str, object]:
-    """What the customers of the queue bought, by answer; ``emails`` are the answers' own."""
+    """The purchases of the customers in the queue, by answer; ``emails`` are the answers' own."""
     feedback = [
         {name: answer[name] for name in ("feedback_id", "responded_at", "day")}
         | {"customer_email": emails.get(answer["feedback_id"])}
@@ -143,10 +143,10 @@ def test_money_in_the_queue_uses_the_later_partition_of_an_order() -> None:
     mine = {"customer_email": "a@x.y"}
     orders = [
         _order("o1", **mine),
-        # Given another day, and another amount.
+        # Moved to another day, with another amount.
         _order("o2", NOON - DAY, **mine, net_amount=Decimal(20)),
         _order("o2", NOON, **mine, net_amount=Decimal(30)),
-        # Somebody else's by now.
+        # Now someone else's order.
         _order("o3", NOON - DAY, **mine, net_amount=Decimal(100)),
         _order("o3", NOON, customer_email="b@x.y", net_amount=Decimal(200)),
     ]
@@ -155,7 +155,7 @@ def test_money_in_the_queue_uses_the_later_partition_of_an_order() -> None:
 
 
 def test_a_queued_customer_is_identified_by_email_while_the_matched_order_moves() -> None:
-    # The order was given another time, and the answer is not yet matched anew.
+    # The order got another time, and the answer is not matched again yet.
     before = _order("o1", customer_email="a@x.y")
     moved = _order("o1", NOON + DAY, customer_email="a@x.y")
     another = _order("o2", customer_email="a@x.y", net_amount=Decimal(5))
@@ -185,9 +185,9 @@ def test_a_product_has_its_latest_non_blank_name() -> None:
     assert _reviewed([old, new]) == "New"
     assert _reviewed([new, old, _sold("o3", NOON + 2 * DAY, " ", None)]) == "New"
     assert _reviewed([_sold("o1", NOON, None)]) is None
-    # An order that moved: what its later day sold.
+    # For an order that moved, the sales of its later day.
     assert _reviewed([_sold("o1", NOON, "Old"), _sold("o1", NOON + DAY, None)]) is None
-    # In one instant the smaller order's, in one order the smaller name.
+    # At the same time, the smaller order wins; within one order, the smaller name.
     assert _reviewed([_sold("o2", NOON, "A"), _sold("o1", NOON, "C", "B")]) == "B"
 
 

@@ -1,4 +1,4 @@
-"""A directory with files of an older schema beside newer ones, read by every reader there is."""
+"""A directory with files of older and newer schemas, read by every reader."""
 
 from collections.abc import Callable
 from datetime import date

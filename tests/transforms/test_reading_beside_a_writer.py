@@ -1,4 +1,4 @@
-"""A table is read while its files are replaced: what comes is one version, and always comes."""
+"""A table is read while its files are replaced: every read returns one version."""
 
 import threading
 from collections.abc import Iterator

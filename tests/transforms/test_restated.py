@@ -1,4 +1,4 @@
-"""Keys that are held on several days: which rows count, in the relations and in the matching."""
+"""Keys stored on several days: which rows count, in the relations and in the matching."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,7 +17,7 @@ def _day(number: int) -> date:
 
 
 def _asked(sql: str, orders: list[tuple[str, int]]) -> list[tuple[object, ...]]:
-    """What the query finds among orders by id and number of their day."""
+    """The query's result for orders given by id and day number."""
     rows: list[Row] = [
         {"order_id": identity, "ordered_at": datetime(*_day(n).timetuple()[:3], tzinfo=UTC)}
         | {"day": _day(n)}
@@ -34,7 +34,7 @@ def test_the_latest_day_of_a_key_counts_and_each_earlier_row_until_the_next() ->
     assert _asked("select order_id, day from unified_orders_latest order by all", orders) == [
         ("moved", _day(4)),
         ("once", _day(1)),
-        # No day replaces another: keys_unique names it.
+        # No day replaces another: the check keys_unique reports it.
         ("twice a day", _day(2)),
         ("twice a day", _day(2)),
     ]

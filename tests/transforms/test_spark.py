@@ -1,4 +1,4 @@
-"""The same SQL on a standalone Spark of two workers gives the rows of DuckDB, hash for hash."""
+"""The same SQL on a standalone Spark of two workers gives DuckDB's rows, hash for hash."""
 
 import os
 import random
@@ -61,7 +61,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not shutil.which("java"):
         pytest.skip("Spark needs Java: apt-get install default-jre-headless")
     logs = tmp_path_factory.mktemp("spark")
-    # 200 pieces of a few rows each would be most of the time.
+    # 200 partitions with a few rows each would take most of the time.
     (logs / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n")
     with ExitStack() as processes, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_CONF_DIR", str(logs))
@@ -102,7 +102,7 @@ def _build(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> N
 @pytest.mark.timeout(600)
 def test_two_spark_workers_build_the_same_rows_as_duckdb(master: str, tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "it's a warehouse"))
-    # A year takes Spark three minutes, of which the rows are the least part.
+    # A year takes Spark three minutes, mostly independent of the number of rows.
     held = history.History(days=int(os.environ.get("SPARK_DAYS", "45")), orders=1_000)
     history.write(held, warehouse)
     duckdb, spark = DuckDBEngine(), engine_of("spark", master)
@@ -185,7 +185,7 @@ def test_two_spark_workers_build_the_duckdb_rows_from_an_object_store(
     for table in DERIVED_TABLES:
         if table.full_name == "marts.nps_by_attribution":
             wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
-            # Most of its days have no rows, of which Spark is handed none.
+            # Most of its days are empty and are not passed to Spark.
             assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
             break
         _build(duckdb, table, held.first, history.LAST, warehouse)

@@ -1,4 +1,4 @@
-"""What provider text and money come to in the tables: entries written in several ways meet."""
+"""Provider text and money in the tables: different spellings are matched."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -90,7 +90,7 @@ def test_every_spelling_of_a_currency_is_one_and_a_missing_currency_is_separate(
         _order(f"o{number}", currency=currency, **_from("ana@example.com"))
         for number, currency in enumerate(ways)
     ]
-    # The queue's row is matched with the last order, whose currency is missing.
+    # The queue's row matches the last order, whose currency is missing.
     orders[-1] |= {"date": NOON + timedelta(minutes=1)}
     built = _built(orders, [_answer(1, customer_email="ana@example.com")])
     value = {row["currency"]: row for row in built["marts.customer_value"]}
@@ -172,7 +172,7 @@ def test_an_overflowing_order_of_an_old_partition_is_named_and_blocks_nothing(
 
 
 def _stored(warehouse: Warehouse, orders: list[Row]) -> list[Row]:
-    """``unified.orders`` of that day, stored with what it is built from."""
+    """``unified.orders`` of that day, stored with its inputs."""
     day, table = NOON.date(), find_table("unified.orders")
     read = find_table("wicked_reports.orders")
     warehouse.replace_day(read, day, arrow(read, orders).drop_columns("day"))

@@ -52,7 +52,7 @@ def _touch(text: str) -> Row | None:
 
 
 def _given(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
-    """The example's input as rows of the providers."""
+    """The example's input as provider rows."""
     given: dict[str, list[Row]] = {}
     given["wicked_reports.clicks"] = [
         {
@@ -125,7 +125,7 @@ def built(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
 
 
 def _shown(value: Any, as_in: str) -> bool:
-    """Whether a value is what the page shows, to the decimals that the page gives."""
+    """Whether a value equals the page's figure, to the page's decimals."""
     if as_in == "" or value is None:
         return value is None and as_in == ""
     if isinstance(value, str):

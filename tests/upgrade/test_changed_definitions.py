@@ -1,4 +1,4 @@
-"""One definition changes after a warehouse was built: what is due follows from it, and no more."""
+"""One definition changes after a warehouse was built: only its dependants are due."""
 
 import json
 import os
@@ -51,7 +51,7 @@ print(json.dumps({table.full_name: sorted(map(str, days)) for table, days in bui
 
 @pytest.fixture
 def built(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A warehouse of three days, built by the present definitions."""
+    """A warehouse of three days, built by the current definitions."""
     with serving() as settings:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
@@ -68,7 +68,7 @@ def instance(built: Project) -> Iterator[dg.DagsterInstance]:
 
 
 def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """The reasons for which tables are out of date, where all their partitions are."""
+    """The reasons of tables whose partitions are all out of date."""
     reasons = {}
     for table in ALL_TABLES:
         found = out_of_date(table, read_recorded(instance, table), project.settings)
@@ -193,7 +193,7 @@ def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     assert copy.settle() == {"marts.nps_daily": days, "reports.nps": ["None"]}
     assert copy.settle() == {}
 
-    # One day is read again by the new declaration, the others are as old as they were.
+    # One day is reread under the new declaration, the others are as old as before.
     day = ["--from", days[0], "--to", days[0]]
     done = copy.command("backfill", *day, "--select", 'key:"feedbackpulse/submissions"')
     assert done.returncode == 0, done.stderr
@@ -211,7 +211,7 @@ def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     done = copy.command(*command[command.index("backfill") :])
     assert done.returncode == 0, done.stderr
     assert "Out of date: " not in done.stderr
-    # What was read is computed with again; it gives what it gave, and nothing further is due.
+    # Dependants are rebuilt; their content is unchanged, and nothing further is due.
     assert set(copy.settle()) <= {"unified.feedback"}
     assert copy.settle() == {}
 

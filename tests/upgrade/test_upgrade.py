@@ -1,8 +1,7 @@
 """A warehouse of the first version under this one: what is due, what changes, and what stays.
 
-Follows docs/upgrading.md. What is asserted of people, channels and quarantine is asked of the
-reader and of the comparison rules first, so that one of them is tested here and not its details.
-"""
+Follows docs/upgrading.md. Expectations about people, channels and quarantine come from the reader
+and the comparison rules, so that this tests the upgrade and not their details."""
 
 import json
 import re
@@ -61,7 +60,7 @@ def keys(project: Project) -> dict[str, str | None]:
 
 
 def contents(project: Project, tables: tuple[Table, ...]) -> dict[tuple[str, Day], str]:
-    """By table and day the content of the rows in which nobody was erased."""
+    """The content of the rows in which no one was erased, by table and day."""
     found: dict[tuple[str, Day], str] = {}
     for table in tables:
         for day in project.warehouse.days_held(table):
@@ -72,7 +71,7 @@ def contents(project: Project, tables: tuple[Table, ...]) -> dict[tuple[str, Day
 
 
 def everything(project: Project) -> str:
-    """All that tables and quarantine hold, as text."""
+    """All contents of tables and quarantine, as text."""
     held = [repr(project.warehouse.read_arrow(table).to_pylist()) for table in ALL_TABLES]
     for table in PROVIDER_TABLES:
         for path in quarantine_files(project.warehouse, table):

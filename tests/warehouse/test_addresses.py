@@ -1,4 +1,4 @@
-"""E-mails in text: whatever the encoding and whatever stands around them, and nobody else's."""
+"""E-mails in text: found in any encoding and context, and no one else's."""
 
 import html
 import json
@@ -46,7 +46,7 @@ def quoted_printable(text: str) -> str:
 
 
 def broken(text: str) -> str:
-    """With a soft line break, where that cuts no escape in two."""
+    """With a soft line break, unless that splits an escape."""
     at = text.index("@") + 1
     return f"{text[:at]}=\n{text[at:]}"
 
@@ -79,7 +79,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "percent, zero-width": lambda text: percent_once("\u200b".join(text)),
     "mailto": "mailto:{}".format,
 }
-# Whatever may stand beside an address without being a part of it.
+# Characters that may be next to an address without being part of it.
 BESIDE = [
     *"()<>[]{},;:\"'`|\\/=&?!#%$*^~ \n\t\x00“”„‘’«»…—–、。「」【】（）《》²™😀に",
     *"\u200b\u00a0\u3000\ufeff",
@@ -117,8 +117,8 @@ def emails(draw: st.DrawFn) -> str:
 def test_an_erased_email_is_found_in_every_encoding_and_context(
     email: str, encoding: str, before: str, after: str, words: str
 ) -> None:
-    # A sign that makes an escape of the first letters and another encoding behind it: that goes on
-    # without end.
+    # A character that turns the first letters into an escape and is followed by another encoding:
+    # this continues without end.
     assume(not (before[-1:] in ("%", "=", "\\") and re.match("[0-9a-f]{2}|[xu]", email)))
     written = ENCODINGS[encoding](email)
     text = f"{words}{before}{written}{after}"
@@ -128,7 +128,7 @@ def test_an_erased_email_is_found_in_every_encoding_and_context(
     assert "erased:" in left
     assert written not in left
     assert known.scrubbed(left) == left
-    # What stands around it stays.
+    # The surrounding text stays.
     assert left.startswith(words)
     assert left.endswith(after)
 

@@ -1,4 +1,4 @@
-"""The hash of a partition: the same for the same rows, another for any other."""
+"""The hash of a partition: equal for equal rows, different for any others."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""An erased person's e-mail is known however it is written, and as the first version listed it."""
+"""An erased person's e-mail matches in any spelling, and as the first version listed it."""
 
 import hmac
 import json

@@ -1,4 +1,4 @@
-"""An erased person is in no column that is declared personal, and equal values stay equal."""
+"""An erased person is in no column declared personal, and equal values stay equal."""
 
 import json
 from datetime import UTC, date, datetime
@@ -61,7 +61,7 @@ def erased(table: Table, *records: dict[str, Any], by: Erased = ANA) -> list[dic
 
 
 def full(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Any]:
-    """A record with something in every text."""
+    """A record with content in every text column."""
     record: dict[str, Any] = {}
     for column in columns:
         path = f"{prefix}{column.name}"
@@ -230,7 +230,7 @@ def test_ids_read_later_identify_the_person_from_then_on() -> None:
     assert learned.person == PERSON
     later = ANA.with_more(learned)
     assert later.person_of("order", "300") == later.person_of("contact", "AB-9") == PERSON
-    # An e-mail is not learned: through a shared one it would lead to others, with nobody asked.
+    # An e-mail is not learned: a shared one would lead to other people without confirmation.
     mail = {"id": "301", "date": AT, "contact": {"id": "AB-9", "email": "info@shop.example"}}
     (more,) = erase_rows(ORDERS, rows_of(ORDERS, mail), later).learned
     assert later.with_more(more).person_of("email", "info@shop.example") is None
@@ -314,7 +314,7 @@ def test_no_row_of_a_person_on_the_list_is_written(warehouse: Warehouse) -> None
     (row,) = warehouse.read_arrow(CONTACTS).drop_columns("day").to_pylist()
     assert row["first_name"] is None
     assert written.content_hash == content_hash(rows_of(CONTACTS, row))
-    # And the id beside the e-mail is known from then on.
+    # From then on, the id next to the e-mail is known too.
     click = {"contact_id": "AB-1", "date": AT}
     warehouse.replace_day(CLICKS, DAY, rows_of(CLICKS, click))
     assert is_pseudonym(warehouse.read_arrow(CLICKS).to_pylist()[0]["contact_id"])

@@ -1,4 +1,4 @@
-"""Where the Parquet lies, what it looks like to others, and how it is listed and read."""
+"""Where the Parquet files are, how other tools read them, and how they are listed and read."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def written_empty(held: Warehouse, table: Table) -> str:
-    """The file of the table, or of a day of it, once that is replaced by no rows."""
+    """The file of the table, or of one of its days, after replacing it with no rows."""
     empty = table.schema.empty_table()
     written = held.replace_day(table, DAY, empty) if table.partitioned else None
     written = written or held.replace_whole(table, empty)

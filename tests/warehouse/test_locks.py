@@ -1,4 +1,4 @@
-"""Who writes when, on one machine."""
+"""Locking between writers on one machine."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""The memory that a connection is given a share of: the machine's, or its container's."""
+"""The memory that a connection gets a share of: the machine's, or its container's."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from feedback_assets.warehouse import memory
     [
         ({"memory.max": "1073741824\n"}, 1_073_741_824),
         ({"memory.limit_in_bytes": "536870912\n"}, 536_870_912),
-        ({"memory.max": "max\n"}, None),  # none is set
+        ({"memory.max": "max\n"}, None),  # no limit set
         ({"memory.limit_in_bytes": "9223372036854771712\n"}, None),  # nor here
         ({}, None),  # no container
     ],

@@ -1,4 +1,4 @@
-"""The warehouse in an object store: replaced, listed and read over S3, by a real server."""
+"""The warehouse in an object store: replaced, listed and read over S3 on a real server."""
 
 import base64
 import os
@@ -43,7 +43,7 @@ def warehouse(s3: ObjectStore, project: Project) -> Warehouse:
 
 @pytest.fixture
 def door(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    """All that this process asks of the server from now on goes through it."""
+    """A proxy for all further requests of this process to the server."""
     with running_door(s3.endpoint) as door:
         monkeypatch.setenv("AWS_ENDPOINT_URL", door.url)
         yield door
@@ -88,7 +88,7 @@ def test_readers_on_another_machine_see_the_newest_complete_version_during_write
             assert versions_seen(read, 10, passing) == {0, 1}
     finally:
         stop(writer)
-    # What this process remembers of the store is not what it says that there is.
+    # This process's cache of the store is not used for listings.
     other = "from feedback_assets.warehouse.warehouse import Warehouse; "
     other += "from tests.warehouse.rows import *; "
     other += f"Warehouse({warehouse.root!r}).replace_day(SALES, DAY, sales(7))"
@@ -106,7 +106,7 @@ Warehouse(sys.argv[1]).replace_day(SALES, DAY, large() if sys.argv[2] == "large"
 
 
 def large() -> pa.Table:
-    """A day of more than 100 MB, which is put in parts of 50."""
+    """A day of more than 100 MB, which is uploaded in parts of 50 MB."""
     noise = [base64.b64encode(os.urandom(1_000_000)).decode() for _ in range(115)]
     rows = sales(len(noise))
     return rows.set_column(rows.schema.get_field_index("extra"), "extra", pa.array(noise))
@@ -241,7 +241,7 @@ def test_store_requests_grow_only_with_the_days_read(
     # 1,096 days are two lists of a thousand keys.
     assert asked(lambda: warehouse.files(NPS_DAILY, last, last)) == {"list": 2}
     assert asked(lambda: warehouse.days_held(NPS_DAILY)) == {"list": 2}
-    # The list of erased persons, which is empty, the day, and the mark of its new file.
+    # The empty list of erased people, the day, and the mark of its new file.
     rows = NPS_DAILY.schema.empty_table()
     assert asked(lambda: warehouse.replace_day(NPS_DAILY, last, rows)) == {
         "head": 2, "list": 2, "put": 1,

@@ -1,4 +1,4 @@
-"""What could not be typed is kept whole, once, with the time when it was first seen."""
+"""Records that cannot be parsed are stored complete, once, with the time of first sight."""
 
 import stat
 import threading

@@ -1,4 +1,4 @@
-"""A partition is replaced whole or left alone, whoever reads beside it and whoever is killed."""
+"""A partition is replaced whole or left alone, despite concurrent readers and kills."""
 
 import os
 import signal
@@ -59,10 +59,9 @@ def stop(writer: "subprocess.Popen[str]") -> None:
 def versions_seen(
     read: Callable[[], list[Any]], rounds: int, passing: tuple[type[Exception], ...] = ()
 ) -> set[int]:
-    """The versions of ``WRITER`` read in so many rounds, or more until both were, each whole.
+    """The versions of ``WRITER`` seen in this many rounds, or more until both were, each complete.
 
-    ``passing``: errors after which the reader tries again.
-    """
+    ``passing``: errors after which the reader retries."""
     seen: set[int] = set()
     end, done = time.monotonic() + 60, 0
     while (done < rounds or len(seen) < 2) and time.monotonic() < end:
@@ -114,7 +113,7 @@ def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
     partition = Path(warehouse.path(SALES, DAY)).parent
     attempt = littered = 0
     before: list[int] = []
-    # Each lives a little longer, until one has come far enough to be killed in mid-writing.
+    # Each lives a little longer, until one is killed in the middle of writing.
     while attempt < 8 or (not littered and attempt < 60):
         writer = start_writer(tmp_path)
         time.sleep(0.011 * attempt + 0.005)
@@ -123,7 +122,7 @@ def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
         stop(writer)
         littered += sum(path.suffix == ".tmp" for path in partition.glob(".*"))
         values = warehouse.read_arrow(SALES).column("count").to_pylist()
-        # Nothing yet, what the attempt before left, or one version of the writer's.
+        # Nothing yet, the result of the attempt before, or one version of the writer's.
         assert values in ([], before, [0] * 400, [1] * 400)
         warehouse.replace_day(SALES, DAY, sales(3))
         before = warehouse.read_arrow(SALES).column("count").to_pylist()
@@ -145,7 +144,7 @@ def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
         ("dead", 0, False),
         ("alive", 0, True),
         ("alive", 2 * 86400, False),
-        # The process id of a container's first process is the same after every restart.
+        # A container's first process has the same id after every restart.
         ("own", 0, False),
         ("elsewhere", 0, True),
         ("elsewhere", 2 * 86400, False),

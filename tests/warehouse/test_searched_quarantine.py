@@ -1,4 +1,4 @@
-"""A search of the quarantine reads each file once, and finds what a search of each record finds."""
+"""A search of the quarantine reads each file once and finds the same as a search of each record."""
 
 import json
 from collections.abc import Iterable

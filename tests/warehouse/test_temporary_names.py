@@ -1,4 +1,4 @@
-"""Temporary files that nobody else can touch."""
+"""Temporary files that no other user can access."""
 
 import os
 import shutil
