@@ -1,4 +1,4 @@
-"""What goes wrong on the way from a provider, and what must come of it: one entry a row of
+"""Faults between provider and client, and the required outcome: one entry per row of
 docs/reliability.md."""
 
 import json
@@ -35,14 +35,12 @@ ORDERS = ("wicked_reports.orders",)
 
 @dataclass(frozen=True)
 class Fault:
-    """``says``: what the error must say if the fault lasts; empty where the right rows come.
+    """``says``: required text of the error if the fault lasts; empty if the correct rows arrive.
 
-    ``passes``: whether asking again gives the good answer, so that a fault of the first two
-    requests costs nothing. ``tries``: requests of each list where it lasts.
-    ``same``: whether the rows are those of an untroubled reading to the letter. ``limit``: the one
-    of the policy's limits that ends it, which is then short; all others are long, since a machine
-    that stalls is no fault.
-    """
+    ``passes``: whether a retry gets the good response, so that a fault of the first two requests
+    costs nothing. ``tries``: requests of each list if the fault lasts. ``same``: whether the rows
+    equal those of an undisturbed read exactly. ``limit``: the limit of the policy that ends the
+    fault and is therefore short; all others are long, so that a slow machine fails no test."""
 
     name: str
     spoil: Spoil
@@ -347,7 +345,7 @@ CHARSETS = [
 
 
 def _paged(exchange: Exchange, page: Callable[[int], int], **changes: Any) -> None:
-    """FeedbackPulse's list in pages of seven, the page asked for turned into another."""
+    """FeedbackPulse's list in pages of seven, with the requested page modified."""
     asked = int(re.search(r"[?&]page=(\d+)", exchange.target)[1])  # type: ignore[index]
     target = re.sub(r"([?&]page)=\d+", rf"\1={page(asked)}", exchange.target)
     target = re.sub(r"per_page=\d+", "per_page=7", target)
@@ -364,7 +362,7 @@ def _moved(exchange: Exchange) -> None:
     target = re.sub(r"per_page=\d+", "per_page=7", exchange.target)
 
     def edit(answer: dict[str, Any]) -> dict[str, Any]:
-        # The first reading's second page lacks a row that slipped onto the page before.
+        # The second page of the first read lacks a row that moved to the page before.
         if asked == 2 and exchange.number == 2:
             del answer["data"][0]
         return answer
