@@ -235,8 +235,8 @@ def test_query_reads_the_tables_and_does_nothing_else(project: Project, sql: str
 
 def test_backfill_refuses_days_that_cannot_be(shop: Project) -> None:
     for first, last, words in (
-        (YESTERDAY, DAY, "lies after"),
-        (DAY, YESTERDAY + timedelta(days=1), "last whole day"),
+        (YESTERDAY, DAY, "is after"),
+        (DAY, YESTERDAY + timedelta(days=1), "last complete day"),
         (DAY - timedelta(days=4000), DAY, "FEEDBACK_START_DATE"),
     ):
         result = shop.backfill(first, last)

@@ -67,7 +67,7 @@ def _is_utf_8(value: str) -> bool:
 def _refuse_hidden(name: str, value: str) -> None:
     """What would be shown, in the UI or in an error, holds no password and stays on its line."""
     if not value.isprintable():
-        raise ValueError(f"{name.upper()}: holds a line break or another control character")
+        raise ValueError(f"{name.upper()}: contains a line break or another control character")
     if name.endswith("_url"):
         hidden = any(mark in value for mark in "@?#")
     else:
@@ -75,8 +75,8 @@ def _refuse_hidden(name: str, value: str) -> None:
         hidden = "@" in authority and not value.startswith(_AZURE)
     if hidden:
         raise ValueError(
-            f"{name.upper()}: holds a user name, a password or a query, which would be shown "
-            "wherever the address is; write it without"
+            f"{name.upper()}: contains a user name, a password or a query, which would be shown "
+            "wherever the URL is; remove it"
         )
 
 

@@ -71,7 +71,7 @@ class SparkEngine:
         if not table.partitioned:
             raise ValueError(f"{table.full_name} has no days")
         if last < first:
-            raise ValueError(f"{last} comes before {first}")
+            raise ValueError(f"{last} is before {first}")
         with self._rows(table, first, last, warehouse, parameters) as computed:
             # Kept on the cluster while it is taken away in pieces, else each piece computes all.
             rows = computed.persist()

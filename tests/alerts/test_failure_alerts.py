@@ -79,10 +79,10 @@ def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     assert operator.tick() == "Ignoring existing failures; alerting on new ones."
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=2))
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=9))
-    assert operator.tick() == "Told: URL 1 (JSON)."
+    assert operator.tick() == "Sent: URL 1 (JSON)."
     ((title, body),) = operator.messages
     assert title == "feedbackpulse: refused with 401"
     for part in (
@@ -95,11 +95,11 @@ def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_
         assert part in body, part
     assert "wrong-and-secret" not in body
     assert not operator.run("feedbackpulse.submissions")
-    assert "Told before, and not gone: feedbackpulse: refused with 401" in operator.tick()
+    assert "Already sent, still failing: feedbackpulse: refused with 401" in operator.tick()
 
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     assert operator.run("feedbackpulse.submissions")
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     operator.tick()
@@ -118,7 +118,7 @@ def test_a_table_that_cannot_be_built_is_named_and_nothing_of_its_content_told(
     assert not operator.run("marts.nps_daily")
     operator.tick()
     ((title, body),) = operator.messages
-    assert title.startswith("marts.nps_daily fails: ")
+    assert title.startswith("marts.nps_daily failed: ")
     assert "marts.nps_daily; 1 run, 1 day" in body
     assert "run's page" in body
     assert "ana@example.com" not in body
@@ -134,7 +134,7 @@ def test_a_run_whose_process_died_is_told_unless_it_is_started_again(operator: O
         operator.instance.report_run_failed(run)
     operator.tick()
     ((title, body),) = operator.messages
-    assert title == "wicked_reports.orders: the run ended without a step that failed"
+    assert title == "wicked_reports.orders: the run ended without a failed step"
     assert "1 run." in body
 
 
@@ -147,7 +147,7 @@ def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
     right = sandbox.environment()["FEEDBACKPULSE_API_KEY"]
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     operator.run("feedbackpulse.submissions")
-    assert "Tried again at the next tick" in operator.tick()
+    assert "Retrying at the next tick" in operator.tick()
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     operator.run("feedbackpulse.submissions")
     operator.tick()
@@ -155,7 +155,7 @@ def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
     operator.tick()
     ((_, body),) = operator.messages
     assert "It has succeeded since." in body
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
 
 
 def test_without_a_url_the_tick_says_so(
@@ -198,13 +198,13 @@ def test_forty_runs_of_a_backfill_with_one_cause_are_one_alert_with_all_their_da
 
 
 def test_two_causes_are_two_alerts_in_one_message_and_two_tables_of_a_cause_one() -> None:
-    other = "thanx: cannot be reached or fails"
+    other = "thanx: unreachable or failing"
     runs = [failed(1), failed(2, CLICKS), failed(3, "thanx.feedbacks", other)]
     after = take(State(0), runs, set(), ["t"])
     assert after.pending["t"] == ["wicked_reports: refused with 401", other]
     message = compose(after.causes, after.pending["t"], "")
     assert message is not None
-    assert message.title == "Runs fail, for 2 reasons"
+    assert message.title == "Runs failed for 2 reasons"
     assert f"{CLICKS}, {ORDERS}; 2 runs" in message.body
 
 

@@ -49,7 +49,7 @@ def test_an_empty_warehouse_gets_a_page_that_says_so(project: Project) -> None:
         content = file.read()
     assert shown["bytes"] == len(content)
     assert shown["last_day"] == "none"
-    assert b"No answers are held yet" in content
+    assert b"There are no answers yet" in content
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_without_a_provider_whose_past_is_restated_the_month_reads_only_what_a_c
 ):
     found = evaluate(MONTHLY, SIX, FEEDBACK_PROVIDERS="thanx")
     assert not found.run_requests
-    assert found.skip_message == "keys_on_one_day named no day."
+    assert found.skip_message == "keys_on_one_day listed no days."
 
 
 @pytest.mark.slow

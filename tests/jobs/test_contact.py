@@ -35,7 +35,7 @@ def found(project: Project, key: str) -> Customer:
 
 @pytest.fixture
 def answered(shop: Project) -> dict[str, object]:
-    """An answer held in the warehouse, and the order that it was matched with."""
+    """An answer stored in the warehouse, and the order that it was matched with."""
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "thanx.feedbacks")
     names = ("unified.orders", "unified.attribution", "unified.feedback", "marts.order_feedback")
     fill(shop, FIRST, YESTERDAY, *names)
@@ -209,4 +209,4 @@ def test_a_terminal_is_told_nothing_by_what_strangers_wrote(
     assert "null" not in result.stdout
     assert "yesterday" in result.stdout
     assert json.dumps(contact["email"]).strip('"') in result.stdout
-    assert "None, held in the warehouse." in result.stdout
+    assert "None, stored in the warehouse." in result.stdout

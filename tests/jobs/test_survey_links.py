@@ -148,8 +148,8 @@ def test_an_error_midway_fails_the_run_keeps_what_was_got_and_the_next_asks_for_
     assert not run.retried
     # The one that may have landed is not sent a second time.
     assert asked == [order.source_id for order in due[:2]]
-    assert "may have landed" in run.failure
-    assert "1 orders were answered before, and their links are kept" in run.failure
+    assert "may have been processed" in run.failure
+    assert "1 orders were answered before the error; their links are stored" in run.failure
     assert run.metadata["asked"] == 1
     assert [row["order_id"] for row in links(orders)] == [due[0].order_id]
     assert launch(orders, JOB, {"day": str(day), "dry_run": False}).success
@@ -223,11 +223,11 @@ def test_a_config_that_cannot_be_is_refused_in_words(
 def test_a_day_of_which_nothing_is_held_is_said_to_be_so(shop: Project) -> None:
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == 0
-    assert "unified.orders holds nothing" in run.metadata["warning"]
+    assert "unified.orders has no data" in run.metadata["warning"]
     fill(shop, DAY, DAY, "wicked_reports.orders", "unified.orders")
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == run.metadata["orders"] > 0
-    assert "fullwhere.survey_trackers holds nothing" in run.metadata["warning"]
+    assert "fullwhere.survey_trackers has no data" in run.metadata["warning"]
 
 
 def test_the_tables_that_jobs_write_are_declared_like_every_other() -> None:

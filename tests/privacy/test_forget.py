@@ -372,7 +372,7 @@ def test_a_run_that_is_killed_half_way_is_finished_by_the_next_one(
 def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(project: Project) -> None:
     told = project.run("forget", EMAIL)
     assert told.exit_code == 0
-    assert "nothing of them is held" in told.output
+    assert "no data about them was found" in told.output
     writing = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
     rows = pa.Table.from_pylist([contact(1, EMAIL, first_name="Ana")], schema=CONTACTS.schema)
     writing.replace_day(CONTACTS, DAY, rows)
@@ -407,7 +407,7 @@ def test_a_second_e_mail_of_the_same_contact_goes_too(small: Project) -> None:
         day=DAY - timedelta(days=1),
     )
     told = small.run("forget", EMAIL)
-    assert "Known by 2 e-mail(s)" in told.output
+    assert "Identified by 2 e-mail(s)" in told.output
     assert not places({"e-mail": {"ana2@"}}, Path(small.settings.warehouse))
     # The order and the answer still meet by it.
     rows = read(small)
@@ -490,7 +490,7 @@ def test_what_only_a_person_can_decide_is_listed_and_the_status_is_1(small: Proj
     assert told.exit_code == 1
     assert f"  retargeting.order_feedback, {DAY}, order_no=200" in told.output
     assert words not in told.output
-    assert "nothing of them is left" not in told.output
+    assert "none of their data is left" not in told.output
     (kept,) = [row for row in read(small)["retargeting.order_feedback"] if row["order_no"] == "200"]
     assert kept["comment"] == words
     told = small.run("forget", EMAIL, "--spelled-out")

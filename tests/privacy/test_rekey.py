@@ -122,9 +122,7 @@ def test_another_secret_is_refused_until_rekey_and_then_every_key_is_the_new_one
     assert len(keys(shop)) == len(before)
     assert keys(shop).isdisjoint(before)
     assert keys(shop) & made_with(NEW, shop)
-    assert shop.run("rekey").output == (
-        "The warehouse is built with this customer secret already.\n"
-    )
+    assert shop.run("rekey").output == ("The warehouse already uses this customer secret.\n")
 
 
 def test_a_run_with_another_secret_leaves_the_tables_as_they_are(

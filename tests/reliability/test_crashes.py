@@ -258,7 +258,7 @@ def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: 
         text=True,
         check=True,
     )
-    assert "rows could not wait in" in finished.stdout
+    assert "rows could not be buffered in" in finished.stdout
     assert "set TMPDIR" in finished.stdout
     assert list(tmp_path.glob("*/*")) == []
 

@@ -192,7 +192,7 @@ def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
 
 
 def test_an_engine_or_a_master_that_is_none_stops_the_load() -> None:
-    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is no engine"):
+    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is not an engine"):
         load_settings({"FEEDBACK_ENGINE": "polars"})
     with pytest.raises(SettingsError, match="FEEDBACK_SPARK_MASTER"):
         load_settings({"FEEDBACK_SPARK_MASTER": "http://host"})
