@@ -133,7 +133,7 @@ def run_dev(
             # The UI also shows failures.
             backfill(settings, missing[0], last)
         address = providers["THANX_URL"].removesuffix("/thanx")
-        return ui(settings, dict(os.environ), f"Sandbox: {address}. Ctrl-C stops all of it.")
+        return ui(settings, dict(os.environ), f"Sandbox: {address}. Ctrl-C stops everything.")
 
 
 def opened_demo() -> Settings:

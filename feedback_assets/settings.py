@@ -50,14 +50,14 @@ class SettingsError(ValueError):
 
 def _clock(text: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("is no time of day; write one such as 06:00")
+        raise ValueError("is not a time of day, for example 06:00")
     return text
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("is no URL; write https://…")
+        raise ValueError("is not a URL; use https://…")
     return text.rstrip("/")
 
 
@@ -84,8 +84,8 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
     for number, url in enumerate(urls, start=1):
         if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
             raise ValueError(
-                f"URL {number} of it is none; write such as mailto://… or slack://…, "
-                "several with commas between them"
+                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
+                "or slack://…"
             )
     return value
 
@@ -93,29 +93,31 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
 def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not values.is_postgres_url(value.get_secret_value()):
         raise ValueError(
-            "is no URL of a Postgres; write postgresql://user:password@host:5432/database, and "
-            "in user and password what is neither letter nor digit as %XX"
+            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
+            "special characters in user and password percent-encoded"
         )
     return value
 
 
 def _engine(text: str) -> str:
     if text.lower() not in ("duckdb", "spark"):
-        raise ValueError("is no engine; write duckdb or spark")
+        raise ValueError("is not an engine; use duckdb or spark")
     return text.lower()
 
 
 def _spark_master(text: str) -> str:
     if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
-        raise ValueError("is no Spark; write local[*], spark://host:7077 or sc://host:15002")
+        raise ValueError(
+            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
+        )
     return text
 
 
 def _past(day: date) -> date:
     if day < _EARLIEST:
-        raise ValueError(f"lies before {_EARLIEST}; every day from then on is a partition")
+        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
     if day > datetime.now(UTC).date():
-        raise ValueError("lies in the future; write the first day to load")
+        raise ValueError("is in the future; use the first day to load")
     return day
 
 
@@ -124,7 +126,8 @@ def _providers(text: Any) -> Any:
     unknown = [name for name in names if name not in PROVIDERS]
     if unknown:
         raise ValueError(
-            f"names no provider: {', '.join(unknown)}; choose from {', '.join(PROVIDERS)}"
+            f"contains an unknown provider: {', '.join(unknown)}; "
+            f"choose from {', '.join(PROVIDERS)}"
         )
     return text
 

@@ -235,8 +235,8 @@ def test_query_only_reads_tables(project: Project, sql: str) -> None:
 
 def test_backfill_rejects_invalid_days(shop: Project) -> None:
     for first, last, words in (
-        (YESTERDAY, DAY, "lies after"),
-        (DAY, YESTERDAY + timedelta(days=1), "last whole day"),
+        (YESTERDAY, DAY, "is after"),
+        (DAY, YESTERDAY + timedelta(days=1), "last complete day"),
         (DAY - timedelta(days=4000), DAY, "FEEDBACK_START_DATE"),
     ):
         result = shop.backfill(first, last)

@@ -200,7 +200,7 @@ def test_the_passwords_in_alert_urls_and_the_generated_secret_are_masked(tmp_pat
 def test_a_non_postgres_url_is_rejected_without_showing_its_password(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"FEEDBACK_COORDINATION_URL": url})
-    assert str(caught.value).startswith("FEEDBACK_COORDINATION_URL: is no URL of a Postgres; ")
+    assert str(caught.value).startswith("FEEDBACK_COORDINATION_URL: is not a Postgres URL; ")
     assert "hun" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

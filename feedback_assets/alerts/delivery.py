@@ -24,9 +24,7 @@ from feedback_assets.settings import Settings, SettingsError
 if TYPE_CHECKING:
     import apprise
 
-NOT_SET = (
-    "FEEDBACK_ALERT_URLS is not set, so alerts go nowhere; docs/operations.md says what to set"
-)
+NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
 # A tick has 60 s. The next tick sends what did not fit.
 _SECONDS_EACH = 20.0
 _LONGEST_REASON = 200
@@ -45,8 +43,8 @@ class Message:
 
 
 TEST = Message(
-    "feedback-assets: a test",
-    "Alerts of feedback-assets come here: new unhappy customers, and runs that fail.",
+    "feedback-assets: test",
+    "feedback-assets sends alerts here: new unhappy customers and failed runs.",
 )
 
 
@@ -81,8 +79,8 @@ class Sent:
     @property
     def said(self) -> str:
         """The delivery as one line for the tick."""
-        parts = [f"Told: {', '.join(self.taken)}."] if self.taken else []
-        parts += [f"Tried again at the next tick: {'; '.join(self.refused)}."] * bool(self.refused)
+        parts = [f"Sent: {', '.join(self.taken)}."] if self.taken else []
+        parts += [f"Retrying at the next tick: {'; '.join(self.refused)}."] * bool(self.refused)
         return " ".join(parts)
 
 

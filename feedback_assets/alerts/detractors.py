@@ -140,7 +140,7 @@ def _lines(one: Detractor) -> Iterator[str]:
     comment = harmless(one.comment, _LONGEST_COMMENT)
     yield f"Comment: “{comment}”" if comment else "No comment."
     if one.order_id is None:
-        yield "No order was found for the answer."
+        yield "No matching order was found."
     else:
         names = dict.fromkeys(filter(None, (one.order_id, one.order_source_id)))
         number = " / ".join(harmless(name, _LONGEST_NAME) for name in names)
@@ -160,14 +160,14 @@ def _lines(one: Detractor) -> Iterator[str]:
 
 def _where_to_look(shown: Sequence[Detractor], ui_url: str) -> Iterator[str]:
     if ui_url:
-        yield f"All who wait: {ui_url}/assets/marts/detractor_queue"
+        yield f"All waiting detractors: {ui_url}/assets/marts/detractor_queue"
     else:
-        yield "All who wait: marts.detractor_queue"
+        yield "All waiting detractors: marts.detractor_queue"
     # The id is untrusted text, and the line is meant to be pasted into a shell.
     orders = [one.order_id for one in shown if _SHELL_SAFE.fullmatch(one.order_id or "")]
     if orders:
         query = f"select contact_id from unified.orders where order_id = '{orders[0]}'"  # noqa: S608
-        yield f'Who it is: feedback-assets query "{query}", then feedback-assets contact with it'
+        yield f'To identify them: feedback-assets query "{query}", then feedback-assets contact'
 
 
 def _channel(parts: Iterable[str | None]) -> str:

@@ -94,7 +94,7 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
         yield Failure(
             f"{name}: died",
             subjects,
-            f"{name}: the run ended without a step that failed",
+            f"{name}: the run ended without a failed step",
             "Its process was killed (out of memory, a restart), or the project did not load.",
             "look at the run's events, and start it again",
         )
@@ -134,8 +134,8 @@ def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
     return Failure(
         f"{name}: {kind}",
         subjects,
-        f"{name} fails: {kind}",
-        own or "The text of the error is on the run's page. What depends on it is not built.",
+        f"{name} failed: {kind}",
+        own or "The error message is on the run's page. Downstream tables were not built.",
         "look at the run's page, fix it, and run it again",
     )
 
@@ -146,7 +146,7 @@ def _kind(told: Mapping[str, Any]) -> str:
     named = {
         "CredentialsMissing": "not configured",
         "RowsMissing": "fewer rows than announced",
-        "EnvelopeNotRecognised": "an answer of another shape",
+        "EnvelopeNotRecognised": "an unexpected response format",
         "EverythingSetAside": "no record could be read",
     }
     if error in named:
@@ -154,5 +154,5 @@ def _kind(told: Mapping[str, Any]) -> str:
     if status == 429:
         return "too many requests"
     if told.get("transient"):
-        return "cannot be reached or fails"
+        return "unreachable or failing"
     return f"refused with {status}" if status else "refused"

@@ -110,7 +110,7 @@ def compose(causes: Mapping[str, Open], names: Iterable[str], ui_url: str) -> Me
     found = [causes[name] for name in dict.fromkeys(names) if name in causes]
     if not found:
         return None
-    title = found[0].title if len(found) == 1 else f"Runs fail, for {len(found)} reasons"
+    title = found[0].title if len(found) == 1 else f"Runs failed for {len(found)} reasons"
     headed = len(found) > 1
     parts = ("\n".join(_lines(cause, ui_url, headed=headed)) for cause in found)
     return Message(title, "\n\n".join(parts), "failure")
@@ -161,7 +161,7 @@ def _lines(cause: Open, ui_url: str, *, headed: bool) -> Iterator[str]:
         first, last = min(days), max(days)
         count = "1 day" if len(days) == 1 else f"{len(days)} days"
         of_days = f", {count}: {first}" + (f" to {last}" if last > first else "")
-    yield f"Concerned so far: {', '.join(sorted(cause.failed))}; {runs}{of_days}."
+    yield f"Affected so far: {', '.join(sorted(cause.failed))}; {runs}{of_days}."
     yield harmless(cause.what, _LONGEST)
     if cause.gone:
         yield "It has succeeded since."

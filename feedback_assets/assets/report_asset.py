@@ -75,7 +75,7 @@ def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
     if url.startswith("https:"):
         return {"page": path, "open": dg.MetadataValue.url(url)}
     # Browsers block links to local files on a page that was loaded over HTTP.
-    hint = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
+    hint = f"Paste into a browser on the machine that stores the warehouse:\n\n`{url}`"
     return {"page": path, "open": dg.MetadataValue.md(hint)}
 
 

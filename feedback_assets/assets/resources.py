@@ -27,7 +27,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
     coordination_url: str = Field(
         default="", repr=False, description="Postgres in which all machines count them instead"
     )
-    zone: str = Field(default="UTC", description="Zone of time stamps that carry none")
+    zone: str = Field(default="UTC", description="Time zone of timestamps without one")
 
     @contextmanager
     def connected(self) -> Iterator[Client]:
@@ -47,7 +47,7 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     ``erasure_secret_file``.
     """
 
-    root: str = Field(description="Local path or fsspec URI under which the tables lie")
+    root: str = Field(description="Local path or fsspec URI of the tables")
     erasure_secret: str = Field(
         default="", repr=False, description="Key of the list of erased persons"
     )

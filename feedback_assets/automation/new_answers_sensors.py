@@ -66,7 +66,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         target=dg.AssetSelection.assets(*keys),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Asks {feed.provider} for new answers, and reads the days they belong to.",
+        description=f"Polls {feed.provider} for new answers, and reads their days.",
     )
     def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         moment = now()
@@ -95,8 +95,8 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         seen = sum(len(rows) for rows in news.rows.values())
         told = [
             f"{seen} answers since {state.asked:%Y-%m-%d %H:%M} UTC or shortly before.",
-            f"{waiting} of today are read once the day is over." if waiting else "",
-            f"{news.too_old} lie before FEEDBACK_START_DATE={start}." if news.too_old else "",
+            f"{waiting} from today are read once the day is over." if waiting else "",
+            f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]
         return dg.SensorResult(
             run_requests=requests,
@@ -126,9 +126,9 @@ def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
             yield client
     if late.is_set():
         raise TransientError(
-            f"no whole answer within {_LONGEST_SECONDS:g} s",
+            f"no complete response within {_LONGEST_SECONDS:g} s",
             provider=provider,
-            advice="its quota may be in use by runs that read; see which are under way",
+            advice="runs may be using up its quota; see which are in progress",
         )
 
 

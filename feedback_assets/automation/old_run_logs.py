@@ -89,7 +89,7 @@ def old_run_definitions(settings: Settings) -> dg.Definitions:
     @dg.job(
         name=JOB,
         description=f"Removes the logs of runs that ended more than {KEEP_DAYS} days ago, where "
-        "they are files in DAGSTER_HOME. What the runs recorded on assets stays.",
+        "they are files in DAGSTER_HOME. The history of assets is kept.",
     )
     def job() -> None:
         remove()

@@ -30,7 +30,10 @@ def right_limits(providers: Iterable[str]) -> list[Limit]:
     for provider in providers:
         lists = sum(source.provider == provider for source in SOURCES)
         limits.append(Limit(provider, lists, "a run a list"))
-    return [*limits, Limit(derived_assets.POOL, 1, "a query uses all cores, days build on days")]
+    return [
+        *limits,
+        Limit(derived_assets.POOL, 1, "a query uses all cores, and days depend on earlier days"),
+    ]
 
 
 def set_limits(instance: dg.DagsterInstance, limits: Iterable[Limit]) -> list[Limit]:

@@ -41,7 +41,7 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         target=dg.AssetSelection.assets(*(dg.AssetKey(table.asset_key) for table in derived)),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Builds the days whose inputs changed, and what is computed from them.",
+        description="Rebuilds the days whose inputs changed, and everything derived from them.",
     )
     def build_what_changed(
         context: dg.SensorEvaluationContext,
@@ -53,16 +53,18 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         files = _files(warehouse, context.cursor)
         mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
-            return dg.SkipReason("Nothing has changed since everything was up to date.")
+            return dg.SkipReason("Nothing has changed since the last build.")
         running = unfinished(instance)
         if running:
-            return dg.SkipReason(f"Waiting for {len(running)} runs, {running[0]} among them.")
+            return dg.SkipReason(f"Waiting for {len(running)} runs, including {running[0]}.")
         found = on_disk.record_found(instance, warehouse, READ_TABLES, _RECORDED_A_TICK)
         if found == _RECORDED_A_TICK:
             return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
         plan = due(instance, settings, derived, today)
         if not plan.builds:
-            return dg.SensorResult(skip_reason=dg.SkipReason("All is up to date."), cursor=mark)
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("Everything is up to date."), cursor=mark
+            )
         # The cursor is unchanged, so the next tick repeats requests that were lost.
         return dg.SensorResult(run_requests=[_request(build, today) for build in plan.builds])
 

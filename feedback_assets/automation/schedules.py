@@ -63,7 +63,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
             description=f"Reads {every_day}the days that {moved.CHECK} named, again.",
             cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
             days_of=restated,
-            nothing=f"{moved.CHECK} named no day.",
+            nothing=f"{moved.CHECK} listed no days.",
         ),
     ]
 
@@ -111,7 +111,7 @@ def _schedule(
         yesterday = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
         first = settings.feedback_start_date
         if yesterday < first:
-            return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is over yet.")
+            return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is complete yet.")
         requests = list(_requests(days_of(context, first, yesterday)))
         return requests or dg.SkipReason(nothing)
 

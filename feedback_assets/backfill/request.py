@@ -52,20 +52,20 @@ def prepare(
     the warehouse does not hold or that are stale.
     """
     if first > last:
-        raise ValueError(f"--from {first} lies after --to {last}")
+        raise ValueError(f"--from {first} is after --to {last}")
     if first < settings.feedback_start_date:
         raise ValueError(
-            f"--from {first} lies before FEEDBACK_START_DATE={settings.feedback_start_date}"
+            f"--from {first} is before FEEDBACK_START_DATE={settings.feedback_start_date}"
         )
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     if last > yesterday:
-        raise ValueError(f"--to {last}: the last whole day is {yesterday} (UTC)")
+        raise ValueError(f"--to {last}: the last complete day is {yesterday} (UTC)")
     try:
         chosen = selected_assets(select, defs)
     except ValueError as error:
         raise ValueError(f"--select {select!r}: {error}") from None
     if not chosen:
-        raise ValueError(f"--select {select!r} selects no table")
+        raise ValueError(f"--select {select!r} matches no table")
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
     instance = open_instance(settings)

@@ -148,7 +148,7 @@ def _name(key: dg.AssetKey) -> str:
 
 def _failed(failures: list[Any]) -> Outcome:
     if not failures:
-        return Outcome(error="the run failed before its first step; see it in the UI")
+        return Outcome(error="the run failed before its first step; see the run in the UI")
     data = failures[-1].step_failure_data
     user = data.user_failure_data
     if user is not None and user.description:

@@ -40,7 +40,8 @@ def backfill(
     scan: Annotated[
         bool,
         typer.Option(
-            "--scan", help="Load nothing; find days of an older version that now read differently."
+            "--scan",
+            help="Load nothing; find days of an older version that would be read differently now.",
         ),
     ] = False,
 ) -> None:
@@ -97,7 +98,7 @@ def run_backfill(
                 results = run_plan(request, progress)
         except Canceled as canceled:
             print(
-                "Canceled; the days loaded so far stay. To continue where it stopped:\n"
+                "Canceled. Days loaded so far are kept. To continue:\n"
                 + command(*_again(first, last, select, missing=True)),
                 file=sys.stderr,
                 flush=True,
@@ -151,7 +152,7 @@ def _report(results: "Results") -> bool:
 def replay(
     table: Annotated[str, typer.Option(help="A provider table, group.table; all by default.")] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be loaded.")
+        bool, typer.Option("--dry-run", help="Report what would be loaded; change nothing.")
     ] = False,
 ) -> None:
     """Retry quarantined records and load those that can be typed now."""
@@ -170,8 +171,8 @@ def replay(
         verb = "would land" if dry_run else "landed"
         out.print(
             f"{one.full_name}: {result.looked_at} record(s), {result.landed} {verb} on "
-            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} of "
-            f"days not held, {result.bad} still bad",
+            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} for "
+            f"days not loaded, {result.bad} still invalid",
             soft_wrap=True,
         )
     if not results:

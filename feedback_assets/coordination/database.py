@@ -158,7 +158,7 @@ class Coordination:
             return connection, work(connection)
         except LockNotAvailable:
             failure: Exception = self.unavailable(
-                f"kept a lock for {self.lock_patience:g} s that another process holds",
+                f"did not release a lock held by another process within {self.lock_patience:g} s",
                 "find it with: select * from pg_locks join pg_stat_activity using (pid) where "
                 "locktype = 'advisory'; wait for it or end it",
             )
@@ -172,12 +172,12 @@ class Coordination:
             self._forget_idle()
         except InsufficientPrivilege as error:
             failure = self.unavailable(
-                f"allows too little: {_message_of(error)}",
-                "give its user the right to create a table there, or create it yourself as "
+                f"denies a permission: {_message_of(error)}",
+                "grant its user the right to create a table there, or create it yourself as "
                 "docs/deploy.md says",
             )
         except Error as error:
-            failure = self.unavailable(f"failed: {_message_of(error)}", "look into its log")
+            failure = self.unavailable(f"failed: {_message_of(error)}", "check its log")
         if connection is not None:
             connection.close()
         # Outside the block, so that the driver's error is not chained.

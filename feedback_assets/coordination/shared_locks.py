@@ -85,7 +85,7 @@ class SharedLocks:
         if done and not held_to_the_end:
             raise LockLost(
                 f"the Postgres of FEEDBACK_COORDINATION_URL ({self.coordination.address}) went "
-                "away while something was done alone, and another may have done it too",
+                "away while a lock was held, and another process may have done the same work",
                 "run it again",
             )
 

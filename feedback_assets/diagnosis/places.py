@@ -84,8 +84,9 @@ def _check_coordination(coordination: Coordination) -> Verdict:
         return _uncoordinated(str(error))
     if not usable:
         return _uncoordinated(
-            f"the Postgres at {coordination.address} has no table feedback_quota, and its user may "
-            "not create one: give it that right, or create the table as docs/deploy.md says"
+            f"the Postgres at {coordination.address} has no table feedback_quota, and its user is "
+            "not allowed to create one: grant it that right, or create the table as "
+            "described in docs/deploy.md"
         )
     return Verdict(
         "coordination",

@@ -115,7 +115,7 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
             "Check again then:"
         )
     days = ("--from", str(first), "--to", str(last))
-    return NextStep("load the last days:", ("backfill", *days))
+    return NextStep("load the last few days:", ("backfill", *days))
 
 
 def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:

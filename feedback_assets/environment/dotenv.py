@@ -43,8 +43,7 @@ def _text(path: Path) -> str:
         return ""
     except OSError as error:
         raise Unusable(
-            f"{path} cannot be read ({error.strerror}): make it a file that you may read, or "
-            "remove it"
+            f"{path} cannot be read ({error.strerror}): make it a readable file, or remove it"
         ) from None
     try:
         text = content.decode("utf-8-sig")

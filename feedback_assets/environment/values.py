@@ -34,9 +34,7 @@ def zone(name: str) -> str:
         from feedback_assets.schema.zones import is_zone
 
         if not is_zone(name):
-            raise ValueError(
-                "is not a time zone that this machine knows; use a name such as Europe/Paris"
-            )
+            raise ValueError("is not a valid time zone; use a name such as Europe/Paris")
     return name
 
 
@@ -68,7 +66,7 @@ def warehouse_root(text: str, root: Path) -> str:
         )
     elif not rest.strip("/") or (rest.startswith("/") and protocol not in ("file", "local")):
         example = "/directory" if protocol in ("file", "local") else "bucket/warehouse"
-        raise ValueError(f"names no place; write {protocol}://{example}")
+        raise ValueError(f"names no bucket or directory; use {protocol}://{example}")
     return text
 
 
@@ -97,7 +95,7 @@ def _refuse_broken_uri(text: str) -> None:
     if address or (relative and "//" in text):
         start = address[1] if address else text.partition("/")[0]
         raise ValueError(
-            f"is neither a path nor a URI; write {start}://… for a URI, or ./… for a directory of "
+            f"is neither a path nor a URI; use {start}://… for a URI, or ./… for a directory of "
             "that name"
         )
 
@@ -130,19 +128,19 @@ def owners(text: str) -> str:
     """Owners in Dagster's format: e-mails, and teams as ``team:name``."""
     for owner in split_owners(text):
         if not _OWNER.fullmatch(owner):
-            raise ValueError(f"{owner!r} is no owner; write e-mails, or teams as team:name")
+            raise ValueError(f"{owner!r} is not a valid owner; use e-mails, or team:name for teams")
     return text
 
 
 def repository(url: str) -> str:
     """The address of a repository whose files can be linked to."""
     if not re.search(r"github|gitlab", urlsplit(url).hostname or ""):
-        raise ValueError("is no repository on GitHub or GitLab; links are made to those alone")
+        raise ValueError("is not a GitHub or GitLab repository; only those can be linked")
     return url.removesuffix(".git")
 
 
 def branch(name: str) -> str:
     """A branch, tag or commit of a repository."""
     if not re.fullmatch(r"\w[\w./-]{0,199}", name):
-        raise ValueError("is no branch; write a name such as main")
+        raise ValueError("is not a valid branch name; use a name such as main")
     return name

@@ -68,7 +68,7 @@ def _is_utf_8(value: str) -> bool:
 def _refuse_hidden(name: str, value: str) -> None:
     """Refuse passwords and line breaks in a value that is shown in the UI or in errors."""
     if not value.isprintable():
-        raise ValueError(f"{name.upper()}: holds a line break or another control character")
+        raise ValueError(f"{name.upper()}: contains a line break or another control character")
     if name.endswith("_url"):
         hidden = any(mark in value for mark in "@?#")
     else:
@@ -76,8 +76,8 @@ def _refuse_hidden(name: str, value: str) -> None:
         hidden = "@" in authority and not value.startswith(_AZURE)
     if hidden:
         raise ValueError(
-            f"{name.upper()}: holds a user name, a password or a query, which would be shown "
-            "wherever the address is; write it without"
+            f"{name.upper()}: contains a user name, a password or a query, which would be shown "
+            "wherever the URL is; remove it"
         )
 
 

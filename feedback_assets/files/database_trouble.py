@@ -6,7 +6,7 @@ _WRITABLE = "make it writable for this user"
 _HELD = "wait for the process that holds it, or end it"
 _DAMAGED = "restore it from a backup"
 _REMEDIES = {
-    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_FULL: "free space on its disk",
     sqlite3.SQLITE_READONLY: _WRITABLE,
     sqlite3.SQLITE_CANTOPEN: _WRITABLE,
     sqlite3.SQLITE_PERM: _WRITABLE,

@@ -71,7 +71,8 @@ class LockFile:
                 f"locks. Set {self._variable} to a directory on one that does, such as a local disk"
             )
         return Unusable(
-            f"{self._path} cannot be opened ({reason}). Make room or fix its permissions, or set "
+            f"{self._path} cannot be opened ({reason}). Free disk space or fix its permissions, "
+            f"or set "
             f"{self._variable} to another directory"
         )
 

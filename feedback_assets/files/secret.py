@@ -26,7 +26,8 @@ def kept_secret(path: Path, variable: str, *, shared: bool = False) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Unusable(
-            f"{path} cannot be read or written ({reason}). Make room or fix its permissions, or "
+            f"{path} cannot be read or written ({reason}). Free disk space or fix its "
+            f"permissions, or "
             f"set {variable}"
         ) from None
     if len(kept) < SHORTEST:

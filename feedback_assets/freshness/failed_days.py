@@ -53,7 +53,7 @@ def failed_days_sensor(settings: Settings, tables: Collection[Table]) -> dg.Sens
     @dg.run_failure_sensor(
         name=SENSOR,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="After a run that failed, names the days of its tables that are still failed.",
+        description="After a failed run, lists the days of its tables that are still failed.",
     )
     def name_failed_days(context: dg.RunFailureSensorContext) -> None:
         keys = context.dagster_run.asset_selection or set()

@@ -34,7 +34,7 @@ def checked(table: Table) -> bool:
 
 def description(table: Table) -> str:
     """The description of the check in the UI."""
-    return f"Each {', '.join(table.key)} is held on one day only."
+    return f"Each {', '.join(table.key)} is stored on one day only."
 
 
 def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from feedback_assets.transforms.inputs import Day, Recorded
 
 CHECK = "built_by_current_definitions"
 DESCRIPTION = (
-    "Every partition was built by the present SQL, declarations, reading rules and settings."
+    "Every partition was built with the current SQL, declarations, reading rules and settings."
 )
 _REBUILT = (
     "the sensor build_what_changed rebuilds them; without it, run feedback-assets backfill for "
@@ -135,7 +135,7 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     scan = command("backfill", "--from", f"{days[0]}", "--to", f"{days[-1]}", "--scan")
     return [
         f"Read by the first version: days from {days[0]} to {days[-1]}.",
-        "To find those that would be read differently now, without asking a provider:",
+        "To find the ones that would be read differently now, without requests to a provider:",
         f"  {scan}",
     ]
 

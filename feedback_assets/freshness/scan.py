@@ -64,14 +64,14 @@ def lines(scanned: Scanned) -> list[str]:
     """The number of scanned days, and the tables of which some days are read differently now."""
     days = sum(len(of_table) for of_table in scanned.values())
     if not days:
-        return ["Nothing to scan: every day held is known to be read by which definition."]
+        return ["Nothing to scan: the definition of every stored day is recorded."]
     counts = {
         table.full_name: sum(of_table.values())
         for table, of_table in scanned.items()
         if any(of_table.values())
     }
     if not counts:
-        return [f"{days} partitions scanned; all of them would be read as they are."]
+        return [f"{days} partitions scanned; all of them would be read the same way now."]
     named = ", ".join(f"{name} ({count})" for name, count in counts.items())
     return [f"{days} partitions scanned; some would be read differently now: {named}"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LATER = "try again later; if it lasts, ask the provider"
+LATER = "try again later; if the problem persists, contact the provider"
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Advice:
         hint = next((advice for part, advice in self.hints if part in said), "")
         names = " and ".join(self.credentials)
         lower_rate = f"lower {self.rate}, or " if self.rate else ""
-        dates = "check the dates, ids and filters that were asked for"
+        dates = "check the requested dates, ids and filters"
         by_status = {
             400: dates,
             422: dates,
             401: f"check {names}, and that the provider has enabled API access for the account",
-            403: f"ask the provider which permission the account behind {names} lacks",
-            404: f"check {self.url} (now {address}) and the id that was asked for",
+            403: f"contact the provider about the missing permission of the account behind {names}",
+            404: f"check {self.url} (now {address}) and the requested id",
             429: f"{lower_rate}find what else uses this account's quota",
         }
         if hint or status in by_status:
             return hint or by_status[status or 0]
         if status is not None and status >= 500:
             return LATER
-        return f"check {self.url} and {names}, or ask the provider"
+        return f"check {self.url} and {names}, or contact the provider"

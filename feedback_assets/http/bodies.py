@@ -85,7 +85,7 @@ def _without_lone_surrogates(body: bytes, where: str) -> bytes:
     except (msgspec.DecodeError, RecursionError):
         repaired = repair_surrogates(body)
         if repaired != body:
-            _log.warning("%s: half a surrogate pair was replaced by U+FFFD", where)
+            _log.warning("%s: an unpaired surrogate was replaced by U+FFFD", where)
         return repaired
     return body
 

@@ -19,7 +19,7 @@ def checked_url(provider: str, url: str, variable: str) -> str:
         usable = False
     if not parts or not usable or parts.username or parts.password or parts.query or parts.fragment:
         raise PermanentError(
-            f"{variable} is not a usable address",
+            f"{variable} is not a valid URL",
             provider=provider,
             advice=f"set {variable} to http(s)://host[:port][/path], without user name or query",
         )
@@ -43,7 +43,7 @@ def checked_credentials(
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()):
             raise PermanentError(
-                f"{name} holds characters that a key cannot have",
+                f"{name} contains characters that are not valid in a key",
                 provider=provider,
                 advice=f"copy {name} again, without line breaks or typographic characters",
             )

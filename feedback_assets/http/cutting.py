@@ -54,16 +54,16 @@ def _ends(array: bytes) -> Iterator[int]:
     for token in _TOKEN.finditer(array):
         sign = token[0]
         if sign == b'"':
-            raise ValueError("a text does not end")
+            raise ValueError("unterminated string")
         if sign == b"," and depth == 1:
             yield token.start()
         depth += (sign in _OPENING) - (sign in _CLOSING)
         if depth == 0:
             if token.end() != len(array):
-                raise ValueError("something follows the array")
+                raise ValueError("unexpected data after the array")
             yield token.start()
     if depth:
-        raise ValueError("the array does not end")
+        raise ValueError("unterminated array")
 
 
 def null_for_null_text(array: bytes) -> bytes:

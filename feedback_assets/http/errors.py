@@ -110,7 +110,7 @@ class EnvelopeNotRecognised(PermanentError):
         self.expected = expected
         self.found = found
         super().__init__(
-            f"the body is not the documented one: expected {expected}, found {found}",
+            f"unexpected response body: expected {expected}, found {found}",
             provider=provider,
             endpoint=endpoint,
             status=status,
@@ -139,14 +139,14 @@ class RowsMissing(TransientError):
         self.came = came
         self.unit = unit
         said = (
-            f"{announced} {unit} announced, {came} came"
+            f"{announced} {unit} announced, {came} received"
             if announced is not None
-            else (f"{came} {unit} came and nothing proves that these are all")
+            else (f"{came} {unit} received and nothing shows that the list is complete")
         )
         super().__init__(
             f"{said}{f' ({reason})' if reason else ''}",
             provider=provider,
             endpoint=endpoint,
-            advice="read the same window again, since lists move while they are read; "
-            "if it stays so, narrow the window or ask the provider",
+            advice="read the same window again, because lists change while they are "
+            "read; if it keeps failing, narrow the window or contact the provider",
         )

@@ -276,7 +276,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         size = reply.size or listing.limit
         stuck = rows.count >= size or rows.same_as(account.rows)
         if rows.count and not news and stuck and _is_repeated_page(account, reply, key, asked):
-            account.settle("the same page comes again and again", stuck=True)
+            account.settle("the same page is returned repeatedly", stuck=True)
             return
         if key is not None:
             asked.add(key)
@@ -286,7 +286,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         if account.at_end():
             return
         if account.exhausted():
-            account.settle("going on brings nothing new", stuck=account.barren > 0)
+            account.settle("further pages contain nothing new", stuck=account.barren > 0)
             return
         if listing.by_key and reply.next is None:
             account.settle("there is no next page", stuck=False)
@@ -296,7 +296,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         f"the list did not end within {listing.max_pages:,} pages",
         provider=listing.provider,
         endpoint=listing.endpoint,
-        advice="ask for a shorter time; if it does not end either, ask the provider",
+        advice="request a shorter period; if that does not end either, contact the provider",
     )
 
 

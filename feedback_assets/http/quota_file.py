@@ -122,7 +122,7 @@ class QuotaFile:
             return False
 
     def _replace(self) -> None:
-        _log.warning("%s was damaged: rebuilt, and the quota counts as used up", self._path)
+        _log.warning("%s was damaged; it was rebuilt, and the quota counts as used up", self._path)
         draft = self._path.with_name(f".{self._path.name}.new")
         beside = [Path(f"{path}-{kind}") for path in (draft, self._path) for kind in ("wal", "shm")]
         for path in (draft, *beside):

@@ -43,7 +43,7 @@ USER_AGENT = "feedback-assets/0.1 (+https://pypi.org/project/feedback-assets)"
 LARGEST_BODY = 256 * 1024 * 1024
 """Limit for a decoded body, in bytes; a page of 1,000 orders is about 1 MB."""
 
-_SMALLER = "ask for a shorter time, or ask the provider why"
+_SMALLER = "request a shorter period, or contact the provider"
 # The largest documented page has 1,000 records, some hundred thousand values. 200 MB of one-digit
 # numbers, within any limit in bytes, would take minutes and gigabytes to parse.
 _MOST_VALUES = 20_000_000
@@ -257,9 +257,9 @@ class HttpClient:
                 PermanentError,
                 call,
                 f"a redirect to {where or 'nowhere'}, which is not followed "
-                "because credentials must not go elsewhere",
+                "so that credentials are not sent elsewhere",
                 status,
-                f"set {self.advice.url} to the address that answers itself",
+                f"set {self.advice.url} to the final address",
             )
         if status >= 400 or status < 200:
             passing = status >= 500 or status in _RETRIED_4XX
@@ -284,11 +284,11 @@ class HttpClient:
             body = bodies.as_utf8(body, kind, where=f"{self.provider} {call.endpoint}")
             refused = bodies.refusal(body, record_key=call.record_key)
         except bodies.NotJsonError as error:
-            broken = f"{error}; it begins: {bodies.describe(body)}"
+            broken = f"{error}; it starts with: {bodies.describe(body)}"
         except RecursionError:
-            deep = "the body is nested deeper than anything this provider documents"
+            deep = "the body is nested too deeply"
         if deep:
-            return self._failure(PermanentError, call, deep, status, "ask the provider")
+            return self._failure(PermanentError, call, deep, status, "contact the provider")
         if broken:
             return self._failure(
                 TransientError, call, broken, status, LATER, retry_after=retry_after
@@ -317,15 +317,15 @@ class HttpClient:
     ) -> _Failure:
         status = response.status_code if response is not None else None
         if timed_out:
-            message = f"no whole answer within {self.retry.total:g} s"
+            message = f"no complete response within {self.retry.total:g} s"
             return self._failure(TransientError, call, message, status, LATER)
         if trouble.kind == "large":
-            message = f"the body is larger than {self.largest_body // 1024:,} KiB when unpacked"
+            message = f"the body is larger than {self.largest_body // 1024:,} KiB when decompressed"
             return self._failure(PermanentError, call, message, status, _SMALLER)
         kind = PermanentError if trouble.kind in ("tls", "request") else TransientError
         advice = {
-            "tls": f"check {self.advice.url}; for a certificate of your own authority "
-            "set REQUESTS_CA_BUNDLE to its file",
+            "tls": f"check {self.advice.url}; for a certificate of your own CA, "
+            "set REQUESTS_CA_BUNDLE to the CA file",
             "request": f"check {self.advice.url} and {', '.join(self.advice.credentials)}",
             "unreachable": f"check {self.advice.url} and the network",
         }.get(trouble.kind, LATER)
@@ -386,5 +386,5 @@ def _as_write(error: ProviderError) -> ProviderError:
         provider=error.provider,
         endpoint=error.endpoint,
         status=error.status,
-        advice="it may have landed all the same: look there before sending it again",
+        advice="it may have been processed anyway: check at the provider before sending it again",
     )

@@ -28,9 +28,9 @@ class Trouble:
         if "EOF occurred" in text or "UNEXPECTED_EOF" in text:
             return cls("reset", "the connection was cut")
         if "SSL" in names:
-            return cls("tls", f"no secure connection: {_innermost(chain)}")
+            return cls("tls", f"the TLS connection failed: {_innermost(chain)}")
         if "Timeout" in names:
-            return cls("timeout", "the answer stalled")
+            return cls("timeout", "the response stalled")
         return cls._of_other_error(error, chain, answered=answered)
 
     @classmethod
@@ -38,7 +38,7 @@ class Trouble:
         cls, error: Exception, chain: list[BaseException], *, answered: bool
     ) -> Trouble:
         if answered:
-            return cls("reset", "the body was cut short or could not be unpacked")
+            return cls("reset", "the body was truncated or could not be decompressed")
         # In all libraries, an address or a header that cannot be sent is a ValueError.
         if isinstance(error, ValueError):
             return cls("request", "the request could not be built from the settings")

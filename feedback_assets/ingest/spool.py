@@ -228,7 +228,8 @@ def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]
     else:
         return
     raise OSError(
-        f"rows could not wait in {path.parent}: {reason}. Nothing was replaced. Make room there "
+        f"rows could not be buffered in {path.parent}: {reason}. Nothing was replaced. Free "
+        f"disk space there "
         "or set TMPDIR to another directory, then run it again."
     )
 

@@ -225,7 +225,7 @@ def sections(customer: Customer) -> tuple[Section, ...]:
             ("when", "provider", "score", "comment", "reply", "status", "order", "met by"),
             customer.feedback,
             _answer,
-            "held in the warehouse",
+            "stored in the warehouse",
         ),
         *_left_out(customer),
     )

@@ -81,7 +81,7 @@ def tables_named(name: str) -> list[Table]:
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
         there = ", ".join(table.full_name for table in PROVIDER_TABLES)
-        raise ValueError(f"{name}: no provider table; there are {there}")
+        raise ValueError(f"{name}: not a provider table; choose from {there}")
     return tables
 
 

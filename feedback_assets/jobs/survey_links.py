@@ -259,5 +259,7 @@ def _alone(warehouse: Warehouse, day: date) -> Iterator[None]:
         try:
             held.enter_context(warehouse.locks.alone_with(f"survey links of {day}", wait=False))
         except LockTaken:
-            raise Busy(f"another run is asking for the orders of {day}: wait for its end") from None
+            raise Busy(
+                f"another run is requesting the orders of {day}: wait for it to finish"
+            ) from None
         yield

@@ -45,15 +45,15 @@ _RUNS_FILE = "runs.jsonl"
 
 _INTRODUCTION = """# Personal data
 
-Everything held on one person on {:%Y-%m-%d at %H:%M} UTC: one file for each table, one JSON object
-on each line. Amounts are texts, so that no digit is lost; times are in UTC.
+Everything stored about one person on {:%Y-%m-%d at %H:%M} UTC: one file per table, one JSON object
+per line. Amounts are strings, so that no digit is lost; times are in UTC.
 """
 _MENTIONS = """
-A *mention* is a row about somebody else in which the person's e-mail or id stands. Only the columns
+A *mention* is a row about someone else that contains the person's e-mail or id. Only the columns
 with the mention are exported.
 """
 _DOUBTFUL = """
-These texts may mean the person, for example with an e-mail spelled out, and are not exported:
+These texts may refer to the person, for example with an e-mail spelled out, and are not exported:
 """
 
 
@@ -212,7 +212,7 @@ def _plain(value: Any) -> Any:
 def _readme(done: Exported) -> str:
     parts = [
         _INTRODUCTION.format(datetime.now(UTC)),
-        "| file | rows | days | what it is |",
+        "| file | rows | days | contents |",
         "|---|---|---|---|",
     ]
     for name in dict.fromkeys([*done.rows, *done.mentions]):
@@ -224,7 +224,7 @@ def _readme(done: Exported) -> str:
         what = f"Records of {name} that could not be read, as the provider served them"
         parts.append(f"| `quarantine.{name}.jsonl` | {count} | | {what} |")
     if done.runs:
-        what = "Runs of jobs that name the person: their configuration and the events that do"
+        what = "Runs of jobs that name the person: their configuration and matching events"
         parts.append(f"| `{_RUNS_FILE}` | {done.runs} | | {what} |")
     if done.mentions:
         parts.append(_MENTIONS)
@@ -247,7 +247,7 @@ def _described(table: Table) -> str:
 def lines(done: Exported) -> list[str]:
     """The printed summary."""
     if done.nothing:
-        return ["Nothing is held on this person."]
+        return ["No data is stored about this person."]
     output = [
         f"{name}: {_count(done, name)}" for name in dict.fromkeys([*done.rows, *done.mentions])
     ]
@@ -255,5 +255,7 @@ def lines(done: Exported) -> list[str]:
     if done.runs:
         output.append(f"{RUNS}: {done.runs}")
     if done.doubtful:
-        output.append(f"{len(done.doubtful)} text(s) may mean this person; {README} lists them.")
+        output.append(
+            f"{len(done.doubtful)} text(s) may refer to this person; {README} lists them."
+        )
     return [*output, f"Written to {done.directory}"]

@@ -349,7 +349,7 @@ def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
     output = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
     counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
     output.append(
-        f"Known by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
+        f"Identified by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
         f"{counts['order']} order number(s) and {counts['answer']} answer(s)."
     )
     verb = "would be rewritten" if dry_run else "rewritten"
@@ -378,7 +378,7 @@ def _about_doubts(done: Forgotten) -> Iterator[str]:
     if not done.doubtful:
         return
     yield (
-        f"Please check {len(done.doubtful)} text(s) that may mean this person, for example "
+        f"Please check {len(done.doubtful)} text(s) that may refer to this person, for example "
         '"name (at) example.com". Add --spelled-out to erase these too.'
     )
     yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
@@ -389,9 +389,9 @@ def _about_doubts(done: Forgotten) -> Iterator[str]:
 def _verdict(done: Forgotten) -> Iterator[str]:
     left = [*done.left, *done.runs.left]
     if left:
-        yield "Something of them is still in these files. Run this command again:"
+        yield "Some of their data is still in these files. Run this command again:"
         yield from (f"  {name}" for name in left)
     elif done.complete and not (done.partitions or done.quarantined or done.runs.deleted):
-        yield "Searched tables, quarantine, page and run history: nothing of them is held."
+        yield "Searched tables, quarantine, page and run history: no data about them was found."
     elif done.complete:
-        yield "Searched tables, quarantine, page and run history again: nothing of them is left."
+        yield "Searched tables, quarantine, page and run history again: none of their data is left."

@@ -57,7 +57,7 @@ def _checked(found: object, known: tuple[Provider, ...]) -> Provider:
     if not isinstance(found, Provider):
         raise Unsuitable(f"it is a {type(found).__name__}, not a Provider")
     if not _NAME.fullmatch(found.name):
-        raise Unsuitable(f"{found.name!r} is no name; write one in snake_case")
+        raise Unsuitable(f"{found.name!r} is not a valid name; use snake_case")
     if found.name in _TAKEN | {other.name for other in known}:
         raise Unsuitable(f"the name {found.name} is taken")
     _check_arguments(found, known)
@@ -72,18 +72,18 @@ def _check_arguments(provider: Provider, known: tuple[Provider, ...]) -> None:
     own = [provider.variable(one.name) for one in provider.arguments]
     for variable in own:
         if variable in taken or own.count(variable) > 1:
-            raise Unsuitable(f"{variable} is the variable of two arguments")
+            raise Unsuitable(f"{variable} is used by two arguments")
     if not any(one.name == "url" and one.kind == "url" for one in provider.arguments):
         raise Unsuitable("it has no argument url of the kind url")
     zones = [one for one in provider.arguments if one.kind == "zone" or one.name == "timezone"]
     if any((one.kind, one.name) != ("zone", "timezone") or not one.default for one in zones):
-        raise Unsuitable("a zone is the argument timezone of the kind zone, with a default")
+        raise Unsuitable("a time zone must be the argument timezone of kind zone, with a default")
 
 
 def _check_tables(provider: Provider) -> None:
     tables = provider.tables
     if not tables or len({table.full_name for table in tables}) < len(tables):
-        raise Unsuitable("it needs a table, and each table one source")
+        raise Unsuitable("it needs at least one table, and one source for each")
     for table in tables:
         if table.group != provider.name:
             raise Unsuitable(f"the group of {table.full_name} is not {provider.name}")
@@ -99,11 +99,13 @@ def _check_answers(provider: Provider, answers: Answers) -> None:
     tables = {table.name: {column.name for column in table.columns} for table in provider.tables}
     for name in answers.depends:
         if name not in tables:
-            raise Unsuitable(f"its answers depend on {name}, which is no table of it")
+            raise Unsuitable(f"its answers depend on {name}, which is not one of its tables")
     for path in (path for sources in answers.columns.values() for path in sources):
         name, _, column = path.partition(".")
         if column not in tables.get(name, ()) or name not in answers.depends:
-            raise Unsuitable(f"its answers name {path}, which is no column of what they depend on")
+            raise Unsuitable(
+                f"its answers name {path}, which is not a column of the tables they depend on"
+            )
     try:
         text = answers.sql
     except (OSError, ImportError, ValueError) as error:

@@ -129,7 +129,7 @@ def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPy
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
         except (pa.ArrowInvalid, UnicodeError) as error:
-            raise QueryError(f"a value of the answer cannot be read: {error}") from None
+            raise QueryError(f"a value of the result cannot be read: {error}") from None
 
 
 def memory_limit() -> str:
@@ -210,7 +210,7 @@ def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
         size += batch.nbytes
         if size > largest:
             raise QueryError(
-                f"the answer is larger than {largest // 1024**2:,} MiB: ask for less, "
+                f"the result is larger than {largest // 1024**2:,} MiB: ask for less, "
                 "or read the table's Parquet files"
             )
         held.append(batch)

@@ -35,7 +35,7 @@ _VERDICTS = {
     "alike": "within chance of the others",
     "few": "too few answers to compare",
     "uncredited": "not credited",
-    "smaller": "the smaller ones together",
+    "smaller": "smaller channels combined",
 }
 _CHARTED_CURRENCIES = 4
 _NO_SCRIPT_END = str.maketrans(

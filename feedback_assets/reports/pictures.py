@@ -44,7 +44,7 @@ def trend_table(weeks: Sequence[Week]) -> str:
 def coverage_table(coverage: Sequence[tuple[str, str, int]]) -> str:
     """Answers matched to an order per provider, over the last 90 days."""
     wholes = {row["name"]: (row["shown"], row["note"]) for row in coverage_rows(coverage)}
-    return _table(("provider", "met an order, last 90 days"), wholes.values())
+    return _table(("provider", "matched with an order, last 90 days"), wholes.values())
 
 
 def days_picture(rows: Sequence[tuple[date, int]]) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from feedback_assets.files.database_trouble import remedy
 from feedback_assets.files.unusable import Unusable
 
-_ROOM = {errno.ENOSPC: "make room on its disk", errno.EDQUOT: "make room within your quota"}
+_ROOM = {errno.ENOSPC: "free space on its disk", errno.EDQUOT: "free space within your quota"}
 
 
 @contextmanager

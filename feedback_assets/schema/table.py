@@ -9,7 +9,7 @@ import pyarrow as pa
 from feedback_assets.schema.columns import TEXT, Column, leaves
 
 EXTRA = Column(
-    "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
+    "extra", TEXT, "Fields that the provider does not document, as a JSON object; otherwise null"
 )
 
 

@@ -125,9 +125,9 @@ class Reason(StrEnum):
     FIRST_ORDERS_NOT_BETTER = "answers about first orders are no better than the shop’s"
     FIRST_ORDERS_UNKNOWN = "no answers about first orders"
     ORDERS_IN_OTHER_CURRENCIES = "too many of its orders are in other currencies than its spend"
-    DAYS_BEFORE_NOT_HELD = "not all days of the window before are held"
-    SAID_ALREADY = "the channel has a sentence already"
-    MORE_MONEY_ELSEWHERE = "five sentences with more money at stake come first"
+    DAYS_BEFORE_NOT_HELD = "some days of the previous window have no data"
+    SAID_ALREADY = "the channel already has a finding"
+    MORE_MONEY_ELSEWHERE = "five findings with more money at stake come first"
 
 
 @dataclass(frozen=True)

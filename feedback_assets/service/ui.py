@@ -79,7 +79,7 @@ def refuse_taken(host: str, port: int) -> None:
     with suppress(OSError):
         socket.create_connection((_reachable_host(host), port), timeout=1).close()
         raise NotStarted(
-            f"port {port} is in use: stop what listens there, or choose another with --port"
+            f"port {port} is in use: stop the process that uses it, or choose another with --port"
         )
 
 

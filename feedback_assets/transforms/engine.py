@@ -54,7 +54,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.match_days < 0 or self.touch_days < 0:
-            raise ValueError("match_days and touch_days are 0 or more")
+            raise ValueError("match_days and touch_days must be 0 or more")
 
 
 def build_days(
@@ -73,7 +73,7 @@ def build_days(
     if not table.partitioned:
         raise ValueError(f"{table.full_name} has no days")
     if last < first:
-        raise ValueError(f"{last} comes before {first}")
+        raise ValueError(f"{last} is before {first}")
     start, tries_left = first, TRIES - 1
     # With fewer days than the window before them, most of the reading would be that window.
     least = max(1, *_days_back(table, parameters))

@@ -71,7 +71,7 @@ class SparkEngine:
         if not table.partitioned:
             raise ValueError(f"{table.full_name} has no days")
         if last < first:
-            raise ValueError(f"{last} comes before {first}")
+            raise ValueError(f"{last} is before {first}")
         with self._rows(table, first, last, warehouse, parameters) as computed:
             # Cached on the cluster while it is fetched in pieces; otherwise each piece recomputes
             # it all.

@@ -37,8 +37,9 @@ def copy_near(
             copy.write_bytes(content)
         except OSError as error:
             raise StoreTrouble(
-                f"{copy} could not be written ({error.strerror}): what is read of {place.base} "
-                "is copied there first. Make room, or set TMPDIR to a larger place."
+                f"{copy} could not be written ({error.strerror}): objects of {place.base} "
+                "are copied there before they are read. Free disk space, or set "
+                "TMPDIR to a larger place."
             ) from None
         copies[found.path] = str(copy)
     return [copies.get(found.path, found.path) for found in there]

@@ -21,8 +21,8 @@ class OtherSecret(RuntimeError):
         super().__init__(
             f"{what}, and {warehouse.base} was built with another one, so its customer keys would "
             "no longer match. Set FEEDBACK_CUSTOMER_SECRET as it was then (by default it is in the "
-            "file customer_secret in the DAGSTER_HOME that built it). To change it for good, run: "
-            "feedback-assets rekey"
+            "file customer_secret in the DAGSTER_HOME that built it). To change it permanently, "
+            "run: feedback-assets rekey"
         )
 
 

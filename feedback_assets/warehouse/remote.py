@@ -19,7 +19,7 @@ _OBJECTS_AT_ONCE = 64
 _BYTES_AT_ONCE = 64 * 1024 * 1024
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and AWS_ENDPOINT_URL where "
-    "the store is not Amazon's, as docs/deploy.md says"
+    "the store is not Amazon's, as described in docs/deploy.md"
 )
 # By botocore's class names, so that other stores need not have it installed.
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}

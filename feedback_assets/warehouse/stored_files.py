@@ -24,7 +24,7 @@ class NotWritten(StoreTrouble):
 
     def __init__(self, path: str, reason: str, *, transient: bool = False) -> None:
         super().__init__(
-            f"{path} was not written: {reason}. The existing file is unchanged. Make room or "
+            f"{path} was not written: {reason}. The existing file is unchanged. Free disk space or "
             "fix its permissions, or set FEEDBACK_WAREHOUSE to another place, then run it again.",
             transient=transient,
         )

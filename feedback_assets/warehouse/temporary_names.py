@@ -48,14 +48,14 @@ def private_directory() -> Path:
             continue
         except OSError as error:
             raise Unusable(
-                f"{directory} cannot be created ({error.strerror}). Make room or fix its "
+                f"{directory} cannot be created ({error.strerror}). Free disk space or fix its "
                 "permissions, or set TMPDIR to another directory"
             ) from None
         if _is_private(directory):
             return directory
     raise Unusable(
-        f"{parent}/feedback-assets-{os.getuid()} and other names like it belong to somebody else, "
-        "or others can write to them: remove them, or set TMPDIR to another directory"
+        f"{parent}/feedback-assets-{os.getuid()} and similar names belong to another user, "
+        "or other users can write to them: remove them, or set TMPDIR to another directory"
     )
 
 

@@ -79,10 +79,10 @@ def test_a_wrong_key_alerts_once_for_all_failed_runs_and_again_after_a_recovery(
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     assert operator.tick() == "Ignoring existing failures; alerting on new ones."
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=2))
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=9))
-    assert operator.tick() == "Told: URL 1 (JSON)."
+    assert operator.tick() == "Sent: URL 1 (JSON)."
     ((title, body),) = operator.messages
     assert title == "feedbackpulse: refused with 401"
     for part in (
@@ -95,11 +95,11 @@ def test_a_wrong_key_alerts_once_for_all_failed_runs_and_again_after_a_recovery(
         assert part in body, part
     assert "wrong-and-secret" not in body
     assert not operator.run("feedbackpulse.submissions")
-    assert "Told before, and not gone: feedbackpulse: refused with 401" in operator.tick()
+    assert "Already sent, still failing: feedbackpulse: refused with 401" in operator.tick()
 
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     assert operator.run("feedbackpulse.submissions")
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     operator.tick()
@@ -118,7 +118,7 @@ def test_a_failed_table_is_named_without_any_of_its_content(
     assert not operator.run("marts.nps_daily")
     operator.tick()
     ((title, body),) = operator.messages
-    assert title.startswith("marts.nps_daily fails: ")
+    assert title.startswith("marts.nps_daily failed: ")
     assert "marts.nps_daily; 1 run, 1 day" in body
     assert "run's page" in body
     assert "ana@example.com" not in body
@@ -136,7 +136,7 @@ def test_a_run_whose_process_died_triggers_an_alert_unless_it_is_retried(
         operator.instance.report_run_failed(run)
     operator.tick()
     ((title, body),) = operator.messages
-    assert title == "wicked_reports.orders: the run ended without a step that failed"
+    assert title == "wicked_reports.orders: the run ended without a failed step"
     assert "1 run." in body
 
 
@@ -149,7 +149,7 @@ def test_an_undelivered_alert_is_sent_later_even_if_the_cause_is_gone(
     right = sandbox.environment()["FEEDBACKPULSE_API_KEY"]
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     operator.run("feedbackpulse.submissions")
-    assert "Tried again at the next tick" in operator.tick()
+    assert "Retrying at the next tick" in operator.tick()
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     operator.run("feedbackpulse.submissions")
     operator.tick()
@@ -157,7 +157,7 @@ def test_an_undelivered_alert_is_sent_later_even_if_the_cause_is_gone(
     operator.tick()
     ((_, body),) = operator.messages
     assert "It has succeeded since." in body
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
 
 
 def test_without_a_url_the_tick_reports_that_it_skips(
@@ -200,13 +200,13 @@ def test_forty_failed_runs_with_one_cause_make_one_alert_with_all_their_days() -
 
 
 def test_one_message_has_one_alert_for_each_cause_however_many_tables_it_affects() -> None:
-    other = "thanx: cannot be reached or fails"
+    other = "thanx: unreachable or failing"
     runs = [failed(1), failed(2, CLICKS), failed(3, "thanx.feedbacks", other)]
     after = take(State(0), runs, set(), ["t"])
     assert after.pending["t"] == ["wicked_reports: refused with 401", other]
     message = compose(after.causes, after.pending["t"], "")
     assert message is not None
-    assert message.title == "Runs fail, for 2 reasons"
+    assert message.title == "Runs failed for 2 reasons"
     assert f"{CLICKS}, {ORDERS}; 2 runs" in message.body
 
 

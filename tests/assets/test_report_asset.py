@@ -50,7 +50,7 @@ def test_an_empty_warehouse_produces_a_page_that_says_so(project: Project) -> No
         content = file.read()
     assert shown["bytes"] == len(content)
     assert shown["last_day"] == "none"
-    assert b"No answers are held yet" in content
+    assert b"There are no answers yet" in content
 
 
 @pytest.mark.parametrize(

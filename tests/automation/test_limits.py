@@ -24,7 +24,7 @@ def test_every_asset_pool_gets_a_limit_and_setting_it_again_changes_nothing(
     assert set(set_first) == named
     assert set_first["retargeting"] == set_first["duckdb"] == 1
     again = shop.run("limits")
-    assert again.output.count("as it was") == len(named)
+    assert again.output.count("unchanged") == len(named)
     with open_instance(shop.settings) as instance:
         assert pools(instance) == set_first
 

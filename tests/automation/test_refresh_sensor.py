@@ -164,7 +164,7 @@ def test_only_changed_partitions_are_rebuilt_and_tables_equal_a_full_rebuild(
     with open_instance(project.settings) as instance:
         robot = Robot(project, instance)
         # The command's builds are recorded like the daemon's.
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
         assert robot.tick()[0] == []
         before = contents(project)
 
@@ -174,16 +174,16 @@ def test_only_changed_partitions_are_rebuilt_and_tables_equal_a_full_rebuild(
             str(dg.PartitionKeyRange(str(FIRST), str(YESTERDAY)))
         }
         built = robot.settle()
-        assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
+        assert robot.tick() == ([], "Nothing has changed since the last build.")
         after = contents(project)
 
         # A restarted daemon without a cursor.
-        assert Robot(project, instance).tick() == ([], "All is up to date.")
+        assert Robot(project, instance).tick() == ([], "Everything is up to date.")
         # Read again without changes at the providers.
         for request in requests:
             if request.asset_selection == [dg.AssetKey(["wicked_reports", "orders"])]:
                 robot.execute(request)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
     changed = {partition for partition in after if after[partition] != before[partition]}
     restated = {day for name, day in changed if find_table(name) in PROVIDER_TABLES}
@@ -215,7 +215,7 @@ def test_the_sensor_waits_for_running_reads(shop: Project) -> None:
         assert requests == []
         assert run.run_id in reason
         instance.report_run_failed(run)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
 
 def test_a_failed_build_keeps_its_run_key_until_the_next_day_or_new_data(

@@ -123,7 +123,7 @@ def test_time_and_zone_are_settings_and_schedules_start_stopped(
 def test_without_restating_providers_the_monthly_run_reads_only_days_named_by_a_check() -> None:
     found = evaluate(MONTHLY, SIX, FEEDBACK_PROVIDERS="thanx")
     assert not found.run_requests
-    assert found.skip_message == "keys_on_one_day named no day."
+    assert found.skip_message == "keys_on_one_day listed no days."
 
 
 @pytest.mark.slow

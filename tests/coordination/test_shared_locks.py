@@ -11,7 +11,7 @@ from feedback_assets.coordination.shared_locks import LockLost, LockTaken, Share
 from tests.servers.postgres import PostgresDatabase
 
 pytestmark = pytest.mark.slow
-BUSY = "kept a lock for 0.2 s"
+BUSY = "did not release a lock held by another process within 0.2 s"
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_lock_lost_in_a_restart_is_reported_on_release(
     postgres: PostgresDatabase, one: SharedLocks
 ) -> None:
     with (
-        pytest.raises(LockLost, match="another may have done it too; run it again"),
+        pytest.raises(LockLost, match="another process may have done the same work; run it again"),
         one.changing(alone=True),
     ):
         postgres.server.restart()

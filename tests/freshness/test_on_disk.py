@@ -107,7 +107,7 @@ def _nothing_left(project: Project) -> None:
         for table in PROVIDER_TABLES + DERIVED_TABLES:
             there = on_disk.marks(project.warehouse, table)
             assert not len(on_disk.difference(read_recorded(instance, table), there)), table
-        assert Robot(project, instance).tick() == ([], "All is up to date.")
+        assert Robot(project, instance).tick() == ([], "Everything is up to date.")
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -
     unified, nps = find_table("unified.orders"), find_table("marts.nps_daily")
     with open_instance(held.settings) as instance:
         robot = Robot(held, instance)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
         _restate(held)
         assert robot.settle()[unified] == {FIRST}
@@ -179,7 +179,7 @@ def test_moving_the_start_date_changes_no_table_and_moving_it_back_catches_up(
     _nothing_left(held)
     refused = held.backfill(FIRST, YESTERDAY, "--missing")
     assert refused.exit_code == 2
-    assert f"--from {FIRST} lies before FEEDBACK_START_DATE={YESTERDAY}" in refused.stderr
+    assert f"--from {FIRST} is before FEEDBACK_START_DATE={YESTERDAY}" in refused.stderr
     assert contents(held) == before
 
     _restate(held)

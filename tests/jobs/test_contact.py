@@ -209,4 +209,4 @@ def test_customer_text_does_not_control_the_terminal(
     assert "null" not in result.stdout
     assert "yesterday" in result.stdout
     assert json.dumps(contact["email"]).strip('"') in result.stdout
-    assert "None, held in the warehouse." in result.stdout
+    assert "None, stored in the warehouse." in result.stdout

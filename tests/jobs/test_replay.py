@@ -74,8 +74,9 @@ def test_records_that_now_parse_land_and_the_rest_stays_quarantined(
     assert held(project) == {1: 5, 2: 10}
     assert [json.loads(payload)["id"] for payload in waiting(project)] == [3]
     again = project.run("replay")
-    assert "1 record(s), 0 landed on 0 day(s), 0 superseded, 0 of days not held, 1 still bad" in (
-        again.stdout
+    assert (
+        "1 record(s), 0 landed on 0 day(s), 0 superseded, 0 for days not loaded, 1 still invalid"
+        in (again.stdout)
     )
     assert held(project) == {1: 5, 2: 10}
 
@@ -108,7 +109,9 @@ def test_a_record_of_a_missing_day_stays_quarantined(project: Project) -> None:
     other = DAY + timedelta(days=1)
     record = SetAside(None, "created_at", json.dumps(submission(1, 9, other)))
     set_aside(project.warehouse, SUBMISSIONS, [record], datetime.now(UTC))
-    assert "0 landed on 0 day(s), 0 superseded, 1 of days not held" in project.run("replay").stdout
+    assert (
+        "0 landed on 0 day(s), 0 superseded, 1 for days not loaded" in project.run("replay").stdout
+    )
     assert project.warehouse.days_held(SUBMISSIONS) == [DAY]
     assert len(waiting(project)) == 1
 

@@ -148,8 +148,8 @@ def test_an_error_midway_fails_the_run_and_the_next_run_requests_the_rest(
     assert not run.retried
     # The request that may have landed is not sent again.
     assert asked == [order.source_id for order in due[:2]]
-    assert "may have landed" in run.failure
-    assert "1 orders were answered before, and their links are kept" in run.failure
+    assert "may have been processed" in run.failure
+    assert "1 orders were answered before the error; their links are stored" in run.failure
     assert run.metadata["asked"] == 1
     assert [row["order_id"] for row in links(orders)] == [due[0].order_id]
     assert launch(orders, JOB, {"day": str(day), "dry_run": False}).success
@@ -223,11 +223,11 @@ def test_an_invalid_config_is_rejected_with_an_explanation(
 def test_a_day_without_data_is_reported(shop: Project) -> None:
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == 0
-    assert "unified.orders holds nothing" in run.metadata["warning"]
+    assert "unified.orders has no data" in run.metadata["warning"]
     fill(shop, DAY, DAY, "wicked_reports.orders", "unified.orders")
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == run.metadata["orders"] > 0
-    assert "fullwhere.survey_trackers holds nothing" in run.metadata["warning"]
+    assert "fullwhere.survey_trackers has no data" in run.metadata["warning"]
 
 
 def test_tables_written_by_jobs_are_declared_like_every_other() -> None:

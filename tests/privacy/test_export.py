@@ -80,7 +80,7 @@ def test_export_covers_exactly_what_erasure_covers(held: Project) -> None:
     assert json.loads(record["payload"])["firstName"] == "Ana"
     again = held.run("export", EMAIL, "--to", str(held.home / "again"))
     assert again.exit_code == 0
-    assert again.output.strip() == "Nothing is held on this person."
+    assert again.output.strip() == "No data is stored about this person."
     assert not (held.home / "again").exists()
 
 

@@ -372,7 +372,7 @@ def test_the_next_run_completes_a_killed_run(
 def test_a_person_without_data_is_still_added_to_the_list(project: Project) -> None:
     told = project.run("forget", EMAIL)
     assert told.exit_code == 0
-    assert "nothing of them is held" in told.output
+    assert "no data about them was found" in told.output
     writing = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
     rows = pa.Table.from_pylist([contact(1, EMAIL, first_name="Ana")], schema=CONTACTS.schema)
     writing.replace_day(CONTACTS, DAY, rows)
@@ -407,7 +407,7 @@ def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> Non
         day=DAY - timedelta(days=1),
     )
     told = small.run("forget", EMAIL)
-    assert "Known by 2 e-mail(s)" in told.output
+    assert "Identified by 2 e-mail(s)" in told.output
     assert not places({"e-mail": {"ana2@"}}, Path(small.settings.warehouse))
     # The order and the answer still match by it.
     rows = read(small)
@@ -490,7 +490,7 @@ def test_cases_for_manual_review_are_listed_with_exit_status_1(small: Project) -
     assert told.exit_code == 1
     assert f"  retargeting.order_feedback, {DAY}, order_no=200" in told.output
     assert words not in told.output
-    assert "nothing of them is left" not in told.output
+    assert "none of their data is left" not in told.output
     (kept,) = [row for row in read(small)["retargeting.order_feedback"] if row["order_no"] == "200"]
     assert kept["comment"] == words
     told = small.run("forget", EMAIL, "--spelled-out")

@@ -122,9 +122,7 @@ def test_a_new_secret_is_rejected_until_rekey_replaces_every_key(
     assert len(keys(shop)) == len(before)
     assert keys(shop).isdisjoint(before)
     assert keys(shop) & made_with(NEW, shop)
-    assert shop.run("rekey").output == (
-        "The warehouse is built with this customer secret already.\n"
-    )
+    assert shop.run("rekey").output == ("The warehouse already uses this customer secret.\n")
 
 
 def test_a_run_with_another_secret_leaves_the_tables_unchanged(

@@ -145,7 +145,7 @@ def test_a_submission_is_sent_unchanged_and_an_nps_of_0_is_a_score(httpserver, p
 
 def test_a_submission_is_never_sent_twice(httpserver, pulse):
     httpserver.expect_request(PATH, method="POST").respond_with_json({}, status=502)
-    with pytest.raises(PermanentError, match="may have landed"):
+    with pytest.raises(PermanentError, match="may have been processed"):
         pulse.create(campaign_id=1, nps_score=3)
     assert len(httpserver.log) == 1
 

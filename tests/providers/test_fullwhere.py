@@ -169,7 +169,7 @@ def test_generation_returns_the_provider_response(httpserver, fullwhere, status,
 def test_generation_is_never_sent_twice(httpserver, fullwhere):
     path = "/partners/survey-tracker/generate"
     httpserver.expect_request(path).respond_with_json({}, status=503)
-    with pytest.raises(PermanentError, match="may have landed"):
+    with pytest.raises(PermanentError, match="may have been processed"):
         fullwhere.generate("p1")
     assert len(httpserver.log) == 1
 

@@ -151,7 +151,7 @@ def test_a_server_that_ignores_the_page_is_an_error_if_the_page_is_full():
     _, asked, error = read(NUMBERED, [page(range(10))])
     assert asked == 2
     assert isinstance(error, RowsMissing)
-    assert "nothing proves" in error.message
+    assert "nothing shows" in error.message
 
 
 @pytest.mark.parametrize("size", [3, 25])

@@ -77,27 +77,27 @@ def answering(**changed: Any) -> Provider:
     ("declared", "reason"),
     [
         ("thanx", "it is a str, not a Provider"),
-        (replace(GOOD, name="Yelp!"), "'Yelp!' is no name; write one in snake_case"),
+        (replace(GOOD, name="Yelp!"), "'Yelp!' is not a valid name; use snake_case"),
         (replace(GOOD, name="thanx"), "the name thanx is taken"),
         (replace(GOOD, name="marts"), "the name marts is taken"),
         (replace(GOOD, name="other"), "the group of yelp.answers is not other"),
         (replace(GOOD, arguments=ARGUMENTS[:1]), "it has no argument url of the kind url"),
         (
             replace(GOOD, arguments=(*ARGUMENTS, ARGUMENTS[0])),
-            "YELP_KEY is the variable of two arguments",
+            "YELP_KEY is used by two arguments",
         ),
         (
             replace(GOOD, arguments=(*ARGUMENTS, Argument("timezone", "zone"))),
-            "a zone is the argument timezone of the kind zone, with a default",
+            "a time zone must be the argument timezone of kind zone, with a default",
         ),
         (
             replace(GOOD, arguments=(*ARGUMENTS, Argument("zone", "zone", default="UTC"))),
-            "a zone is the argument timezone of the kind zone, with a default",
+            "a time zone must be the argument timezone of kind zone, with a default",
         ),
-        (replace(GOOD, sources=()), "it needs a table, and each table one source"),
+        (replace(GOOD, sources=()), "it needs at least one table, and one source for each"),
         (
             replace(GOOD, sources=GOOD.sources * 2),
-            "it needs a table, and each table one source",
+            "it needs at least one table, and one source for each",
         ),
         (
             answering(columns={"responded_at": ("answers.at",)}),
@@ -106,11 +106,11 @@ def answering(**changed: Any) -> Provider:
         (answering(columns={**COLUMNS, "mood": ()}), "answers have no column mood"),
         (
             answering(columns={**COLUMNS, "comment": ("answers.words",)}),
-            "its answers name answers.words, which is no column of what they depend on",
+            "its answers name answers.words, which is not a column of the tables they depend on",
         ),
         (
             answering(depends={"others": SAME_DAY}),
-            "its answers depend on others, which is no table of it",
+            "its answers depend on others, which is not one of its tables",
         ),
         (
             answering(package="feedback_assets.providers.wicked_reports"),

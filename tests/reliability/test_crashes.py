@@ -257,7 +257,7 @@ def test_a_full_spill_directory_is_reported_and_leaves_no_files(tmp_path: Path) 
         text=True,
         check=True,
     )
-    assert "rows could not wait in" in finished.stdout
+    assert "rows could not be buffered in" in finished.stdout
     assert "set TMPDIR" in finished.stdout
     assert list(tmp_path.glob("*/*")) == []
 

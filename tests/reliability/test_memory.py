@@ -78,12 +78,12 @@ CASES: dict[str, tuple[Callable[[], bytes], dict[str, str], float, str]] = {
         600,
         "more than 20,000,000 values",
     ),
-    "10⁶ levels of nesting": (lambda: b"[" * 1_000_000, {}, 100, "nested deeper"),
+    "10⁶ levels of nesting": (lambda: b"[" * 1_000_000, {}, 100, "nested too deeply"),
     "10⁶ levels of nesting in a record": (
         lambda: with_field("[" * 1_000_000 + "]" * 1_000_000),
         {},
         100,
-        "nested deeper",
+        "nested too deeply",
     ),
 }
 

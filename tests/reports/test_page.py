@@ -236,10 +236,10 @@ def test_a_page_without_some_marts_names_what_is_missing(
         marts.put(name, full.rows[name])
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
     if "marts.nps_daily" not in built:
-        assert "No answers are held yet" in page.text
-        assert "There is no answer with a score yet" in page.text
+        assert "There are no answers yet" in page.text
+        assert "No scored answers yet" in page.text
     if "marts.customer_value" not in built:
-        assert "This takes orders of Wicked Reports." in page.text
+        assert "This requires orders from Wicked Reports." in page.text
     if built and "marts.nps_daily" in built:
         assert "Not held yet:" in page.text
         assert "survey funnel" in page.text
@@ -249,14 +249,14 @@ def test_answers_without_a_score_do_not_count_towards_nps(marts: Marts) -> None:
     nobody = dict.fromkeys(("responses", "promoters", "passives", "detractors"), 0)
     marts.put("marts.nps_daily", (row | nobody for row in daily(days=40)))
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
-    assert "There is no answer with a score yet" in page.text
+    assert "No scored answers yet" in page.text
     assert "nan" not in page.text.lower().split()
 
 
 def test_stale_data_is_reported_at_the_top(full: Marts) -> None:
     late = datetime(2026, 12, 1, tzinfo=UTC)
     page = Page(render(read_report(full.warehouse, built_at=late)))
-    assert "The newest answers are of 20 Nov 2026, 10 days before yesterday" in page.text
+    assert "The newest answers are from 20 Nov 2026, 10 days before yesterday" in page.text
 
 
 def test_many_long_comments_do_not_inflate_the_page(
@@ -296,7 +296,7 @@ def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
         r"(\d+ points? (more|fewer) than|about the same as) the 30 days before, "
-        r"which is (within chance|more than chance would make)\.",
+        r"(within chance|more than chance would explain)\.",
         words.headline(report),
     )
     found = report.chosen(90, "last_click", "campaign")
@@ -305,11 +305,11 @@ def test_the_sentences_match_the_numbers(report: Report) -> None:
         "More detractors: tiktok / paid_social / flash (−40)."
     )
     assert words.values(report.values) == (
-        "A promoter who pays in EUR bought for EUR\u00a0300.10 on average, 2.0 times a detractor’s "
+        "A promoter who pays in EUR spent EUR\u00a0300.10 on average, 2.0 times a detractor’s "
         "EUR\u00a0150.05; 90\u00a0% of promoters ordered again, 50\u00a0% of detractors."
     )
     assert words.trust(report) == (
-        "80\u00a0% of the 100 answers of the last 90 days met the order they are about."
+        "80\u00a0% of the 100 answers from the last 90 days are matched with an order."
     )
 
 

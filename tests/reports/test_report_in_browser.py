@@ -236,7 +236,7 @@ def test_the_figures_are_shown_without_scripts(browser: Browser, address: str) -
 def test_an_empty_page_draws_nothing_and_says_so(browser: Browser, marts: Marts) -> None:
     write_page(marts.warehouse, read_report(marts.warehouse))
     with opened(browser, Path(page_path(marts.warehouse)).as_uri()) as seen:
-        assert "No answers are held yet" in seen.text("header")
+        assert "There are no answers yet" in seen.text("header")
         assert seen.page.locator("svg").count() == 0
         assert seen.told == []
         found = Axe().run(seen.page)

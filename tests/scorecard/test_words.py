@@ -44,10 +44,13 @@ USD = Money(Decimal("3336.2"), "USD")
 @pytest.mark.parametrize(
     ("finding", "text"),
     [
-        (Careful(0.523, None, 90), "Careful: only 52\u00a0% of answers met an order."),
+        (Careful(0.523, None, 90), "Careful: only 52\u00a0% of answers are matched with an order."),
         (
             Careful(0.523, 60, 90),
-            "Careful: only 52\u00a0% of answers met an order, and only 60 of the 90 days are held.",
+            (
+                "Careful: only 52\u00a0% of answers are matched with an order, "
+                "and only 60 of the 90 days have data."
+            ),
         ),
         (
             LookAt(FACEBOOK, Holds(6, 7), USD, Money(Decimal(9817), "USD")),
@@ -94,15 +97,15 @@ USD = Money(Decimal("3336.2"), "USD")
             Changed(replace(FACEBOOK, nps_change=20.3, nps_before=-37.5), USD),
             "facebook/spring-sale rose 20 points, from −38 to −17; 1 promoter won.",
         ),
-        (AnswerDetractors(31, USD), "Answer 31 detractors; they bought for USD\u00a03,336."),
-        (AnswerDetractors(1, None), "Answer 1 detractor; no order of theirs is known."),
+        (AnswerDetractors(31, USD), "Answer 31 detractors; they spent USD\u00a03,336."),
+        (AnswerDetractors(1, None), "Answer 1 detractor; they have no known orders."),
         (
             NothingStandsOut(140, differ=False),
             "No channel differs beyond chance; 20 points need about 140 customers who answer.",
         ),
         (
             NothingStandsOut(None, differ=True),
-            "No difference between channels is sure enough to act on.",
+            "No difference between channels is certain enough to act on.",
         ),
     ],
 )
@@ -112,7 +115,7 @@ def test_a_finding_is_a_sentence(finding: Finding, text: str) -> None:
 
 def test_money_without_a_currency_is_labelled() -> None:
     text = words.sentence(AnswerDetractors(2, Money(Decimal(10), "(none)")))
-    assert text == "Answer 2 detractors; they bought for (no currency)\u00a010."
+    assert text == "Answer 2 detractors; they spent (no currency)\u00a010."
 
 
 @pytest.mark.parametrize("finding", [LookAt, BringsPromoters, PromoterCosts, Changed])
@@ -173,12 +176,12 @@ def test_withheld_findings_give_a_reason() -> None:
     ]
     before = {"change_z": None, "nps_before": None}
     (whole,) = decide(shop(channel("a/x", **before)), FINE).withheld
-    assert words.withheld(whole) == "Changed: not all days of the window before are held."
+    assert words.withheld(whole) == "Changed: some days of the previous window have no data."
 
 
 def test_the_order_of_a_table_is_explained() -> None:
     assert words.pulled(21.4) == (
-        "Sorted by NPS pulled towards the average (21) where customers are few."
+        "Sorted by NPS, pulled towards the average (21) for channels with few customers."
     )
 
 

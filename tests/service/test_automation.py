@@ -57,8 +57,8 @@ def test_status_reports_whether_a_daemon_runs_on_this_home(project: Project) -> 
             beat = DaemonHeartbeat((now - ago).timestamp(), "SCHEDULER", "id", [])
             instance.add_daemon_heartbeat(beat)
         said.append(project.run("automation", "status").stdout)
-    assert f"No daemon is running on {project.home}/dagster_home; last seen " in said[0]
-    assert "A daemon is running on this home." in said[1]
+    assert f"No daemon is running for {project.home}/dagster_home; last seen " in said[0]
+    assert "A daemon is running for this DAGSTER_HOME." in said[1]
 
 
 @given(

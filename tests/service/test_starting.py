@@ -141,7 +141,7 @@ def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
         again = given.run("feedback-assets", "ui", "--port", str(port), check=False)
         assert again.returncode == 1
         assert again.stderr.splitlines() == [
-            f"port {port} is in use: stop what listens there, or choose another with --port"
+            f"port {port} is in use: stop the process that uses it, or choose another with --port"
         ]
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
@@ -159,7 +159,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
         "remove_old_run_logs_monthly",
     }
     result = copy.run("feedback-assets", "automation", "on")
-    assert f"No daemon is running on {copy.root}/dagster_home." in result.stdout
+    assert f"No daemon is running for {copy.root}/dagster_home." in result.stdout
     assert "Start it with: feedback-assets ui" in result.stdout
     assert running(copy) == {("feedback_assets", name) for name in switched}
 

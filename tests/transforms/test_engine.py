@@ -486,7 +486,7 @@ def test_an_unbuildable_table_is_rejected() -> None:
         list(build_days(find_table("marts.customer_value"), FIRST, LAST, nothing, PARAMETERS))
     with pytest.raises(ValueError, match="has days"):
         build_whole(ORDERS, nothing, PARAMETERS)
-    with pytest.raises(ValueError, match="comes before"):
+    with pytest.raises(ValueError, match="is before"):
         list(build_days(ORDERS, LAST, FIRST, nothing, PARAMETERS))
     with pytest.raises(ValueError, match="0 or more"):
         Parameters(match_days=-1, customer_secret=b"")

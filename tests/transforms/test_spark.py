@@ -192,7 +192,7 @@ def test_two_spark_workers_build_the_duckdb_rows_from_an_object_store(
 
 
 def test_an_invalid_engine_or_master_stops_loading() -> None:
-    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is no engine"):
+    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is not an engine"):
         load_settings({"FEEDBACK_ENGINE": "polars"})
     with pytest.raises(SettingsError, match="FEEDBACK_SPARK_MASTER"):
         load_settings({"FEEDBACK_SPARK_MASTER": "http://host"})

@@ -107,7 +107,7 @@ def test_after_a_replay_the_sensor_rebuilds_every_derived_partition_once(
     built = robot.settle()
 
     assert built == {table: set(days()) if table.partitioned else {None} for table in derived}
-    assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
+    assert robot.tick() == ([], "Nothing has changed since the last build.")
     for table in DERIVED_TABLES:
         found = out_of_date(table, read_recorded(instance, table), upgraded.settings)
         assert found.partitions == (len(days()) if table.partitioned else 1)

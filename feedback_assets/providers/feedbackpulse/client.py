@@ -80,7 +80,7 @@ class FeedbackPulse(Client):
         """
         endpoint = "GET /submissions"
         if first is not None and last is not None and first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two days")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two days")
         if status is not None and status not in STATUSES:
             advice = f"there are {', '.join(STATUSES)}"
             raise self._http.invalid(endpoint, f"no such status: {status}", advice)
@@ -132,7 +132,7 @@ class FeedbackPulse(Client):
         if star_rating is None and nps_score is None and not said:
             raise self._http.invalid(
                 endpoint,
-                "the submission says nothing",
+                "the submission is empty",
                 "give star_rating, nps_score, text_feedback or survey_responses",
             )
         values = {
@@ -161,7 +161,7 @@ class FeedbackPulse(Client):
             return
         bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
         raise self._http.invalid(
-            endpoint, f"{name} is {value!r}", f"{name} has to be a whole number {bounds}"
+            endpoint, f"{name} is {value!r}", f"{name} must be a whole number {bounds}"
         )
 
 

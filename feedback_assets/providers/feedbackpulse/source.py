@@ -32,7 +32,7 @@ PROVIDER = Provider(
     title="FeedbackPulse",
     client=_client,
     arguments=(
-        Argument("url", "url", "root of the installation; `/api/v2` is added", needed=True),
+        Argument("url", "url", "base URL of the installation; `/api/v2` is added", needed=True),
         Argument("api_key", "secret", "bearer token", needed=True),
         Argument("requests_per_minute", "rate", default=60),
     ),

@@ -70,7 +70,7 @@ class Fullwhere(Client):
         """One tracker by its id."""
         endpoint = f"GET {PATH}"
         if not tracker_id.strip():
-            raise self._http.invalid(endpoint, "no tracker is named", "give its id")
+            raise self._http.invalid(endpoint, "no tracker is given", "give its id")
         body = self._http.get(PATH, {"id": tracker_id.strip()}, record_key="surveyId")
         found = envelopes.fields(self._http, endpoint, body, "a survey tracker")
         if "id" in found:
@@ -97,7 +97,7 @@ class Fullwhere(Client):
             if moment is not None:
                 named[name] = self._moment(endpoint, moment)
         if first is not None and last is not None and first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two")
         return self._lists(
             [
                 named | {k: v for k, v in (("purchases", some), ("customers", others)) if v}
@@ -113,7 +113,7 @@ class Fullwhere(Client):
         """
         endpoint = f"POST {PATH}/generate"
         if not purchase_id.strip():
-            raise self._http.invalid(endpoint, "no purchase is named", "give its id")
+            raise self._http.invalid(endpoint, "no purchase is given", "give its id")
         payload = {"purchaseId": purchase_id.strip()}
         body = self._http.post(f"{PATH}/generate", payload, reads=False, record_key="surveyId")
         answer: Any = envelopes.whole(self._http, endpoint, body)
@@ -139,7 +139,9 @@ class Fullwhere(Client):
 
     def _moment(self, endpoint: str, moment: datetime) -> str:
         if moment.tzinfo is None:
-            raise self._http.invalid(endpoint, f"{moment} has no zone", "give it one, such as UTC")
+            raise self._http.invalid(
+                endpoint, f"{moment} has no time zone", "give it one, such as UTC"
+            )
         text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
         return text.replace("+00:00", "Z")
 

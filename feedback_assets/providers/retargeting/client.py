@@ -85,7 +85,7 @@ class Retargeting(Client):
             return {}
         if since.tzinfo is None:
             raise self._http.invalid(
-                f"GET {PATH}", f"{since} has no zone", "give it one, such as UTC"
+                f"GET {PATH}", f"{since} has no time zone", "give it one, such as UTC"
             )
         return {"t": int(since.timestamp())}
 

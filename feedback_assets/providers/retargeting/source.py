@@ -50,7 +50,7 @@ PROVIDER = Provider(
         Argument("rest_key", "secret", "query `k`", needed=True),
         Argument("customer_id", "secret", "query `u`", needed=True),
         Argument("url", "url", default="https://api.retargeting.app/v1"),
-        Argument("timezone", "zone", "zone of its time stamps, which carry none", default="UTC"),
+        Argument("timezone", "zone", "time zone of its timestamps, which have none", default="UTC"),
     ),
     found='In the account under Settings → Integration: "REST API Key" is the second field, '
     '"Customer ID" the third.',

@@ -105,7 +105,7 @@ class Thanx(Client):
         """
         endpoint = "GET /partner/feedbacks"
         if not merchant_id:
-            raise self._http.invalid(endpoint, "no merchant is named", "set THANX_MERCHANT_ID")
+            raise self._http.invalid(endpoint, "no merchant is given", "set THANX_MERCHANT_ID")
         unknown = sorted(set(states) - set(STATES))
         if unknown:
             raise self._http.invalid(
@@ -134,7 +134,9 @@ class Thanx(Client):
 
     def _moment(self, endpoint: str, moment: datetime) -> str:
         if moment.tzinfo is None:
-            raise self._http.invalid(endpoint, f"{moment} has no zone", "give it one, such as UTC")
+            raise self._http.invalid(
+                endpoint, f"{moment} has no time zone", "give it one, such as UTC"
+            )
         return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

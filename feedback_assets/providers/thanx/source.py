@@ -43,7 +43,7 @@ PROVIDER = Provider(
         Argument(
             "merchant_id",
             "text",
-            "set: the merchant's feedback, paged; not set: that of the token's user",
+            "if set, the merchant's feedback, paged; otherwise that of the token's user",
         ),
         Argument("client_id", "secret", "header `X-ClientId`, sent when set"),
         Argument("url", "url", default="https://api.thanx.com"),

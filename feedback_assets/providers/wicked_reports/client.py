@@ -82,7 +82,7 @@ class WickedReports(Client):
             raise self._http.invalid(
                 "GET /clicks",
                 f"{first} to {last} is {(last - first).days} days",
-                f"clicks are given for at most {CLICK_DAYS} days at a time",
+                f"clicks can be requested for at most {CLICK_DAYS} days at a time",
             )
         return self._list("/clicks", first, last, has_ids=False)
 
@@ -151,14 +151,14 @@ class WickedReports(Client):
 
     def _check(self, first: date, last: date, endpoint: str) -> None:
         if first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two days")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two days")
 
     def _contact_path(self, key: str, tail: str = "") -> str:
         text = str(key).strip()
         # Every HTTP library removes "." and ".." from a path, however they are quoted.
         if text in ("", ".", ".."):
             raise self._http.invalid(
-                "GET /contacts/{contactId}", "no contact is named", "give an id or an e-mail"
+                "GET /contacts/{contactId}", "no contact is given", "give an id or an e-mail"
             )
         return f"/contacts/{quote(text, safe='')}{tail}"
 

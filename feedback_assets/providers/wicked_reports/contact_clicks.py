@@ -85,7 +85,7 @@ def _single_days(
     came = sum(page.count for pages, _, _ in days for page in pages)
     if not days or not all(whole for _, whole, _ in days) or came < max(MOST_ROWS, total or 0):
         raise PermanentError(
-            f"more than {MOST_ROWS:,} clicks from {start} to {end}, and no way to ask for less",
+            f"more than {MOST_ROWS:,} clicks from {start} to {end}, which cannot be narrowed",
             provider=provider,
             endpoint=ENDPOINT,
             status=200,

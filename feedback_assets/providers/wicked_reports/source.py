@@ -24,7 +24,7 @@ PROVIDER = Provider(
     arguments=(
         Argument("api_key", "secret", "header `apikey`", needed=True),
         Argument("url", "url", default="https://api.wickedreports.com"),
-        Argument("timezone", "zone", "zone of time stamps that carry none", default="UTC"),
+        Argument("timezone", "zone", "time zone of timestamps without one", default="UTC"),
         Argument("requests_per_minute", "rate", default=120),
     ),
     found="Ask Wicked Reports to enable the outbound API; then enable the contacts or the "
