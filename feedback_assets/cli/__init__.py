@@ -24,6 +24,8 @@ def main() -> None:
     # Dagster's webserver and daemon, which some commands start, upload the files in
     # DAGSTER_HOME/logs regardless of the telemetry setting in dagster.yaml.
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    # Without it, a backfill of the daemon fails when its code server restarts.
+    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
     try:
         _run()
     except KeyboardInterrupt:
