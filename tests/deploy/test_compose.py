@@ -129,7 +129,12 @@ def test_the_image_uses_the_mounted_directories() -> None:
         assert {HOME, f"{HOME}/dagster.yaml", environment()["TMPDIR"]} <= targets, name
         assert SERVICES[name]["environment"] == {
             key: environment()[key]
-            for key in ("DAGSTER_HOME", "TMPDIR", "DAGSTER_DISABLE_TELEMETRY")
+            for key in (
+                "DAGSTER_HOME",
+                "TMPDIR",
+                "DAGSTER_DISABLE_TELEMETRY",
+                "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR",
+            )
         }
     for name in ("code", "prepare"):
         assert f"warehouse:{environment()['FEEDBACK_WAREHOUSE']}" in SERVICES[name]["volumes"]
