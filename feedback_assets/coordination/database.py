@@ -119,7 +119,7 @@ class Coordination:
                 tenacity.stop_after_delay(self.patience), tenacity.stop_when_event_set(stop)
             ),
             sleep=tenacity.sleep_using_event(stop),
-            before_sleep=self._say,
+            before_sleep=self._log_wait,
             reraise=True,
         )
         reason = ""
@@ -169,7 +169,7 @@ class Coordination:
                 failure = self.unavailable(
                     f"refuses: {reason}", "fix user, password and database in it"
                 )
-            self._forget_idle()
+            self._drop_idle()
         except InsufficientPrivilege as error:
             failure = self.unavailable(
                 f"denies a permission: {_message_of(error)}",
@@ -197,14 +197,14 @@ class Coordination:
             cursor.execute(_SESSION.format(lock_timeout=int(self.lock_patience * 1000)))
         return connection
 
-    def _forget_idle(self) -> None:
+    def _drop_idle(self) -> None:
         """Drop connections made before the server went away."""
         with _state.lock:
             idle = _state.idle.pop(self, [])
         for connection in idle:
             connection.close()
 
-    def _say(self, state: tenacity.RetryCallState) -> None:
+    def _log_wait(self, state: tenacity.RetryCallState) -> None:
         # The first failure may be an idle connection that was closed.
         if state.attempt_number == 3:
             _log.warning(
@@ -227,14 +227,14 @@ _state = _State()
 _of_parents: list[_State] = []
 
 
-def _start_afresh() -> None:
+def _reset_after_fork() -> None:
     """A forked child must not use its parent's connections."""
     global _state  # noqa: PLW0603 - one a process
     _of_parents.append(_state)
     _state = _State()
 
 
-os.register_at_fork(after_in_child=_start_afresh)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _message_of(error: Exception) -> str:

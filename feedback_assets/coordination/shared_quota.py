@@ -91,7 +91,7 @@ def take(
     return coordination.run(ask, stop)
 
 
-def forget_the_future(coordination: Coordination, name: str) -> None:
+def drop_future_stamps(coordination: Coordination, name: str) -> None:
     """Drop stamps in the future after the server's clock was turned back."""
 
     def drop(connection: Connection) -> None:

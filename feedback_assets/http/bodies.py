@@ -132,11 +132,11 @@ def refusal(body: bytes, *, record_key: str | None = None) -> tuple[int | None, 
     except msgspec.DecodeError as found:
         broken = str(found)
     else:
-        return _signalled(body, signs, record_key)
+        return _reported_error(body, signs, record_key)
     raise NotJsonError(f"not valid JSON: {broken}")
 
 
-def _signalled(
+def _reported_error(
     body: bytes, signs: dict[str, msgspec.Raw], record_key: str | None
 ) -> tuple[int | None, str] | None:
     if record_key is not None and record_key in signs:

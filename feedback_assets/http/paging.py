@@ -174,7 +174,7 @@ class _Account:
     def came(self) -> int:
         return len(self.ids) + self.without_id
 
-    def hear(self, reply: Reply) -> None:
+    def record_announcement(self, reply: Reply) -> None:
         """Record what the provider announces with a page."""
         self.total = reply.total if reply.total is not None else self.total
         self.page_moves = self.page is None or reply.page != self.page
@@ -184,7 +184,7 @@ class _Account:
             pages = -(-reply.total // reply.size)
         self.pages = pages if pages is not None else self.pages
 
-    def brings_news(self, rows: _Rows) -> bool:
+    def has_new_rows(self, rows: _Rows) -> bool:
         """Whether any of these rows is new in this reading."""
         return bool(self.ids.missing(rows.ids) or self.others.missing(rows.others))
 
@@ -271,8 +271,8 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
             account.settle("the provider refuses the next page", stuck=False)
             return
         rows = _rows(reply.records, has_ids=listing.has_ids)
-        news = account.brings_news(rows)
-        account.hear(reply)
+        news = account.has_new_rows(rows)
+        account.record_announcement(reply)
         size = reply.size or listing.limit
         stuck = rows.count >= size or rows.same_as(account.rows)
         if rows.count and not news and stuck and _is_repeated_page(account, reply, key, asked):

@@ -158,7 +158,7 @@ class Quota:
             with self._lock:  # one connection for all threads
                 wait = shared_quota.take(coordination, self.name, kept, stop)
                 if forget and wait > longest + _CLOCK_SLACK:
-                    shared_quota.forget_the_future(coordination, self.name)
+                    shared_quota.drop_future_stamps(coordination, self.name)
                     wait = shared_quota.take(coordination, self.name, kept, stop)
         except CoordinationUnavailable:
             if not stop.is_set():

@@ -192,7 +192,7 @@ def _read(
 ) -> bool:
     """Whether all announced rows came; otherwise raises ``RowsMissing`` if ``again``."""
     try:
-        for table, parsed in _together(_typed(_ahead(_parts(pages(), tables)))):
+        for table, parsed in _batched(_typed(_prefetched(_parts(pages(), tables)))):
             tallies[table].add(parsed.rows, parsed.bad)
     except RowsMissing:
         if again:
@@ -244,7 +244,7 @@ def _typed(pages: Iterable[list[_Part]]) -> Iterator[tuple[Table, Parsed]]:
             yield table, typed.result()
 
 
-def _together(pages: Iterable[tuple[Table, Parsed]]) -> Iterator[tuple[Table, Parsed]]:
+def _batched(pages: Iterable[tuple[Table, Parsed]]) -> Iterator[tuple[Table, Parsed]]:
     """Yield the pages of each table in order, several joined into one."""
     waiting: dict[Table, list[Parsed]] = defaultdict(list)
     for table, parsed in pages:
@@ -260,7 +260,7 @@ def _joined(pages: list[Parsed]) -> Parsed:
     return Parsed(rows, tuple(bad for page in pages for bad in page.bad))
 
 
-def _ahead(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
+def _prefetched(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
     """Yield the same pages, fetching each while the one before is typed."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="page")
     try:

@@ -148,8 +148,8 @@ def last_day_held(table: Table, warehouse: Source) -> date | None:
     """The last stored day of the first partitioned table that ``table`` is computed from."""
     for name in table.depends:
         if find_table(name).partitioned:
-            held = warehouse.days_held(find_table(name))
-            return held[-1] if held else None
+            days = warehouse.days_held(find_table(name))
+            return days[-1] if days else None
     return None
 
 
@@ -247,19 +247,19 @@ def cut_days(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Split rows ordered by day into one table a day; a day without rows is an empty table."""
     day = first
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     for batch in batches:
         start = 0
         # The rows are ordered by day, so a batch is split where the day changes.
         for run_day, length in _runs(batch.column("day")):
             while day < run_day:
-                yield day, _table(held, table)
-                day, held = day + timedelta(days=1), []
-            held.append(batch.slice(start, length))
+                yield day, _table(pending, table)
+                day, pending = day + timedelta(days=1), []
+            pending.append(batch.slice(start, length))
             start += length
     while day <= last:
-        yield day, _table(held, table)
-        day, held = day + timedelta(days=1), []
+        yield day, _table(pending, table)
+        day, pending = day + timedelta(days=1), []
 
 
 def _runs(days: pa.Array) -> list[tuple[date, int]]:

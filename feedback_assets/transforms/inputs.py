@@ -96,8 +96,8 @@ def inputs_hashes(
         read = days_between(
             wanted[0] - timedelta(days=back), wanted[-1] + timedelta(days=depends.ahead)
         )
-        held = contents.get(name, {})
-        tokens = [held.get(day, "") for day in read]
+        stored = contents.get(name, {})
+        tokens = [stored.get(day, "") for day in read]
         for day, digest in digests.items():
             start = (day - wanted[0]).days
             window = tokens[start : start + back + 1 + depends.ahead]
@@ -119,12 +119,12 @@ def _of_whole(table: Table, contents: Contents, definition: str) -> str:
         if not find_table(name).partitioned:
             digest.update(f"{name} {contents.get(name, {}).get(None, '')}\n".encode())
             continue
-        held = {day: text for day, text in contents.get(name, {}).items() if day is not None}
-        last = max(held, default=None)
+        stored = {day: text for day, text in contents.get(name, {}).items() if day is not None}
+        last = max(stored, default=None)
         # A window of days, such as the last 365, ends with the last stored day.
         first = date.min
         if last is not None and not depends.every:
             first = last - timedelta(days=depends.back)
-        rows = (f"{day} {held[day]}" for day in sorted(held) if held[day] and day >= first)
+        rows = (f"{day} {stored[day]}" for day in sorted(stored) if stored[day] and day >= first)
         digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
     return digest.hexdigest()

@@ -49,7 +49,7 @@ class Found:
     address: str
 
 
-def may_hold(text: str) -> bool:
+def may_contain_address(text: str) -> bool:
     """Whether the text may contain an address; false positives are rare."""
     return _AT_SIGN.search(text) is not None
 
@@ -68,7 +68,7 @@ def whole_addresses(text: str) -> Iterator[Found]:
 
 def doubtful(text: str) -> Iterator[Found]:
     """Yield possible addresses: tagged, spelled out, or directly followed by a word."""
-    if may_hold(text):
+    if may_contain_address(text):
         yield from _around_signs(text, _possible_spans)
         for found in _around_signs(text, _certain_spans):
             local, _, domain = found.address.partition("@")

@@ -18,7 +18,7 @@ def content_hash(rows: pa.Table) -> str:
     digest.update(f"{rows.num_rows}".encode())
     for column in rows.schema:
         digest.update(f"\0{column.name}\0{_type_name(column.type)}".encode())
-        for chunk in _one(rows.column(column.name)):
+        for chunk in _chunks(rows.column(column.name)):
             _add(digest, chunk)
     return digest.hexdigest()
 
@@ -33,7 +33,7 @@ def _type_name(kind: pa.DataType) -> str:
     return str(kind)
 
 
-def _one(column: pa.ChunkedArray) -> list[pa.Array]:
+def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
     # combine_chunks copies even a single chunk.
     if column.num_chunks == 1:
         return [column.chunk(0)]

@@ -22,7 +22,7 @@ from feedback_assets.warehouse.addresses import (
     Found,
     addresses,
     doubtful,
-    may_hold,
+    may_contain_address,
     whole_addresses,
 )
 
@@ -142,7 +142,7 @@ class Erased:
         ]
         if _MAY_NAME_AN_ID.search(text):
             found += [
-                (*match.span("id"), self._instead_of_id(match))
+                (*match.span("id"), self._id_replacement(match))
                 for match in _ID.finditer(text)
                 if self.person_of("contact", match["id"])
             ]
@@ -155,7 +155,7 @@ class Erased:
 
     def _emails(self, text: str) -> list[Found]:
         found = []
-        if may_hold(text):
+        if may_contain_address(text):
             found = [at for at in addresses(text) if self.person_of("email", at.address)]
         if self.spelled:
             found += [
@@ -163,7 +163,7 @@ class Erased:
             ]
         return found
 
-    def _instead_of_id(self, match: re.Match[str]) -> str:
+    def _id_replacement(self, match: re.Match[str]) -> str:
         instead = self.pseudonym("contact", match["id"])
         # A bare number in JSON becomes a string.
         bare = match["sign"] == ":" and match["quote"] and not match["open"]
@@ -197,7 +197,7 @@ class Addition:
     spelled: frozenset[str] = frozenset()
 
 
-class Sought(Mapping[str, str]):
+class LookupRecorder(Mapping[str, str]):
     """An empty list that records the hashes that were looked up in it.
 
     If none of these hashes belongs to an erased person, the searched file contains nothing of one;

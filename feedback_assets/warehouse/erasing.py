@@ -62,9 +62,9 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
     additions = tuple(Addition(person, frozenset(hashes)) for person, hashes in learned.items())
     if not concerned:
         return ErasedRows(rows, learned=additions)
-    pen = _Pen(table, erased)
+    replacer = _Replacer(table, erased)
     replacements = [
-        _scrubbed(pen.record(record) if place in owners else record, table.columns, erased)
+        _scrubbed(replacer.record(record) if place in owners else record, table.columns, erased)
         for place, record in zip(concerned, rows.take(concerned).to_pylist(), strict=True)
     ]
     put = _put_back(rows, concerned, pa.Table.from_pylist(replacements, schema=rows.schema))
@@ -112,8 +112,8 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
             return _erased_payload(payload, erased)
         return payload if erased.scrubbed(payload) == payload else _erased_payload(payload, erased)
     try:
-        if _names_an_erased_person(record, table, erased):
-            left = _Pen(table, erased, as_json=True).record(record)
+        if _identifies_erased_person(record, table, erased):
+            left = _Replacer(table, erased, as_json=True).record(record)
             if left != record:
                 payload = _encoder.encode(left).decode()
         return erased.scrubbed(payload)
@@ -236,7 +236,7 @@ def _texts(
         yield column, values, positions
 
 
-def _names_an_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
+def _identifies_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
     return any(_owner(kind, text, erased) for kind, text in _names(record, table))
 
 
@@ -276,7 +276,7 @@ def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[st
 
 
 @dataclass(frozen=True)
-class _Pen:
+class _Replacer:
     """Writes the replacements for one person's values, in rows or in the provider's JSON."""
 
     table: Table

@@ -20,8 +20,8 @@ def find_files(
             found = local_file(path)
             return [found] if found else []
         return [one for one in list_objects(place, place.directory(table)) if one.path == path]
-    held = find_days(place, table, first, last)
-    return [found for _, found in sorted(held, key=lambda pair: (pair[0], pair[1].path))]
+    partitions = find_days(place, table, first, last)
+    return [found for _, found in sorted(partitions, key=lambda pair: (pair[0], pair[1].path))]
 
 
 def find_days(
@@ -34,9 +34,9 @@ def find_days(
         day = day_in(found.path)
         if day is None or (first and day < first) or (last and day > last):
             continue
-        there_now = local_file(found.path) if place.is_local else found
-        if there_now:
-            yield day, there_now
+        existing = local_file(found.path) if place.is_local else found
+        if existing:
+            yield day, existing
 
 
 def marks(place: Place, table: Table) -> dict[date | None, str]:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from feedback_assets.schema.columns import DATE, STAMP, TEXT
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.erased import Erased, Sought
+from feedback_assets.warehouse.erased import Erased, LookupRecorder
 from feedback_assets.warehouse.erasing import erase_payload, erase_reason
 from feedback_assets.warehouse.locks import until_held
 from feedback_assets.warehouse.marks import local_mark
@@ -118,8 +118,8 @@ def _add(
         there = _found(warehouse, table) if by_day else []
         for day, found in by_day.items():
             name = str(day or UNDATED)
-            held = [file for file in there if _name_and_number(file.path)[0] == name]
-            seen = [_digests(warehouse, file.path, file.mark) for file in held]
+            stored = [file for file in there if _name_and_number(file.path)[0] == name]
+            seen = [_digests(warehouse, file.path, file.mark) for file in stored]
             records = {
                 record.payload: record
                 for record, digest in ((record, _digest(record.payload)) for record in found)
@@ -136,7 +136,7 @@ def _add(
                     },
                     schema=SCHEMA,
                 )
-                last = held[-1].path if held else ""
+                last = stored[-1].path if stored else ""
                 _append(warehouse, f"{quarantine_directory(warehouse, table)}/{name}", last, new)
 
 
@@ -235,7 +235,7 @@ def _records_with_erased(
     # Spelled-out addresses are looked up in a list of their own.
     if not erased.spelled:
         sought = _names_searched(warehouse, table, file.path, file.mark, erased.key)
-        if sought is not None and sought.isdisjoint(map(_short, erased.persons)):
+        if sought is not None and sought.isdisjoint(map(_hash_prefix, erased.persons)):
             return []
     rows = read_quarantine_file(warehouse, file.path).to_pylist()
     records = [SetAside(row["day"], row["reason"] or "", row["payload"]) for row in rows]
@@ -260,15 +260,15 @@ def _names_searched(
     A record takes 0.5 ms, and ``forget`` searches twice. ``None`` if a record changes regardless of
     who is on the list.
     """
-    nobody = Sought()
+    lookups = LookupRecorder()
     for row in read_quarantine_file(warehouse, path).to_pylist():
         record = SetAside(row["day"], row["reason"] or "", row["payload"])
-        if _searched(table, record, Erased(key, nobody)) is not record:
+        if _searched(table, record, Erased(key, lookups)) is not record:
             return None
-    return frozenset(map(_short, nobody.hashes))
+    return frozenset(map(_hash_prefix, lookups.hashes))
 
 
-def _short(name: str) -> int:
+def _hash_prefix(name: str) -> int:
     """A hash prefix, long enough to be unique, in a quarter of the memory."""
     return int(name[:15], 16)
 
@@ -278,9 +278,9 @@ def take_out(warehouse: Warehouse, table: Table, path: str, payloads: Collection
 
     def take() -> None:
         with warehouse.locks.changing(alone=False), _alone_with(warehouse, table):
-            held = read_quarantine_file(warehouse, path)
-            gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
-            left = held.filter(pc.invert(gone))
+            stored = read_quarantine_file(warehouse, path)
+            gone = pc.is_in(stored.column("payload"), pa.array(sorted(payloads), TEXT))
+            left = stored.filter(pc.invert(gone))
             if left.num_rows:
                 warehouse.write_parquet(path, left)
             else:

@@ -106,7 +106,7 @@ class Writer:
 
         def add() -> None:
             with self.locks.changing(alone=True):
-                self._put_on_list(key, additions)
+                self._add_to_list(key, additions)
 
         until_held(add)
         return self.erased() or Erased(key)
@@ -116,11 +116,11 @@ class Writer:
         if erased:
             done = erase_rows(table, rows, erased)
             if done.learned:
-                self._put_on_list(erased.key, done.learned)
+                self._add_to_list(erased.key, done.learned)
             rows = done.rows
         return rows, put(self.place, path, lambda sink: encode(rows, sink, table))
 
-    def _put_on_list(self, key: bytes, additions: Iterable[Addition]) -> None:
+    def _add_to_list(self, key: bytes, additions: Iterable[Addition]) -> None:
         name, content = written_additions(key, additions)
         path = f"{self.place.base}/{DIRECTORY}/{name}"
         put(self.place, path, lambda sink: sink.write(content))

@@ -59,12 +59,12 @@ def _parts(
         start, end = waiting.pop()
         pages, whole, total = _part(read, start, end)
         if whole:
-            yield from _once(pages, given)
+            yield from _without_repeats(pages, given)
         elif (end - start).days > 1:
             waiting += _halves(start, end)[::-1]
         else:
             for day in _single_days(read, start, end, total, provider):
-                yield from _once(day, given)
+                yield from _without_repeats(day, given)
 
 
 def _halves(start: date, end: date) -> list[tuple[date, date]]:
@@ -107,7 +107,7 @@ def _part(read: Read, start: date | None, end: date | None) -> tuple[list[Page],
     return pages, True, total
 
 
-def _once(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
+def _without_repeats(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
     """Yield the pages without rows from an earlier part; equal rows within one part all stay."""
     here: Counter[int] = Counter()
     for page in pages:
