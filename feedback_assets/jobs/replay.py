@@ -72,8 +72,8 @@ def tables_named(name: str) -> list[Table]:
     """The provider table of that name, or all without one; ``ValueError`` for an unknown name."""
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
-        there = ", ".join(table.full_name for table in PROVIDER_TABLES)
-        raise ValueError(f"{name}: no provider table; there are {there}")
+        names = ", ".join(table.full_name for table in PROVIDER_TABLES)
+        raise ValueError(f"{name}: no provider table; there are {names}")
     return tables
 
 
