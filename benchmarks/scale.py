@@ -34,7 +34,7 @@ DAYS = 60
 CUSTOMERS = 3000
 """As in the demo."""
 _ORDERS = 10_000
-_NEXT_TO_NOTHING = 100
+_SMALLEST = 100
 """Orders or customers of the smallest run, which measures fixed costs."""
 # Maximum rows per request, and windows of 28 days in 60 days; Thanx and Retargeting return whole
 # lists.
@@ -176,7 +176,7 @@ def _show(point: Point) -> None:
     )
 
 
-def _tell(
+def _print_fit(
     what: str, xs: list[int], ys: list[float], detail: str, start: float | None = None
 ) -> None:
     """Print the fit, and the fit after subtracting ``start``, the fixed cost."""
@@ -191,7 +191,7 @@ def _tell(
 
 def by_customers(sizes: list[int], days: int, select: str = "*") -> None:
     """Growth with the number of rows."""
-    start = read(_NEXT_TO_NOTHING, days).usage if select == "*" else None
+    start = read(_SMALLEST, days).usage if select == "*" else None
     points = []
     for customers in sizes:
         points.append(read(customers, days, select))
@@ -207,7 +207,7 @@ def by_customers(sizes: list[int], days: int, select: str = "*") -> None:
     starts = {"CPU of a backfill": start.cpu, "memory of a backfill": start.peak} if start else {}
     for what, figure in figures.items():
         taken = [figure(point) for point in points]
-        _tell(f"{what} against customers", sizes, taken, detail, starts.get(what))
+        _print_fit(f"{what} against customers", sizes, taken, detail, starts.get(what))
     most = points[-1]
     least = least_requests(most)
     say("requests against full pages", most.asked / least, "none", f"{most.asked:,}, {detail}")
@@ -221,14 +221,14 @@ def by_days(customers: int, lengths: list[int], select: str = "*") -> None:
         _show(points[-1])
     detail = f"{lengths[0]} to {lengths[-1]} days, {customers:,} customers"
     events = [float(point.events) for point in points]
-    _tell("events against days", lengths, events, detail)
-    _tell("bytes of the event log against days", lengths, [p.log for p in points], detail)
-    _tell("files against days", lengths, [p.files for p in points], detail)
+    _print_fit("events against days", lengths, events, detail)
+    _print_fit("bytes of the event log against days", lengths, [p.log for p in points], detail)
+    _print_fit("files against days", lengths, [p.files for p in points], detail)
 
 
 def by_orders(sizes: list[int], tables: tuple[str, ...] = ()) -> None:
     """Growth of the cost of building the tables."""
-    start = build(_NEXT_TO_NOTHING, tables)
+    start = build(_SMALLEST, tables)
     usages = []
     for orders in sizes:
         usages.append(build(orders, tables))
@@ -241,7 +241,7 @@ def by_orders(sizes: list[int], tables: tuple[str, ...] = ()) -> None:
     figures: tuple[tuple[str, Callable[[Usage], float]], ...] = (("CPU", cpu), ("memory", peak))
     for what, figure in figures:
         taken = [figure(usage) for usage in usages]
-        _tell(f"{what} of building against orders", sizes, taken, detail, figure(start))
+        _print_fit(f"{what} of building against orders", sizes, taken, detail, figure(start))
 
 
 def main() -> None:

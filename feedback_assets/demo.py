@@ -58,7 +58,7 @@ MATCH_COVERAGE = """
 
 
 @dataclass(frozen=True)
-class Shown:
+class DemoResult:
     """The output of the demo; ``complete`` unless something failed.
 
     ``report`` is the location of the page, a URL if a browser can open it.
@@ -74,7 +74,7 @@ class Shown:
 Backfill = Callable[[Settings, date, date], bool]
 
 
-def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Shown:
+def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> DemoResult:
     """Read the last ``days`` days of a fresh sandbox and query the marts."""
     first, last = _last(days)
     with sandbox_process(customers=customers, seed=seed) as providers:
@@ -82,7 +82,7 @@ def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Sho
         settings = enter(providers, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
-    return Shown(
+    return DemoResult(
         headline=headline(read_report(warehouse)),
         tables=(
             (
@@ -93,10 +93,10 @@ def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Sho
         ),
         report=Path(page_path(warehouse)).as_uri(),
         lines=(
-            f"Parquet: {_shown(warehouse.base)}",
+            f"Parquet: {_relative(warehouse.base)}",
             "Next:",
             "  make dev         the same data in the Dagster UI, with the sandbox running",
-            f"  FEEDBACK_WAREHOUSE={_shown(warehouse.base)} {_QUERY}",
+            f"  FEEDBACK_WAREHOUSE={_relative(warehouse.base)} {_QUERY}",
         ),
         complete=complete,
     )
@@ -180,7 +180,7 @@ def _last(days: int) -> tuple[date, date]:
     return last - timedelta(days=days - 1), last
 
 
-def _shown(path: str) -> str:
+def _relative(path: str) -> str:
     """A path relative to the project root."""
     return path.removeprefix(f"{PROJECT_ROOT}{os.sep}")
 
@@ -199,12 +199,12 @@ def sandbox_process(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield _announced(process)
+            yield _printed_settings(process)
         finally:
             process.terminate()
 
 
-def _announced(process: "subprocess.Popen[str]") -> dict[str, str]:
+def _printed_settings(process: "subprocess.Popen[str]") -> dict[str, str]:
     environment: dict[str, str] = {}
     if process.stderr is None or process.stdout is None:
         raise RuntimeError("the sandbox has no output")

@@ -77,7 +77,7 @@ class Sent:
     refused: tuple[str, ...] = ()
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """The delivery as one line for the tick."""
         parts = [f"Sent: {', '.join(self.taken)}."] if self.taken else []
         parts += [f"Retrying at the next tick: {'; '.join(self.refused)}."] * bool(self.refused)

@@ -81,7 +81,7 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
     for event in events:
         if event is None:
             continue
-        failure = _of_step(event, _hit(event.step_key or "", run))
+        failure = _of_step(event, _affected(event.step_key or "", run))
         known = by_cause.get(failure.cause)
         hit = (*known.subjects, *failure.subjects) if known else failure.subjects
         by_cause[failure.cause] = Failure(
@@ -100,7 +100,7 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
         )
 
 
-def _hit(step: str, run: dg.DagsterRun) -> tuple[str, ...]:
+def _affected(step: str, run: dg.DagsterRun) -> tuple[str, ...]:
     """The run's subjects that this step builds: a step is named after its tables."""
     subjects = _subjects(run)
     mine = []
@@ -115,15 +115,15 @@ def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
     name = ", ".join(subjects)
     data = event.step_failure_data
     user = data.user_failure_data
-    told: dict[str, Any] = {k: v.value for k, v in user.metadata.items()} if user else {}
-    if "provider" in told and "advice" in told:
-        kind = _kind(told)
+    metadata: dict[str, Any] = {k: v.value for k, v in user.metadata.items()} if user else {}
+    if "provider" in metadata and "advice" in metadata:
+        kind = _kind(metadata)
         return Failure(
-            f"{told['provider']}: {kind}",
+            f"{metadata['provider']}: {kind}",
             subjects,
-            f"{told['provider']}: {kind}",
+            f"{metadata['provider']}: {kind}",
             (user.description if user else "") or "",
-            f"{told['advice'] or 'look at the run'}",
+            f"{metadata['advice'] or 'look at the run'}",
         )
     error = data.error
     while error is not None and error.cause is not None:
@@ -140,9 +140,9 @@ def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
     )
 
 
-def _kind(told: Mapping[str, Any]) -> str:
+def _kind(metadata: Mapping[str, Any]) -> str:
     """The kind of a provider's error, worded the same for all its endpoints."""
-    status, error = told.get("status") or 0, str(told.get("error", ""))
+    status, error = metadata.get("status") or 0, str(metadata.get("error", ""))
     named = {
         "CredentialsMissing": "not configured",
         "RowsMissing": "fewer rows than announced",
@@ -153,6 +153,6 @@ def _kind(told: Mapping[str, Any]) -> str:
         return named[error]
     if status == 429:
         return "too many requests"
-    if told.get("transient"):
+    if metadata.get("transient"):
         return "unreachable or failing"
     return f"refused with {status}" if status else "refused"

@@ -71,10 +71,10 @@ def _on_detractors(
         )
         after = msgspec.structs.replace(after, pending=sent.pending)
         if state is None:
-            said = f"Ignoring {len(found)} existing detractors; alerting on new ones."
+            message = f"Ignoring {len(found)} existing detractors; alerting on new ones."
         else:
-            said = sent.said or "No new detractors."
-        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
+            message = sent.summary or "No new detractors."
+        return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursors.encode(after))
 
     return alert
 
@@ -113,10 +113,10 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
             msgspec.structs.replace(after, since=since, seen=seen), sent.pending
         )
         failing = ", ".join(sorted(after.causes))
-        said = sent.said or (
+        message = sent.summary or (
             f"Already sent, still failing: {failing}." if failing else "No failures."
         )
-        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
+        return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursors.encode(after))
 
     return alert
 

@@ -108,7 +108,7 @@ def _build(
         }
     days = engine(settings).build_days(table, *span, warehouse, values)
     numbers: dict[date, Numbers] = {}
-    for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
+    for day, written in warehouse.replace_days(table, _collecting_numbers(table, days, numbers)):
         context.add_asset_metadata(
             numbers[day] | _day_metadata(written, built_from[day], definition),
             asset_key=table.asset_key,
@@ -122,7 +122,7 @@ def _build(
     return {}
 
 
-def _counted(
+def _collecting_numbers(
     table: Table, days: Iterable[tuple[date, pa.Table]], numbers: dict[date, Numbers]
 ) -> Iterator[tuple[date, pa.Table]]:
     """Yield the same days, adding each day's plotted values to ``numbers``."""
@@ -148,10 +148,10 @@ def inputs_now(
     for name in table.depends:
         read = None if span is None else days_read(table, name, *span, spans(settings))
         recorded = read_recorded(instance, find_table(name), read)
-        there = warehouse.marks(find_table(name))
+        marks = warehouse.marks(find_table(name))
         if read is not None:
-            there = {day: mark for day, mark in there.items() if day and read[0] <= day <= read[1]}
-        contents[name] = recorded.content_of(there)
+            marks = {day: mark for day, mark in marks.items() if day and read[0] <= day <= read[1]}
+        contents[name] = recorded.content_of(marks)
     days: list[Day] = [None] if span is None else [*days_between(*span)]
     definition = definition_of(table, settings).text
     return inputs_hashes(table, days, contents, spans(settings), definition)

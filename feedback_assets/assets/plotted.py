@@ -47,11 +47,11 @@ def _match_coverage(rows: pa.Table) -> Numbers:
 
 
 def _order_feedback(rows: pa.Table) -> Numbers:
-    return {"scored": _held(rows, "score"), "matched": _held(rows, "order_id")}
+    return {"scored": _present(rows, "score"), "matched": _present(rows, "order_id")}
 
 
 def _feedback(rows: pa.Table) -> Numbers:
-    return {"scored": _held(rows, "score"), "commented": _held(rows, "comment")}
+    return {"scored": _present(rows, "score"), "commented": _present(rows, "comment")}
 
 
 def _orders(rows: pa.Table) -> Numbers:
@@ -112,7 +112,7 @@ def _sum(rows: pa.Table, column: str) -> Any:
     return pc.sum(rows[column]).as_py() or 0
 
 
-def _held(rows: pa.Table, column: str) -> int:
+def _present(rows: pa.Table, column: str) -> int:
     return int(pc.count(rows[column], mode="only_valid").as_py())
 
 

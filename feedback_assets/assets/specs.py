@@ -100,10 +100,12 @@ def column_schema(table: Table) -> dg.TableSchema:
     Fields of an object follow as dotted paths: some struct types are 500 characters long, and the
     page shows 40.
     """
-    return dg.TableSchema(columns=[shown for one in table.columns for shown in _shown(one)])
+    return dg.TableSchema(
+        columns=[shown for one in table.columns for shown in _schema_columns(one)]
+    )
 
 
-def _shown(column: Column, within: str = "") -> Iterator[dg.TableColumn]:
+def _schema_columns(column: Column, within: str = "") -> Iterator[dg.TableColumn]:
     path = f"{within}{column.name}"
     unit = f" [{column.unit}]" if column.unit else ""
     yield dg.TableColumn(
@@ -116,7 +118,7 @@ def _shown(column: Column, within: str = "") -> Iterator[dg.TableColumn]:
         tags={"personal": str(column.personal).replace(" ", "_")} if column.personal else None,
     )
     for inner in column.fields:
-        yield from _shown(inner, f"{path}.")
+        yield from _schema_columns(inner, f"{path}.")
 
 
 def column_lineage(table: Table, tables: Collection[Table]) -> dg.TableColumnLineage:

@@ -132,8 +132,8 @@ def settle(
     for day in sorted({*state.owed, *news.rows}):
         rows = {**state.owed.get(day, {}), **news.rows.get(day, {})}
         if day < today:
-            there = held(day, set(rows))
-            rows = {key: digest for key, digest in rows.items() if there.get(key) != digest}
+            stored = held(day, set(rows))
+            rows = {key: digest for key, digest in rows.items() if stored.get(key) != digest}
         if rows:
             owed[day] = rows
     requested: dict[date, Requested] = {}

@@ -34,7 +34,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 EVERY_SECONDS = 300
 # Dagster aborts a tick after 60 s; the next tick is the retry.
-_PATIENCE = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=20, total=20)
+_RETRY = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=20, total=20)
 _LONGEST_SECONDS = 45.0
 
 Clock = Callable[[], datetime]
@@ -72,7 +72,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         moment = now()
         state = remembered(context.cursor, moment)
         try:
-            with _patient_for_a_tick(feed.provider, settings) as client:
+            with _client_for_tick(feed.provider, settings) as client:
                 news = look(client, feed, state.asked, settings.zone(feed.provider), start)
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
@@ -93,14 +93,14 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         requests = [_request(part, names, keys) for part in windows(feed, readings, start)]
         waiting = sum(len(rows) for day, rows in state.owed.items() if day >= today)
         seen = sum(len(rows) for rows in news.rows.values())
-        told = [
+        messages = [
             f"{seen} answers since {state.asked:%Y-%m-%d %H:%M} UTC or shortly before.",
             f"{waiting} from today are read once the day is over." if waiting else "",
             f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(" ".join(filter(None, told))),
+            skip_reason=None if requests else dg.SkipReason(" ".join(filter(None, messages))),
             cursor=cursors.encode(state),
         )
 
@@ -108,10 +108,10 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
 
 
 @contextmanager
-def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
+def _client_for_tick(provider: str, settings: Settings) -> Iterator[Client]:
     """The provider's client, closed when the tick's time is up, even if it waits for the quota."""
     late = threading.Event()
-    with check_providers.connect(provider, settings, retry=_PATIENCE) as client:
+    with check_providers.connect(provider, settings, retry=_RETRY) as client:
 
         def give_up() -> None:
             late.set()
@@ -122,7 +122,7 @@ def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
         alarm.start()
         with contextlib.ExitStack() as stack:
             stack.callback(alarm.cancel)
-            stack.enter_context(_without_blame(late))
+            stack.enter_context(_suppress_if_late(late))
             yield client
     if late.is_set():
         raise TransientError(
@@ -133,7 +133,7 @@ def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
 
 
 @contextmanager
-def _without_blame(late: threading.Event) -> Iterator[None]:
+def _suppress_if_late(late: threading.Event) -> Iterator[None]:
     """Suppress the error of a client that was closed because the time was up."""
     try:
         yield

@@ -87,12 +87,12 @@ def held_partitions(warehouse: Warehouse, tables: Iterable[Table]) -> Partitions
     return {
         table.full_name: warehouse.days_held(table)
         if table.partitioned
-        else [None] * _is_there(warehouse, table)
+        else [None] * _exists(warehouse, table)
         for table in tables
     }
 
 
-def _is_there(warehouse: Warehouse, table: Table) -> bool:
+def _exists(warehouse: Warehouse, table: Table) -> bool:
     if table in REPORT_PAGES:
         return warehouse.exists(page_path(warehouse))
     return bool(warehouse.files(table))

@@ -118,9 +118,11 @@ class Workers:
     def cancel(self) -> None:
         """Interrupt the current runs at their next step, or after ``_GRACE_SECONDS``."""
         deadline = time.monotonic() + _GRACE_SECONDS
-        told: set[Worker] = set()
+        interrupted: set[Worker] = set()
         while (left := self._alive()) and time.monotonic() < deadline:
-            told.update(worker for worker in left if worker not in told and worker.interrupt())
+            interrupted.update(
+                worker for worker in left if worker not in interrupted and worker.interrupt()
+            )
             wait([worker.process.sentinel for worker in left], timeout=0.1)
 
     def kill(self) -> None:

@@ -126,8 +126,8 @@ def _scan(settings: Settings, first: date, last: date) -> None:
             found = scan.scan(instance, settings, tables, first, last)
         except (ErasureKeyMissing, CoordinationUnavailable) as error:
             fail(str(error))
-        told = out_of_date.lines(instance, settings, tables, command)
-    for line in [*scan.lines(found), *told]:
+        outdated = out_of_date.lines(instance, settings, tables, command)
+    for line in [*scan.lines(found), *outdated]:
         print(line)
 
 

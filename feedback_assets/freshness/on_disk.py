@@ -43,16 +43,16 @@ class Difference:
         return len(self.changed) + len(self.unrecorded) + len(self.gone)
 
 
-def difference(recorded: Recorded, there: Mapping[Day, str]) -> Difference:
+def difference(recorded: Recorded, found_marks: Mapping[Day, str]) -> Difference:
     """How the existing files differ from the record.
 
     The first version recorded no marks: such a file counts as the recorded one.
     """
     known = recorded.files
     return Difference(
-        _sorted(day for day, mark in there.items() if known.get(day, mark) != mark),
-        _sorted(day for day in there if day not in recorded.content),
-        _sorted(day for day in recorded.content if day not in there),
+        _sorted(day for day, mark in found_marks.items() if known.get(day, mark) != mark),
+        _sorted(day for day in found_marks if day not in recorded.content),
+        _sorted(day for day in recorded.content if day not in found_marks),
     )
 
 
@@ -71,8 +71,8 @@ def listing(warehouse: Warehouse, tables: Iterable[Table]) -> str:
     """A fingerprint of all files of the tables; it changes when any file changes."""
     digest = hashlib.sha256()
     for table in tables:
-        there = marks(warehouse, table)
-        rows = (f"{day} {there[day]}" for day in _sorted(there))
+        found_marks = marks(warehouse, table)
+        rows = (f"{day} {found_marks[day]}" for day in _sorted(found_marks))
         digest.update(f"{table.full_name} {chr(10).join(rows)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -97,11 +97,11 @@ def record_found(
         if table not in READ_TABLES:
             continue
         # Marks before files: a file that is replaced meanwhile differs again on the next tick.
-        there = marks(warehouse, table)
-        found = difference(read_recorded(instance, table), there)
+        found_marks = marks(warehouse, table)
+        found = difference(read_recorded(instance, table), found_marks)
         days = [day for day in (*found.changed, *found.unrecorded) if day is not None]
         days = days if most is None else days[: most - done]
-        _record(instance, warehouse, table, {day: there[day] for day in days})
+        _record(instance, warehouse, table, {day: found_marks[day] for day in days})
         done += len(days)
         if done == most:
             break
@@ -124,10 +124,10 @@ def _record(
 
 def numbers(warehouse: Warehouse, table: Table, recorded: Recorded) -> dict[str, Any]:
     """The numbers of ``files_are_recorded``."""
-    there = marks(warehouse, table)
-    found = difference(recorded, there)
+    found_marks = marks(warehouse, table)
+    found = difference(recorded, found_marks)
     shown: dict[str, Any] = {
-        "partitions": len(there),
+        "partitions": len(found_marks),
         "changed": len(found.changed),
         "unrecorded": len(found.unrecorded),
         "gone": len(found.gone),

@@ -78,9 +78,10 @@ class NothingToShow(RuntimeError):
 
 @dataclass(frozen=True)
 class Customer:
-    """What was found, lists newest first: rows of the tables of the same name, ``contact`` as
-    served; ``unreadable`` counts orders and clicks that could not be typed.
-    """  # noqa: D205 - one sentence
+    """A ``contact`` as served, and its rows of the tables of the same name, newest first.
+
+    ``unreadable`` counts orders and clicks that could not be typed.
+    """
 
     contact: Mapping[str, Any]
     orders: tuple[Mapping[str, Any], ...]

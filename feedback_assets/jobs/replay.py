@@ -80,8 +80,8 @@ def tables_named(name: str) -> list[Table]:
         )
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
-        there = ", ".join(table.full_name for table in PROVIDER_TABLES)
-        raise ValueError(f"{name}: not a provider table; choose from {there}")
+        names = ", ".join(table.full_name for table in PROVIDER_TABLES)
+        raise ValueError(f"{name}: not a provider table; choose from {names}")
     return tables
 
 

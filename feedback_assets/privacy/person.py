@@ -85,9 +85,10 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
 def odd_emails(
     connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]
 ) -> dict[str, frozenset[str]]:
-    """Values of columns of e-mails with an address in them that is encoded or has text around it,
-    each with the addresses that it may be.
-    """  # noqa: D205 - one sentence
+    """E-mail columns' values with an encoded address or text around it.
+
+    Returns the addresses that each value may stand for.
+    """
     found: dict[str, frozenset[str]] = {}
     for table in tables:
         for path, column in leaves(table.columns):

@@ -200,8 +200,8 @@ def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Sou
             continue
         missing: tuple[date, ...] = ()
         if held:
-            there = set(held)
-            missing = tuple(day for day in days_between(held[0], held[-1]) if day not in there)
+            days = set(held)
+            missing = tuple(day for day in days_between(held[0], held[-1]) if day not in days)
         sources.append(
             Source(
                 table.full_name,

@@ -219,9 +219,9 @@ class Report:
     def windows(self) -> tuple[int, ...]:
         """The windows for which there are channels, except those longer than the stored data."""
         held = 0 if self.first_day is None else days_between_count(self.first_day, self.last_day)
-        there = sorted({channel.window_days for channel in self.channels})
+        windows = sorted({channel.window_days for channel in self.channels})
         return tuple(
-            days for place, days in enumerate(there) if not place or there[place - 1] < held
+            days for place, days in enumerate(windows) if not place or windows[place - 1] < held
         )
 
     @property

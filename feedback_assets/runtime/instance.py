@@ -33,7 +33,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # Dagster's databases cannot be created by two processes at once: the second one fails with
     # "table runs already exists".
     with home_errors(home), locked(home / ".opening.lock", "DAGSTER_HOME"):
-        _furnish(home)
+        _set_up(home)
         os.environ["DAGSTER_HOME"] = str(home)
         return _opened(home)
 
@@ -74,7 +74,7 @@ def keep_private(home: Path) -> None:
             directory.chmod(stat.S_IRWXU)
 
 
-def _furnish(home: Path) -> None:
+def _set_up(home: Path) -> None:
     keep_private(home)
     template = PROJECT_ROOT / "dagster_home" / "dagster.yaml"
     own = home / template.name

@@ -81,12 +81,12 @@ def spoil(view: View, table: str, positions: Array, records: Sequence[Record]) -
         for record in records:
             record["internalNote"] = {"checked": True, "by": "sandbox"}
     if view.faults.malformed_rate and len(positions):
-        _condemn(view, table, positions, records)
+        _make_untypable(view, table, positions, records)
     if view.faults.sloppy:
         loosen(view.world.seed, table, positions, records)
 
 
-def _condemn(view: View, table: str, positions: Array, records: Sequence[Record]) -> None:
+def _make_untypable(view: View, table: str, positions: Array, records: Sequence[Record]) -> None:
     ways = _WAYS[table]
     chosen = pick(view.world.seed, f"way:{table}", positions, len(ways)).tolist()
     for record, way, bad in zip(

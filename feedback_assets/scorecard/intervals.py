@@ -114,10 +114,10 @@ def money_per_customer(buyers: Sequence[tuple[float, float]]) -> Mean | None:
     nu = n - 1
     q = Z95 + 2.37 / nu + 2.82 / nu**2
     error = sd / math.sqrt(n)
-    return Mean(m, m - _unbent(q, skew, n) * error, m - _unbent(-q, skew, n) * error)
+    return Mean(m, m - _hall_quantile(q, skew, n) * error, m - _hall_quantile(-q, skew, n) * error)
 
 
-def _unbent(z: float, skew: float, n: int) -> float:
+def _hall_quantile(z: float, skew: float, n: int) -> float:
     """The quantile of the skewed t statistic that Hall's transformation maps to ``z``."""
     if abs(skew) < 1e-6:
         return z

@@ -123,9 +123,10 @@ def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined
             f'{kind.lower()}Name: "{each.name}"}}'
         )
         errors = ("PythonError", "UnauthorizedError", f"{kind}NotFoundError")
-        said = " ".join(f"... on {error} {{ message }}" for error in errors)
+        on_error = " ".join(f"... on {error} {{ message }}" for error in errors)
         calls.append(
-            f"{each.name}: start{kind}({kind.lower()}Selector: {selector}) {{ __typename {said} }}"
+            f"{each.name}: start{kind}({kind.lower()}Selector: {selector})"
+            f" {{ __typename {on_error} }}"
         )
     with place(settings, given) as there:
         answer = there.directory / "answer.json"
@@ -142,8 +143,8 @@ def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined
             check=False,
         )
         if not answer.is_file():
-            said = (done.stderr or done.stdout).strip()
-            raise NotSwitched(f"dagster-graphql failed: {said[-2000:]}")
+            output = (done.stderr or done.stdout).strip()
+            raise NotSwitched(f"dagster-graphql failed: {output[-2000:]}")
         body = json.loads(answer.read_text(encoding="utf-8"))
     messages = [error["message"] for error in body.get("errors") or ()]
     messages += [each["message"] for each in (body["data"] or {}).values() if "message" in each]

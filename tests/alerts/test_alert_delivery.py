@@ -116,8 +116,8 @@ def test_only_the_url_that_failed_is_retried(
     sent = send_pending(both, pending, compose)
     assert sent.pending == {both[1].key: ["a", "b"]}
     assert sent.taken == ("URL 1 (JSON)",)
-    assert "URL 2 (JSON)" in sent.said
-    assert "500" in sent.said
+    assert "URL 2 (JSON)" in sent.summary
+    assert "500" in sent.summary
     httpserver.clear()
     hook(httpserver, "/bad")
     sent = send_pending(both, sent.pending, compose)

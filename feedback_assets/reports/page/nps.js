@@ -1,12 +1,12 @@
-// Draws the charts, switches the attribution model, searches the comments, hands out CSV.
-// Texts of strangers reach the page through textContent alone.
+// Draws the charts, switches the attribution model, searches comments, provides CSV downloads.
+// Untrusted text is inserted only through textContent.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const views = new Map();
   const ERRORS_ONLY = 1;
 
-  // Charts. Colours are CSS variables, so that light, dark and print need no drawing anew.
+  // Charts. Colours are CSS variables, so that light, dark and print need no redrawing.
   const tip = document.createElement("div");
   tip.id = "tip";
   tip.hidden = true;
@@ -109,9 +109,9 @@
       : `${shown.size} of ${comments.length} shown.`;
   }
 
-  // CSV, which comes with the page: the rule against formulas is in Python alone.
+  // CSV is embedded in the page: only Python implements the protection from formulas.
   function take(figures) {
-    // With a byte order mark, or a spreadsheet takes UTF-8 for another character set.
+    // The byte order mark makes spreadsheets detect UTF-8.
     const content = new Blob(["\ufeff", figures.csv], { type: "text/csv;charset=utf-8" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(content);
@@ -146,7 +146,7 @@
     showComments();
   }
 
-  // Vega draws for the width of the container; paper is as wide as it likes.
+  // Vega renders for the width of the container; paper has another width.
   const fit = () => { for (const { view } of views.values()) view.resize().run(); };
   window.addEventListener("beforeprint", fit);
   window.addEventListener("afterprint", fit);
