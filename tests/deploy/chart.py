@@ -67,7 +67,7 @@ def main(chart: str) -> None:
         try:
             hold_to_kubernetes(named[kind, name])
         except kubernetes_validate.SchemaNotFoundError:
-            print(f"{kind} {name}: not Kubernetes' own, and held to nothing")
+            print(f"{kind} {name}: custom resource, not validated")
         else:
             print(f"{kind} {name}: well formed")
     config = named["ConfigMap", f"{RELEASE}-instance"]["data"]["dagster.yaml"]

@@ -221,7 +221,7 @@ def test_printing_hides_only_the_controls(browser: Browser, address: str) -> Non
         seen.page.emulate_media(media="print")
         assert seen.page.locator("nav, .choices, .take").locator("visible=true").count() == 0
         paper = seen.page.evaluate("getComputedStyle(document.body).color")
-        assert paper == "rgb(28, 30, 33)", "dark on light, whatever the screen"
+        assert paper == "rgb(28, 30, 33)", "dark on light, for any colour scheme"
         SCREENSHOTS.mkdir(exist_ok=True)
         seen.page.pdf(path=SCREENSHOTS / "report-print.pdf", format="A4")
 

@@ -127,7 +127,7 @@ def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
         warehouse.replace_day(SALES, DAY, sales(3))
         before = warehouse.read_arrow(SALES).column("count").to_pylist()
         assert [path.name for path in partition.iterdir()] == ["data.parquet"]
-    assert littered, "no writer was killed in mid-writing: nothing was tested"
+    assert littered, "no writer was killed while writing: nothing was tested"
 
 
 def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
