@@ -46,7 +46,7 @@ def test_a_transient_status_is_retried(raw, client, kit, status):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "hint",
     [
         {"Retry-After": "0.3"},
         {"Retry-After": lambda: formatdate(time.time() + 3600, usegmt=True)},
@@ -56,8 +56,8 @@ def test_a_transient_status_is_retried(raw, client, kit, status):
         {"x-ratelimit-reset": lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(9e9))},
     ],
 )
-def test_each_retry_after_notation_is_honoured_up_to_the_cap(raw, client, kit, told):
-    headers = {name: value() if callable(value) else value for name, value in told.items()}
+def test_each_retry_after_notation_is_honoured_up_to_the_cap(raw, client, kit, hint):
+    headers = {name: value() if callable(value) else value for name, value in hint.items()}
     server = raw(kit.answer({}, "429 Too Many", headers), kit.answer(GOOD))
     one = client(server.url, retry=replace(kit.quick, longest_wait=0.25))
     began = time.monotonic()

@@ -54,9 +54,11 @@ class Fault:
 
 def _status(status: int | str, headers: dict[str, Any] | None = None, body: Any = None) -> Spoil:
     def spoil(exchange: Exchange) -> None:
-        told = {k: str(v() if callable(v) else v) for k, v in (headers or {}).items()}
+        fields = {k: str(v() if callable(v) else v) for k, v in (headers or {}).items()}
         said = {"message": "a message of the test"} if body is None else body
-        exchange.send(said if isinstance(said, bytes) else json.dumps(said).encode(), status, told)
+        exchange.send(
+            said if isinstance(said, bytes) else json.dumps(said).encode(), status, fields
+        )
 
     return spoil
 
@@ -174,7 +176,7 @@ def _drip_gzip(exchange: Exchange) -> None:
     exchange.trickle(pieces())
 
 
-def _go_on_for_ever(exchange: Exchange) -> None:
+def _continue_for_ever(exchange: Exchange) -> None:
     exchange.trickle(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
@@ -238,7 +240,9 @@ CONNECTIONS = [
         6,
         limit="total",
     ),
-    Fault("“100 Continue” without end", _go_on_for_ever, "no whole answer", True, 6, limit="total"),
+    Fault(
+        "“100 Continue” without end", _continue_for_ever, "no whole answer", True, 6, limit="total"
+    ),
     Fault("a hundred thousand headers", _headers_for_ever, "connection was lost", True, 6),
     Fault("fewer bytes than Content-Length", _short, "the body was cut short", True, 6),
     Fault(
