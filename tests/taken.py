@@ -29,7 +29,7 @@ def most_in_any_window(taken: Sequence[Taken], seconds: float) -> int:
     )
 
 
-def quick_quarter(taken: Sequence[Taken], requests: int) -> float:
+def fastest_quartile(taken: Sequence[Taken], requests: int) -> float:
     """The fastest quartile of the seconds between a request and the one this many before it.
 
     An exhausted quota frees a slot on time; a slow machine delays some requests, a quota that waits

@@ -31,7 +31,7 @@ def one() -> int:
 
 
 @pytest.fixture
-def everybody_may_read() -> object:
+def permissive_umask() -> object:
     mask = os.umask(0o000)
     yield
     os.umask(mask)
@@ -131,14 +131,14 @@ def test_no_mart_or_report_reveals_an_email_name_number_or_link(shop: Project) -
     first = YESTERDAY - timedelta(days=20)
     filled = shop.backfill(first, YESTERDAY)
     assert filled.exit_code == 0, filled.output
-    told = {
+    personal = {
         text.lower()
         for name, columns in PERSONAL.items()
         for column in columns
         for text in shop.warehouse.read_arrow(find_table(name))[column].to_pylist()
         if text
     }
-    assert len(told) > 100
+    assert len(personal) > 100
     for table in MART_TABLES:
         rows = shop.warehouse.read_arrow(table).to_pylist()
         assert rows, table.full_name
@@ -148,10 +148,10 @@ def test_no_mart_or_report_reveals_an_email_name_number_or_link(shop: Project) -
             for column, value in row.items()
             if column not in {"comment", "reply"}
         }
-        assert not values & told, table.full_name
+        assert not values & personal, table.full_name
         # Also within a longer text, where that is unambiguous.
         text = json.dumps(sorted(values))
-        assert not any(word in text for word in told if "@" in word or "://" in word)
+        assert not any(word in text for word in personal if "@" in word or "://" in word)
     for page in Path(shop.settings.warehouse).glob("reports/*"):
         text = page.read_text(encoding="utf-8").lower()
-        assert not any(word in text for word in told if "@" in word or "survey.example" in word)
+        assert not any(word in text for word in personal if "@" in word or "survey.example" in word)

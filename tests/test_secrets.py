@@ -155,9 +155,9 @@ def test_a_provider_that_echoes_the_request_leaks_no_credential(
     assert leaks(WANTED, places) == []
     if answer == "wrong key":
         assert MASK.encode() in places[0][1]
-        told = logged.backfill(YESTERDAY, YESTERDAY).output
-        assert "failed" in told
-        assert leaks(WANTED, [("output", told.encode())]) == []
+        printed = logged.backfill(YESTERDAY, YESTERDAY).output
+        assert "failed" in printed
+        assert leaks(WANTED, [("output", printed.encode())]) == []
 
 
 @pytest.mark.slow
@@ -182,14 +182,14 @@ def test_an_unexpected_error_is_stored_without_secrets(
     logged: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # A bug in a client, with the exception chain of a library.
-    def mistaken(*_: object, **__: object) -> None:
+    def buggy(*_: object, **__: object) -> None:
         secrets = [value for name, value in SECRETS.items() if not name.startswith("FEEDBACK_")]
         try:
             {}[" ".join(secrets)]
         except KeyError as error:
             raise RuntimeError(f"cannot reach /x?k={secrets}") from error
 
-    monkeypatch.setattr(http.HttpClient, "_attempt", mistaken)
+    monkeypatch.setattr(http.HttpClient, "_attempt", buggy)
     with caplog.at_level(logging.DEBUG):
         said = read(logged, retargeting.TABLES)
     assert "cannot reach /x" in said

@@ -62,7 +62,7 @@ def test_the_ui_shows_no_credential_of_successful_and_failed_runs(
     home.mkdir(parents=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump(LOG_ALL))
     open_instance(shop.settings).dispose()
-    told: list[tuple[str, bytes]] = []
+    responses: list[tuple[str, bytes]] = []
     with webserver("dagster", tmp_path) as served:
         repository = served.ask(LOCATIONS)["repositoriesOrError"]["nodes"][0]
         where = {"name": repository["name"], "location": repository["location"]["name"]}
@@ -79,20 +79,22 @@ def test_the_ui_shows_no_credential_of_successful_and_failed_runs(
         for query, values in (
             (RUNS, {}), (INSTANCE, {}), (RESOURCES, where), (VARIABLES, where),
         ):  # fmt: skip
-            told.append((query.split("{")[1].strip(), repr(served.ask(query, **values)).encode()))
+            responses.append(
+                (query.split("{")[1].strip(), repr(served.ask(query, **values)).encode())
+            )
         for path in sorted(home.rglob("compute_logs/*")):
             key = [path.parent.parent.name, "compute_logs", path.stem]
-            told.append((path.stem, repr(served.ask(LOGS, key=key)).encode()))
-        told += [
+            responses.append((path.stem, repr(served.ask(LOGS, key=key)).encode()))
+        responses += [
             (path, requests.get(served.url + path, timeout=60).content)
             for path in ("/", "/server_info", "/runs", "/deployment/config", "/locations")
         ]
-    everything = b"".join(content for _, content in told)
+    everything = b"".join(content for _, content in responses)
     # The searched text is the right one: it has the failure and the names of the variables.
     assert b"RETARGETING_REST_KEY" in everything
     assert b"retargeting GET /" in everything
     assert any("compute_logs" in str(path) for path in home.rglob("*"))
     wanted = [*secrets, wrong, SECRETS["FEEDBACK_CUSTOMER_SECRET"], "alert/passw0rd"]
-    places = [*told, *files_of(home, Path(shop.settings.warehouse)),
+    places = [*responses, *files_of(home, Path(shop.settings.warehouse)),
               ("ui.log", (tmp_path / "ui.log").read_bytes())]  # fmt: skip
     assert leaks(wanted, places) == []

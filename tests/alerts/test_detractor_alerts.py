@@ -63,8 +63,8 @@ class Shop:
 
     def _take(self, request: Request) -> Response:
         if self.status == 200:
-            told = request.get_json()
-            self.messages.append((told["title"], told["message"]))
+            alerted = request.get_json()
+            self.messages.append((alerted["title"], alerted["message"]))
         return Response("", self.status)
 
     def build(self, *answers: dict[str, Any], customer: str = "320") -> None:
@@ -103,22 +103,22 @@ class Shop:
 
 
 @pytest.fixture
-def told(project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def alerted(project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop whose alerts go to a webhook."""
     monkeypatch.setenv("FEEDBACK_ALERT_URLS", f"json://127.0.0.1:{httpserver.port}/hook")
     return Shop(project, httpserver)
 
 
 def test_a_new_detractor_triggers_one_alert_with_the_amount_at_stake(
-    told: Shop, monkeypatch: pytest.MonkeyPatch
+    alerted: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_UI_URL", "https://dagster.shop.example/")
     old = answer(1)
-    told.build(old)
-    assert "Ignoring 1 existing detractors" in told.tick()
-    told.build(old, answer(2))
-    assert told.tick() == "Sent: URL 1 (JSON)."
-    ((title, body),) = told.messages
+    alerted.build(old)
+    assert "Ignoring 1 existing detractors" in alerted.tick()
+    alerted.build(old, answer(2))
+    assert alerted.tick() == "Sent: URL 1 (JSON)."
+    ((title, body),) = alerted.messages
     assert title == "Unhappy customer: 2 of 10 at thanx"
     for part in (
         "AB-2 / 1002",
@@ -138,90 +138,90 @@ def test_a_new_detractor_triggers_one_alert_with_the_amount_at_stake(
     assert "@channel" not in body
 
 
-def test_rebuilding_marts_or_repeating_a_tick_repeats_no_alert(told: Shop) -> None:
-    told.build(answer(1))
-    told.tick()
-    told.build(answer(1), answer(2))
-    told.tick()
-    assert told.tick() == "marts.detractor_queue has not been built since."
-    told.build(answer(1), answer(2, score=0, comment="again"), customer="400")
-    assert told.tick() == "No new detractors."
-    assert len(told.messages) == 1
+def test_rebuilding_marts_or_repeating_a_tick_repeats_no_alert(alerted: Shop) -> None:
+    alerted.build(answer(1))
+    alerted.tick()
+    alerted.build(answer(1), answer(2))
+    alerted.tick()
+    assert alerted.tick() == "marts.detractor_queue has not been built since."
+    alerted.build(answer(1), answer(2, score=0, comment="again"), customer="400")
+    assert alerted.tick() == "No new detractors."
+    assert len(alerted.messages) == 1
 
 
-def test_only_recent_detractors_trigger_alerts(told: Shop) -> None:
-    told.build(answer(1))
-    told.tick()
-    told.build(
+def test_only_recent_detractors_trigger_alerts(alerted: Shop) -> None:
+    alerted.build(answer(1))
+    alerted.tick()
+    alerted.build(
         answer(1),
         answer(2, days_ago=RECENT_DAYS + 1),
         answer(3, is_spam=True),
         answer(4, score=9, nps_class="promoter"),
     )
-    assert told.tick() == "No new detractors."
-    assert told.messages == []
+    assert alerted.tick() == "No new detractors."
+    assert alerted.messages == []
 
 
-def test_a_detractor_already_answered_is_reported_as_answered(told: Shop) -> None:
-    told.build(answer(1))
-    told.tick()
-    told.build(answer(1), answer(2, reply="We are sorry", replied_at=NOW))
-    told.tick()
-    ((_, body),) = told.messages
+def test_a_detractor_already_answered_is_reported_as_answered(alerted: Shop) -> None:
+    alerted.build(answer(1))
+    alerted.tick()
+    alerted.build(answer(1), answer(2, reply="We are sorry", replied_at=NOW))
+    alerted.tick()
+    ((_, body),) = alerted.messages
     assert "Answered, 2026-03-10 09:00 UTC" in body
     assert "We are sorry" not in body
 
 
-def test_many_detractors_make_one_message_with_the_newest_in_full(told: Shop) -> None:
-    told.build(answer(0))
-    told.tick()
+def test_many_detractors_make_one_message_with_the_newest_in_full(alerted: Shop) -> None:
+    alerted.build(answer(0))
+    alerted.tick()
     many = [answer(n, days_ago=n / 50) for n in range(1, 41)]
-    told.build(answer(0), *many)
-    told.tick()
-    ((title, body),) = told.messages
+    alerted.build(answer(0), *many)
+    alerted.tick()
+    ((title, body),) = alerted.messages
     assert title == "40 unhappy customers"
     assert "And 35 more." in body
     shown = [n for n in range(1, 41) if f"feedback thanx:{n}\n" in f"{body}\n"]
     assert shown == list(range(1, SHOWN + 1))
 
 
-def test_undelivered_alerts_are_sent_later_with_newer_ones(told: Shop) -> None:
-    told.build(answer(0))
-    told.tick()
-    told.status = 500
-    told.build(answer(0), answer(1))
-    assert "Retrying at the next tick: URL 1 (JSON)" in told.tick()
-    told.build(answer(0), answer(1), answer(2))
-    told.tick()
-    told.status = 200
+def test_undelivered_alerts_are_sent_later_with_newer_ones(alerted: Shop) -> None:
+    alerted.build(answer(0))
+    alerted.tick()
+    alerted.status = 500
+    alerted.build(answer(0), answer(1))
+    assert "Retrying at the next tick: URL 1 (JSON)" in alerted.tick()
+    alerted.build(answer(0), answer(1), answer(2))
+    alerted.tick()
+    alerted.status = 200
     # No mart was built since, but an alert is pending.
-    assert told.tick() == "Sent: URL 1 (JSON)."
-    ((title, _),) = told.messages
+    assert alerted.tick() == "Sent: URL 1 (JSON)."
+    ((title, _),) = alerted.messages
     assert title == "2 unhappy customers"
-    assert COMMENT[:5] not in (told.cursor or "")
+    assert COMMENT[:5] not in (alerted.cursor or "")
 
 
 def test_an_answer_without_order_or_comment_or_with_an_odd_order_number_triggers_an_alert(
-    told: Shop,
+    alerted: Shop,
 ) -> None:
-    told.build(answer(0))
-    told.tick()
+    alerted.build(answer(0))
+    alerted.tick()
     nothing = dict.fromkeys(("order_id", "order_source_id", "comment", "customer_key"))
-    told.build(answer(0), answer(1, **nothing), answer(2, order_id="'; drop table x"))
-    told.tick()
-    ((_, body),) = told.messages
+    alerted.build(answer(0), answer(1, **nothing), answer(2, order_id="'; drop table x"))
+    alerted.tick()
+    ((_, body),) = alerted.messages
     assert "No matching order" in body
     assert "No comment." in body
     assert "feedback-assets query" not in body
 
 
 def test_without_a_url_or_a_mart_the_tick_reports_why_it_skips(
-    told: Shop, monkeypatch: pytest.MonkeyPatch
+    alerted: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "not been built yet" in told.tick()
+    assert "not been built yet" in alerted.tick()
     monkeypatch.delenv("FEEDBACK_ALERT_URLS")
-    assert "FEEDBACK_ALERT_URLS is not set" in told.tick()
-    assert told.cursor is None
+    assert "FEEDBACK_ALERT_URLS is not set" in alerted.tick()
+    assert alerted.cursor is None
 
 
 @pytest.mark.slow

@@ -38,8 +38,8 @@ def test_nps_daily_plots_the_nps_and_the_responses_of_all_providers_together() -
 
 def test_a_day_without_responses_has_no_nps() -> None:
     assert numbers("marts.nps_daily") == {"responses": 0}
-    nobody = counts(0, 0, 0, provider="thanx", score_sum=0)
-    assert numbers("marts.nps_daily", nobody) == {"responses": 0}
+    no_responses = counts(0, 0, 0, provider="thanx", score_sum=0)
+    assert numbers("marts.nps_daily", no_responses) == {"responses": 0}
 
 
 def test_attribution_models_are_not_added_up() -> None:

@@ -252,8 +252,10 @@ def test_a_changed_date_format_fails_the_asset_and_keeps_the_old_day(
                  "date: the text is no ISO 8601 time stamp", "quarantine"):  # fmt: skip
         assert part in text
     assert orders_only.warehouse.read_arrow(orders).equals(held)
-    told = orders_only.run("query", 'select count(*) as n from quarantine."wicked_reports.orders"')
-    assert "200" in told.stdout
+    quarantined = orders_only.run(
+        "query", 'select count(*) as n from quarantine."wicked_reports.orders"'
+    )
+    assert "200" in quarantined.stdout
 
 
 def test_an_unreadable_window_does_not_block_later_windows(
@@ -308,7 +310,7 @@ def test_unreadable_reviews_fail_alone(
 
 
 @pytest.fixture
-def retried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def immediate_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
     monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
 

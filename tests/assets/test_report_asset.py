@@ -144,10 +144,10 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
     assert "| Thanx |" in coverage["coverage"]
     assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]
     assert "picture" not in earlier, "one picture a run"
-    _after_a_mart_changed_the_page_alone_is_due(shop)
+    _after_a_changed_mart_only_the_page_is_due(shop)
 
 
-def _after_a_mart_changed_the_page_alone_is_due(shop: Project) -> None:
+def _after_a_changed_mart_only_the_page_is_due(shop: Project) -> None:
     table = find_table("marts.product_scores")
     with open_instance(shop.settings) as instance:
         today = datetime.now(UTC).date()

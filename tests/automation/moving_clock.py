@@ -142,7 +142,7 @@ def _carry_out(steps: Iterator[Any]) -> None:
         assert not isinstance(step, SerializableErrorInfo), step
 
 
-def _one_file_of_events(directory: Path) -> dict[str, Any]:
+def _single_event_file(directory: Path) -> dict[str, Any]:
     return {
         "event_log_storage": {
             "module": "dagster._core.storage.event_log",
@@ -157,7 +157,7 @@ def make_home(project: Project) -> None:
     home = project.settings.dagster_home
     home.mkdir(parents=True)
     config = (PROJECT_ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
-    settings = yaml.safe_load(config) | _one_file_of_events(home / "events")
+    settings = yaml.safe_load(config) | _single_event_file(home / "events")
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     open_instance(project.settings).dispose()
 

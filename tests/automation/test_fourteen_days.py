@@ -228,8 +228,8 @@ def _live_through(machine: Daemon, project: Project, providers: Sandbox, clock: 
         assert len(machine.runs()) == known
         morning = _morning(machine, project, providers, six)
         diary.append(_line(day, morning))
-        _reading_is_the_refresh(machine, project, day, morning)
-        _building_is_what_changed(project, morning)
+        _reads_equal_the_schedule(machine, project, day, morning)
+        _builds_equal_the_changes(project, morning)
         restated |= {
             (name, of)
             for name, of in morning.changed
@@ -257,7 +257,9 @@ def _live_through(machine: Daemon, project: Project, providers: Sandbox, clock: 
     return diary
 
 
-def _reading_is_the_refresh(machine: Daemon, project: Project, day: date, morning: Morning) -> None:
+def _reads_equal_the_schedule(
+    machine: Daemon, project: Project, day: date, morning: Morning
+) -> None:
     days = project.settings.feedback_refresh_days
     wanted = Counter(
         {
@@ -287,7 +289,7 @@ def _reading_is_the_refresh(machine: Daemon, project: Project, day: date, mornin
         )
 
 
-def _building_is_what_changed(project: Project, morning: Morning) -> None:
+def _builds_equal_the_changes(project: Project, morning: Morning) -> None:
     for table in DERIVED_TABLES:
         built = morning.built.get(table.full_name, Counter())
         due = morning.due(table, project)

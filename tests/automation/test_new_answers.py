@@ -239,22 +239,22 @@ MORNING = datetime(2026, 3, 10, 9, tzinfo=UTC)
 MONDAY, TUESDAY = date(2026, 3, 9), TODAY
 
 
-def nothing_held(_day: date, _keys: set[str]) -> dict[str, str]:
+def empty_warehouse(_day: date, _keys: set[str]) -> dict[str, str]:
     return {}
 
 
 def test_an_answer_of_today_waits_until_its_day_is_a_partition() -> None:
-    state, due = settle(State(MORNING), News({TUESDAY: {"a": "1"}}), nothing_held, MORNING, 30)
+    state, due = settle(State(MORNING), News({TUESDAY: {"a": "1"}}), empty_warehouse, MORNING, 30)
     assert due == []
     state = remembered(encode(state), MORNING)
-    _, due = settle(state, News({}), nothing_held, MORNING + timedelta(days=1), 30)
+    _, due = settle(state, News({}), empty_warehouse, MORNING + timedelta(days=1), 30)
     assert [(reading.first, reading.last) for reading in due] == [(TUESDAY, TUESDAY)]
 
 
 def test_a_changed_answer_requests_its_day_again_with_a_new_run_key() -> None:
-    state, first = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
-    state, same = settle(state, News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
-    state, other = settle(state, News({MONDAY: {"a": "2"}}), nothing_held, MORNING, 30)
+    state, first = settle(State(MORNING), News({MONDAY: {"a": "1"}}), empty_warehouse, MORNING, 30)
+    state, same = settle(state, News({MONDAY: {"a": "1"}}), empty_warehouse, MORNING, 30)
+    state, other = settle(state, News({MONDAY: {"a": "2"}}), empty_warehouse, MORNING, 30)
     assert (len(first), same, len(other)) == (1, [], 1)
     assert first[0].version != other[0].version
     state, _ = settle(state, News({}), lambda _day, _keys: {"a": "2"}, MORNING, 30)
@@ -263,7 +263,7 @@ def test_a_changed_answer_requests_its_day_again_with_a_new_run_key() -> None:
 
 def test_a_row_that_does_not_land_with_its_day_requests_no_extra_run() -> None:
     news = News({MONDAY: {"a": "1", "b": "2"}})
-    state, first = settle(State(MORNING), news, nothing_held, MORNING, 30)
+    state, first = settle(State(MORNING), news, empty_warehouse, MORNING, 30)
     state, rest = settle(state, news, lambda _day, _keys: {"a": "1"}, MORNING, 30)
     assert (len(first), rest) == (1, [])
     assert state.owed == {MONDAY: {"b": "2"}}
@@ -273,17 +273,17 @@ def test_a_tick_with_a_lost_cursor_requests_the_same_run_key() -> None:
     news = News({MONDAY: {"b": "2", "a": "1"}})
     other = News({MONDAY: {"a": "1", "b": "2"}})
     assert (
-        settle(State(MORNING), news, nothing_held, MORNING, 30)[1]
-        == settle(State(MORNING), other, nothing_held, MORNING, 30)[1]
+        settle(State(MORNING), news, empty_warehouse, MORNING, 30)[1]
+        == settle(State(MORNING), other, empty_warehouse, MORNING, 30)[1]
     )
 
 
 def test_rows_that_no_run_lands_are_not_requested_for_ever() -> None:
-    state, due = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
+    state, due = settle(State(MORNING), News({MONDAY: {"a": "1"}}), empty_warehouse, MORNING, 30)
     asked = len(due)
     for day in range(1, 10):
         later = MORNING + timedelta(days=day)
-        state, due = settle(state, News({}), nothing_held, later, 30)
+        state, due = settle(state, News({}), empty_warehouse, later, 30)
         asked += len(due)
     assert asked == GIVEN_UP_AFTER.days
     assert state.owed == {}
@@ -291,9 +291,9 @@ def test_rows_that_no_run_lands_are_not_requested_for_ever() -> None:
 
 def test_a_flood_reads_the_recent_days_once_a_day() -> None:
     flood = News({TUESDAY: {"a": "1"}}, flood=True)
-    state, due = settle(State(MORNING), flood, nothing_held, MORNING, 30)
+    state, due = settle(State(MORNING), flood, empty_warehouse, MORNING, 30)
     assert [(r.first, r.last) for r in due] == [(date(2026, 2, 8), MONDAY)]
-    state, due = settle(state, flood, nothing_held, MORNING + timedelta(hours=1), 30)
+    state, due = settle(state, flood, empty_warehouse, MORNING + timedelta(hours=1), 30)
     assert due == []
     (feed,) = feeds(load_settings({"FEEDBACK_PROVIDERS": "feedbackpulse"}))
     whole = Reading(date(2026, 2, 8), MONDAY, "flood")

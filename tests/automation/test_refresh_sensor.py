@@ -104,7 +104,7 @@ class Robot:
                     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
                 assert built.setdefault(table, set()).isdisjoint(days)
                 built[table] |= set(days)
-        raise AssertionError(f"still not settled: {built}")
+        raise AssertionError(f"still not idle: {built}")
 
 
 def contents(project: Project) -> dict[tuple[str, Day], str]:

@@ -37,7 +37,7 @@ def wait_for(found: Callable[[], Any]) -> Any:
     return result
 
 
-def process_that_reads(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+def reading_process(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     """The id of the process whose run reads a table, or 0."""
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     reading = (run for run in runs if key in (run.asset_selection or ()))
@@ -49,7 +49,7 @@ def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sand
     with open_instance(shop.settings) as instance:
 
         def kill() -> None:
-            os.kill(wait_for(lambda: process_that_reads(instance, TRACKERS)), signal.SIGKILL)
+            os.kill(wait_for(lambda: reading_process(instance, TRACKERS)), signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
@@ -77,7 +77,7 @@ def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -
         open_instance(shop.settings) as instance,
         subprocess.Popen([str(command), "backfill", *days, "--select", SELECT]) as process,
     ):
-        reading = wait_for(lambda: process_that_reads(instance, TRACKERS))
+        reading = wait_for(lambda: reading_process(instance, TRACKERS))
         process.kill()
         process.wait()
         wait_for(lambda: not is_alive(reading))

@@ -58,10 +58,10 @@ def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
     assert found(built, "unified.attribution", "weights_add_up")["orders_and_models"] > 0
     assert found(built, "marts.nps_by_attribution", "models_add_up")["responses"] > 0
 
-    _every_rule_sees_what_it_is_for(built)
+    _every_rule_detects_its_violation(built)
 
 
-def _every_rule_sees_what_it_is_for(project: Project) -> None:
+def _every_rule_detects_its_violation(project: Project) -> None:
     """Break each table in turn; one backfill serves all, as it takes seconds."""
 
     def change(name: str, edit: Any) -> None:
@@ -84,7 +84,7 @@ def _every_rule_sees_what_it_is_for(project: Project) -> None:
     change("unified.orders", lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
     assert broken("unified.orders", "keys_unique")
     assert broken("unified.orders", "money_in_is_money_out")
-    _an_order_that_moved_is_its_later_day_s(project)
+    _a_moved_order_belongs_to_its_later_day(project)
     assert not broken("marts.customer_value", "customers_money_adds_up")
     change("marts.nps_by_attribution", lambda rows: rows.slice(1))
     assert broken("marts.nps_by_attribution", "models_add_up")
@@ -106,7 +106,7 @@ def _every_rule_sees_what_it_is_for(project: Project) -> None:
     assert broken("thanx.feedbacks", "answers_in_reach")
 
 
-def _an_order_that_moved_is_its_later_day_s(project: Project) -> None:
+def _a_moved_order_belongs_to_its_later_day(project: Project) -> None:
     """Give an order with a customer a later row without one, and rebuild its dependants."""
     orders, value = find_table("unified.orders"), find_table("marts.customer_value")
     first, last = (
@@ -160,7 +160,7 @@ def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Pro
     evaluation = checked(shop, mart, check)
     assert evaluation.passed
     assert "not_compared" not in evaluation.metadata
-    _of_a_range_the_days_that_can_be_compared_are(shop)
+    _only_comparable_days_of_a_range_are_compared(shop)
     table, orders = find_table(mart), find_table("unified.orders")
     shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
     assert not checked(shop, mart, check).passed, "the inputs are those it was built from"
@@ -170,7 +170,7 @@ def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Pro
     assert checked(shop, mart, check).passed
 
 
-def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
+def _only_comparable_days_of_a_range_are_compared(shop: Project) -> None:
     name, check = "marts.order_feedback", "every_answer_once"
     answers, table = find_table("unified.feedback"), find_table(name)
     changed, broken = [

@@ -61,12 +61,12 @@ def test_a_restarting_server_is_waited_for(
     before = coordination.run(backend)
     postgres.server.stop()
 
-    def start_once_it_is_waited_for() -> None:
+    def start_once_waited_for() -> None:
         with contextlib.suppress(AssertionError):
             wait_until(lambda: "waiting for it" in caplog.text, 30, every=0.05)
         postgres.server.start()
 
-    starting = threading.Thread(target=start_once_it_is_waited_for)
+    starting = threading.Thread(target=start_once_waited_for)
     with caplog.at_level(logging.WARNING):
         starting.start()
         assert coordination.run(backend) != before

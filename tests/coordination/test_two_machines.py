@@ -124,7 +124,7 @@ def test_a_writer_on_another_machine_does_not_restore_an_erased_person(
     assert knows_the_list.wait(20)
     forgetter.start()
     forgetter.join(0.5)
-    assert forgetter.is_alive(), "somebody was forgotten while a partition was being written"
+    assert forgetter.is_alive(), "a person was erased while a partition was being written"
     forgotten.set()
     writer.join(20)
     forgetter.join(20)

@@ -26,7 +26,7 @@ def values() -> dict[str, Any]:
     return found
 
 
-def hold_to_kubernetes(item: dict[str, Any]) -> None:
+def validate_for_kubernetes(item: dict[str, Any]) -> None:
     """Raise unless the object is valid for Kubernetes and has no unknown field."""
     for version in VERSIONS:
         kubernetes_validate.validate(item, version, strict=True)

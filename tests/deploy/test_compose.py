@@ -156,7 +156,7 @@ def test_the_instance_differs_from_one_machine_only_in_storage_and_queue(
     )
     assert given.pop("POSTGRES_PASSWORD") == ""
     for name in (*given, "POSTGRES_PASSWORD"):
-        monkeypatch.setenv(name, "told")
+        monkeypatch.setenv(name, "configured")
     asked = [
         value["env"]
         for value in storage["postgres"]["postgres_db"].values()

@@ -14,11 +14,11 @@ from tests.deploy.kubernetes import (
     KUBERNETES,
     VALUES,
     code_context,
-    hold_to_kubernetes,
     job_of_a_run,
     launcher_config,
     policies,
     selected,
+    validate_for_kubernetes,
     values,
 )
 from tests.test_packages import pins
@@ -35,7 +35,7 @@ POD = RUN["spec"]["template"]["spec"]
     "item", [*SECRETS, *policies(), RUN], ids=lambda item: item["metadata"]["name"]
 )
 def test_kubernetes_accepts_each_object(item: dict[str, Any]) -> None:
-    hold_to_kubernetes(item)
+    validate_for_kubernetes(item)
 
 
 def test_the_named_chart_matches_the_pinned_dagster() -> None:

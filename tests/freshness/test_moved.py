@@ -78,7 +78,7 @@ def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_
         assert project.backfill(day, day, *wanted).exit_code == 0
     served[0] = _order("o1", NEW, 120)
     result = project.backfill(NEW, NEW, *wanted)
-    assert result.exit_code == 0, "the marts are right, so it warns"
+    assert result.exit_code == 0, "the marts are correct, so the check only warns"
     assert f"warning: wicked_reports.orders {CHECK}" in result.stderr
     assert project.backfill(NEW, NEW, *mart).exit_code == 0
 

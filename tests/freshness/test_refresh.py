@@ -132,12 +132,12 @@ def test_after_any_changes_tables_equal_a_full_rebuild_and_no_build_is_wasted(
             provider[table.full_name, day] = rows
             world.content.setdefault(table.full_name, {})[day] = rows
         world.settle()
-    anew = Simulated()
-    anew.definitions = world.definitions
+    rebuilt = Simulated()
+    rebuilt.definitions = world.definitions
     for (name, day), rows in provider.items():
-        anew.content.setdefault(name, {})[day] = rows
-    anew.settle()
-    assert world.content == anew.content
+        rebuilt.content.setdefault(name, {})[day] = rows
+    rebuilt.settle()
+    assert world.content == rebuilt.content
     for table in DERIVED_TABLES:
         for day in world.content.get(table.full_name, {}):
             assert world.built_of[table.full_name, day] == world.inputs(table, day)

@@ -7,7 +7,7 @@ from tests.ingest.documents import ORDERS, SUBMISSIONS, documented, only_bad, pa
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "reported"),
     [
         ("created_at", "10/11/2026 10:00", "created_at: the text is no ISO 8601 time stamp"),
         ("created_at", "2026-02-30", "created_at: the text is no time stamp"),
@@ -20,10 +20,10 @@ from tests.ingest.documents import ORDERS, SUBMISSIONS, documented, only_bad, pa
     ],
 )
 def test_a_reason_is_reported_without_the_quoted_value(
-    field: str, value: object, told: str
+    field: str, value: object, reported: str
 ) -> None:
     reason = only_bad(parse(SUBMISSIONS, documented(SUBMISSIONS, **{field: value})))
-    assert general_reason(reason) == told
+    assert general_reason(reason) == reported
 
 
 def test_list_positions_and_sums_are_left_out() -> None:

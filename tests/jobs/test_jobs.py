@@ -129,9 +129,9 @@ def test_every_documented_command_runs(
             name = op_of(shop, words[words.index("-j") + 1])
             config = next(config for config in _configs() if name in config["ops"])
             path = tmp_path / "run.yaml"
-            path.write_text(_of_somebody(yaml.safe_dump(config)))
+            path.write_text(_with_existing_key(yaml.safe_dump(config)))
             words[words.index("-c") + 1] = str(path)
-        words = [_of_somebody(word) for word in words]
+        words = [_with_existing_key(word) for word in words]
         words[0] = str(Path(sys.executable).with_name(Path(words[0]).name))
         Path(os.environ["DAGSTER_HOME"]).mkdir(exist_ok=True)
         done = subprocess.run(
@@ -145,6 +145,6 @@ def test_every_documented_command_runs(
     }
 
 
-def _of_somebody(text: str) -> str:
+def _with_existing_key(text: str) -> str:
     """The text with the page's placeholder key replaced by an existing id."""
     return re.sub(r'(key"?: "?)ana@example\.com', r"\1C20001", text)

@@ -68,9 +68,9 @@ def test_records_that_now_parse_land_and_the_rest_stays_quarantined(
 ) -> None:
     read(project, STRICTER, submission(2, 10), submission(3, 11), submission(1, 5))
     assert held(project) == {1: 5}
-    told = project.run("replay")
-    assert told.exit_code == 0
-    assert "2 record(s), 1 landed on 1 day(s), 0 superseded" in told.stdout
+    result = project.run("replay")
+    assert result.exit_code == 0
+    assert "2 record(s), 1 landed on 1 day(s), 0 superseded" in result.stdout
     assert held(project) == {1: 5, 2: 10}
     assert [json.loads(payload)["id"] for payload in waiting(project)] == [3]
     again = project.run("replay")
@@ -83,8 +83,8 @@ def test_records_that_now_parse_land_and_the_rest_stays_quarantined(
 
 def test_a_dry_run_reports_the_same_and_changes_nothing(project: Project) -> None:
     read(project, STRICTER, submission(2, 10), submission(1, 5))
-    told = project.run("replay", "--dry-run", "--table", "feedbackpulse.submissions")
-    assert "1 would land on 1 day(s)" in told.stdout
+    result = project.run("replay", "--dry-run", "--table", "feedbackpulse.submissions")
+    assert "1 would land on 1 day(s)" in result.stdout
     assert held(project) == {1: 5}
     assert len(waiting(project)) == 1
 
@@ -98,8 +98,8 @@ def test_a_row_read_later_stays_and_the_later_of_two_records_lands(
     early = datetime(2024, 1, 1, tzinfo=UTC)
     set_aside(project.warehouse, SUBMISSIONS, aside[:1], early + timedelta(days=1))
     set_aside(project.warehouse, SUBMISSIONS, aside[1:], early)
-    told = project.run("replay")
-    assert "3 record(s), 1 landed on 1 day(s), 2 superseded" in told.stdout
+    result = project.run("replay")
+    assert "3 record(s), 1 landed on 1 day(s), 2 superseded" in result.stdout
     assert held(project) == {1: 4, 2: 9}
     assert not quarantine_files(project.warehouse, SUBMISSIONS)
 
@@ -148,8 +148,8 @@ def test_landed_records_are_recorded_so_that_dependants_are_rebuilt(project: Pro
 
 
 def test_a_replay_does_not_restore_an_erased_person(project: Project) -> None:
-    somebody = {"customer_email": "Ana@Example.com ", "customer_name": "Ana", "text_feedback": "!"}
-    read(project, STRICTER, submission(2, 10, **somebody), submission(1, 5))
+    person = {"customer_email": "Ana@Example.com ", "customer_name": "Ana", "text_feedback": "!"}
+    read(project, STRICTER, submission(2, 10, **person), submission(1, 5))
     assert project.run("forget", "ana@example.com").exit_code == 0
     assert not any("ana" in payload.lower() for payload in waiting(project))
     assert "1 landed" in project.run("replay").stdout
@@ -161,9 +161,9 @@ def test_a_replay_does_not_restore_an_erased_person(project: Project) -> None:
 
 
 def test_a_table_without_a_provider_is_rejected(project: Project) -> None:
-    told = project.run("replay", "--table", "marts.nps_daily")
-    assert told.exit_code == 2
-    assert "feedbackpulse.submissions" in told.stderr
+    result = project.run("replay", "--table", "marts.nps_daily")
+    assert result.exit_code == 2
+    assert "feedbackpulse.submissions" in result.stderr
 
 
 BROKEN = ("{", "not JSON", "1", "null", "[]", '"text"', '{"id": 7}', "")
@@ -182,7 +182,7 @@ def test_every_record_of_a_large_quarantine_lands_as_its_own_row(project: Projec
             if place % 2 == undated
         ]
         set_aside(project.warehouse, SUBMISSIONS, records, datetime.now(UTC))
-    told = project.run("replay")
-    assert "2508 record(s), 2500 landed on 1 day(s)" in told.stdout, told.output
+    result = project.run("replay")
+    assert "2508 record(s), 2500 landed on 1 day(s)" in result.stdout, result.output
     assert held(project) == {number: number % 11 for number in good}
     assert sorted(waiting(project)) == sorted(BROKEN)

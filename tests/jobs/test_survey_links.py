@@ -54,14 +54,14 @@ def test_dry_run_is_the_default_and_sends_no_request(
 ) -> None:
     run = launch(orders, JOB, {"day": str(day)})
     assert run.success
-    told = run.metadata
-    assert told["dry_run"] is True
+    metadata = run.metadata
+    assert metadata["dry_run"] is True
     assert (
-        told["orders"]
+        metadata["orders"]
         == orders.warehouse.read_arrow(find_table("unified.orders"), day, day).num_rows
     )
-    assert told["to_ask"] == told["orders"] - told["with_tracker"] > 1
-    assert told["asked_before"] == told["without_source_id"] == 0
+    assert metadata["to_ask"] == metadata["orders"] - metadata["with_tracker"] > 1
+    assert metadata["asked_before"] == metadata["without_source_id"] == 0
     assert sum(sandbox.requests.values()) == 0
     assert not orders.warehouse.files(GENERATED)
 

@@ -63,8 +63,8 @@ def key_of(name: str, row: dict[str, Any]) -> tuple[str, ...]:
 
 def test_export_covers_exactly_what_erasure_covers(held: Project) -> None:
     before = rows(held)
-    told = held.run("export", EMAIL, "--to", str(held.home / "out"))
-    assert told.exit_code == 0, told.output
+    result = held.run("export", EMAIL, "--to", str(held.home / "out"))
+    assert result.exit_code == 0, result.output
     written = exported(held.home / "out")
     assert held.run("forget", EMAIL).exit_code == 0
     after = rows(held)
@@ -102,16 +102,16 @@ def test_every_file_is_described_and_private(held: Project) -> None:
 def test_an_existing_folder_is_not_overwritten(held: Project) -> None:
     there = held.home / "out"
     there.mkdir()
-    told = held.run("export", EMAIL, "--to", str(there))
-    assert told.exit_code == 1
-    assert "already exists" in told.stderr
+    result = held.run("export", EMAIL, "--to", str(there))
+    assert result.exit_code == 1
+    assert "already exists" in result.stderr
     assert list(there.iterdir()) == []
 
 
 def test_a_shared_email_is_not_exported_without_confirmation(held: Project) -> None:
-    told = held.run("export", EMAIL, "--to", str(held.home / "out"), "--at-most", "1")
-    assert told.exit_code == 1
-    assert "--at-most 2" in told.stderr
+    result = held.run("export", EMAIL, "--to", str(held.home / "out"), "--at-most", "1")
+    assert result.exit_code == 1
+    assert "--at-most 2" in result.stderr
     assert not (held.home / "out").exists()
 
 
@@ -128,9 +128,9 @@ def test_runs_that_name_the_person_are_exported(
 ) -> None:
     monkeypatch.setenv("FEEDBACKPULSE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "a-key-of-nobody")
-    somebody = {"campaign_id": 1, "text_feedback": "!", "customer_email": EMAIL.upper()}
+    config = {"campaign_id": 1, "text_feedback": "!", "customer_email": EMAIL.upper()}
     with open_instance(held.settings) as instance, pytest.raises(Exception, match="no connection"):
-        start(held, instance, "create_submission", somebody)
+        start(held, instance, "create_submission", config)
     held.run("export", EMAIL, "--to", str(held.home / "out"))
     (run,) = exported(held.home / "out")["runs"]
     assert run["job"] == "create_submission"

@@ -99,8 +99,8 @@ def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         configure(monkeypatch, sandbox)
         filled = project.backfill(FIRST, YESTERDAY)
         assert filled.exit_code == 0, filled.output
-        told = project.run("query", WHOM, "--json").stdout
-        yield Shop(project, sandbox, json.loads(told)[0]["email"])
+        result = project.run("query", WHOM, "--json").stdout
+        yield Shop(project, sandbox, json.loads(result)[0]["email"])
 
 
 def read(project: Project) -> Rows:
@@ -230,9 +230,9 @@ def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> No
         text.lower() for texts in wanted.values() for text in texts
     }
 
-    told = project.run("forget", email)
-    assert told.exit_code == 0, told.output
-    assert not any(text in told.output for text in wanted["e-mail"] | wanted["name"])
+    result = project.run("forget", email)
+    assert result.exit_code == 0, result.output
+    assert not any(text in result.output for text in wanted["e-mail"] | wanted["name"])
     assert places(wanted, *shop.roots) == {}
     assert_equal(before, numbers(project))
 
@@ -261,14 +261,14 @@ def test_runs_that_name_the_person_are_deleted_completely_and_others_stay(
         start(project, instance, "refresh_contact", {"key": email})
         start(project, instance, "refresh_contact", {"key": identity.contact_id(number)})
         start(project, instance, "refresh_contact", {"key": identity.contact_id(other)})
-        somebody = {"campaign_id": 1, "text_feedback": "!", "customer_email": email.upper()}
-        start(project, instance, "create_submission", somebody)
+        config = {"campaign_id": 1, "text_feedback": "!", "customer_email": email.upper()}
+        start(project, instance, "create_submission", config)
     home = project.settings.dagster_home
     wanted = {"e-mail": {email}}
     assert places(wanted, home)
-    told = project.run("forget", email)
-    assert told.exit_code == 0, told.output
-    assert "Runs that named them: 3 deleted" in told.output
+    result = project.run("forget", email)
+    assert result.exit_code == 0, result.output
+    assert "Runs that named them: 3 deleted" in result.output
     assert places(wanted, home) == {}
     assert places({"e-mail": {str(identity.email(world, other)).lower()}}, home)
     with open_instance(project.settings) as instance:
@@ -317,18 +317,18 @@ def small(project: Project) -> Project:
     return project
 
 
-def anything_of_ana(project: Project) -> bool:
+def traces_of_ana(project: Project) -> bool:
     wanted = {"all": {"ana@", "anasson", "AB-1", "AB-2", '"Ana"', "from Ana", '"A"'}}
     return bool(places(wanted, Path(project.settings.warehouse)))
 
 
 def test_only_contacts_of_the_email_are_erased_in_any_spelling(small: Project) -> None:
     before = read(small)
-    told = small.run("forget", "  Ana@EXAMPLE.com ")
-    assert told.exit_code == 0
-    assert "wicked_reports.contacts: 2 row(s), 1 partition(s) rewritten" in told.output
-    assert "wicked_reports.orders: 2 row(s), 2 partition(s) rewritten" in told.output
-    assert not anything_of_ana(small)
+    result = small.run("forget", "  Ana@EXAMPLE.com ")
+    assert result.exit_code == 0
+    assert "wicked_reports.contacts: 2 row(s), 1 partition(s) rewritten" in result.output
+    assert "wicked_reports.orders: 2 row(s), 2 partition(s) rewritten" in result.output
+    assert not traces_of_ana(small)
     after = read(small)
     for name, rows in before.items():
         others = [row for row in rows if {"AB-3", "200", 2} & {row.get("id"), row.get("order_no")}]
@@ -339,10 +339,10 @@ def test_only_contacts_of_the_email_are_erased_in_any_spelling(small: Project) -
 def test_forgetting_twice_changes_nothing(small: Project) -> None:
     assert small.run("forget", EMAIL).exit_code == 0
     before = {path: path.stat().st_mtime_ns for path in Path(small.settings.warehouse).rglob("*.*")}
-    told = small.run("forget", EMAIL)
-    assert told.exit_code == 0
-    assert "Already on the list of erased people" in told.output
-    assert "rewritten" not in told.output
+    result = small.run("forget", EMAIL)
+    assert result.exit_code == 0
+    assert "Already on the list of erased people" in result.output
+    assert "rewritten" not in result.output
     assert before == {
         path: path.stat().st_mtime_ns for path in Path(small.settings.warehouse).rglob("*.*")
     }
@@ -364,37 +364,37 @@ def test_the_next_run_completes_a_killed_run(
         patch.setattr(Warehouse, "change_partition", killed)
         with pytest.raises(KeyboardInterrupt):
             operation.forget(small.settings, small.defs, EMAIL)
-    assert anything_of_ana(small)
+    assert traces_of_ana(small)
     assert small.run("forget", EMAIL).exit_code == 0
-    assert not anything_of_ana(small)
+    assert not traces_of_ana(small)
 
 
 def test_a_person_without_data_is_still_added_to_the_list(project: Project) -> None:
-    told = project.run("forget", EMAIL)
-    assert told.exit_code == 0
-    assert "no data about them was found" in told.output
+    result = project.run("forget", EMAIL)
+    assert result.exit_code == 0
+    assert "no data about them was found" in result.output
     writing = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
     rows = pa.Table.from_pylist([contact(1, EMAIL, first_name="Ana")], schema=CONTACTS.schema)
     writing.replace_day(CONTACTS, DAY, rows)
-    assert not anything_of_ana(project)
+    assert not traces_of_ana(project)
 
 
 @pytest.mark.parametrize(
     "text", ["", "  ", "ana", "@example.com", "ana@", "n/a", "a@b@c", "erased:" + "0" * 32]
 )
 def test_an_invalid_email_is_rejected(project: Project, text: str) -> None:
-    told = project.run("forget", text)
-    assert told.exit_code == 1
-    assert "is not an e-mail address" in told.stderr
+    result = project.run("forget", text)
+    assert result.exit_code == 1
+    assert "is not an e-mail address" in result.stderr
     assert not (Path(project.settings.warehouse) / "erased").exists()
 
 
 def test_an_email_with_many_contacts_needs_confirmation(small: Project) -> None:
-    told = small.run("forget", EMAIL, "--at-most", "1")
-    assert told.exit_code == 1
-    assert "2 contact ids" in told.stderr
-    assert "--at-most 2" in told.stderr
-    assert anything_of_ana(small)
+    result = small.run("forget", EMAIL, "--at-most", "1")
+    assert result.exit_code == 1
+    assert "2 contact ids" in result.stderr
+    assert "--at-most 2" in result.stderr
+    assert traces_of_ana(small)
     assert small.run("forget", EMAIL, "--at-most", "2").exit_code == 0
 
 
@@ -406,8 +406,8 @@ def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> Non
         {"id": 3, "customer_email": "ana2@example.com", "created_at": AT},
         day=DAY - timedelta(days=1),
     )
-    told = small.run("forget", EMAIL)
-    assert "Identified by 2 e-mail(s)" in told.output
+    result = small.run("forget", EMAIL)
+    assert "Identified by 2 e-mail(s)" in result.output
     assert not places({"e-mail": {"ana2@"}}, Path(small.settings.warehouse))
     # The order and the answer still match by it.
     rows = read(small)
@@ -418,9 +418,9 @@ def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> Non
 
 def test_a_dry_run_reports_what_would_be_rewritten_and_changes_nothing(small: Project) -> None:
     before = read(small)
-    told = small.run("forget", EMAIL, "--dry-run")
-    assert told.exit_code == 0
-    assert "wicked_reports.contacts: 2 row(s), 1 partition(s) would be rewritten" in told.output
+    result = small.run("forget", EMAIL, "--dry-run")
+    assert result.exit_code == 0
+    assert "wicked_reports.contacts: 2 row(s), 1 partition(s) would be rewritten" in result.output
     assert read(small) == before
     assert not (Path(small.settings.warehouse) / "erased").exists()
 
@@ -450,16 +450,16 @@ def test_a_concurrent_writer_does_not_restore_the_person(small: Project) -> None
         stop.set()
         for thread in threads:
             thread.join()
-    assert not anything_of_ana(small)
+    assert not traces_of_ana(small)
 
 
 def test_the_quarantine_is_searched_too(small: Project) -> None:
     payload = json.dumps({"id": "AB-9", "email": EMAIL, "firstName": "Ana", "createDate": "?"})
     record = SetAside(None, f'createDate: the text "{EMAIL}"', payload)
     set_aside(small.warehouse, CONTACTS, [record], AT)
-    told = small.run("forget", EMAIL)
-    assert 'quarantine."wicked_reports.contacts": 1 record(s) rewritten' in told.output
-    assert not anything_of_ana(small)
+    result = small.run("forget", EMAIL)
+    assert 'quarantine."wicked_reports.contacts": 1 record(s) rewritten' in result.output
+    assert not traces_of_ana(small)
 
 
 def test_the_page_is_rebuilt_when_it_covered_the_person(small: Project) -> None:
@@ -480,21 +480,21 @@ def test_a_table_computed_during_erasure_is_written_without_the_person(
     operation.forget(small.settings, small.defs, EMAIL)
     writing = Warehouse(small.settings.warehouse, small.settings.erasure_secret)
     writing.replace_day(FEEDBACK, DAY, computed)
-    assert not anything_of_ana(small)
+    assert not traces_of_ana(small)
 
 
 def test_cases_for_manual_review_are_listed_with_exit_status_1(small: Project) -> None:
     words = "Write to ana (at) example.com"
     put(small, ORDER_FEEDBACK, answer(101, "from Ana"), answer(200, words))
-    told = small.run("forget", EMAIL)
-    assert told.exit_code == 1
-    assert f"  retargeting.order_feedback, {DAY}, order_no=200" in told.output
-    assert words not in told.output
-    assert "none of their data is left" not in told.output
+    result = small.run("forget", EMAIL)
+    assert result.exit_code == 1
+    assert f"  retargeting.order_feedback, {DAY}, order_no=200" in result.output
+    assert words not in result.output
+    assert "none of their data is left" not in result.output
     (kept,) = [row for row in read(small)["retargeting.order_feedback"] if row["order_no"] == "200"]
     assert kept["comment"] == words
-    told = small.run("forget", EMAIL, "--spelled-out")
-    assert told.exit_code == 0, told.output
+    result = small.run("forget", EMAIL, "--spelled-out")
+    assert result.exit_code == 0, result.output
     assert not places({"e-mail": {"ana (at)"}}, Path(small.settings.warehouse))
     # From then on it is written without it, too.
     writing = Warehouse(small.settings.warehouse, small.settings.erasure_secret)
@@ -506,9 +506,9 @@ def test_cases_for_manual_review_are_listed_with_exit_status_1(small: Project) -
 def test_a_file_outside_the_tables_that_names_the_person_is_reported(small: Project) -> None:
     copy = Path(small.settings.warehouse) / "wicked_reports" / "copy of contacts.parquet"
     pq.write_table(pa.table({"who": [f"“{EMAIL}”"]}), copy)
-    told = small.run("forget", EMAIL)
-    assert told.exit_code == 1
-    assert "  wicked_reports/copy of contacts.parquet" in told.output
+    result = small.run("forget", EMAIL)
+    assert result.exit_code == 1
+    assert "  wicked_reports/copy of contacts.parquet" in result.output
     copy.unlink()
     assert small.run("forget", EMAIL).exit_code == 0
 

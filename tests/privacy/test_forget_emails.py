@@ -46,8 +46,8 @@ def written(project: Project) -> Project:
 def test_every_row_of_a_person_is_erased_in_any_spelling_of_the_email(
     written: Project, asked: str
 ) -> None:
-    told = written.run("forget", asked)
-    assert told.exit_code == 0, told.output
+    result = written.run("forget", asked)
+    assert result.exit_code == 0, result.output
     rows = read(written)
     emails = {row["contact"]["email"] for row in rows["wicked_reports.orders"]}
     assert "n/a" in emails
@@ -79,8 +79,8 @@ def test_leftovers_of_an_erasure_by_the_first_version_are_found(
     # The first version listed José by one spelling, trimmed and in lower case.
     first = Erased(written.settings.erasure_secret()).hashes_of("email", WAYS[2])[-1]
     _with_the_key(written).add_erased(Addition(first, frozenset({first})))
-    told = written.run("forget", WAYS[0])
-    assert told.exit_code == 0, told.output
+    result = written.run("forget", WAYS[0])
+    assert result.exit_code == 0, result.output
     assert not places({"all": {"exam\u200bple.com", "example.com"}}, _root(written))
 
 

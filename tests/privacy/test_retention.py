@@ -126,9 +126,9 @@ def test_a_run_of_the_same_instance_deletes_runs_that_name_them(
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "a-key-of-nobody")
     with open_instance(aged.settings) as instance:
         for email in ("ana@example.com", "cy@example.com"):
-            somebody = {"campaign_id": 1, "text_feedback": "!", "customer_email": email}
+            config = {"campaign_id": 1, "text_feedback": "!", "customer_email": email}
             with pytest.raises(Exception, match="no connection"):
-                start(aged, instance, "create_submission", somebody)
+                start(aged, instance, "create_submission", config)
         config = {"ops": {op_of(aged, JOB): {"config": {"dry_run": False}}}}
         job = aged.defs.get_job_def(JOB)
         assert job.execute_in_process(run_config=config, instance=instance).success

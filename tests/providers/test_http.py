@@ -46,7 +46,7 @@ def test_a_transient_status_is_retried(raw, client, kit, status):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "hint",
     [
         {"Retry-After": "0.3"},
         {"Retry-After": lambda: formatdate(time.time() + 3600, usegmt=True)},
@@ -56,8 +56,8 @@ def test_a_transient_status_is_retried(raw, client, kit, status):
         {"x-ratelimit-reset": lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(9e9))},
     ],
 )
-def test_each_retry_after_notation_is_honoured_up_to_the_cap(raw, client, kit, told):
-    headers = {name: value() if callable(value) else value for name, value in told.items()}
+def test_each_retry_after_notation_is_honoured_up_to_the_cap(raw, client, kit, hint):
+    headers = {name: value() if callable(value) else value for name, value in hint.items()}
     server = raw(kit.answer({}, "429 Too Many", headers), kit.answer(GOOD))
     one = client(server.url, retry=replace(kit.quick, longest_wait=0.25))
     began = time.monotonic()
@@ -133,7 +133,7 @@ def test_a_rate_limit_reported_only_in_the_body_is_transient(raw, client, kit):
 @pytest.mark.parametrize(
     "scripts",
     [
-        pytest.param(lambda k: k.reset(), id="reset before the answer"),
+        pytest.param(lambda k: k.reset(), id="reset before the response"),
         pytest.param(lambda k: k.reset(HEAD[:20]), id="reset in the head"),
         pytest.param(
             lambda k: k.reset(HEAD + b'Content-Length: 90\r\n\r\n{"a"'), id="reset in the body"
@@ -141,8 +141,10 @@ def test_a_rate_limit_reported_only_in_the_body_is_transient(raw, client, kit):
         pytest.param(
             lambda k: k.reset(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"), id="in a chunk"
         ),
-        pytest.param(lambda k: k.answer(b'{"status": "suc', length=400), id="shorter than said"),
-        pytest.param(lambda k: k.answer(b'{"status": "suc'), id="cut JSON"),
+        pytest.param(
+            lambda k: k.answer(b'{"status": "suc', length=400), id="shorter than Content-Length"
+        ),
+        pytest.param(lambda k: k.answer(b'{"status": "suc'), id="truncated JSON"),
         pytest.param(lambda k: k.answer(b""), id="empty body"),
         pytest.param(lambda k: k.answer(b'{"a": 1}}'), id="invalid JSON"),
         pytest.param(
@@ -287,7 +289,7 @@ def test_plain_http_behind_an_https_address_is_permanent_and_clear(httpserver, c
     assert "TESTED_URL" in error.advice
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to create a certificate")
 def test_a_certificate_that_does_not_verify_is_permanent_and_clear(client, kit, tmp_path):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subject = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(cert)]
@@ -348,7 +350,7 @@ def test_a_read_only_post_is_retried_like_a_get(raw, client, kit):
         pytest.param(lambda k: k.reset(HEAD), id="reset later"),
         pytest.param(lambda k: k.answer({}, "500 Oops"), id="500"),
         pytest.param(lambda k: k.answer({}, "429 Too many"), id="429"),
-        pytest.param(lambda k: k.answer(b'{"cut'), id="cut"),
+        pytest.param(lambda k: k.answer(b'{"cut'), id="truncated"),
         pytest.param(lambda k: lambda c: time.sleep(60), id="stall"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.quota import SHARE, Allowance, Quota, QuotaClosedError
-from tests.taken import most_in_any_window, quick_quarter, watch
+from tests.taken import fastest_quartile, most_in_any_window, watch
 
 
 def kept(allowance):
@@ -50,7 +50,7 @@ def test_four_processes_on_an_empty_directory_use_the_quota_and_never_exceed_it(
         assert worker.exitcode == 0
     assert len(taken) == 4 * requests
     assert most_in_any_window(taken, allowance.seconds) <= allowance.requests
-    assert quick_quarter(taken, requests) < 1.05 * window
+    assert fastest_quartile(taken, requests) < 1.05 * window
     assert stat.S_IMODE((tmp_path / "home" / "quota").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "home" / "quota" / "shared.sqlite").stat().st_mode) == 0o600
 
@@ -70,7 +70,7 @@ def test_threads_share_one_quota(tmp_path, shared):
     [thread.join() for thread in threads]
     assert most_in_any_window(notes.taken, allowance.seconds) <= allowance.requests
     requests, window = kept(allowance)
-    assert quick_quarter(notes.taken, requests) < 1.1 * window
+    assert fastest_quartile(notes.taken, requests) < 1.1 * window
 
 
 def test_several_rate_limits_apply_at_once():
@@ -159,7 +159,7 @@ def a_page_overwritten(path):
     path.write_bytes(content)
 
 
-def cut_to_nothing(path):
+def truncate(path):
     path.write_bytes(b"")
 
 
@@ -169,7 +169,7 @@ def another_table(path):
     connection.close()
 
 
-@pytest.mark.parametrize("spoil", [no_database, a_page_overwritten, cut_to_nothing, another_table])
+@pytest.mark.parametrize("spoil", [no_database, a_page_overwritten, truncate, another_table])
 def test_a_damaged_file_is_rebuilt_with_its_quota_used_up(tmp_path, spoil):
     allowance = Allowance(20, 0.5)
     before = Quota("t", allowance, kept_in=tmp_path)
@@ -191,7 +191,7 @@ def test_a_damaged_file_is_rebuilt_with_its_quota_used_up(tmp_path, spoil):
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("spoil", [no_database, cut_to_nothing, lambda path: path.unlink()])
+@pytest.mark.parametrize("spoil", [no_database, truncate, lambda path: path.unlink()])
 def test_a_process_with_the_file_open_continues_with_the_rebuilt_file(tmp_path, spoil):
     allowance = Allowance(20, 0.5)
     quotas = [Quota("t", allowance, kept_in=tmp_path) for _ in range(2)]

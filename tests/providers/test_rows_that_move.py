@@ -81,7 +81,7 @@ def pulse_pages(served: Served, number: int, _size: int) -> Any:
     return {"data": served.rows(number), "meta": meta}
 
 
-def pulse_nothing(served: Served, number: int, _size: int) -> Any:
+def pulse_empty(served: Served, number: int, _size: int) -> Any:
     return {"data": served.rows(number)}
 
 
@@ -90,7 +90,7 @@ def thanx_pages(served: Served, number: int, size: int) -> Any:
     return {"feedbacks": served.rows(number), "pagination": said}
 
 
-def thanx_nothing(served: Served, number: int, _size: int) -> Any:
+def thanx_empty(served: Served, number: int, _size: int) -> Any:
     return {"feedbacks": served.rows(number)}
 
 
@@ -119,9 +119,9 @@ WRAPS: tuple[Wrap, ...] = (
     fullwhere_page,
     pulse_total,
     pulse_pages,
-    pulse_nothing,
+    pulse_empty,
     thanx_pages,
-    thanx_nothing,
+    thanx_empty,
     wicked_all,
     wicked_keys,
     wicked_scroll,
@@ -195,7 +195,7 @@ def test_a_short_last_page_of_repeated_rows_ends_the_list_and_counts(
 
 @pytest.mark.parametrize(
     "wrap",
-    [fullwhere_bare, pulse_nothing, thanx_nothing, wicked_scroll],
+    [fullwhere_bare, pulse_empty, thanx_empty, wicked_scroll],
     ids=lambda wrap: wrap.__name__,
 )
 def test_a_full_page_without_new_rows_is_an_error(httpserver: Any, kit: Any, wrap: Wrap) -> None:

@@ -220,13 +220,17 @@ def test_the_clicks_of_one_contact_need_no_days_if_they_are_few(httpserver, wick
 
 @pytest.mark.parametrize("inclusive", [True, False])
 @pytest.mark.parametrize("newest_first", [True, False])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("with_total", [True, False])
 def test_beyond_ten_thousand_clicks_none_is_lost_or_doubled(
-    httpserver, wicked, inclusive, newest_first, told
+    httpserver, wicked, inclusive, newest_first, with_total
 ):
     rows = clicks(23_000, 500)[:: -1 if newest_first else 1]
     serve(
-        httpserver, "/contacts/c/clicks", rows, total=None if told else 10_000, inclusive=inclusive
+        httpserver,
+        "/contacts/c/clicks",
+        rows,
+        total=None if with_total else 10_000,
+        inclusive=inclusive,
     )
     assert as_sorted(collect(wicked.contact_clicks("c"))) == as_sorted(rows)
     assert wicked.requests < 150

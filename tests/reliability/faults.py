@@ -54,9 +54,11 @@ class Fault:
 
 def _status(status: int | str, headers: dict[str, Any] | None = None, body: Any = None) -> Spoil:
     def spoil(exchange: Exchange) -> None:
-        told = {k: str(v() if callable(v) else v) for k, v in (headers or {}).items()}
-        said = {"message": "as the test told"} if body is None else body
-        exchange.send(said if isinstance(said, bytes) else json.dumps(said).encode(), status, told)
+        fields = {k: str(v() if callable(v) else v) for k, v in (headers or {}).items()}
+        said = {"message": "a message of the test"} if body is None else body
+        exchange.send(
+            said if isinstance(said, bytes) else json.dumps(said).encode(), status, fields
+        )
 
     return spoil
 
@@ -80,7 +82,7 @@ def _soon(seconds: float) -> float:
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
 WAITING = [
-    _busy("429 without a word", {}),
+    _busy("429 without a hint", {}),
     _busy("429, Retry-After in seconds", {"Retry-After": 2}),
     _busy("429, Retry-After as an HTTP date", {"Retry-After": lambda: formatdate(_soon(2))}),
     _busy("429, x-ratelimit-reset in seconds", {"X-RateLimit-Reset": 2}),
@@ -90,14 +92,14 @@ WAITING = [
         {"X-RateLimit-Reset": lambda: int(_soon(2) * 1000)},
     ),
     _busy("429, x-ratelimit-reset as a date", {"X-RateLimit-Reset": lambda: formatdate(_soon(2))}),
-    _busy("429 that says to wait −60 s", {"Retry-After": -60}),
-    _busy("429 that says to wait 10⁹ s", {"Retry-After": 10**9}),
-    _busy("429 that says to wait 10⁷ s", {"Retry-After": 10**7}),
-    _busy("429 that says to wait until the year 9999", {"X-RateLimit-Reset": 253402300799000}),
-    _busy("429 that says to wait for nonsense", {"Retry-After": "soon", "X-RateLimit-Reset": "∞?"}),
-    _busy("429 that says to wait for 10⁴⁰⁰ s", {"Retry-After": "1e400"}),
+    _busy("429 with a wait of −60 s", {"Retry-After": -60}),
+    _busy("429 with a wait of 10⁹ s", {"Retry-After": 10**9}),
+    _busy("429 with a wait of 10⁷ s", {"Retry-After": 10**7}),
+    _busy("429 with a wait until the year 9999", {"X-RateLimit-Reset": 253402300799000}),
+    _busy("429 with an invalid wait", {"Retry-After": "soon", "X-RateLimit-Reset": "∞?"}),
+    _busy("429 with a wait of 10⁴⁰⁰ s", {"Retry-After": "1e400"}),
     Fault(
-        "a limit told in the body alone, with 200",
+        "a rate limit only in the body, with 200",
         _status(200, {}, {"status": "error", "message": "Too many requests"}),
         "Too many requests",
         passes=True,
@@ -112,11 +114,17 @@ STATUSES = [
     ),
     Fault("502 with a proxy's web page", _status(502, {}, HTML), "502: a web page", True, 6),
     *(
-        Fault(f"{status}", _status(status), f"answered {status}: as the test told", tries=1)
+        Fault(f"{status}", _status(status), f"answered {status}: a message of the test", tries=1)
         for status in (400, 401, 403, 404, 422)
     ),
-    Fault("a status that HTTP does not know (799)", _status(799), "answered 799", True, 6),
-    Fault("no HTTP at all", lambda e: e.raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "connection", True, 6),
+    Fault("an unknown status (799)", _status(799), "answered 799", True, 6),
+    Fault(
+        "a response that is not HTTP",
+        lambda e: e.raw(b"SSH-2.0-OpenSSH_9.2\r\n"),
+        "connection",
+        True,
+        6,
+    ),
 ]
 
 
@@ -168,7 +176,7 @@ def _drip_gzip(exchange: Exchange) -> None:
     exchange.trickle(pieces())
 
 
-def _go_on_for_ever(exchange: Exchange) -> None:
+def _continue_for_ever(exchange: Exchange) -> None:
     exchange.trickle(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
@@ -200,16 +208,16 @@ def _unended_chunks(exchange: Exchange) -> None:
 
 
 CONNECTIONS = [
-    Fault("a reset before the answer", lambda e: e.reset(), "connection was lost", True, 6),
+    Fault("a reset before the response", lambda e: e.reset(), "connection was lost", True, 6),
     Fault("a reset in the headers", _reset_in_head, "connection was lost|cut", True, 6),
     Fault("a reset in the body", _reset_in_body, "the body was truncated", True, 6),
     Fault("a reset after the body", _reset_after_body),
-    Fault("a connection closed without a word", lambda _: None, "connection was lost", True, 6),
-    Fault("an answer that never begins", lambda e: e.stall(), "stalled", True, 6, limit="read"),
+    Fault("a connection closed without a response", lambda _: None, "connection was lost", True, 6),
+    Fault("a response that never starts", lambda e: e.stall(), "stalled", True, 6, limit="read"),
     Fault("headers and then nothing", _stall_after_head, "stalled", True, 6, limit="read"),
     Fault("half a body and then nothing", _stall_in_body, "stalled", True, 6, limit="read"),
     Fault(
-        "headers a byte at a time, without end",
+        "headers one byte at a time, without end",
         _drip_head,
         "no complete response",
         True,
@@ -217,7 +225,7 @@ CONNECTIONS = [
         limit="total",
     ),
     Fault(
-        "a body a byte at a time, without end",
+        "a body one byte at a time, without end",
         _drip_body,
         "no complete response",
         True,
@@ -225,7 +233,7 @@ CONNECTIONS = [
         limit="total",
     ),
     Fault(
-        "a packed body a byte at a time, without end",
+        "a compressed body one byte at a time, without end",
         _drip_gzip,
         "no complete response",
         True,
@@ -234,16 +242,18 @@ CONNECTIONS = [
     ),
     Fault(
         "“100 Continue” without end",
-        _go_on_for_ever,
+        _continue_for_ever,
         "no complete response",
         True,
         6,
         limit="total",
     ),
     Fault("a hundred thousand headers", _headers_for_ever, "connection was lost", True, 6),
-    Fault("fewer bytes than announced", _short, "the body was truncated", True, 6),
-    Fault("a body without length that is cut", _cut_without_length, "not valid JSON", True, 6),
-    Fault("chunks of no size", _odd_chunks, "the body was truncated", True, 6),
+    Fault("fewer bytes than Content-Length", _short, "the body was truncated", True, 6),
+    Fault(
+        "a truncated body without Content-Length", _cut_without_length, "not valid JSON", True, 6
+    ),
+    Fault("chunks without a valid size", _odd_chunks, "the body was truncated", True, 6),
     Fault("chunks without an end", _unended_chunks, "the body was truncated", True, 6),
 ]
 
@@ -263,23 +273,23 @@ def _nested_record(exchange: Exchange) -> None:
 
 
 BODIES = [
-    Fault("JSON cut in the middle", _body(lambda b: b[: len(b) // 2]), "not valid JSON", True, 6),
+    Fault("truncated JSON", _body(lambda b: b[: len(b) // 2]), "not valid JSON", True, 6),
     Fault(
-        "JSON with a byte too many", _body(lambda b: b[:-1] + b",}"), "not valid JSON", True, 6
+        "JSON with an extra byte", _body(lambda b: b[:-1] + b",}"), "not valid JSON", True, 6
     ),
-    Fault("JSON with something after it", _body(lambda b: b + b"{}"), "not valid JSON", True, 6),
+    Fault("JSON with trailing data", _body(lambda b: b + b"{}"), "not valid JSON", True, 6),
     Fault("an empty body", _body(b""), "an empty body", True, 6),
-    Fault("204 and no body", _status(204, {}, b""), "an empty body", True, 6),
+    Fault("204 without a body", _status(204, {}, b""), "an empty body", True, 6),
     Fault("a web page with 200", _body(HTML), r"a web page \(HTML\) instead of JSON", tries=1),
     Fault(
         "an error in a body with 200",
-        _status(200, {}, {"status": "fail", "message": "as the test told"}),
-        "as the test told",
+        _status(200, {}, {"status": "fail", "message": "a message of the test"}),
+        "a message of the test",
         tries=1,
         tables=ALL,
     ),
     Fault(
-        "an envelope never seen",
+        "an unknown envelope",
         _body(b'{"rows": [{"id": 1}], "ok": true}'),
         "unexpected response body: expected .*found",
         tries=1,
@@ -288,14 +298,14 @@ BODIES = [
     Fault("null", _body(b"null"), "unexpected response body: .*found null", tries=1, tables=ALL),
     Fault("a list of numbers", _body(b"[1, 2, 3]"), "unexpected response", tries=1, tables=ALL),
     Fault(
-        "gzip that cannot be unpacked",
+        "invalid gzip",
         _body(b"PK nonsense", {"Content-Encoding": "gzip"}),
         "could not be decompressed",
         True,
         6,
     ),
     Fault(
-        "gzip that is cut",
+        "truncated gzip",
         _body(_gzip_cut, {"Content-Encoding": "gzip"}),
         "could not be unpacked|not valid JSON",
         True,
@@ -309,7 +319,7 @@ BODIES = [
         tables=ORDERS,
     ),
     Fault(
-        "a body that announces 1 TB",
+        "a Content-Length of 1 TB",
         lambda e: e.raw(e.head(length=10**12) + b"{"),
         "larger than",
         tries=1,
@@ -336,18 +346,18 @@ def _charset(name: str) -> dict[str, str]:
 
 
 CHARSETS = [
-    Fault("latin-1 that says so", _body(_latin, _charset("iso-8859-1"))),
-    Fault("latin-1 that says nothing", _body(_latin), same=False),
-    Fault("latin-1 that claims to be UTF-8", _body(_latin, _charset("utf-8")), same=False),
-    Fault("UTF-16 with a mark", _body(lambda b: b.decode().encode("utf-16"))),
+    Fault("latin-1, declared", _body(_latin, _charset("iso-8859-1"))),
+    Fault("latin-1, undeclared", _body(_latin), same=False),
+    Fault("latin-1 declared as UTF-8", _body(_latin, _charset("utf-8")), same=False),
+    Fault("UTF-16 with a BOM", _body(lambda b: b.decode().encode("utf-16"))),
     Fault(
-        "UTF-16 without a mark",
+        "UTF-16 without a BOM",
         _body(lambda b: b.decode().encode("utf-16-le"), _charset("utf-16")),
     ),
-    Fault("UTF-16 that claims to be UTF-8", _body(_wide, _charset("utf-8"))),
-    Fault("UTF-32 without a word", _body(lambda b: b.decode().encode("utf-32-be"))),
-    Fault("UTF-8 with a mark", _body(lambda b: b.decode().encode("utf-8-sig"))),
-    Fault("UTF-8 that claims a set nobody knows", _body(lambda b: b, _charset("klingon"))),
+    Fault("UTF-16 declared as UTF-8", _body(_wide, _charset("utf-8"))),
+    Fault("UTF-32, undeclared", _body(lambda b: b.decode().encode("utf-32-be"))),
+    Fault("UTF-8 with a BOM", _body(lambda b: b.decode().encode("utf-8-sig"))),
+    Fault("UTF-8 declared as an unknown character set", _body(lambda b: b, _charset("klingon"))),
 ]
 
 
@@ -388,7 +398,7 @@ def _same_next(exchange: Exchange) -> None:
 
 LISTS = [
     Fault(
-        "pages of seven where a hundred were asked for",
+        "pages of seven when a hundred are requested",
         lambda e: _paged(e, lambda page: page),
         tables=SUBMISSIONS,
     ),
@@ -404,13 +414,13 @@ LISTS = [
         tables=ORDERS,
     ),
     Fault(
-        "the first page again and again",
+        "the first page repeated",
         lambda e: _paged(e, lambda _: 1),
         r"\d+ rows announced, 7 received",
         tables=SUBMISSIONS,
     ),
     Fault(
-        "two pages in turn, under ever new numbers",
+        "two alternating pages, with ever new page numbers",
         lambda e: _paged(e, lambda page: (page - 1) % 2 + 1, current_page=lambda _, asked: asked),
         r"\d+ rows announced, 14 received",
         tables=SUBMISSIONS,

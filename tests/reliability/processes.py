@@ -22,7 +22,7 @@ def _line(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-def _tell(process: "subprocess.Popen[str]", text: str) -> None:
+def _send(process: "subprocess.Popen[str]", text: str) -> None:
     assert process.stdin is not None
     process.stdin.write(text + "\n")
     process.stdin.flush()
@@ -76,7 +76,7 @@ class Runner:
             "environment": self.environment | changes,
             "log": str(self.log),
         }
-        _tell(self.process, json.dumps(order))
+        _send(self.process, json.dumps(order))
         return int(_line(self.process))
 
     def status(self) -> int:

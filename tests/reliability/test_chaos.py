@@ -102,9 +102,9 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
             assert one.run("backfill", *SPAN, "--missing")[0] == 0, log.read_text()
             # Only after active runs have ended, as the command advises.
             assert one.run("forget", found["email"])[0] == 0, log.read_text()
-        _recorded_is_what_is_there(project)
+        _records_match_the_files(project)
         assert mentions(project, texts) == []
-        _nobody_holds_a_lock(project)
+        _no_lock_is_held(project)
         assert _litter(root) == []
         held = contents(project)
         shutil.copytree(root / "warehouse" / DIRECTORY, root / "clean" / DIRECTORY)
@@ -144,7 +144,7 @@ def _end_runs(project: Project) -> None:
     end_killed_runs(project)
 
 
-def _recorded_is_what_is_there(project: Project) -> None:
+def _records_match_the_files(project: Project) -> None:
     with open_instance(project.settings) as instance:
         for table in ALL_TABLES:
             there = on_disk.marks(project.warehouse, table)
@@ -154,7 +154,7 @@ def _recorded_is_what_is_there(project: Project) -> None:
         assert plan.builds == ()
 
 
-def _nobody_holds_a_lock(project: Project) -> None:
+def _no_lock_is_held(project: Project) -> None:
     with project.warehouse.locks.changing(alone=True):
         pass
 

@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Callable[[], bytes], dict[str, str], float, str]] = {
 }
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peak memory from /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_the_memory_used_by_a_response_is_bounded(
     name: str, tmp_path: Path, record_property: Callable[[str, object], None]

@@ -61,7 +61,7 @@ class Shop:
     def warehouse(self) -> Warehouse:
         return Warehouse(str(self.root / "warehouse"))
 
-    def hold_noon(self) -> None:
+    def restore_noon(self) -> None:
         """Restore the day as it was read at noon."""
         shutil.rmtree(self.root / "warehouse", ignore_errors=True)
         shutil.copytree(self.root / "noon", self.root / "warehouse")
@@ -132,7 +132,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         sandbox.set_now(EVENING)
         assert not shop.read(ALL).failures
         evening = contents(shop.warehouse)
-        shop.hold_noon()
+        shop.restore_noon()
         noon = contents(shop.warehouse)
         assert all(evening[name][0] > 0 and evening[name] != noon[name] for name in ALL), noon
         yield replace(shop, evening=evening)
@@ -143,7 +143,7 @@ def shop(_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """The project with the day as of noon; the sandbox is at evening."""
     for name, value in _shop.environment.items():
         monkeypatch.setenv(name, value)
-    _shop.hold_noon()
+    _shop.restore_noon()
     yield _shop
     _shop.wire.set(pass_on)
 

@@ -36,7 +36,7 @@ def test_a_period_sums_its_days_and_compares_with_the_same_number_before(full: M
         shown = (counts.responses, counts.promoters, counts.passives, counts.detractors)
         assert shown == now
         if 2 * window > DAYS:
-            assert period.before is None, "not all of the days before are held"
+            assert period.before is None, "some of the days before are missing"
             continue
         before = full.sums(
             "marts.nps_daily", first - timedelta(days=window), first - timedelta(days=1)

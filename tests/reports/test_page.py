@@ -246,8 +246,8 @@ def test_a_page_without_some_marts_names_what_is_missing(
 
 
 def test_answers_without_a_score_do_not_count_towards_nps(marts: Marts) -> None:
-    nobody = dict.fromkeys(("responses", "promoters", "passives", "detractors"), 0)
-    marts.put("marts.nps_daily", (row | nobody for row in daily(days=40)))
+    no_responses = dict.fromkeys(("responses", "promoters", "passives", "detractors"), 0)
+    marts.put("marts.nps_daily", (row | no_responses for row in daily(days=40)))
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
     assert "No scored answers yet" in page.text
     assert "nan" not in page.text.lower().split()

@@ -56,7 +56,7 @@ class Seen:
 
     page: Page
     address: str
-    told: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def text(self, selector: str) -> str:
@@ -69,8 +69,8 @@ def opened(browser: Browser, address: str, **options: object) -> Iterator[Seen]:
     context.set_default_timeout(60_000)
     page = context.new_page()
     seen = Seen(page, address)
-    page.on("console", lambda message: seen.told.append(message.text))
-    page.on("pageerror", lambda error: seen.told.append(str(error)))
+    page.on("console", lambda message: seen.console.append(message.text))
+    page.on("pageerror", lambda error: seen.console.append(str(error)))
     page.on("request", lambda request: seen.asked.append(request.url))
     page.goto(address)
     if options.get("java_script_enabled", True):
@@ -92,7 +92,7 @@ def test_the_page_draws_every_chart_without_console_output_or_requests(seen: See
     assert charts.count() == 9
     for chart in charts.all():
         assert chart.locator("svg").count() == 1, chart.get_attribute("id")
-    assert seen.told == []
+    assert seen.console == []
     assert seen.asked == [seen.address]
 
 
@@ -118,7 +118,7 @@ def test_the_policy_blocks_injected_scripts_and_requests(seen: Seen) -> None:
     )
 
     def refused() -> int:
-        return sum("Content Security Policy" in text for text in seen.told)
+        return sum("Content Security Policy" in text for text in seen.console)
 
     # The script would run on insertion; the rejected image is reported a little later.
     end = time.monotonic() + 30
@@ -149,7 +149,7 @@ def test_the_model_can_be_switched_and_small_channels_stay_grey_and_last(seen: S
     seen.page.select_option("[name=model]", "linear")
     seen.page.select_option("[name=window]", "7")
     assert "cpc (62)" in seen.text("#channels-finding")
-    assert seen.told == []
+    assert seen.console == []
 
 
 def test_comments_are_found_by_word_ignoring_accents_and_by_class(seen: Seen) -> None:
@@ -213,7 +213,7 @@ def test_the_page_is_accessible_and_fits_the_screen(
         assert width == size["width"], "nothing sticks out at the side"
         SCREENSHOTS.mkdir(exist_ok=True)
         seen.page.screenshot(path=SCREENSHOTS / f"report-{name}-{scheme}.png", full_page=True)
-        assert seen.told == []
+        assert seen.console == []
 
 
 def test_printing_hides_only_the_controls(browser: Browser, address: str) -> None:
@@ -221,7 +221,7 @@ def test_printing_hides_only_the_controls(browser: Browser, address: str) -> Non
         seen.page.emulate_media(media="print")
         assert seen.page.locator("nav, .choices, .take").locator("visible=true").count() == 0
         paper = seen.page.evaluate("getComputedStyle(document.body).color")
-        assert paper == "rgb(28, 30, 33)", "dark on light, whatever the screen"
+        assert paper == "rgb(28, 30, 33)", "dark on light, for any colour scheme"
         SCREENSHOTS.mkdir(exist_ok=True)
         seen.page.pdf(path=SCREENSHOTS / "report-print.pdf", format="A4")
 
@@ -238,6 +238,6 @@ def test_an_empty_page_draws_nothing_and_says_so(browser: Browser, marts: Marts)
     with opened(browser, Path(page_path(marts.warehouse)).as_uri()) as seen:
         assert "There are no answers yet" in seen.text("header")
         assert seen.page.locator("svg").count() == 0
-        assert seen.told == []
+        assert seen.console == []
         found = Axe().run(seen.page)
         assert found.violations_count == 0, found.generate_report()

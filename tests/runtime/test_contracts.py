@@ -35,33 +35,33 @@ NEEDED = {
         "runtime/instance.py opens DAGSTER_HOME without capturing what steps print"
     ),
     ("dagster._core.storage.compute_log_manager", "ComputeLogManager"): (
-        "runtime/instance.py hands it to privacy, which deletes captured output"
+        "runtime/instance.py passes it to privacy, which deletes captured output"
     ),
     ("dagster._core.errors", "DagsterUserCodeUnreachableError"): (
-        "the launchers raise it to have a run wait in the queue"
+        "the launchers raise it to keep a run in the queue"
     ),
     ("dagster._core.errors", "DagsterLaunchFailedError"): (
-        "runtime/run_launcher.py tells a code server that shuts down by it"
+        "runtime/run_launcher.py recognises a code server that shuts down by it"
     ),
-    ("dagster._core.launcher", "LaunchRunContext"): "the launchers are given it",
+    ("dagster._core.launcher", "LaunchRunContext"): "the launchers receive it",
     ("dagster._core.launcher.base", "CheckRunHealthResult"): (
-        "the launchers answer run monitoring with it"
+        "the launchers return it to run monitoring"
     ),
-    ("dagster._core.launcher.base", "WorkerStatus"): "the launchers answer run monitoring with it",
+    ("dagster._core.launcher.base", "WorkerStatus"): "the launchers return it to run monitoring",
     ("dagster._core.storage.tags", "GRPC_INFO_TAG"): (
         "runtime/run_launcher.py finds the code server of a run by it"
     ),
     ("dagster._grpc.client", "DagsterGrpcClient"): (
-        "runtime/run_launcher.py asks a code server whether a run still lives"
+        "runtime/run_launcher.py queries a code server for a run with it"
     ),
     ("dagster._grpc.types", "CanCancelExecutionRequest"): (
-        "runtime/run_launcher.py asks a code server whether a run still lives"
+        "runtime/run_launcher.py queries a code server for a run with it"
     ),
     ("dagster._grpc.types", "CanCancelExecutionResult"): (
-        "runtime/run_launcher.py asks a code server whether a run still lives"
+        "runtime/run_launcher.py queries a code server for a run with it"
     ),
     ("dagster_shared.check", "CheckError"): (
-        "runtime/selection.py says in words that a selection works in the UI only"
+        "runtime/selection.py explains that a selection works only in the UI"
     ),
     ("dagster_celery.launcher", "CeleryRunLauncher"): (
         "runtime/celery_launcher.py and celery_worker.py extend it"
@@ -70,7 +70,7 @@ NEEDED = {
         "runtime/celery_launcher.py finds the task of a run by it"
     ),
     ("dagster_celery.tasks", "create_execute_job_task"): (
-        "runtime/celery_worker.py makes its task with it"
+        "runtime/celery_worker.py creates its task with it"
     ),
 }
 
@@ -116,7 +116,7 @@ def test_overridden_methods_keep_their_signatures(ours: type, theirs: type) -> N
         base = inspect.getattr_static(theirs, name, None)
         assert base is not None, (
             f"{theirs.__name__} no longer has {name}, which {ours.__name__} overrides: "
-            "what it did is now done elsewhere, without what this project adds."
+            "Dagster now does this elsewhere, without this project's additions."
         )
         given, wanted = (
             list(inspect.signature(getattr(one, "__func__", one)).parameters)
@@ -132,11 +132,11 @@ def test_the_storage_opens_every_database_through_the_two_overridden_methods() -
     calls = source.count("self._connect(")
     assert calls == 2, (
         f"SqliteEventLogStorage calls _connect {calls} times instead of in run_connection and "
-        "index_connection alone: runtime/event_log.py no longer sees each connection."
+        "index_connection only: runtime/event_log.py no longer handles every connection."
     )
     assert "self._initialized_dbs" in source, (
-        "SqliteEventLogStorage no longer remembers its databases in _initialized_dbs: "
-        "runtime/event_log.py has a removed one made anew by it."
+        "SqliteEventLogStorage no longer tracks its databases in _initialized_dbs: "
+        "runtime/event_log.py recreates a removed database through it."
     )
 
 
@@ -148,21 +148,21 @@ def test_the_tags_match_those_dagster_reads() -> None:
         (tags.MAX_RETRIES, of_dagster.MAX_RETRIES_TAG),
         (tags.WILL_RETRY, of_dagster.WILL_RETRY_TAG),
     ):
-        assert ours == theirs, f"Dagster's tag {ours} is now {theirs}: runtime/tags.py has the old."
+        assert ours == theirs, f"Dagster's tag {ours} is now {theirs}: update runtime/tags.py."
 
 
 def test_unfinished_runs_are_the_same_for_dagster_and_the_project() -> None:
     missing = set(NOT_FINISHED_STATUSES) - set(runs.UNFINISHED)
     assert not missing, (
-        f"Dagster has unfinished runs that are {missing}: runtime/runs.py takes them for ended."
+        f"Dagster has more unfinished statuses: {missing}; runtime/runs.py treats them as ended."
     )
 
 
 @pytest.mark.parametrize("module", [name for name in preload.MODULES if "dagster" in name])
 def test_preloaded_modules_exist(module: str) -> None:
     assert find_spec(module) is not None, (
-        f"Dagster no longer has {module}: each process of a backfill loads its successor anew, "
-        "half a second each; name it in runtime/preload.py."
+        f"Dagster no longer has {module}: each process of a backfill imports its successor, "
+        "which takes half a second; update runtime/preload.py."
     )
 
 

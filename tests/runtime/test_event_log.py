@@ -124,18 +124,18 @@ def test_watchers_of_a_run_receive_its_events_while_it_runs(
 ) -> None:
     run = materialise(instance)
     seen: list[str] = []
-    told = threading.Event()
+    notified = threading.Event()
 
-    def told_of(event: dg.EventLogEntry, _cursor: str) -> None:
+    def notify(event: dg.EventLogEntry, _cursor: str) -> None:
         seen.append(event.message)
         if "Said later." in event.message:
-            told.set()
+            notified.set()
 
     with open_instance(project.settings) as other:
-        other.event_log_storage.watch(run.run_id, None, told_of)
+        other.event_log_storage.watch(run.run_id, None, notify)
         instance.report_engine_event("Said later.", run)
-        assert told.wait(20), seen
-        other.event_log_storage.end_watch(run.run_id, told_of)
+        assert notified.wait(20), seen
+        other.event_log_storage.end_watch(run.run_id, notify)
 
 
 def test_a_run_with_a_removed_database_has_no_events_and_accepts_new_ones(

@@ -207,7 +207,7 @@ def test_the_biggest_spender_is_compared_with_the_cheapest_channel() -> None:
         priced(700, 41, 55, 80) | {"cost_per_promoter": None},
         priced(700, 41, 55, 80) | {"spend": None},
     ],
-    ids=["intervals meet", "a day missing", "not covered", "no cost", "no spend"],
+    ids=["intervals overlap", "a day missing", "not covered", "no cost", "no spend"],
 )
 def test_costs_are_not_compared_if_intervals_overlap_or_spend_is_unknown(
     other: dict[str, Any],

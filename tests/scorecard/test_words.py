@@ -168,8 +168,8 @@ def test_withheld_findings_give_a_reason() -> None:
         channel("c/x", z=-5, money={"net_amount_detractors": Decimal(0)}),
         channel("d/x"),
     )
-    told = [words.withheld(each) for each in decide(rows, FINE).withheld]
-    assert told == [
+    reasons = [words.withheld(each) for each in decide(rows, FINE).withheld]
+    assert reasons == [
         "a/x, above the rest: few models agree (holds in 1 of 7 models).",
         "b/x, above the rest: answers about first orders are no better than the shop’s.",
         "c/x, below the rest: its detractors bought nothing.",

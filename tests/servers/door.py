@@ -47,7 +47,7 @@ class Door:
         """The number of requests of each kind."""
         return dict(sorted(Counter(request.kind for request in self.seen).items()))
 
-    def open_anew(self) -> None:
+    def reset_door(self) -> None:
         """Forget all requests and forward everything."""
         self.seen = []
         self.spoil, self.half = lambda _: None, lambda _: False
@@ -66,9 +66,9 @@ def running_door(server: str) -> Iterator[Door]:  # noqa: C901 - one small handl
         disable_nagle_algorithm = True
 
         def handle_expect_100(self) -> bool:
-            going_on = super().handle_expect_100()
+            in_progress = super().handle_expect_100()
             self.wfile.flush()
-            return going_on
+            return in_progress
 
         def _pass(self) -> None:
             split = urlsplit(self.path)

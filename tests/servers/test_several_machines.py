@@ -125,12 +125,12 @@ def _build_and_lose_machines(shared: dict[str, str], redis: Redis) -> tuple[int,
         machines[name].lost()
         began = time.monotonic()
 
-        def going_on() -> bool:
+        def in_progress() -> bool:
             parents = {run.parent for run in ui.runs() if run.status in ("STARTED", "SUCCESS")}
             ended = {run.id for run in ui.runs() if run.status == "SUCCESS"}
             return ids <= parents | ended
 
-        wait_until(going_on, 400)
+        wait_until(in_progress, 400)
         recovered = time.monotonic() - began
         redis.kill()
         time.sleep(REDIS_AWAY)

@@ -96,7 +96,7 @@ def browser(directory: Path) -> Iterator[BrowserContext]:
     """The system's Chromium with a separate profile."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
-        pytest.skip("there is no chromium here: apt-get install chromium")
+        pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             directory, executable_path=executable, headless=True, args=FLAGS,

@@ -63,7 +63,7 @@ def read_a_day(served: Asked) -> None:
     assert wait_until(lambda: served.run_status(run), 240) == "SUCCESS"
 
 
-def daemons_are_well(served: Asked) -> bool:
+def daemons_are_healthy(served: Asked) -> bool:
     found = served.ask(OVERVIEW)["instance"]["daemonHealth"]["allDaemonStatuses"]
     return all(each["healthy"] for each in found if each["required"])
 
@@ -97,7 +97,7 @@ def test_dagster_dev_and_dg_dev_show_the_history_and_keep_running_instigators(
             "defaultPoolLimit": 1,
             "poolGranularity": "run",
         }
-        wait_until(lambda: daemons_are_well(served), 120)
+        wait_until(lambda: daemons_are_healthy(served), 120)
         read_a_day(served)
     wait_until(lambda: not copy.processes(), 60)
 

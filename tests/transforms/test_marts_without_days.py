@@ -78,7 +78,7 @@ def test_the_customer_of_the_order_takes_precedence_over_the_email_of_the_answer
 @pytest.mark.parametrize(
     "matched",
     [None, _order("gone"), _order("nobody")],
-    ids=["no order", "an order no longer there", "an order of nobody"],
+    ids=["no order", "a missing order", "an order without a customer"],
 )
 def test_without_a_customer_on_the_order_the_email_of_the_answer_decides(
     matched: Row | None,

@@ -74,10 +74,10 @@ def test_an_answer_matches_its_order_in_every_spelling_of_the_email() -> None:
 
 
 def test_an_invalid_email_is_no_customer() -> None:
-    nobody = ("n/a", "none", "-", "@", "a@", "@b", "a@b@c", "Ana <>")
+    invalid = ("n/a", "none", "-", "@", "a@", "@b", "a@b@c", "Ana <>")
     built = _built(
-        [_order(f"o{number}", **_from(text)) for number, text in enumerate(nobody * 2)],
-        [_answer(number, customer_email=text) for number, text in enumerate(nobody)],
+        [_order(f"o{number}", **_from(text)) for number, text in enumerate(invalid * 2)],
+        [_answer(number, customer_email=text) for number, text in enumerate(invalid)],
     )
     met = {(row["match_method"], row["customer_key"]) for row in built["marts.order_feedback"]}
     assert met == {(None, None)}
@@ -166,9 +166,9 @@ def test_an_overflowing_order_of_an_old_partition_is_named_and_blocks_nothing(
     assert rows["good"]["net_amount"] == rows["items"]["net_amount"] == Decimal(10)
     assert rows["items"]["item_count"] is None
     assert (rows["paid"]["paid_amount"], rows["paid"]["net_amount"]) == (None, None)
-    told = _check(project, "unified.orders", "money_in_is_money_out")
-    assert told["violations"] > 0
-    assert (told["orders_too_large"], told["first_order_too_large"]) == (2, "items")
+    metrics = _check(project, "unified.orders", "money_in_is_money_out")
+    assert metrics["violations"] > 0
+    assert (metrics["orders_too_large"], metrics["first_order_too_large"]) == (2, "items")
 
 
 def _stored(warehouse: Warehouse, orders: list[Row]) -> list[Row]:

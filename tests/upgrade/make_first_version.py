@@ -60,10 +60,10 @@ def make(command: str, archive: Path) -> None:
             _tidy(database)
         with tarfile.open(archive, "w:xz", preset=9) as made:
             for part in (home, root / "warehouse"):
-                made.add(part, part.name, filter=_nobodys)
+                made.add(part, part.name, filter=_anonymous)
 
 
-def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member

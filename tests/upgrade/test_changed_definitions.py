@@ -94,8 +94,8 @@ def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_not
         reason = "WICKED_REPORTS_TIMEZONE was UTC and is Europe/Paris"
         assert out_of_date_now(built, instance) == {name: {reason} for name in wicked}
         assert planned() == set(), "a derived day follows once its inputs were read again"
-        told = lines(instance, built.settings, PROVIDER_TABLES)
-        (command,) = [shlex.split(line) for line in told if line.startswith("  ")]
+        reported = lines(instance, built.settings, PROVIDER_TABLES)
+        (command,) = [shlex.split(line) for line in reported if line.startswith("  ")]
         assert command[:6] == [
             "feedback-assets", "backfill", "--from", str(FIRST), "--to", str(LAST),
         ]  # fmt: skip
@@ -112,9 +112,9 @@ def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_not
         assert out_of_date_now(built, instance) == {name: {reason} for name in keyed}
         assert planned() == {"marts.order_feedback"}, "the others wait for it"
         mart = find_table("marts.order_feedback")
-        told = numbers(mart, read_recorded(instance, mart), built.settings)
-        assert told["out_of_date"] == told["partitions"] == 3
-        assert told["days"] == f"{FIRST} to {LAST}"
+        reported = numbers(mart, read_recorded(instance, mart), built.settings)
+        assert reported["out_of_date"] == reported["partitions"] == 3
+        assert reported["days"] == f"{FIRST} to {LAST}"
     with monkeypatch.context() as patch:
         patch.setenv("FEEDBACK_MATCH_DAYS", "60")
         matching = {
@@ -197,8 +197,8 @@ def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     day = ["--from", days[0], "--to", days[0]]
     done = copy.command("backfill", *day, "--select", 'key:"feedbackpulse/submissions"')
     assert done.returncode == 0, done.stderr
-    told = done.stderr.splitlines()
-    named = [line for line in told if line.startswith("Out of date: ")]
+    reported = done.stderr.splitlines()
+    named = [line for line in reported if line.startswith("Out of date: ")]
     why = "its declaration or the code that fills it changed"
     assert named == [f"Out of date: {PULSE.full_name}, {days[1]} to {days[2]}: {why}"]
     assert CHECK in done.stderr
@@ -206,7 +206,7 @@ def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     asked = copy.command("query", select, "--json")
     assert json.loads(asked.stdout)[0]["asked"] == 0
 
-    (line,) = [line for line in told if line.startswith("  ") and " backfill " in line]
+    (line,) = [line for line in reported if line.startswith("  ") and " backfill " in line]
     command = shlex.split(line)
     done = copy.command(*command[command.index("backfill") :])
     assert done.returncode == 0, done.stderr

@@ -140,8 +140,8 @@ def _people_who_gave_an_email_are_matched_by_its_normal_form(project: Project) -
     ):
         same = normal_email(ODD[kind]) == plain
         assert matched[f"feedbackpulse:{number}"] == (order if same else None), kind
-    nobody = normal_email(ODD["placeholder"]) is None
-    assert matched["feedbackpulse:4"] == (None if nobody else "WR-stranger-2")
+    ignored = normal_email(ODD["placeholder"]) is None
+    assert matched["feedbackpulse:4"] == (None if ignored else "WR-stranger-2")
 
 
 def _channels_count_once(project: Project) -> None:
@@ -200,8 +200,8 @@ def test_a_scan_finds_exactly_the_days_that_a_reread_would_change(
 ) -> None:
     settings = upgraded.settings
     replay(settings)
-    told = "\n".join(lines(instance, settings, PROVIDER_TABLES))
-    assert f"backfill --from {FIRST} --to {LAST} --scan" in told
+    messages = "\n".join(lines(instance, settings, PROVIDER_TABLES))
+    assert f"backfill --from {FIRST} --to {LAST} --scan" in messages
     before = contents(upgraded, PROVIDER_TABLES)
 
     found = scan(instance, settings, PROVIDER_TABLES, FIRST, LAST)
@@ -212,8 +212,8 @@ def test_a_scan_finds_exactly_the_days_that_a_reread_would_change(
         for day, differs in of_table.items()
         if differs
     }
-    told = lines(instance, settings, PROVIDER_TABLES)
-    assert {line.split(",")[0] for line in told if line.startswith("Out of date: ")} == {
+    messages = lines(instance, settings, PROVIDER_TABLES)
+    assert {line.split(",")[0] for line in messages if line.startswith("Out of date: ")} == {
         f"Out of date: {name}" for name, _ in differ
     }
     assert not any(scan(instance, settings, PROVIDER_TABLES, FIRST, LAST).values())

@@ -21,7 +21,7 @@ BOB = "bob@example.com"
 BRIEN = "o'brien@example.com"
 
 
-def knowing(*emails: str, spelled: bool = False) -> Erased:
+def erased_list(*emails: str, spelled: bool = False) -> Erased:
     hashes = frozenset(EMPTY.hash_of("email", email) for email in emails)
     return EMPTY.with_more(Addition("p", hashes, spelled=hashes if spelled else frozenset()))
 
@@ -122,7 +122,7 @@ def test_an_erased_email_is_found_in_every_encoding_and_context(
     assume(not (before[-1:] in ("%", "=", "\\") and re.match("[0-9a-f]{2}|[xu]", email)))
     written = ENCODINGS[encoding](email)
     text = f"{words}{before}{written}{after}"
-    known = knowing(email)
+    known = erased_list(email)
     assert may_contain_address(text)
     left = known.scrubbed(text)
     assert "erased:" in left
@@ -158,11 +158,11 @@ def test_an_erased_email_is_found_in_every_encoding_and_context(
 @pytest.mark.parametrize("beside", ["", "'", "“", "联系"])
 def test_other_addresses_are_unchanged(text: str, beside: str) -> None:
     written = f"{beside}{text}{beside}"
-    assert knowing(BOB).scrubbed(written) == written
+    assert erased_list(BOB).scrubbed(written) == written
 
 
 def test_the_longer_of_two_known_addresses_matches() -> None:
-    known = knowing(BRIEN, "brien@example.com")
+    known = erased_list(BRIEN, "brien@example.com")
     assert known.scrubbed(BRIEN) == known.pseudonym("email", BRIEN)
     both = known.scrubbed(f"{BRIEN}, brien@example.com")
     assert both == ", ".join(known.pseudonym("email", at) for at in (BRIEN, "brien@example.com"))
@@ -185,11 +185,11 @@ def test_the_longer_of_two_known_addresses_matches() -> None:
     ],
 )
 def test_ambiguous_cases_stay_and_are_reported(text: str) -> None:
-    known = knowing(BOB)
+    known = erased_list(BOB)
     assert known.scrubbed(text) == text
     assert known.doubtful(text)
     assert not known.doubtful(text.replace("bob", "tom"))
-    decided = knowing(BOB, spelled=True)
+    decided = erased_list(BOB, spelled=True)
     left = decided.scrubbed(text)
     assert "erased:" in left
     assert not decided.doubtful(left)
@@ -197,7 +197,7 @@ def test_ambiguous_cases_stay_and_are_reported(text: str) -> None:
 
 @given(st.text(alphabet="ab@. ()+at%40&#64;=\\u0do\n'…联", max_size=60))
 def test_searching_any_text_ends_and_is_idempotent(text: str) -> None:
-    known = knowing("a@b.ab", "ab@a.at", "b@a.b")
+    known = erased_list("a@b.ab", "ab@a.at", "b@a.b")
     left = known.scrubbed(text)
     assert known.scrubbed(left) == left
     for found in doubtful(text):
@@ -207,7 +207,7 @@ def test_searching_any_text_ends_and_is_idempotent(text: str) -> None:
 def test_a_text_of_a_megabyte_is_searched_in_chunks() -> None:
     filler = "%20=ab&amp;" * 50_000
     text = f"{filler}bob%40example.com&{filler}"
-    assert knowing(BOB).scrubbed(text) == text.replace(
+    assert erased_list(BOB).scrubbed(text) == text.replace(
         "bob%40example.com", EMPTY.pseudonym("email", BOB)
     )
 

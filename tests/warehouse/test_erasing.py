@@ -43,12 +43,12 @@ PERSON = EMPTY.hash_of("email", EMAIL)
 MARKED = [table for table in STORED_TABLES if personal_paths(table.columns)]
 
 
-def knowing(*names: tuple[str, str]) -> Erased:
+def erased_list(*names: tuple[str, str]) -> Erased:
     hashes = {EMPTY.hash_of(kind, text) for kind, text in names}  # type: ignore[arg-type]
     return EMPTY.with_more(Addition(PERSON, frozenset(hashes)))
 
 
-ANA = knowing(("email", EMAIL), ("contact", "AB-1"), ("order", "100"))
+ANA = erased_list(("email", EMAIL), ("contact", "AB-1"), ("order", "100"))
 
 
 def rows_of(table: Table, *records: dict[str, Any]) -> pa.Table:
@@ -111,7 +111,7 @@ def test_every_marked_column_is_erased_for_each_kind_of_identifier(
     if column.unless:
         record = put(record, column.unless, None)
     whose = str(at(record, path))
-    listed = knowing((column.points_at or "", f"{column.prefix}{whose}"))
+    listed = erased_list((column.points_at or "", f"{column.prefix}{whose}"))
     done = erase_rows(table, rows_of(table, record), listed)
     (left,) = done.rows.to_pylist()
     assert done.changed

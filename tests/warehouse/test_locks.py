@@ -53,7 +53,7 @@ def test_an_exclusive_lock_is_granted_despite_overlapping_writers(
     stop.set()
     for thread in (*writers, waiting):
         thread.join(20)
-    assert got_in, "writers went past it"
+    assert got_in, "writers overtook the exclusive lock"
     assert seen == [0]
 
 

@@ -234,7 +234,7 @@ def test_store_requests_grow_only_with_the_days_read(
     last, month = YEARS[-1], YEARS[-30]
 
     def asked(what: Callable[[], object]) -> dict[str, int]:
-        door.open_anew()
+        door.reset_door()
         what()
         return door.counts()
 

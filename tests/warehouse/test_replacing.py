@@ -127,7 +127,7 @@ def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
         warehouse.replace_day(SALES, DAY, sales(3))
         before = warehouse.read_arrow(SALES).column("count").to_pylist()
         assert [path.name for path in partition.iterdir()] == ["data.parquet"]
-    assert littered, "no writer was killed in mid-writing: nothing was tested"
+    assert littered, "no writer was killed while writing: nothing was tested"
 
 
 def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
@@ -180,36 +180,36 @@ def test_threads_of_one_process_do_not_remove_each_others_files(tmp_path: Path) 
 MANY_DAYS = days_between(DAY, DAY + timedelta(days=29))
 
 
-def _tell(held: Warehouse, days: Iterable[tuple[date, pa.Table]], told: list[date]) -> None:
+def _collect(held: Warehouse, days: Iterable[tuple[date, pa.Table]], replaced: list[date]) -> None:
     for day, _ in held.replace_days(SALES, days):
-        told.append(day)
+        replaced.append(day)
 
 
 def test_days_written_in_batches_are_reported_in_order(tmp_path: Path) -> None:
     held, alone = Warehouse(str(tmp_path / "many")), Warehouse(str(tmp_path / "alone"))
     days = [(day, sales(number, day)) for number, day in enumerate(MANY_DAYS)]
-    told = list(held.replace_days(SALES, days))
-    assert told == [(day, alone.replace_day(SALES, day, rows)) for day, rows in days]
+    replaced = list(held.replace_days(SALES, days))
+    assert replaced == [(day, alone.replace_day(SALES, day, rows)) for day, rows in days]
     assert held.read_arrow(SALES) == alone.read_arrow(SALES)
 
 
 def test_days_computed_before_an_error_are_replaced_and_reported(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
-    told: list[date] = []
+    replaced: list[date] = []
 
     def computed() -> Iterator[tuple[date, pa.Table]]:
         yield from ((day, sales(3, day)) for day in MANY_DAYS[:7])
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        _tell(held, computed(), told)
-    assert told == held.days_held(SALES) == MANY_DAYS[:7]
+        _collect(held, computed(), replaced)
+    assert replaced == held.days_held(SALES) == MANY_DAYS[:7]
 
 
 def test_a_day_that_cannot_be_written_ends_the_sequence(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
-    told: list[date] = []
+    replaced: list[date] = []
     Path(held.path(SALES, MANY_DAYS[5])).mkdir(parents=True)
     with pytest.raises(NotWritten):
-        _tell(held, ((day, sales(3, day)) for day in MANY_DAYS), told)
-    assert told == MANY_DAYS[:5]
+        _collect(held, ((day, sales(3, day)) for day in MANY_DAYS), replaced)
+    assert replaced == MANY_DAYS[:5]

@@ -41,14 +41,14 @@ RECORDS = (
 )
 
 
-def knowing(person: str) -> Erased:
+def erased_list(person: str) -> Erased:
     kind = "email" if "@" in person else "contact"
     name = EMPTY.hash_of(kind, person)  # type: ignore[arg-type]
     return EMPTY.with_more(Addition(name, frozenset({name})))
 
 
 def addition(person: str) -> Addition:
-    (name,) = knowing(person).persons
+    (name,) = erased_list(person).persons
     return Addition(name, frozenset({name}))
 
 
@@ -92,7 +92,7 @@ def test_a_later_search_finds_another_person_in_the_same_records(
         warehouse = Warehouse(directory, lambda: KEY)
         set_aside(warehouse, CONTACTS, kept, AT)
         for person in people:
-            erased = knowing(person)
+            erased = erased_list(person)
             assert found(warehouse, erased) == expected(kept, erased)
 
 
@@ -104,7 +104,7 @@ def test_a_person_erased_after_an_earlier_search_leaves_no_trace(
     with TemporaryDirectory() as directory:
         warehouse = Warehouse(directory, lambda: KEY)
         set_aside(warehouse, CONTACTS, kept, AT)
-        found(warehouse, knowing(people[0]))
+        found(warehouse, erased_list(people[0]))
         for person in people:
             warehouse.add_erased(addition(person))
             erase_quarantine(warehouse, CONTACTS)
@@ -122,7 +122,7 @@ def test_a_person_erased_after_an_earlier_search_leaves_no_trace(
 
 def test_a_file_replaced_after_its_search_is_searched_again(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path), lambda: KEY)
-    erased = knowing(PEOPLE[0])
+    erased = erased_list(PEOPLE[0])
     set_aside(warehouse, CONTACTS, [SetAside(DAY, "a", '{"id": "1"}')], AT)
     assert found(warehouse, erased) == set()
     payload = json.dumps({"id": "2", "email": PEOPLE[0]})
@@ -135,7 +135,7 @@ def test_a_spelled_out_address_is_found_after_an_earlier_search(tmp_path: Path) 
     warehouse = Warehouse(str(tmp_path), lambda: KEY)
     payload = json.dumps({"id": "1", "note": "bob (at) example.com"})
     set_aside(warehouse, CONTACTS, [SetAside(DAY, "a", payload)], AT)
-    assert found(warehouse, knowing("bob@example.com")) == set()
+    assert found(warehouse, erased_list("bob@example.com")) == set()
     name = EMPTY.hash_of("email", "bob@example.com")
     spelled = EMPTY.with_more(Addition(name, frozenset({name}), spelled=frozenset({name})))
     assert found(warehouse, spelled) == {payload}

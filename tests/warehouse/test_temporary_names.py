@@ -59,7 +59,7 @@ def test_a_directory_readable_by_others_is_made_private(temporary: Path) -> None
     assert stat.S_IMODE((temporary / NAME).stat().st_mode) == 0o700
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change a directory's owner")
 def test_a_directory_of_another_user_is_not_used(temporary: Path) -> None:
     (temporary / NAME).mkdir(mode=0o700)
     os.chown(temporary / NAME, 12345, 12345)
