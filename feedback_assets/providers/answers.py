@@ -18,7 +18,10 @@ from feedback_assets.schema.table import Depends
 
 COLUMNS: tuple[Column, ...] = (
     Column(
-        "provider_feedback_id", TEXT, "What follows the first colon of feedback_id", nullable=False
+        "provider_feedback_id",
+        TEXT,
+        "The part of feedback_id after the first colon",
+        nullable=False,
     ),
     Column(
         "responded_at",
@@ -26,20 +29,20 @@ COLUMNS: tuple[Column, ...] = (
         "When the customer answered (Thanx: rated, else reviewed, else responded, else purchased)",
         nullable=False,
     ),
-    Column("score", INT8, "NPS score; null where none was given", unit="0–10", low=0, high=10),
-    Column("stars", INT8, "Stars, where the provider asks for them", unit="1–5", low=1, high=5),
-    Column("comment", TEXT, "The customer's words", personal=Personal.FREE_TEXT),
-    Column("reply", TEXT, "The merchant's words", personal=Personal.FREE_TEXT),
-    Column("replied_at", STAMP, "When the merchant replied, where the provider says"),
-    Column("status", TEXT, "State or status as the provider calls it"),
+    Column("score", INT8, "NPS score; null if none was given", unit="0–10", low=0, high=10),
+    Column("stars", INT8, "Stars, if the provider asks for them", unit="1–5", low=1, high=5),
+    Column("comment", TEXT, "The customer's comment", personal=Personal.FREE_TEXT),
+    Column("reply", TEXT, "The merchant's reply", personal=Personal.FREE_TEXT),
+    Column("replied_at", STAMP, "When the merchant replied, if the provider reports it"),
+    Column("status", TEXT, "The provider's state or status"),
     Column("is_spam", BOOL, "Whether the provider marked it as spam", nullable=False),
     Column("sentiment_score", FLOAT, "Sentiment of the text", unit="−1 to 1"),
     Column("sentiment_label", TEXT, "positive, neutral or negative"),
-    Column("order_ref", TEXT, "The order that the answer names", names="order"),
+    Column("order_ref", TEXT, "The order number in the answer", names="order"),
     Column(
         "purchase_ref",
         TEXT,
-        "The purchase that the answer names",
+        "The purchase number in the answer",
         names="order",
         unless="order_ref",
     ),
@@ -56,11 +59,11 @@ COLUMNS: tuple[Column, ...] = (
         "The provider's id of the customer",
         personal=Personal.CONTACT_ID,
     ),
-    Column("product_ref", TEXT, "The product that the answer names"),
-    Column("location_ref", TEXT, "The place that the answer names"),
+    Column("product_ref", TEXT, "The product in the answer"),
+    Column("location_ref", TEXT, "The location in the answer"),
     Column("survey_ref", TEXT, "The survey or campaign that asked"),
-    Column("purchased_at", STAMP, "When the purchase was made, where the provider says"),
-    Column("purchase_amount", MONEY, "Amount of the purchase, where the provider says"),
+    Column("purchased_at", STAMP, "When the purchase was made, if the provider reports it"),
+    Column("purchase_amount", MONEY, "Amount of the purchase, if the provider reports it"),
 )
 """The columns of an answer; a column that a provider does not fill is null, ``is_spam`` false."""
 

@@ -30,19 +30,19 @@ _INTRODUCTION = """\
 This page is generated from the declarations in `feedback_assets/tables/`. To change it, change
 them and run `make docs`.
 
-A table `group.table` lies in `<FEEDBACK_WAREHOUSE>/<group>/<table>/` and is asked for by that
-name: `feedback-assets query 'select * from marts.nps_by_channel'`. A table partitioned by day has
-one file a day, `day=YYYY-MM-DD/data.parquet`, a table that is not has `data.parquet`. **`day`** is
-a UTC day and stands in the path only. `query` and every reader that knows hive partitions give it
-as a column; the files do not hold it.
+A table `group.table` is stored in `<FEEDBACK_WAREHOUSE>/<group>/<table>/` and queried by that name:
+`feedback-assets query 'select * from marts.nps_by_channel'`. A table partitioned by day has one
+file per day, `day=YYYY-MM-DD/data.parquet`; other tables have `data.parquet`. **`day`** is a UTC
+day and is only in the path, not in the files. `query` and every reader that supports hive
+partitioning return it as a column.
 
 How to read the columns:
 
-- *time* is a time stamp in UTC with microseconds; *decimal (18, 4)* is an exact number with four
+- *time* is a timestamp in UTC with microseconds; *decimal (18, 4)* is an exact number with four
   decimals; *whole number (8)* is an integer of 8 bits; *object* and *list of objects* are Arrow
   structs, and their fields follow as dotted paths.
 - *source* is, for a provider's table, the path of the field in one record of the provider's JSON
-  (`products[].PPU`: the field `PPU` of each element of `products`), and for the others the
+  (`products[].PPU`: the field `PPU` of each element of `products`), and for other tables the
   columns it is computed from. Follow the links to get from a mart to the provider's field.
 - *Personal* says why a column is personal data.
 """
@@ -50,8 +50,8 @@ How to read the columns:
 _PROVIDERS = """\
 ## Provider tables
 
-What the providers served, one row a record, under the documented names in snake_case. Fields
-that no document names are kept in `extra`. [What is known of each provider](providers.md).
+Records as the providers served them, one row per record, with the documented names in snake_case.
+Undocumented fields are kept in `extra`. [Details of each provider](providers.md).
 """
 
 _FILES = """\
@@ -64,41 +64,46 @@ What files of your own say. Columns that the project does not know are kept in `
 _UNIFIED = """\
 ## Unified tables
 
-Answers, orders and attribution in one shape, whoever they came from.
+Answers, orders and attribution from all providers in one schema.
 [How they are computed](methods.md).
 """
 
 _MARTS = """\
 ## Marts
 
-What people ask, a table each. No e-mail, name, phone number or survey link is in them; free text
-is as it was written. [How the numbers come about](methods.md).
+One table per question. They contain no e-mails, names, phone numbers or survey links; free text is
+as written. [How the numbers are computed](methods.md).
 """
 
 _OPERATIONS = """\
 ## Tables that jobs write
 
-What an operator's job got and kept. No schedule and no backfill writes them.
+Results of jobs started by hand. No schedule and no backfill writes them.
 [The jobs](operations.md).
 """
 
 QUARANTINE_COLUMNS = (
-    ("day", "date", "yes", "UTC day of the record; null where no event time can be read"),
-    ("table", "text", "yes", "The table it was meant for, `group.table`"),
-    ("reason", "text", "yes", "Which field is wrong, and how"),
-    ("payload", "text", "yes", "The record as the provider served it. Personal: may hold anything"),
-    ("fetched_at", "time", "yes", "When it was first set aside"),
+    ("day", "date", "yes", "UTC day of the record; null if no event time can be read"),
+    ("table", "text", "yes", "The intended table, `group.table`"),
+    ("reason", "text", "yes", "Which field is invalid, and why"),
+    (
+        "payload",
+        "text",
+        "yes",
+        "The record as the provider served it. Personal: may contain anything",
+    ),
+    ("fetched_at", "time", "yes", "When it was first quarantined"),
 )
 """The columns that ``warehouse.quarantine`` writes; a test keeps the two in step."""
 
 _QUARANTINE = """\
 ## Quarantine
 
-A record that cannot be typed (key or event time missing, a wrong type, a score out of its range)
-is not in its table. It is kept whole, with the reason, in `quarantine/<group>.<table>/`, in the
-file of its day (`YYYY-MM-DD.parquet`) or in `undated.parquet`. It is there once, however often it
-is read. There is one such table for each provider table, and one for `ad_spend.daily`, which holds
-what cannot be read in the present files.
+A record that cannot be typed (key or event time missing, a wrong type, a score out of range) is not
+in its table. It is stored as served, with the reason, in `quarantine/<group>.<table>/`, in the file
+of its day (`YYYY-MM-DD.parquet`) or in `undated.parquet`. It is stored once, however often it is
+read. There is one quarantine table per provider table, and one
+for `ad_spend.daily` that mirrors the current files.
 """
 
 _QUARANTINE_EXAMPLE = 'select reason, count(*) from quarantine."thanx.feedbacks" group by 1'
@@ -173,19 +178,19 @@ def _key(table: Table) -> str:
 
 def _days(table: Table) -> str:
     if not table.partitioned:
-        return "Not partitioned: one file, built anew each time"
+        return "Not partitioned: one file, rebuilt each time"
     if table.event_time is not None:
         return f"Partitioned by `day`, the UTC day of `{table.event_time}`"
     if table in FILE_TABLES:
         return "Partitioned by `day`, as the file has it"
     same = next(name for name, depends in table.depends.items() if depends == Depends())
-    return f"Partitioned by `day`, that of [{same}](#{same})"
+    return f"Partitioned by `day`, the day of [{same}](#{same})"
 
 
 def _days_read(depends: Depends, *, partitioned: bool) -> str:
     if depends.every:
-        return "(all days held)"
-    day = "the same day" if partitioned else "the last day held"
+        return "(all stored days)"
+    day = "the same day" if partitioned else "the last stored day"
     before = [_SPANS[depends.span]] if depends.span else []
     before += [str(depends.back)] if depends.back else []
     text = f"{day} and the {' + '.join(before)} days before" if before else day
@@ -227,7 +232,7 @@ def _source(table: Table, column: Column, json: str) -> str:
         return ", ".join(f"[{name}](#{name})" for name in dict.fromkeys(column.source))
     if column is EXTRA:
         return "all other fields"
-    other = f", else `{_json_path(table, column.fallback)}`" if column.fallback else ""
+    other = f", otherwise `{_json_path(table, column.fallback)}`" if column.fallback else ""
     return f"`{json}`{other}"
 
 

@@ -67,7 +67,7 @@ FEEDBACK = Table(
         Column(
             "nps_class",
             TEXT,
-            "promoter 9–10, passive 7–8, detractor 0–6; null without score",
+            "promoter 9–10, passive 7–8, detractor 0–6; null without a score",
             source=_sources("score"),
         ),
         *_ANSWER.values(),
@@ -162,14 +162,14 @@ ORDERS = Table(
         Column(
             "net_amount",
             MONEY,
-            "amount where there are no payments, else paid − refunded, never under 0",
+            "amount if there are no payments, otherwise paid − refunded, at least 0",
             unit="currency",
             source=(_ORDERS + "amount", _ORDERS + "payments"),
         ),
         Column(
             "item_count",
             QUANTITY,
-            "Sum of the quantities, 1 where a product has none",
+            "Sum of the quantities, 1 for a product without one",
             unit="items",
             source=(_ORDERS + "products",),
         ),

@@ -20,16 +20,16 @@ SUBMISSIONS = provider_table(
     Column("campaign_id", INT64, "Id of the feedback campaign"),
     Column("product_id", INT64, "Id of the product"),
     Column("star_rating", INT8, "Stars", unit="1–5", low=1, high=5),
-    Column("nps_score", INT8, "NPS score; null where none was given", unit="0–10", low=0, high=10),
-    Column("text_feedback", TEXT, "The customer's words", personal=Personal.FREE_TEXT),
+    Column("nps_score", INT8, "NPS score; null if none was given", unit="0–10", low=0, high=10),
+    Column("text_feedback", TEXT, "The customer's comment", personal=Personal.FREE_TEXT),
     Column("customer_name", TEXT, "Name of the customer", personal=Personal.NAME),
     Column("customer_email", TEXT, "E-mail address of the customer", personal=Personal.EMAIL),
     Column(
-        "sentiment_score", FLOAT, "Sentiment of the text as FeedbackPulse sees it", unit="−1 to 1"
+        "sentiment_score", FLOAT, "Sentiment of the text according to FeedbackPulse", unit="−1 to 1"
     ),
     Column("sentiment_label", TEXT, "positive, neutral or negative"),
     Column("status", TEXT, "pending, approved, resolved or spam"),
-    Column("is_public", BOOL, "Whether it is shown to everybody"),
+    Column("is_public", BOOL, "Whether it is shown publicly"),
     Column("admin_reply", TEXT, "The reply", personal=Personal.FREE_TEXT),
     Column("created_at", STAMP, "When it was made", nullable=False),
     key=("id",),

@@ -17,11 +17,11 @@ SURVEY_TRACKERS = provider_table(
     Column(
         "send_at",
         STAMP,
-        "When it is to be sent, an estimate that may lie in the future",
+        "When it is to be sent; an estimate that may be in the future",
         json="sendAt",
         nullable=False,
     ),
-    Column("sent_at", STAMP, "When it was sent; null before", json="sentAt"),
+    Column("sent_at", STAMP, "When it was sent; null until then", json="sentAt"),
     Column("resend_at", STAMP, "When it is or was sent again", json="resendAt"),
     Column("resent", BOOL, "Whether it was sent again"),
     Column("sending_index", INT64, "Attempt, 0 = first", json="sendingIndex"),
@@ -32,7 +32,7 @@ SURVEY_TRACKERS = provider_table(
     Column(
         "sending_type", TEXT, "How it is sent; the values are not documented", json="sendingType"
     ),
-    Column("status", TEXT, "Where it stands; the values are not documented"),
+    Column("status", TEXT, "Status; the values are not documented"),
     Column("link", TEXT, "Link to the survey, once sent", personal=Personal.LINK),
     Column(
         "new_review_link",
@@ -44,14 +44,14 @@ SURVEY_TRACKERS = provider_table(
     Column(
         "sent_to",
         TEXT,
-        "E-mail or phone number it went to, once sent",
+        "E-mail or phone number of the recipient, once sent",
         json="sentTo",
         personal=Personal.ADDRESS,
     ),
     Column(
         "switched_to_sms",
         BOOL,
-        "Whether it went by SMS after WhatsApp had failed",
+        "Whether it was sent by SMS after WhatsApp failed",
         json="switchedToSms",
     ),
     Column("clicks", INT64, "Clicks on the link"),

@@ -30,9 +30,9 @@ def _touch(name: str, description: str, json: str) -> Column:
     )
 
 
-_FIRST_CLICK = _touch("first_click", "The person's first click known", "firstClick")
+_FIRST_CLICK = _touch("first_click", "The person's first known click", "firstClick")
 _FIRST_OPTIN = _touch("first_optin", "The click that led to the first opt-in", "firstOptin")
-_RE_OPTIN = _touch("re_optin", "The click that led to the latest opt-in again", "reOptin")
+_RE_OPTIN = _touch("re_optin", "The click that led to the latest re-opt-in", "reOptin")
 _LAST_CLICK = _touch("last_click", "The last click before the order", "lastClick")
 
 
@@ -161,11 +161,11 @@ ORDERS = provider_table(
     Column(
         "source_id", TEXT, "Id of the order in the source system", json="sourceId", names="order"
     ),
-    Column("source_system", TEXT, "The shop or payment system it came from", json="sourceSystem"),
+    Column("source_system", TEXT, "The shop or payment system of the order", json="sourceSystem"),
     Column("date", STAMP, "When the order was placed", nullable=False),
     struct(
         "attributions",
-        "Which touch each of Wicked Reports' models credits, 100 % each",
+        "The touch that each of Wicked Reports' models credits, 100 % each",
         _FIRST_CLICK,
         _FIRST_OPTIN,
         _RE_OPTIN,

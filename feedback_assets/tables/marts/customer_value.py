@@ -42,7 +42,7 @@ CUSTOMER_VALUE = Table(
         Column(
             "net_amount",
             MONEY_SUM,
-            "Net amount of these",
+            "Net amount of these orders",
             unit="currency",
             source=(IN_ORDERS + "net_amount",),
         ),

@@ -41,7 +41,7 @@ DETRACTOR_QUEUE = Table(
         Column(
             "days_waiting",
             INT64,
-            "Whole days to the end of the last day held",
+            "Whole days up to the end of the last stored day",
             unit="days",
             nullable=False,
             source=(IN_ANSWERS + "responded_at",),
@@ -56,7 +56,7 @@ DETRACTOR_QUEUE = Table(
         Column(
             "customer_net_amount",
             MONEY_SUM,
-            "All their orders in the row's currency; a missing currency is one of its own",
+            "Net amount of all their orders in the row's currency; none counts as a currency",
             unit="currency",
             source=(IN_ORDERS + "net_amount", *KEY_SOURCES),
         ),

@@ -19,7 +19,7 @@ MATCH_COVERAGE = Table(
         Column(
             "responses",
             INT64,
-            "All answers, spam and those without score too",
+            "All answers, including spam and answers without score",
             unit="answers",
             source=(IN_ANSWERS + "feedback_id",),
             nullable=False,

@@ -12,7 +12,7 @@ NPS_BY_CHANNEL = Table(
         Column(
             "window_days",
             INT32,
-            "7, 30, 90 or 365, ending with the last day held",
+            "7, 30, 90 or 365, ending with the last stored day",
             unit="days",
             nullable=False,
         ),

@@ -54,7 +54,7 @@ ORDER_FEEDBACK = Table(
         Column(
             "match_method",
             TEXT,
-            "order_id, customer_id or email; null where no order was found",
+            "order_id, customer_id or email; null if no order was found",
             source=_MATCH_SOURCES,
         ),
         _order("order_id", TEXT, "Id of the matched order in Wicked Reports", "order_id"),
@@ -65,7 +65,7 @@ ORDER_FEEDBACK = Table(
         Column(
             "days_to_response",
             FLOAT,
-            "From order to answer; negative where it came first",
+            "Time from order to answer; negative if the answer came first",
             unit="days",
             source=(IN_FEEDBACK + "responded_at", IN_ORDERS + "ordered_at"),
         ),
@@ -77,7 +77,7 @@ ORDER_FEEDBACK = Table(
         Column(
             "survey_sent_at",
             STAMP,
-            "When the survey sent last before the answer was sent",
+            "When the last survey before the answer was sent",
             source=(IN_TRACKERS + "sent_at",),
         ),
         Column("survey_name", TEXT, "Name of that survey", source=(IN_TRACKERS + "survey_name",)),

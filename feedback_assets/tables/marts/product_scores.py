@@ -36,13 +36,13 @@ PRODUCT_SCORES = Table(
         Column(
             "score_low",
             FLOAT,
-            "Lower end of the 95 % interval of the mean; null under two",
+            "Lower end of the 95 % interval of the mean; null with fewer than two scores",
             source=(_IN_REVIEWS + "score",),
         ),
         Column(
             "score_high",
             FLOAT,
-            "Upper end of the 95 % interval of the mean; null under two",
+            "Upper end of the 95 % interval of the mean; null with fewer than two scores",
             source=(_IN_REVIEWS + "score",),
         ),
         Column(

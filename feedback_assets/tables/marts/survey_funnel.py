@@ -25,7 +25,7 @@ SURVEY_FUNNEL = Table(
         Column(
             "sent",
             INT64,
-            "Of these sent",
+            "Planned surveys that were sent",
             unit="surveys",
             source=(IN_TRACKERS + "sent_at",),
             nullable=False,
@@ -33,7 +33,7 @@ SURVEY_FUNNEL = Table(
         Column(
             "resent",
             INT64,
-            "Of these sent again",
+            "Planned surveys that were sent again",
             unit="surveys",
             source=(IN_TRACKERS + "resent",),
             nullable=False,
@@ -41,7 +41,7 @@ SURVEY_FUNNEL = Table(
         Column(
             "clicked",
             INT64,
-            "Of these with a click",
+            "Planned surveys with a click",
             unit="surveys",
             source=(IN_TRACKERS + "clicks",),
             nullable=False,
@@ -49,7 +49,7 @@ SURVEY_FUNNEL = Table(
         Column(
             "answered",
             INT64,
-            "Of these whose order was answered, not by spam, in time",
+            "Planned surveys whose order got a non-spam answer in time",
             unit="surveys",
             source=(
                 IN_TRACKERS + "purchase_id",
@@ -61,7 +61,7 @@ SURVEY_FUNNEL = Table(
         Column(
             "response_rate",
             FLOAT,
-            "answered / sent; null where none was sent",
+            "answered / sent; null if none was sent",
             unit="0–1",
             source=(IN_TRACKERS + "sent_at", IN_ANSWERS + "responded_at"),
         ),

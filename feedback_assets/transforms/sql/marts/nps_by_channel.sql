@@ -1,7 +1,7 @@
 -- One row per window, model and channel.
 with
 
--- "window_days (7, 30, 90, 365; ending with the last day held of nps_by_attribution)"
+-- "window_days (7, 30, 90, 365; ending with the last stored day of nps_by_attribution)"
 windows as (
     select window_days
     from (values (7), (30), (90), (365)) as lengths (window_days)  -- noqa: AL05
