@@ -64,7 +64,7 @@ def test_the_paths_match_the_provider_json() -> None:
     for path in (
         "`products[].PPU`",
         "`attributions.firstClick.date`",
-        "`purchased_at`, else `purchase.purchased_at`",
+        "`purchased_at`, otherwise `purchase.purchased_at`",
         "`product_reviews[].realid`",
         "`order.orderno`",
         "`sendAt`",
