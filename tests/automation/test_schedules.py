@@ -60,6 +60,15 @@ def test_every_table_is_read_once_for_the_last_days_in_windows_that_can_be_asked
     assert set(days.values()) == {30}
 
 
+def test_spend_files_are_read_in_one_run_a_day_and_not_by_the_monthly_schedule() -> None:
+    def asked_for(name: str) -> Asked:
+        found = asked(evaluate(name, SIX, FEEDBACK_AD_SPEND="/srv/spend/*.csv"))
+        return [one for one in found if "ad_spend.daily" in one[0]]
+
+    assert asked_for(DAILY) == [(["ad_spend.daily"], "2026-02-08", "2026-03-09")]
+    assert asked_for(MONTHLY) == []
+
+
 def test_a_tick_has_the_same_keys_whenever_it_is_evaluated_and_each_run_its_own() -> None:
     keys = [
         [request.run_key for request in evaluate(DAILY, SIX).run_requests or []] for _ in range(2)
