@@ -1,4 +1,4 @@
-# Each target sets up what it needs; `make demo` and `make test` are the two to know.
+# Each target installs what it needs. Start with `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,29 +42,30 @@ types: $(VENV)/.installed
 tests: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
 
-# The same tests with branch coverage, which slows them down.
+# The same tests with branch coverage; slower.
 coverage: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow' --cov=feedback_assets --cov-report=term
 
-# What pre-commit runs at a commit, on every file.
+# The pre-commit hooks, on every file.
 hooks: $(VENV)/.installed
 	$(BIN)/pre-commit run --all-files
 
-# The SQL against the reference, 500 examples a property.
+# The SQL against the reference implementation, 500 examples per property.
 properties: $(VENV)/.installed
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n 2 tests/transforms/test_against_reference.py
 
-# Spark is 400 MB that only its tests and a cluster's drivers need.
+# Spark takes 400 MB; only its tests and the drivers of a cluster need it.
 $(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
 	$(BIN)/python $(INSTALL) --require-hashes --no-deps -r constraints-spark.txt
 	@touch $@
 
-# They mostly wait for daemons, so three share two cores; tests/conftest.py has the longest first.
+# Three processes on two cores, since these tests mostly wait for daemons; tests/conftest.py starts
+# with the longest.
 slow: $(VENV)/.spark
 	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
-# Every claim of docs/performance.md, against the peers too: an hour or two on an idle machine.
-# A peer has an environment of its own, since its pins and ours do not go together.
+# Every claim in docs/performance.md, including the peers: one to two hours on an idle machine.
+# Each peer has its own environment, since its pins conflict with this project's.
 PEERS := dlt airbyte_cdk singer_sdk
 
 benchmarks/peers/.venv-%/.installed: benchmarks/peers/%.txt
@@ -80,18 +81,18 @@ docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
 	$(BIN)/python -m feedback_assets.environment.listed
 
-# The site needs none of the project's packages, so it has an environment of its own: eleven packages.
+# The site uses none of the project's packages, so it has its own environment of eleven packages.
 $(SITE)/.installed: constraints-docs.txt
 	$(PYTHON) -m venv $(SITE)
 	$(SITE)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-docs.txt
 	@touch $@
 
-# Strict: a link or an anchor that leads nowhere fails it. It lets pictures and the menu pass, which
-# tests/test_documents.py holds.
+# --strict fails on broken links and anchors. It does not check pictures and the menu;
+# tests/test_documents.py does.
 site: $(SITE)/.installed
 	NO_COLOR=1 $(SITE)/bin/zensical build --clean --strict
 
-# The pictures of README and docs, of the sandbox's data; needs chromium, takes some minutes.
+# The pictures in README and docs, from the sandbox's data; needs chromium, takes some minutes.
 pictures: $(VENV)/.installed
 	$(BIN)/python -m tests.pictures
 
@@ -100,7 +101,7 @@ $(TOOLS)/.installed: constraints-tools.txt
 	$(TOOLS)/bin/python $(INSTALL) --require-hashes --no-deps -r constraints-tools.txt
 	@touch $@
 
-# After a change of dependencies: what is pinned stays, unless a range or UPGRADE=1 moves it.
+# Run after changing dependencies. Existing pins are kept unless a range excludes them or UPGRADE=1.
 constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra spark --constraint constraints.txt -o constraints-spark.txt >/dev/null
@@ -109,8 +110,8 @@ constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group docs -o constraints-docs.txt >/dev/null
 
-# Asks a service on the internet which of the pinned versions have known holes. Strict: a package
-# that the service does not know fails, else an answer of nothing would look like all is well.
+# Checks the pinned versions for known vulnerabilities through an online service. --strict fails on
+# unknown packages; otherwise an empty response would look like success.
 audit: $(TOOLS)/.installed
 	@$(TOOLS)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
 		-r constraints.txt || { echo "make audit: failed. Known holes are listed in a table above;" \

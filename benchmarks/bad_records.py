@@ -1,4 +1,4 @@
-"""Typing pages with one bad record in each against the same pages without."""
+"""Typing pages with one bad record each, compared with the same pages without."""
 
 import statistics
 import time
@@ -29,7 +29,7 @@ def pages_of(served: Served) -> list[bytes]:
 
 
 def seconds(pages: list[bytes]) -> tuple[float, int]:
-    """CPU seconds of typing the pages, and how many records were set aside."""
+    """CPU seconds to type the pages, and the number of quarantined records."""
     began = time.process_time()
     bad = sum(len(parse_page(page, ORDERS, TYPING).bad) for page in pages)
     return time.process_time() - began, bad

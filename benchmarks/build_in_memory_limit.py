@@ -1,4 +1,4 @@
-"""All unified tables and marts under DuckDB's memory limit of 2 GB against no limit."""
+"""All unified tables and marts with DuckDB limited to 2 GB of memory, compared with no limit."""
 
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import (

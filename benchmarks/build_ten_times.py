@@ -1,4 +1,4 @@
-"""All unified tables and marts of ten times the orders, time a row."""
+"""All unified tables and marts of ten times as many orders, time per row."""
 
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import compare, cpu, module, options, run, say, scratch, wall

@@ -1,4 +1,4 @@
-"""What Dagster costs a year of one table: its run and events, against building the days alone."""
+"""The cost of Dagster's run and events for a year of one table, compared with only building it."""
 
 from datetime import timedelta
 

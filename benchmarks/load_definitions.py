@@ -1,4 +1,4 @@
-"""Loading the definitions against importing Dagster."""
+"""Loading the definitions, compared with importing Dagster."""
 
 from benchmarks.support.measuring import (
     clean_environment,

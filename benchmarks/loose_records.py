@@ -1,4 +1,4 @@
-"""Typing pages that a sloppy provider writes, every value in another form, against tidy ones."""
+"""Typing pages from a sloppy provider, every value in another form, compared with tidy ones."""
 
 import statistics
 import time
@@ -32,7 +32,7 @@ def pages_of(world: World, orders: int, *, sloppy: bool) -> list[bytes]:
 
 
 def seconds(pages: list[bytes]) -> float:
-    """CPU seconds of typing the pages."""
+    """CPU seconds to type the pages."""
     began = time.process_time()
     for page in pages:
         if parse_page(page, ORDERS, TYPING).bad:

@@ -1,4 +1,4 @@
-"""One more day of all unified tables and marts when three years are held, against one year."""
+"""One more day of all unified tables and marts with three years of data, compared with one year."""
 
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import compare, cpu, module, options, run, say, scratch, wall

@@ -1,4 +1,4 @@
-"""Bytes of the orders' Parquet against the JSON served, and against one file by a bare script."""
+"""Size of the orders' Parquet, compared with JSON and with a single file by a minimal script."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``query`` of marts.nps_by_channel over three years against DuckDB reading that one table."""
+"""``query`` of marts.nps_by_channel over three years, compared with DuckDB reading that table."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ duckdb.sql(
 
 
 def channels() -> list[dict[str, object]]:
-    """As many rows as a shop with 40 channels has."""
+    """As many rows as for a shop with 40 channels."""
     return [
         {
             "window_days": window,

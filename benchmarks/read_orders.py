@@ -1,4 +1,4 @@
-"""Orders from a local server to daily Parquet, whole process, against a bare script."""
+"""Orders from a local server to daily Parquet, whole process, compared with a minimal script."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def backfill(served: Served, directory: Path) -> Usage:
 
 
 def bare(served: Served, directory: Path) -> Usage:
-    """The floor: one file, nothing checked."""
+    """The baseline: one file, no checks."""
     return run(
         module(
             "benchmarks.support.bare_reader",

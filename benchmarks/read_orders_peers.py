@@ -1,4 +1,4 @@
-"""Orders from a local server by this project, against what users would pick instead."""
+"""Orders from a local server, read by this project and by alternatives."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _HERE = ROOT / "benchmarks" / "peers"
 
 
 def read(peer: str, served: Served, directory: Path) -> Usage:
-    """A peer's own way of reading the orders, in its own environment."""
+    """A peer's standard way to read the orders, in its own environment."""
     python = _HERE / f".venv-{peer}" / "bin" / "python"
     place = directory / peer
     return run(
@@ -39,7 +39,7 @@ def read(peer: str, served: Served, directory: Path) -> Usage:
 
 
 def parquet_bytes(directory: Path) -> int:
-    """Bytes of the orders' Parquet that a peer left."""
+    """Size of the orders' Parquet that a peer wrote."""
     return sum(path.stat().st_size for path in directory.rglob("orders/*.parquet"))
 
 

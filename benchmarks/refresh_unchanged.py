@@ -1,6 +1,6 @@
-"""A refresh of 30 days in which nothing changed, against reading those days alone.
+"""A refresh of 30 unchanged days, compared with only reading those days.
 
-Both read all five providers of the sandbox again; the refresh also finds out what is to be built.
+Both re-read all five providers of the sandbox; the refresh also plans what to build.
 """
 
 import sys
@@ -22,7 +22,7 @@ from benchmarks.year_at_quota import sandbox_without_limits, settings_of
 
 
 def refresh(first: date, last: date, *, build: bool) -> None:
-    """Read the days, and where ``build`` look for what is due and build it."""
+    """Read the days and, if ``build``, plan and build what is stale."""
     from feedback_assets.automation.refresh_sensor import due
     from feedback_assets.backfill.definitions import loaded_tables
     from feedback_assets.backfill.request import prepare

@@ -1,6 +1,6 @@
-"""How it grows: the sandbox's customers and days, read over HTTP, and the tables built of orders.
+"""Scaling with the sandbox's customers and days, read over HTTP, and with orders for the tables.
 
-Least squares on logarithms: twice as much of the one is 2 to the exponent times the other.
+Least squares on logarithms: doubling one quantity multiplies the other by 2 to the exponent.
 """
 
 import re
@@ -32,12 +32,12 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS = 60
 CUSTOMERS = 3000
-"""The demo's."""
+"""As in the demo."""
 _ORDERS = 10_000
 _NEXT_TO_NOTHING = 100
-"""Orders, or customers: what the work takes before there is any."""
-# Rows that one request brings at most, and windows of 28 days that 60 days are asked in; Thanx
-# and Retargeting come whole.
+"""Orders or customers of the smallest run, which measures fixed costs."""
+# Maximum rows per request, and windows of 28 days in 60 days; Thanx and Retargeting return whole
+# lists.
 _PAGES = {
     "wicked_reports.contacts": 1000,
     "wicked_reports.clicks": 1000,
@@ -50,7 +50,7 @@ _PAGES = {
 
 @dataclass(frozen=True)
 class Point:
-    """One backfill of everything: what it asked, wrote and took."""
+    """One backfill of everything: its requests, output and cost."""
 
     customers: int
     days: int
@@ -66,13 +66,13 @@ class Point:
 
     @property
     def asked(self) -> int:
-        # One reading brings both tables of Retargeting, and stands beside each.
+        # One read covers both tables of Retargeting and is listed for each.
         return sum(self.requests.values()) - self.requests.get("retargeting.product_reviews", 0)
 
 
 @dataclass(frozen=True)
 class Line:
-    """``y = factor · x ** exponent``, and the share of the variance that it explains."""
+    """``y = factor · x ** exponent``, and the explained share of the variance."""
 
     exponent: float
     factor: float
@@ -83,7 +83,7 @@ class Line:
 
 
 def fit(xs: Iterable[float], ys: Iterable[float]) -> Line:
-    """The straight line through the logarithms."""
+    """The least-squares line through the logarithms."""
     x, y = np.log(list(xs)), np.log(list(ys))
     exponent, offset = np.polyfit(x, y, 1)
     left = y - (exponent * x + offset)
@@ -94,7 +94,7 @@ def fit(xs: Iterable[float], ys: Iterable[float]) -> Line:
 
 @cache
 def read(customers: int, days: int, select: str = "*") -> Point:
-    """All tables of so many customers and days, read from the sandbox and built."""
+    """All tables for a number of customers and days, read from the sandbox and built."""
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
     server = sandbox_without_limits(customers, days + 30)
@@ -150,13 +150,13 @@ def _events(home: Path) -> int:
 
 
 def least_requests(point: Point) -> int:
-    """Full pages alone, and one page where there is less; all of Retargeting is one."""
+    """Full pages only, and at least one page; all of Retargeting is one page."""
     pages = [-(-point.fetched.get(table, 0) // size) for table, size in _PAGES.items()]
     return sum(pages) + ("retargeting.order_feedback" in point.fetched)
 
 
 def build(orders: int, tables: tuple[str, ...] = ()) -> Usage:
-    """All unified tables and marts of so many orders in 60 days, without HTTP and Dagster."""
+    """All unified tables and marts for a number of orders in 60 days, without HTTP and Dagster."""
     history = History(DAYS, orders)
     with scratch() as directory:
         root = str(directory / "warehouse")
@@ -179,7 +179,7 @@ def _show(point: Point) -> None:
 def _tell(
     what: str, xs: list[int], ys: list[float], detail: str, start: float | None = None
 ) -> None:
-    """The line, and that of what is left when ``start``, which next to nothing takes, is off."""
+    """Print the fit, and the fit after subtracting ``start``, the fixed cost."""
     line = fit(xs, ys)
     said = f"exponent {line.exponent:.2f}, R² {line.r2:.3f}"
     if start is not None and min(ys) > start:
@@ -190,7 +190,7 @@ def _tell(
 
 
 def by_customers(sizes: list[int], days: int, select: str = "*") -> None:
-    """What grows with the rows."""
+    """Growth with the number of rows."""
     start = read(_NEXT_TO_NOTHING, days).usage if select == "*" else None
     points = []
     for customers in sizes:
@@ -214,7 +214,7 @@ def by_customers(sizes: list[int], days: int, select: str = "*") -> None:
 
 
 def by_days(customers: int, lengths: list[int], select: str = "*") -> None:
-    """What grows with the partitions."""
+    """Growth with the number of partitions."""
     points = []
     for days in lengths:
         points.append(read(customers, days, select))
@@ -227,7 +227,7 @@ def by_days(customers: int, lengths: list[int], select: str = "*") -> None:
 
 
 def by_orders(sizes: list[int], tables: tuple[str, ...] = ()) -> None:
-    """What building the tables takes."""
+    """Growth of the cost of building the tables."""
     start = build(_NEXT_TO_NOTHING, tables)
     usages = []
     for orders in sizes:

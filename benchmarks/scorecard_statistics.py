@@ -1,7 +1,7 @@
-"""How often the intervals, tests and order of channels are right, on answers drawn at random.
+"""How often the channels' intervals, tests and ranking are right, on simulated answers.
 
-Each stands beside the simpler method that takes every answer for another customer. At full size the
-tables go into docs/methods.md, between its two markers.
+Each is compared with the simpler method that treats every answer as a separate customer. At full
+size the tables are written to docs/methods.md, between its two markers.
 """
 
 import re
@@ -35,9 +35,9 @@ BEGIN = "<!-- benchmarks.scorecard_statistics writes from here -->"
 END = "<!-- to here -->"
 SIZES = (5, 10, 30, 100, 500)
 ENOUGH = 30
-"""Answers from which on the intervals must hold."""
+"""Minimum answers from which the intervals must hold."""
 _NEGLIGIBLE = 0.5
-"""Points of true difference under which naming a channel is a false discovery."""
+"""Minimum true difference in points; naming a channel below it is a false discovery."""
 
 Draw = np.random.Generator
 Numbers = np.ndarray
@@ -61,7 +61,7 @@ def _whole(_: Draw, shape: tuple[int, int]) -> Numbers:
 
 
 def kinds(world: Demo) -> dict[str, Customers]:
-    """How customers answer in the rows of the first table."""
+    """How customers answer, for the rows of the first table."""
     sizes = np.bincount(world.customer)
     linear = world.credit["linear"][:, : world.named]
     shares = linear[linear > 0]
@@ -83,7 +83,7 @@ def kinds(world: Demo) -> dict[str, Customers]:
 
 
 def coverage(draw: Draw, runs: int, world: Demo) -> tuple[Lines, dict[str, list[float]]]:
-    """The first table, and what each method covers in every mix from ``ENOUGH`` answers on."""
+    """The first table, and each method's coverage in every mix from ``ENOUGH`` answers on."""
     lines: Lines = []
     held: dict[str, list[float]] = {"by answer": [], "by customer": []}
     for label, customers in kinds(world).items():
@@ -110,7 +110,7 @@ def coverage(draw: Draw, runs: int, world: Demo) -> tuple[Lines, dict[str, list[
 
 
 def false_alarms(draw: Draw, runs: int, world: Demo) -> tuple[Lines, dict[str, float]]:
-    """The second table, no channel differing, and the share of false alarms by method and model."""
+    """The second table, without true differences, and the false alarm rate by method and model."""
     lines: Lines = []
     rates = {}
     for model in world.credit:
@@ -142,7 +142,7 @@ def _named(z: Numbers) -> Numbers:
 
 
 def discoveries(draw: Draw, runs: int, world: Demo) -> tuple[Lines, float]:
-    """The third table, and the largest share of false discoveries by the last method."""
+    """The third table, and the highest false discovery rate of the last method."""
     worlds = {
         "as in the demo": world,
         "half as large": world.with_effects(0.5),
@@ -166,7 +166,7 @@ def discoveries(draw: Draw, runs: int, world: Demo) -> tuple[Lines, float]:
 
 
 def _judged(z: Numbers, truth: Numbers) -> tuple[float, float]:
-    """Mean share of those named that do not differ so, and of those that differ that are named."""
+    """Mean share of named channels without a true difference, and of different channels named."""
     differs = abs(truth) >= _NEGLIGIBLE
     right = (np.sign(z) == np.sign(truth)) & differs
     named = (z != 0).sum(axis=1)
@@ -188,7 +188,7 @@ def money(draw: Draw, runs: int, world: Demo) -> Lines:
 
 
 def order(draw: Draw, runs: int) -> Lines:
-    """The fifth table: raw and pulled NPS against the true ones."""
+    """The fifth table: raw and shrunk NPS compared with the true ones."""
     few = np.linspace(35, 168, 13).astype(np.int64)
     many = np.geomspace(4, 400, 40).astype(np.int64)
     lines: Lines = []
@@ -208,7 +208,7 @@ def section(caption: str, heads: Sequence[str], lines: Lines) -> str:
 
 
 def put(text: str, page: Path) -> None:
-    """Replace what stands between the markers of the page."""
+    """Replace the text between the markers of the page."""
     held = page.read_text(encoding="utf-8")
     between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     if not between.search(held):

@@ -1,4 +1,4 @@
-"""Three years of days as a file a day, and a month, against one file: DuckDB, pandas, Spark."""
+"""Three years in a file per day or per month, compared with one file: DuckDB, pandas, Spark."""
 
 import json
 import statistics
@@ -19,7 +19,7 @@ import sys, pandas
 frame = pandas.read_parquet(sys.argv[1], columns=["currency", "amount"])
 frame.groupby("currency").amount.sum()
 """
-# A session takes longer to start than a question to answer, so one answers all, in turn.
+# A session takes longer to start than a query to run, so one session runs all of them.
 SPARK = """
 import json, sys, time
 from pyspark.sql import SparkSession
@@ -35,7 +35,7 @@ print(json.dumps([[ask(path) for path in paths] for _ in range(int(times) + 1)][
 
 
 def in_spark(times: int, one: str, many: dict[str, str]) -> None:
-    """Seconds from the question to its answer, without the session's start."""
+    """Seconds per query, without starting the session."""
     found = run(script(SPARK, times, one, *many.values()))
     seconds = json.loads(found.output.splitlines()[-1])
     for place, layout in enumerate(many, start=1):

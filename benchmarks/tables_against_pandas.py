@@ -1,4 +1,4 @@
-"""All unified tables and marts in pandas against ours; the same rows and sums of each."""
+"""All unified tables and marts in pandas, compared with this project; rows and sums are equal."""
 
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import (

@@ -1,6 +1,6 @@
 """A year's backfill of Wicked Reports at 200 ms latency and 120 requests a minute.
 
-The sandbox serves it, refuses what its quota does not allow, and counts what it was asked.
+The sandbox serves it, rejects requests beyond the quota, and counts requests.
 """
 
 import math
@@ -19,12 +19,12 @@ _TABLES = ("contacts", "clicks", "orders")
 
 
 def sandbox(customers: int, days: int) -> subprocess.Popen[str]:
-    """The sandbox as its command serves it, with the latency and the quotas of the providers."""
+    """The sandbox command, with the providers' latency and quotas."""
     return _serve(customers, days, "--latency", _LATENCY)
 
 
 def sandbox_without_limits(customers: int, days: int) -> subprocess.Popen[str]:
-    """The same at once and without quotas."""
+    """The same without latency and quotas."""
     return _serve(customers, days, "--quota-scale", 1000)
 
 
@@ -37,7 +37,7 @@ def _serve(customers: int, days: int, *more: object) -> subprocess.Popen[str]:
 
 
 def settings_of(server: subprocess.Popen[str]) -> dict[str, str]:
-    """What the sandbox prints: the settings that point at it."""
+    """The settings that the sandbox prints."""
     assert server.stdout is not None
     found: dict[str, str] = {}
     for line in server.stdout:
@@ -60,7 +60,7 @@ def rows_of(said: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Year:
-    """One backfill of a year: its seconds, requests sent, and the fewest that would have done."""
+    """One backfill of a year: seconds, requests sent, and the minimum number of requests."""
 
     seconds: float
     asked: int
@@ -72,7 +72,7 @@ class Year:
 
 
 def year(first: date, last: date, customers: int) -> Year:
-    """Read the days of a sandbox of its own."""
+    """Read the days from a new sandbox."""
     server = sandbox(customers, (last - first).days + 31)
     try:
         settings = settings_of(server)
@@ -113,7 +113,7 @@ def main() -> None:
         "≤ 1.1",
         detail,
     )
-    # The first minute's requests may all be sent at once.
+    # All requests of the first minute may be sent at once.
     floor = max(0, middle.asked - _PER_MINUTE) / _PER_MINUTE * 60
     print(f"with the first minute's allowance free, {floor:.0f} s is the least")
     ratio = middle.asked / middle.least

@@ -1,6 +1,6 @@
 """NPS answers, orders and attribution of five providers as daily Parquet.
 
-``read_table`` and ``read_arrow`` are for people: notebooks, reports, a look at the rows.
+``read_table`` and ``read_arrow`` are for interactive use: notebooks, reports, ad-hoc queries.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ def read_table(
 ) -> "pd.DataFrame":
     """The rows of ``group.table`` as a DataFrame with Arrow-backed types.
 
-    ``days``: one day, or a first and last day, both included, either of them open; by default
-    all. ``columns``: their names, ``day`` among them where the table is partitioned; by default
-    all. The warehouse is that of the settings, local or remote. Money stays decimal, time stamps
-    are UTC. Raises ``KeyError`` for a table or column there is not.
+    ``days``: one day, or a first and last day, both included, either of them None for no limit;
+    all days by default. ``columns``: column names, including ``day`` if the table is partitioned;
+    all columns by default. Reads the warehouse of the settings, local or remote. Money is decimal,
+    time stamps are UTC. Raises ``KeyError`` for an unknown table or column.
     """
     import pandas as pd
 
@@ -33,7 +33,7 @@ def read_table(
 
 
 def read_arrow(name: str, days: Days = None, columns: Iterable[str] | None = None) -> "pa.Table":
-    """The rows of ``group.table`` as an Arrow table; otherwise as ``read_table``."""
+    """The rows of ``group.table`` as an Arrow table; otherwise like ``read_table``."""
     from feedback_assets.settings import load_settings
     from feedback_assets.tables import find_table
     from feedback_assets.warehouse.warehouse import Warehouse

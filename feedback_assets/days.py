@@ -1,4 +1,4 @@
-"""Days that follow each other: as a list, as ranges, and in words."""
+"""Sequences of days: as a list, as ranges, and in words."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[date, date]]:
-    """Days that follow each other as first and last day, of at most ``longest`` days each."""
+    """Consecutive days as pairs of first and last day, of at most ``longest`` days each."""
     start = previous = None
     for day in sorted(days):
         if start is None or previous is None:
@@ -28,7 +28,7 @@ def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[d
 
 
 def named_days(days: Iterable[date]) -> str:
-    """Days as ranges in words, at most 50 of them; empty where there are none."""
+    """Days as ranges in words, at most 50 of them; empty if there are none."""
     named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
     more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
     return ", ".join(named[:_MOST_NAMED] + more)

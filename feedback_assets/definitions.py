@@ -45,7 +45,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads, however it is started."""
+    """All definitions loaded by Dagster, however it is started."""
     settings = load_settings()
     _keep_private(settings)
     _keep_switches(settings)
@@ -53,7 +53,7 @@ def defs() -> dg.Definitions:
 
 
 def _own_defs() -> dg.Definitions:
-    """What ``dg scaffold defs`` put into ``feedback_assets/defs`` of a checkout."""
+    """Definitions created by ``dg scaffold defs`` in ``feedback_assets/defs`` of a checkout."""
     here = Path(__file__).resolve().parent
     if not (here.parent / "pyproject.toml").is_file():
         return dg.Definitions()
@@ -61,19 +61,19 @@ def _own_defs() -> dg.Definitions:
 
 
 def _keep_private(settings: Settings) -> None:
-    """Close Dagster's directories to others where another program opened the home first."""
+    """Restrict access to Dagster's directories if another program created the home first."""
     home = settings.dagster_home.absolute()
     if home.is_dir():
-        # A home that cannot be written is one where Dagster keeps nothing.
+        # In a read-only home Dagster stores nothing.
         with suppress(OSError):
             keep_private(home)
 
 
 def _keep_switches(settings: Settings) -> None:
-    """Keep what was on under an earlier name of the code location.
+    """Keep the switches stored under a former name of the code location.
 
-    Under ``dagster dev`` and ``dg dev``, which no other code of ours starts; the deployments never
-    had another name.
+    Only under ``dagster dev`` and ``dg dev``, which run no other code of this project; deployments
+    never had another name.
     """
     home = settings.dagster_home.absolute()
     if os.environ.get("DAGSTER_IS_DEV_CLI") and home.is_dir():

@@ -1,6 +1,6 @@
-"""What ``make demo`` and ``make dev`` show: the sandbox read over HTTP, and what comes of it.
+"""``make demo`` and ``make dev``: the sandbox read over HTTP, and the resulting tables.
 
-The demo has a warehouse and a Dagster home of its own, and none of the project's settings.
+The demo has its own warehouse and Dagster home, and ignores the project's settings.
 """
 
 import os
@@ -59,9 +59,9 @@ MATCH_COVERAGE = """
 
 @dataclass(frozen=True)
 class Shown:
-    """What the demo ends with; ``complete`` unless something failed.
+    """The output of the demo; ``complete`` unless something failed.
 
-    ``report`` is where the page lies, a URL where a browser can open it.
+    ``report`` is the location of the page, a URL if a browser can open it.
     """
 
     headline: str
@@ -75,7 +75,7 @@ Backfill = Callable[[Settings, date, date], bool]
 
 
 def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Shown:
-    """Read the last ``days`` days of a fresh sandbox and ask the marts."""
+    """Read the last ``days`` days of a fresh sandbox and query the marts."""
     first, last = _last(days)
     with sandbox_process(customers=customers, seed=seed) as providers:
         write_spend(_spend(), last, customers=customers, seed=seed, days=SANDBOX_DAYS)
@@ -112,11 +112,11 @@ def run_dev(
     host: str,
     port: int,
 ) -> int:
-    """Sandbox and UI together, with the last ``days`` days read, until one ends or Ctrl-C.
+    """Run sandbox and UI, with the last ``days`` days loaded, until one of them exits or Ctrl-C.
 
-    Days that are held are not read again. ``ui`` runs the UI, given the settings, the environment
-    and a line to print with its address. Returns its exit status; 0 after Ctrl-C, SIGTERM or
-    SIGHUP, each of which ends every process that was started here.
+    Existing days are not read again. ``ui`` runs the UI, given the settings, the environment and a
+    line to print with its address. Returns its exit status; 0 after Ctrl-C, SIGTERM or SIGHUP, each
+    of which stops every process started here.
     """
     refuse_taken(host, port)
     first, last = _last(days)
@@ -130,16 +130,16 @@ def run_dev(
         missing = [day for day in days_between(first, last) if day not in held]
         if missing:
             say(f"Reading {missing[0]} to {last} from the sandbox")
-            # The UI shows what failed, too.
+            # The UI also shows failures.
             backfill(settings, missing[0], last)
         address = providers["THANX_URL"].removesuffix("/thanx")
-        return ui(settings, dict(os.environ), f"Sandbox: {address}. Ctrl-C stops all of it.")
+        return ui(settings, dict(os.environ), f"Sandbox: {address}. Ctrl-C stops everything.")
 
 
 def opened_demo() -> Settings:
-    """The settings of the demo for looking at it, as if the sandbox ran on its usual port.
+    """The settings of the demo, for viewing its data without a running sandbox.
 
-    Raises ``NotStarted`` where no demo has run.
+    Raises ``NotStarted`` if no demo has run.
     """
     held = _days_held()
     if not held:
@@ -148,11 +148,10 @@ def opened_demo() -> Settings:
 
 
 def enter(providers: Mapping[str, str], first: date) -> Settings:
-    """Make the demo's settings those of this process and of all that it starts.
+    """Apply the demo's settings to this process and its child processes.
 
-    Every variable of the project is set, if only to nothing: what is set in the environment stays
-    out, and what is set is not looked up in ``.env``. ``first`` is the first partition, unless the
-    demo holds earlier days.
+    Sets every variable of the project, empty if unused, so that neither the environment nor
+    ``.env`` has an effect. ``first`` is the first partition, unless the demo has earlier days.
     """
     nothing = dict.fromkeys(variables(), "")
     own = {
@@ -182,7 +181,7 @@ def _last(days: int) -> tuple[date, date]:
 
 
 def _shown(path: str) -> str:
-    """A path as it is called from the project root."""
+    """A path relative to the project root."""
     return path.removeprefix(f"{PROJECT_ROOT}{os.sep}")
 
 
@@ -190,7 +189,7 @@ def _shown(path: str) -> str:
 def sandbox_process(
     *, customers: int, seed: int, days: int = SANDBOX_DAYS, port: int = 0
 ) -> Iterator[dict[str, str]]:
-    """A sandbox in a process of its own; yields the settings that point at it."""
+    """Run a sandbox in a child process; yields the settings that point at it."""
     command = [
         sys.executable, "-m", "feedback_assets.cli", "sandbox",
         "--port", str(port), "--seed", str(seed),

@@ -31,7 +31,7 @@ from feedback_assets.providers.registry import BROKEN, PROVIDERS, REGISTRY, find
 
 
 def _project_root() -> Path:
-    """The checkout; where the package was installed without one, the current directory."""
+    """The checkout; if the package was installed without one, the current directory."""
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
@@ -40,24 +40,24 @@ PROJECT_ROOT = _project_root()
 
 
 _from_dotenv: dict[str, str] = {}
-"""What this process has from ``.env``."""
+"""The variables that this process got from ``.env``."""
 _EARLIEST = date(2000, 1, 1)
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; its text is one line that names the variable."""
+    """An unusable setting; the text is one line that names the variable."""
 
 
 def _clock(text: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("is no time of day; write one such as 06:00")
+        raise ValueError("is not a time of day, for example 06:00")
     return text
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("is no URL; write https://…")
+        raise ValueError("is not a URL; use https://…")
     return text.rstrip("/")
 
 
@@ -84,8 +84,8 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
     for number, url in enumerate(urls, start=1):
         if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
             raise ValueError(
-                f"URL {number} of it is none; write such as mailto://… or slack://…, "
-                "several with commas between them"
+                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
+                "or slack://…"
             )
     return value
 
@@ -93,29 +93,31 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
 def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not values.is_postgres_url(value.get_secret_value()):
         raise ValueError(
-            "is no URL of a Postgres; write postgresql://user:password@host:5432/database, and "
-            "in user and password what is neither letter nor digit as %XX"
+            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
+            "special characters in user and password percent-encoded"
         )
     return value
 
 
 def _engine(text: str) -> str:
     if text.lower() not in ("duckdb", "spark"):
-        raise ValueError("is no engine; write duckdb or spark")
+        raise ValueError("is not an engine; use duckdb or spark")
     return text.lower()
 
 
 def _spark_master(text: str) -> str:
     if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
-        raise ValueError("is no Spark; write local[*], spark://host:7077 or sc://host:15002")
+        raise ValueError(
+            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
+        )
     return text
 
 
 def _past(day: date) -> date:
     if day < _EARLIEST:
-        raise ValueError(f"lies before {_EARLIEST}; every day from then on is a partition")
+        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
     if day > datetime.now(UTC).date():
-        raise ValueError("lies in the future; write the first day to load")
+        raise ValueError("is in the future; use the first day to load")
     return day
 
 
@@ -124,7 +126,8 @@ def _providers(text: Any) -> Any:
     unknown = [name for name in names if name not in PROVIDERS]
     if unknown:
         raise ValueError(
-            f"names no provider: {', '.join(unknown)}; choose from {', '.join(PROVIDERS)}"
+            f"contains an unknown provider: {', '.join(unknown)}; "
+            f"choose from {', '.join(PROVIDERS)}"
         )
     return text
 
@@ -137,9 +140,9 @@ Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Settings(BaseSettings):
-    """The settings as the environment names them, in lower case; secrets never in ``repr``.
+    """The settings, named as in the environment in lower case; secrets never appear in ``repr``.
 
-    Those of the providers are added by ``AllSettings`` and read by ``of``.
+    Those of the providers are added by ``AllSettings`` and read with ``of``.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", validate_default=False)
@@ -177,11 +180,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what ``load_settings`` hands over, which reads the variables."""
+        """Only the source that ``load_settings`` passes, which reads the variables."""
         return (init_settings,)
 
     def of(self, provider: str, argument: str) -> Any:
-        """The value of a provider's setting, its default where it is not set."""
+        """The value of a provider's setting, or its default."""
         return getattr(self, f"{provider}_{argument}")
 
     def missing(self, provider: str) -> tuple[str, ...]:
@@ -194,21 +197,21 @@ class Settings(BaseSettings):
         return len(self.missing(provider)) < len(find_provider(provider).needed)
 
     def arguments(self, provider: str) -> dict[str, SecretStr | str | int]:
-        """What the provider's client is made of, by argument, of what is set or has a default."""
+        """The client's arguments for the provider that are set or have a default."""
         found = find_provider(provider)
         values = {name: self.of(provider, name) for name in found.client_arguments}
         return {name: value for name, value in values.items() if value is not None}
 
     def zone(self, provider: str) -> str:
-        """The zone of the provider's time stamps that carry none."""
+        """The zone of the provider's time stamps without one."""
         return str(getattr(self, f"{provider}_timezone", "UTC"))
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
         """The providers to load, in the usual order.
 
-        Those named; else those whose credentials are all set; else, with no credentials at all,
-        every one, so that the graph can be explored.
+        Those named in the setting; otherwise those with complete credentials; otherwise, with no
+        credentials at all, every one, so that the graph can be explored.
         """
         if self.feedback_providers:
             named = {name.strip().lower() for name in self.feedback_providers.split(",")}
@@ -218,7 +221,7 @@ class Settings(BaseSettings):
 
     @property
     def warehouse(self) -> str:
-        """Root URI of the tables; a relative path counts from the project root."""
+        """Root URI of the tables; a relative path is below the project root."""
         root = self.feedback_warehouse
         return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
 
@@ -232,19 +235,19 @@ class Settings(BaseSettings):
 
     @property
     def alert_urls(self) -> tuple[str, ...]:
-        """The URLs that alerts go to, each with the credentials in it."""
+        """The URLs that alerts are sent to, with their credentials."""
         value = self.feedback_alert_urls
         return values.split_urls(value.get_secret_value()) if value else ()
 
     @property
     def coordination(self) -> Coordination | None:
-        """What this machine shares with others, ``None`` where it works alone."""
+        """The state shared with other machines, ``None`` if this machine works alone."""
         value = self.feedback_coordination_url
         return Coordination(value.get_secret_value()) if value else None
 
     @property
     def quota_in(self) -> Coordination | Path:
-        """Where the request quotas are kept."""
+        """Where the request quotas are stored."""
         return self.coordination or self.quota_dir
 
     @property
@@ -259,12 +262,12 @@ class Settings(BaseSettings):
         return kept_secret(self.customer_secret_file, "FEEDBACK_CUSTOMER_SECRET", shared=shared)
 
     def customer_secret_if_any(self) -> bytes | None:
-        """``customer_secret`` where there is one already, else ``None``: none is made."""
+        """``customer_secret`` if it exists, otherwise ``None``: none is generated."""
         made = self.feedback_customer_secret is not None or self.customer_secret_file.exists()
         return self.customer_secret() if made else None
 
     def erasure_secret(self) -> bytes:
-        """The key of the list of erased people, generated likewise."""
+        """The key of the list of erased persons, generated likewise."""
         if self.feedback_erasure_secret is not None:
             return self.feedback_erasure_secret.get_secret_value().encode()
         return kept_erasure_secret(self.erasure_secret_file, shared=self.coordination is not None)
@@ -295,7 +298,7 @@ def _provider_fields() -> dict[str, Any]:
     }
 
 
-# By this name it is pickled for other processes, so it is the name of a class and of a variable.
+# Pickled under this name for other processes, so class and variable share the name.
 AllSettings: type[Settings] = create_model(
     "AllSettings", __base__=Settings, __module__=__name__, **_provider_fields()
 )
@@ -314,12 +317,12 @@ def secret_variables() -> frozenset[str]:
 
 
 def dotenv_file() -> Path:
-    """Where settings can be written, whether the file is there or not."""
+    """The file for settings, whether it exists or not."""
     return PROJECT_ROOT / ".env"
 
 
 def where_set(variable: str) -> str:
-    """Where this process has a variable from, in words; where to write one that is not set."""
+    """Where this process got a variable from, in words, or where to set it."""
     if os.environ.get(variable) != _from_dotenv.get(variable):
         return "in the environment"
     path = dotenv_file()
@@ -328,22 +331,22 @@ def where_set(variable: str) -> str:
 
 
 def kept_secret(path: Path, variable: str, *, shared: bool) -> bytes:
-    """The secret in this file, generated on first use, and masked wherever it would be shown."""
+    """The secret in this file, generated on first use, and masked in all output."""
     kept = generated_secret(path, variable, shared=shared)
     register(kept)
     return kept.encode()
 
 
 def kept_erasure_secret(path: Path, *, shared: bool) -> bytes:
-    """The key of the list of erased people, as ``kept_secret`` keeps it."""
+    """The key of the list of erased persons, stored as by ``kept_secret``."""
     return kept_secret(path, "FEEDBACK_ERASURE_SECRET", shared=shared)
 
 
 def _environment() -> Mapping[str, str]:
-    """The process's variables, with those of ``.env`` that it lacks added to it.
+    """The process's variables, plus those of ``.env`` that it lacks.
 
-    They are added since Dagster's resources take the credentials from the environment when a run
-    starts.
+    They are added to the process, since Dagster's resources read the credentials from the
+    environment when a run starts.
     """
     try:
         _from_dotenv.update(load_dotenv(dotenv_file()))
@@ -353,9 +356,9 @@ def _environment() -> Mapping[str, str]:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of ``environ``; by default of the process, and of ``.env`` below it.
+    """The settings of ``environ``; by default of the process and its ``.env``.
 
-    Of the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises
+    In the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises
     ``SettingsError``.
     """
     of_process = environ is None
@@ -375,7 +378,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def register_secrets(settings: Settings) -> None:
-    """Have this process mask every secret that is set, not only those that a run uses."""
+    """Mask every secret that is set in this process, not only those that a run uses."""
     secrets_set = (getattr(settings, name) for name in AllSettings.model_fields)
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))

@@ -1,4 +1,4 @@
-"""A copy of the checkout in a directory of its own, for what starts from a project root."""
+"""A copy of the checkout in its own directory, for programs that start from a project root."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ _FILES = ("pyproject.toml", "workspace.yaml", "dagster.yaml", "dagster_home/dags
 
 @dataclass(frozen=True)
 class Clone:
-    """The copy; ``given`` is set in the environment of what is started, beside no other setting."""
+    """The copy; ``given`` is the only setting in the environment of started programs."""
 
     root: Path
     given: Mapping[str, str]
@@ -30,7 +30,7 @@ class Clone:
     def environment(self) -> dict[str, str]:
         ours = variables()
         plain = {name: value for name, value in os.environ.items() if name not in ours}
-        # A console script imports from here, too, before the package that is installed.
+        # A console script imports from here before the installed package.
         return plain | {"PYTHONPATH": str(self.root)} | dict(self.given)
 
     def with_environment(self, **given: str) -> "Clone":
@@ -41,7 +41,7 @@ class Clone:
         (self.root / ".env").write_text(text)
 
     def run(self, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """A program of this environment from the copy's root, to its end."""
+        """Run a program of this environment from the copy's root until it ends."""
         return subprocess.run(
             self.command(*command), cwd=self.root, env=self.environment, check=check, text=True,
             capture_output=True, timeout=240,
@@ -56,10 +56,9 @@ class Clone:
     def started(
         self, *command: str, ignoring_interrupt: bool = False
     ) -> "Iterator[subprocess.Popen[str]]":
-        """A program from the copy's root, its output in ``log``; at the end nothing is left of it.
+        """Start a program from the copy's root, with its output in ``log``; no process outlives it.
 
-        ``ignoring_interrupt``: as a shell starts what runs in the background.
-        """
+        ``ignoring_interrupt``: as a shell starts background jobs."""
 
         shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if ignoring_interrupt else []
         with self.log.open("w") as log:
@@ -80,13 +79,13 @@ class Clone:
         return self.root.parent / "log.txt"
 
     def processes(self) -> set[int]:
-        """All that was started from the copy and still runs."""
+        """All running processes started from the copy."""
         wanted = f"PYTHONPATH={self.root}".encode()
         found = set()
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
                 variables = path.read_bytes().split(b"\0")
-            except OSError:  # it ended, or is another's
+            except OSError:  # it ended or belongs to another user
                 continue
             if wanted in variables:
                 found.add(int(path.parent.name))
@@ -94,7 +93,7 @@ class Clone:
 
     @contextmanager
     def serving(self, *command: str) -> Iterator[Asked]:
-        """``dagster dev`` or one like it on a free port, once it answers and shows the tables."""
+        """``dagster dev`` or similar on a free port, once it responds and lists the tables."""
         port = free_port()
         with self.started(*command, "--port", str(port)) as process:
             served = Asked(f"http://127.0.0.1:{port}")
@@ -106,7 +105,7 @@ class Clone:
 
 
 def clone(directory: Path) -> Clone:
-    """A copy in ``directory``, with no ``.env`` and no data."""
+    """A copy in ``directory`` without ``.env`` and data."""
     root = directory / "clone"
     shutil.copytree(
         ROOT / "feedback_assets",

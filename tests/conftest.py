@@ -1,4 +1,4 @@
-"""What the tests share: a sandbox over HTTP, and a project of its own for each test."""
+"""Shared fixtures: a sandbox over HTTP, and a separate project for each test."""
 
 import logging
 import secrets
@@ -23,21 +23,21 @@ from feedback_assets.settings import Settings, load_settings
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.servers.object_store import ObjectStore, running_object_store
 
-# Fixtures: a Postgres, for what several machines share.
+# Fixtures: a Postgres for what several machines share.
 from tests.servers.postgres import postgres, postgres_server  # noqa: F401
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
+# If a shell starts the tests in the background, they and their children ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says something about the machine, and nothing about the code.
+# The duration of an example depends on the machine, not on the code.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
-# Files that take minutes come first, so that no worker begins one when the others are done.
+# Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
     "test_several_machines.py",
     "test_ui_backfill.py",
@@ -52,25 +52,25 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first; all others keep their places."""
+    """Run the longest first and keep the order of the others."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
 def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the settings of the machine it runs on, nor writes into the project."""
+    """No test sees the machine's settings or writes into the project."""
     for name in settings_module.variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
-    # A made-up secret such as "key" would be masked in what later tests expect to read.
+    # A made-up secret such as "key" would be masked in the output of later tests.
     monkeypatch.setattr(masking, "_secrets", set())
     monkeypatch.setattr(masking, "_pattern", None)
-    # Kubernetes' client, once a test has used it, leaves it at WARNING: secrets that urllib3 logs
-    # below that would be looked for in vain.
+    # Kubernetes' client, once used by a test, leaves the level at WARNING, which would hide
+    # secrets that urllib3 logs below it.
     logging.getLogger("urllib3").setLevel(logging.NOTSET)
 
 
@@ -82,7 +82,7 @@ def _session_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_session_sandbox: Sandbox) -> Iterator[Sandbox]:
-    """Five providers with 150 days of data, well behaved until a test says otherwise."""
+    """Five providers with 150 days of data, without faults by default."""
     _session_sandbox.set_faults(Faults(quotas=False))
     _session_sandbox.forget_requests()
     yield _session_sandbox
@@ -91,7 +91,7 @@ def sandbox(_session_sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @dataclass(frozen=True)
 class Project:
-    """One project: its settings as the environment has them now, its instance, its warehouse."""
+    """One project: its settings from the current environment, its instance and its warehouse."""
 
     home: Path
 
@@ -123,13 +123,13 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def shop(project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose five providers are the sandbox."""
+    """A project whose five providers are served by the sandbox."""
     configure(monkeypatch, sandbox)
     return project
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
-    """Point the environment at a sandbox, with quotas that no test waits for."""
+    """Point the environment at a sandbox, with quotas that never delay a test."""
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("WICKED_REPORTS_REQUESTS_PER_MINUTE", "100000")
@@ -153,7 +153,7 @@ def s3(
 
 @pytest.fixture
 def own_s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ObjectStore]:
-    """As ``s3``, a server for this test alone, which may stop it and start it again."""
+    """As ``s3``, but a separate server, which the test may stop and start again."""
     with running_object_store(tmp_path / "object-store") as store:
         yield from _pointed_at(store, monkeypatch, tmp_path)
 
@@ -166,7 +166,7 @@ def _pointed_at(
     for name, value in store.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", store.url(f"{tmp_path.name}-{secrets.token_hex(4)}"))
-    # fsspec keeps file systems, and with them the credentials of the test before.
+    # fsspec caches file systems, including the credentials of the previous test.
     s3fs.S3FileSystem.clear_instance_cache()
     yield store
     s3fs.S3FileSystem.clear_instance_cache()

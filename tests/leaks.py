@@ -1,4 +1,4 @@
-"""Looking for secrets in all that runs leave: files of every kind, and texts."""
+"""Search for secrets in everything that runs leave behind: files of every kind, and texts."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ from feedback_assets.transforms.pseudonym import hmac_pads
 
 
 def forms(secret: str) -> set[bytes]:
-    """The secret as it may be written: plain, quoted, escaped, in base64, as HMAC's pad."""
+    """The encodings of a secret: plain, quoted, escaped, base64, HMAC's pad."""
     raw = secret.encode()
     texts = {
         secret, quote(secret), quote(secret, safe=""), quote_plus(secret),
@@ -24,7 +24,7 @@ def forms(secret: str) -> set[bytes]:
     }  # fmt: skip
     found = {text.encode() for text in texts} | set(hmac_pads(raw))
     for before in (b"", b"x", b"xy"):
-        # Whole groups of four letters that are made of the secret alone.
+        # Only complete base64 groups of four characters that depend on the secret alone.
         encoded = base64.b64encode(before + raw)
         whole = encoded[4 if before else 0 : (len(before) + len(raw)) // 3 * 4]
         found |= {whole, whole.replace(b"+", b"-").replace(b"/", b"_")}
@@ -32,10 +32,10 @@ def forms(secret: str) -> set[bytes]:
 
 
 def files_of(*roots: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file; of a database and of Parquet, the values as text as well."""
+    """Name and content of every file, plus the values of databases and Parquet as text."""
     for root in roots:
         for path in sorted(root.rglob("*")):
-            # The one place where the generated secret is to be.
+            # The only place where the generated secret belongs.
             if not path.is_file() or path.name == "customer_secret":
                 continue
             content = path.read_bytes()
@@ -50,7 +50,7 @@ def files_of(*roots: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _rows(path: Path) -> bytes:
-    # A long text lies on several pages of the file, and a secret could be cut by their ends.
+    # A long text spans several pages of the file, and a page boundary could split a secret.
     with sqlite3.connect(path) as connection:
         names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
         rows = [connection.execute(f'select * from "{name}"').fetchall() for (name,) in names]
@@ -58,7 +58,7 @@ def _rows(path: Path) -> bytes:
 
 
 def leaks(secrets: Iterable[str], places: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Where which secret is found, with what stands around it."""
+    """Where each secret is found, with the surrounding text."""
     wanted = {(secret, form) for secret in secrets for form in forms(secret)}
     return [
         f"{name}: {secret!r} in {content[max(0, at - 80) : at + 80]!r}"

@@ -1,8 +1,7 @@
-"""The pictures of README and docs, taken of the real thing: ``make pictures``.
+"""Screenshots of README and docs, taken from the running software: ``make pictures``.
 
-The sandbox of five providers is read into a directory that is thrown away; the report and Dagster's
-graph of it are opened in the system's Chromium. ``docs/images`` has what came out, to be committed.
-"""
+Reads the sandbox of five providers into a temporary directory and opens the report and Dagster's
+asset graph in the system's Chromium. The results are in ``docs/images``, to be committed."""
 
 import os
 import subprocess
@@ -22,7 +21,7 @@ from tests.service.test_browser import PATIENCE, browser
 from tests.service.test_ui import ROOT, webserver
 
 IMAGES = ROOT / "docs" / "images"
-LARGEST = 300_000  # bytes; who clones the project carries every version of them
+LARGEST = 300_000  # bytes; every clone downloads every version of the pictures
 DAYS = 60
 
 
@@ -65,7 +64,7 @@ def _graph(page: Page, url: str) -> None:
     for group in ("wicked_reports", "thanx", "unified", "marts", "reports"):
         nodes.get_by_text(group, exact=True).first.wait_for(timeout=PATIENCE)
     page.wait_for_load_state("networkidle", timeout=PATIENCE)
-    page.wait_for_timeout(1000)  # the graph moves to its place
+    page.wait_for_timeout(1000)  # wait until the graph has settled
 
 
 def _keep(shown: Page | Locator, name: str) -> None:

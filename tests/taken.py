@@ -1,10 +1,8 @@
-"""When a quota allowed a request, as closely as a test can know it on a machine that stalls.
+"""When a quota allowed a request, as precisely as a test can know on a slow machine.
 
-Between the moment that the quota stamps and any that a test can note, the machine may have done
-something else for a second. So each request has two: just before the quota was asked, and when it
-was seen to be allowed. The stamp lies between them, and what is counted holds however far apart
-they are.
-"""
+The machine may pause for a second between the quota's time stamp and any time that a test records.
+So each request has two times: just before the quota was called, and just after it returned. The
+stamp is between them, and the counts are correct however far apart they are."""
 
 import threading
 import time
@@ -17,14 +15,14 @@ from feedback_assets.http.quota import Quota
 
 @dataclass(frozen=True, order=True)
 class Taken:
-    """One request: asked for, and seen to be allowed, in seconds of one clock."""
+    """One request: the times of call and return, in seconds of one clock."""
 
     asked: float
     seen: float
 
 
 def most_in_any_window(taken: Sequence[Taken], seconds: float) -> int:
-    """The most requests that were surely allowed within so many seconds of each other."""
+    """The most requests that were certainly allowed within this many seconds of each other."""
     return max(
         sum(first.asked <= one.asked and one.seen < first.asked + seconds for one in taken)
         for first in taken
@@ -32,11 +30,10 @@ def most_in_any_window(taken: Sequence[Taken], seconds: float) -> int:
 
 
 def quick_quarter(taken: Sequence[Taken], requests: int) -> float:
-    """Seconds after the request so many before it in which the quickest quarter was seen.
+    """The fastest quartile of the seconds between a request and the one this many before it.
 
-    A quota that is used to its end gives a place again when it is free; a stall delays some, a
-    quota that waits too long delays all.
-    """
+    An exhausted quota frees a slot on time; a slow machine delays some requests, a quota that waits
+    too long delays all."""
     moments = sorted(one.seen for one in taken)
     later = sorted(
         moment - before for before, moment in zip(moments, moments[requests:], strict=False)
@@ -46,7 +43,7 @@ def quick_quarter(taken: Sequence[Taken], requests: int) -> float:
 
 @dataclass
 class Notes:
-    """What came of asking a quota: the requests it allowed, and how often it said to wait."""
+    """The log of a quota: the allowed requests, and the number of waits."""
 
     taken: list[Taken] = field(default_factory=list)
     refused: int = 0
@@ -55,7 +52,7 @@ class Notes:
 
 
 def noted(ask: Callable[..., Any], notes: Notes) -> Callable[..., Any]:
-    """``Quota._take``, with notes of what it said."""
+    """``Quota._take``, with its results recorded."""
     lock = threading.Lock()
 
     def take(*arguments: Any, **named: Any) -> Any:
@@ -74,7 +71,7 @@ def noted(ask: Callable[..., Any], notes: Notes) -> Callable[..., Any]:
 
 
 def watch(quota: Quota) -> Notes:
-    """Notes of all that this quota is asked from now on, in this process."""
+    """Record all further calls of this quota in this process."""
     notes = Notes()
     for name in ("_take", "_take_shared"):
         setattr(quota, name, noted(getattr(quota, name), notes))

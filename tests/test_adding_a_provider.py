@@ -1,8 +1,7 @@
-"""docs/adding-a-provider.md, followed to the letter: Delighted from its API to the marts.
+"""docs/adding-a-provider.md, followed exactly: Delighted from its API to the marts.
 
-The files of the page are written into a directory, registered by an entry point like those of an
-installed package, and used by ``feedback-assets`` in processes of its own.
-"""
+The files of the page are written into a directory, registered by an entry point like an installed
+package, and used by ``feedback-assets`` in separate processes."""
 
 import base64
 import csv
@@ -30,21 +29,21 @@ KEY = "key-of-the-shop"
 FIRST, LAST = "2024-05-01", "2024-05-03"
 START = int(datetime(2024, 5, 1, tzinfo=UTC).timestamp())
 HOURS = 3600
-# Of the responses: one by the customer, one that names the order, one on another scale, a bad one.
+# The responses: one by the customer, one that names the order, one on another scale, a bad one.
 ANA, NAMED, CSAT, BAD = 10, 12, 15, 18
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def blocks() -> dict[str, str]:
-    """The files of the page, by their names."""
+    """The files of the page, by name."""
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
     return dict(found)
 
 
 def response(number: int) -> dict[str, Any]:
-    """A response as the API reference shows one, with its person; one every half an hour."""
+    """A response as in the API reference, with its person; one every half an hour."""
     return {
         "id": str(5435 + number),
         "person": {
@@ -76,7 +75,7 @@ def feedback_id(number: int) -> str:
 
 
 def order() -> dict[str, Any]:
-    """The documented order of Wicked Reports, placed by Ana as the first day began."""
+    """The documented order of Wicked Reports, placed by Ana at the start of the first day."""
     record = documented(ORDERS)
     record["sourceId"] = "AB-17"
     record["date"] = "2024-05-01T00:00:01.000Z"
@@ -109,7 +108,7 @@ def wicked_reports(request: Request) -> Response:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The directory in which the package of the page lies as if it were installed."""
+    """The directory with the page's package, as if installed."""
     site = tmp_path / "site-packages"
     project = tomllib.loads(blocks()["pyproject.toml"])
     for name in project["tool"]["setuptools"]["packages"]:
@@ -135,7 +134,7 @@ def _register(site: Path, name: str, groups: dict[str, dict[str, str]]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, httpserver: HTTPServer) -> Run:
-    """``feedback-assets`` with the package on its path, and both providers on loopback."""
+    """Run ``feedback-assets`` with the package on its path, and both providers on loopback."""
     httpserver.expect_request("/v1/survey_responses.json").respond_with_handler(bare_array)
     httpserver.expect_request(re.compile("/(orders|contacts|clicks)")).respond_with_handler(
         wicked_reports
@@ -166,7 +165,7 @@ def rows(run: Run, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.stdout)))
 
 
-def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
+def test_the_documented_provider_is_checked_read_and_matched_with_orders(
     package: Path, run: Run
 ) -> None:
     assert len(blocks()) == len(list(package.glob("feedback_delighted/*"))) + 1 == 5
@@ -180,7 +179,7 @@ def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
         "select o.*, f.survey_ref from marts.order_feedback o join unified.feedback f "
         "using (feedback_id) where o.provider = 'delighted' order by o.responded_at",
     )
-    # One of them has a score of 11 and is set aside.
+    # One of them has a score of 11 and is quarantined.
     assert len(served) == 144
     assert len(answers) == 143
     by_id = {answer["feedback_id"]: answer for answer in answers}
@@ -190,7 +189,7 @@ def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
     expected = {feedback_id(n): str(RESPONSES[n]["score"]) for n in (ANA, NAMED, 20, 31)}
     assert {id_: by_id[id_]["score"] for id_ in expected} == expected
     assert by_id[feedback_id(20)]["responded_at"].startswith("2024-05-01T08:00:00")
-    # Another scale is no NPS score.
+    # A score on another scale is not an NPS score.
     assert (by_id[feedback_id(CSAT)]["score"], by_id[feedback_id(CSAT)]["survey_ref"]) == (
         "",
         "csat",
@@ -208,7 +207,7 @@ def test_the_provider_of_the_page_is_checked_read_and_matched_with_orders(
     assert nps == [{"n": "142"}]
 
 
-def test_a_wrong_key_and_a_missing_one_are_said_in_a_line_that_names_the_variable(
+def test_a_wrong_and_a_missing_key_are_reported_in_one_line_naming_the_variable(
     package: Path, run: Run
 ) -> None:
     wrong = run("check", DELIGHTED_API_KEY="wrong-and-secret")
@@ -253,8 +252,8 @@ assert "read_new_delighted" in [sensor.name for sensor in defs.sensors]
     assert done.returncode == 0, done.stderr
 
 
-def test_its_declared_lineage_is_that_of_its_sql(package: Path) -> None:
-    """By the test that holds the answers of every provider, those that are installed included."""
+def test_its_declared_lineage_matches_its_sql(package: Path) -> None:
+    """Run the test for the answers of all providers, which includes installed ones."""
     tests = [str(ROOT / "tests" / "tables" / "test_answers.py"), "-k", "delighted"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
@@ -267,9 +266,7 @@ def test_its_declared_lineage_is_that_of_its_sql(package: Path) -> None:
     assert "3 passed" in done.stdout, done.stdout
 
 
-def test_a_package_that_cannot_be_used_stops_every_command_with_one_line(
-    tmp_path: Path, run: Run
-) -> None:
+def test_an_unusable_package_stops_every_command_with_one_line(tmp_path: Path, run: Run) -> None:
     site = tmp_path / "site-packages"
     _register(site, "broken", {"feedback_assets.providers": {"yelp": "no_such_module:PROVIDER"}})
     for command in (("check",), ("query", "select 1"), ("automation", "status")):

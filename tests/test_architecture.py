@@ -13,7 +13,7 @@ ROOT = Path(feedback_assets.__file__).parent
 NAME = feedback_assets.__name__
 MOST_LINES = 400
 
-# A part may import itself and what stands on a line above its own.
+# A part may import itself and the parts on the lines above its own.
 LAYERS = (
     {"coordination", "days", "files", "schema"},
     {"http"},
@@ -33,7 +33,7 @@ LAYERS = (
     {"service"},
     {"definitions", "defs"},
     {"demo"},
-    {"cli", "operations"},  # the second holds former paths that deployments name
+    {"cli", "operations"},  # the second has former paths that deployments reference
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
@@ -48,12 +48,12 @@ def module_name(path: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    """The package or module right below the root to which a module belongs."""
+    """The top-level package or module that a module belongs to."""
     return module.split(".")[1] if "." in module else ""
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Everything of this package that a module imports, wherever in it the import stands."""
+    """Everything in this package that a module imports, at any level of nesting."""
     package = module_name(path).split(".")
     if path.name != "__init__.py":
         package = package[:-1]
@@ -72,7 +72,7 @@ def own_imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
-def test_a_module_imports_only_its_own_part_and_those_below(path: Path) -> None:
+def test_a_module_imports_only_its_own_part_and_lower_parts(path: Path) -> None:
     part = part_of(module_name(path))
     used = own_imports(path) - {part, ""}
     if part == "sandbox":
@@ -89,12 +89,12 @@ def test_a_module_imports_only_its_own_part_and_those_below(path: Path) -> None:
         assert used <= allowed
 
 
-def test_no_part_is_named_here_that_is_not_there() -> None:
+def test_every_part_named_here_exists() -> None:
     there = {part_of(module_name(path)) for path in modules()} - {""}
     assert set(RANK) | {"sandbox"} == there
 
 
-def test_what_stands_below_the_assets_knows_no_dagster() -> None:
+def test_parts_below_the_assets_do_not_import_dagster() -> None:
     below = set().union(*LAYERS[: RANK["assets"]]) - {"settings", "environment", "runtime"}
     for path in modules():
         part = part_of(module_name(path))
@@ -104,7 +104,7 @@ def test_what_stands_below_the_assets_knows_no_dagster() -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
-def test_only_runtime_touches_the_internals_of_dagster(path: Path) -> None:
+def test_only_runtime_uses_the_internals_of_dagster(path: Path) -> None:
     if part_of(module_name(path)) != "runtime":
         assert not re.search(r"\bdagster(_\w+)?\._|\bdagster_shared\b", path.read_text())
 
@@ -113,13 +113,13 @@ TRICKS = ("os._exit", "mallopt", "gc.disable", "method-assign", "sys.modules")
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
-def test_a_module_does_nothing_clever_with_the_process(path: Path) -> None:
+def test_no_module_uses_process_level_tricks(path: Path) -> None:
     text = path.read_text()
     assert not [trick for trick in TRICKS if trick in text]
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
-def test_a_module_changes_nothing_that_it_imported(path: Path) -> None:
+def test_no_module_monkey_patches_its_imports(path: Path) -> None:
     tree = ast.parse(path.read_text())
     imported = {
         (name.asname or name.name).split(".")[0]
@@ -137,7 +137,7 @@ def test_a_module_changes_nothing_that_it_imported(path: Path) -> None:
 
 
 def _changed_by(node: ast.AST) -> Iterator[ast.expr]:
-    """The objects of which a statement sets an attribute."""
+    """The objects whose attributes a statement sets."""
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         yield from (_root(target.value) for target in targets if isinstance(target, ast.Attribute))
@@ -154,13 +154,13 @@ def _root(value: ast.expr) -> ast.expr:
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
-def test_a_module_opens_by_saying_what_it_is(path: Path) -> None:
+def test_every_module_opens_with_a_docstring(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text()))
     assert text, module_name(path)
     assert text.splitlines()[0].endswith((".", ":"))
 
 
-def test_no_module_or_query_is_longer_than_can_be_read_at_once() -> None:
+def test_no_module_or_query_is_too_long() -> None:
     lines = {
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for path in [*modules(), *sorted(ROOT.rglob("*.sql"))]

@@ -27,7 +27,7 @@ from tests.conftest import YESTERDAY, Project
 DAY = YESTERDAY - timedelta(days=3)
 
 
-def test_check_says_of_each_provider_that_all_is_well(shop: Project) -> None:
+def test_check_reports_every_provider_as_ok(shop: Project) -> None:
     result = shop.run("check")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -37,14 +37,14 @@ def test_check_says_of_each_provider_that_all_is_well(shop: Project) -> None:
 
 
 def last_line(result: Result) -> list[str]:
-    """The words of the last line, without the program, which is one that can be run from here."""
+    """The words of the last line without the program name, ready to run."""
     program, *arguments = shlex.split(result.output.splitlines()[-1])
     assert shutil.which(program), result.output
     assert Path(program).name == "feedback-assets"
     return arguments
 
 
-def test_check_ends_with_a_backfill_that_can_be_pasted(shop: Project) -> None:
+def test_check_ends_with_a_backfill_command_to_paste(shop: Project) -> None:
     command = last_line(shop.run("check"))
     assert command[0] == "backfill"
     first, last = command[2], command[4]
@@ -54,7 +54,7 @@ def test_check_ends_with_a_backfill_that_can_be_pasted(shop: Project) -> None:
     assert done.exit_code == 0, done.output
 
 
-def test_check_with_nothing_configured_says_where_each_value_is_found_and_what_to_write(
+def test_check_with_nothing_configured_explains_where_to_find_each_value(
     project: Project,
 ) -> None:
     result = project.run("check")
@@ -71,7 +71,7 @@ def test_check_with_nothing_configured_says_where_each_value_is_found_and_what_t
 def test_check_names_the_line_of_the_dotenv_to_fix(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The environment wins, so of the two keys that are wrong one has to be fixed there.
+    # The environment wins, so one of the two wrong keys has to be fixed there.
     monkeypatch.delenv("RETARGETING_REST_KEY")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     path = shop.home / ".env"
@@ -91,7 +91,7 @@ def test_check_names_the_line_of_the_dotenv_to_fix(
 
 
 @pytest.mark.slow
-def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sandbox) -> None:
+def test_check_advises_waiting_if_no_setting_is_wrong(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"fullwhere"})))
     result = shop.run("check")
     assert result.exit_code == 1
@@ -100,7 +100,7 @@ def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sa
     assert last_line(result) == ["check"]
 
 
-def test_check_with_a_start_date_that_is_not_over_says_so(
+def test_check_reports_a_start_date_that_has_not_ended(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     today = YESTERDAY + timedelta(days=1)
@@ -141,7 +141,7 @@ def test_check_with_nothing_configured_names_every_variable_and_succeeds(project
         ("RETARGETING_REST_KEY", "retargeting"),
     ],
 )
-def test_check_with_a_wrong_key_fails_and_says_which_variable_to_fix(
+def test_check_with_a_wrong_key_fails_and_names_the_variable_to_fix(
     shop: Project, monkeypatch: pytest.MonkeyPatch, variable: str, provider: str
 ) -> None:
     monkeypatch.setenv(variable, "wrong-and-secret")
@@ -153,7 +153,7 @@ def test_check_with_a_wrong_key_fails_and_says_which_variable_to_fix(
     assert "wrong-and-secret" not in result.output
 
 
-def test_a_setting_that_cannot_be_used_is_one_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_MATCH_DAYS", "many")
@@ -175,7 +175,7 @@ def _put(project: Project, comment: str) -> None:
     project.warehouse.replace_day(table, DAY, pa.Table.from_pylist([row], schema=table.schema))
 
 
-def test_query_answers_as_table_csv_and_json(project: Project) -> None:
+def test_query_prints_table_csv_and_json(project: Project) -> None:
     _put(project, "schön")
     sql = 'select id, text_feedback, day from "feedbackpulse"."submissions"'
     assert "schön" in project.run("query", sql).stdout
@@ -186,7 +186,7 @@ def test_query_answers_as_table_csv_and_json(project: Project) -> None:
     ]
 
 
-def test_query_knows_every_table_and_the_quarantine_before_anything_is_there(
+def test_query_lists_every_table_and_the_quarantine_before_any_data_exists(
     project: Project,
 ) -> None:
     for name in (
@@ -200,7 +200,7 @@ def test_query_knows_every_table_and_the_quarantine_before_anything_is_there(
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])
-def test_csv_gives_a_spreadsheet_nothing_to_run(project: Project, text: str) -> None:
+def test_csv_has_no_formula_for_a_spreadsheet_to_run(project: Project, text: str) -> None:
     _put(project, text)
     sql = "select text_feedback from feedbackpulse.submissions"
     rows = list(csv.reader(io.StringIO(project.run("query", sql, "--csv").stdout)))
@@ -225,7 +225,7 @@ def test_csv_gives_a_spreadsheet_nothing_to_run(project: Project, text: str) -> 
         "describe '/etc/passwd'",
     ],
 )
-def test_query_reads_the_tables_and_does_nothing_else(project: Project, sql: str) -> None:
+def test_query_only_reads_tables(project: Project, sql: str) -> None:
     result = project.run("query", sql)
     assert result.exit_code == 1
     assert result.stderr.strip()
@@ -233,10 +233,10 @@ def test_query_reads_the_tables_and_does_nothing_else(project: Project, sql: str
     assert "root:" not in result.output
 
 
-def test_backfill_refuses_days_that_cannot_be(shop: Project) -> None:
+def test_backfill_rejects_invalid_days(shop: Project) -> None:
     for first, last, words in (
-        (YESTERDAY, DAY, "lies after"),
-        (DAY, YESTERDAY + timedelta(days=1), "last whole day"),
+        (YESTERDAY, DAY, "is after"),
+        (DAY, YESTERDAY + timedelta(days=1), "last complete day"),
         (DAY - timedelta(days=4000), DAY, "FEEDBACK_START_DATE"),
     ):
         result = shop.backfill(first, last)
@@ -259,7 +259,7 @@ def test_backfill_with_nothing_configured_fails_and_names_the_missing_variables(
         assert variable in result.stderr
 
 
-def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> None:
+def test_the_sandbox_prints_the_settings_to_use_it(project: Project) -> None:
     command = [
         sys.executable,
         "-m",
@@ -295,7 +295,7 @@ def test_the_sandbox_prints_the_settings_that_point_at_it(project: Project) -> N
 
 
 @pytest.mark.slow
-def test_a_provider_that_is_down_is_said_to_be_down(
+def test_a_provider_that_is_down_is_reported_as_down(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THANX_URL", "http://127.0.0.1:9")
@@ -306,7 +306,7 @@ def test_a_provider_that_is_down_is_said_to_be_down(
     assert "thanx" in line
 
 
-def test_check_leaves_alone_the_providers_that_are_not_to_be_loaded(
+def test_check_skips_providers_that_are_not_loaded(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_PROVIDERS", "thanx")
@@ -317,11 +317,11 @@ def test_check_leaves_alone_the_providers_that_are_not_to_be_loaded(
     assert {provider for provider, _ in sandbox.requests} == {"thanx"}
 
 
-def test_version_is_that_of_the_package(project: Project) -> None:
+def test_version_prints_the_package_version(project: Project) -> None:
     assert project.run("--version").stdout == f"feedback-assets {version('feedback-assets')}\n"
 
 
-def test_every_command_is_explained_in_one_line(project: Project) -> None:
+def test_every_command_has_a_one_line_help(project: Project) -> None:
     lines = [line for line in project.run("--help").stdout.splitlines() if line.startswith("│")]
     options = [line for line in lines if line.startswith("│ --")]
     commands = [line for line in lines if re.match(r"│ [a-z]", line)]
@@ -341,7 +341,7 @@ def _in_ascii(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_output_without_unicode_is_plain_characters(
+def test_output_without_unicode_is_plain_ascii(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THANX_ACCESS_TOKEN", "token")
@@ -359,7 +359,7 @@ def test_output_without_unicode_is_plain_characters(
 
 
 @pytest.mark.slow
-def test_a_backfill_without_unicode_is_plain_characters(shop: Project) -> None:
+def test_a_backfill_without_unicode_prints_plain_ascii(shop: Project) -> None:
     done = _in_ascii(
         "backfill", "--from", str(DAY), "--to", str(DAY), "--select", "thanx/feedbacks"
     )
@@ -367,7 +367,7 @@ def test_a_backfill_without_unicode_is_plain_characters(shop: Project) -> None:
     assert "thanx.feedbacks" in done.stdout
 
 
-def test_an_argument_that_is_not_utf8_is_one_line(project: Project) -> None:
+def test_an_argument_that_is_not_utf8_is_reported_in_one_line(project: Project) -> None:
     command = [
         os.fsencode(sys.executable),
         b"-m",
@@ -380,7 +380,7 @@ def test_an_argument_that_is_not_utf8_is_one_line(project: Project) -> None:
     assert done.stderr == "argument 2 is not valid UTF-8: \"select '\\udcff'\"\n"
 
 
-def test_a_reader_that_goes_away_is_no_traceback() -> None:
+def test_a_closed_pipe_shows_no_traceback() -> None:
     sql = "select range from range(100000)"
     command = f"{sys.executable} -m feedback_assets.cli query --csv '{sql}' | head -1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What contributors are given: hooks, templates, the hosted workflow, and a changelog."""
+"""Tooling for contributors: hooks, templates, the hosted workflow, and a changelog."""
 
 import re
 import subprocess
@@ -86,7 +86,7 @@ def test_a_bug_report_offers_every_provider() -> None:
     assert {provider.title for provider in REGISTRY} <= set(offered)
 
 
-def test_the_changelog_has_the_version_that_is_installed_and_known_headings() -> None:
+def test_the_changelog_has_the_installed_version_and_known_headings() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
     assert versions[0] == ("Unreleased", "")
@@ -96,8 +96,8 @@ def test_the_changelog_has_the_version_that_is_installed_and_known_headings() ->
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
 
 
-def test_every_make_target_can_be_found_by_contributors() -> None:
-    """`make test` is made of its parts; the others have a line of their own."""
+def test_every_make_target_is_documented_for_contributors() -> None:
+    """`make test` consists of its parts; the other targets have their own line."""
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert phony

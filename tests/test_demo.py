@@ -1,4 +1,4 @@
-"""The demo apart: nothing of the project's settings reaches it, and nothing of it the project."""
+"""The demo is separate: it uses no setting of the project, and the project uses nothing of it."""
 
 import os
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 
 @pytest.mark.parametrize("where", ["environment", ".env"])
-def test_no_setting_of_the_project_is_the_demo_s(
+def test_the_demo_uses_no_setting_of_the_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     if where == "environment":
@@ -57,11 +57,11 @@ def test_no_setting_of_the_project_is_the_demo_s(
         "feedback_start_date": FIRST,
     }
     assert settings == AllSettings(**expected)
-    # And so for what is started, whose runs take their credentials from the environment.
+    # The same for started processes, whose runs read credentials from the environment.
     assert not set(OWN.values()) & set(os.environ.values())
 
 
-def test_its_spend_files_are_read_once_they_are_there() -> None:
+def test_the_demo_reads_its_spend_files_once_they_exist() -> None:
     assert demo.enter(SANDBOX, FIRST).ad_spend is None
     write_spend(demo.DEMO / "ad_spend", FIRST, customers=100, seed=1, days=3)
     place = demo.enter(SANDBOX, FIRST).ad_spend
@@ -69,7 +69,7 @@ def test_its_spend_files_are_read_once_they_are_there() -> None:
     assert FIRST in read_spend(place).days
 
 
-def test_its_first_partition_is_the_first_day_that_it_holds() -> None:
+def test_its_first_partition_is_its_first_stored_day() -> None:
     table = find_table("marts.nps_by_attribution")
     warehouse = Warehouse(str(demo.DEMO / "warehouse"))
     earlier = FIRST - timedelta(days=20)
@@ -79,6 +79,6 @@ def test_its_first_partition_is_the_first_day_that_it_holds() -> None:
     assert demo.opened_demo().feedback_start_date == earlier
 
 
-def test_a_demo_that_was_never_made_says_what_to_run() -> None:
+def test_a_missing_demo_names_the_command_to_run() -> None:
     with pytest.raises(NotStarted, match="make demo"):
         demo.opened_demo()

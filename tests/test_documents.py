@@ -1,4 +1,4 @@
-"""README and docs: what they name exists, and what they tell the reader to write works."""
+"""README and docs: everything they name exists, and the documented steps work."""
 
 import ast
 import dataclasses
@@ -22,12 +22,12 @@ from feedback_assets.tables import find_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# What is read in the repository and not on the site. The changelog may name what is gone.
+# Pages of the repository that are not on the site. The changelog may name removed items.
 CHANGELOG = ROOT / "CHANGELOG.md"
 GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "AGENTS.md"]
 ADDING = ROOT / "docs" / "adding-a-provider.md"
 START = ROOT / "docs" / "start.md"
-LARGEST = 300_000  # bytes of a picture; who clones the project carries every version of it
+LARGEST = 300_000  # bytes of a picture; every clone downloads every version of it
 PREFIXES = ("FEEDBACK_", *(f"{provider.name.upper()}_" for provider in REGISTRY))
 
 each_page = pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda page: page.name)
@@ -38,7 +38,7 @@ def _text(page: Path) -> str:
 
 
 def _code(page: Path) -> list[str]:
-    """What stands between backquotes, within a line and in blocks; of blocks each line."""
+    """The text of inline code and code blocks; of blocks each line."""
     text = _text(page)
     blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     without = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -54,7 +54,7 @@ def _anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *GUIDES, CHANGELOG], ids=lambda page: page.name)
-def test_every_relative_link_leads_somewhere(page: Path) -> None:
+def test_every_relative_link_resolves(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", _text(page)):
         if "://" in target:
             continue
@@ -65,7 +65,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [PAGES[0], ROOT / "docs" / "index.md"], ids=lambda page: page.name)
-def test_who_begins_at_readme_or_index_finds_every_page(page: Path) -> None:
+def test_every_page_is_reachable_from_readme_and_index(page: Path) -> None:
     linked = {
         (page.parent / target.partition("#")[0]).resolve()
         for target in re.findall(r"\]\(([^)\s]+)\)", _text(page))
@@ -79,12 +79,12 @@ def _menu(entries: list[Any]) -> Iterator[str]:
             yield from [aim] if isinstance(aim, str) else _menu(aim)
 
 
-def test_the_menu_of_the_site_has_every_page_once() -> None:
+def test_the_site_menu_has_every_page_once() -> None:
     project = tomllib.loads(_text(ROOT / "zensical.toml"))["project"]
     assert sorted(_menu(project["nav"])) == sorted(page.name for page in PAGES[1:])
 
 
-def test_the_pictures_are_all_shown_and_small() -> None:
+def test_all_pictures_are_used_and_small() -> None:
     pictures = sorted((ROOT / "docs" / "images").iterdir())
     shown = "".join(_text(page) for page in PAGES)
     assert pictures
@@ -127,19 +127,19 @@ def test_every_setting_exists(page: Path) -> None:
             assert name in _settings(), name
 
 
-def test_the_example_of_the_settings_names_each_of_them_once() -> None:
+def test_the_example_file_names_each_setting_once() -> None:
     named = re.findall(r"^# ([A-Z_]+)=", _text(ROOT / ".env.example"), re.MULTILINE)
     assert sorted(named) == sorted(_settings())
 
 
-def test_every_setting_of_a_provider_is_explained() -> None:
+def test_every_provider_setting_is_explained() -> None:
     text = _text(ROOT / "docs" / "providers.md")
     own = {name for name in _settings() if name.startswith(PREFIXES[1:])}
     assert {name for name in own if f"| `{name}` |" not in text} == set()
 
 
 @pytest.mark.parametrize("provider", REGISTRY, ids=lambda provider: provider.name)
-def test_check_names_the_places_that_the_page_names(provider: Provider) -> None:
+def test_check_and_the_page_name_the_same_places(provider: Provider) -> None:
     page = " ".join(_text(ROOT / "docs" / "providers.md").split())
     places = re.findall(r'"([^"]+)"|(\b[A-Z]{3,}_[A-Z_]+\b)|(\w+ → \w+)', provider.found)
     for place in ("".join(groups) for groups in places):
@@ -148,21 +148,21 @@ def test_check_names_the_places_that_the_page_names(provider: Provider) -> None:
 
 
 @each_page
-def test_every_file_of_the_project_that_is_named_exists(page: Path) -> None:
+def test_every_named_project_file_exists(page: Path) -> None:
     for code in _code(page):
         if re.fullmatch(r"(feedback_assets|tests|docs|deploy|benchmarks)/[\w./-]+", code):
             assert (ROOT / code).exists() or "delighted" in code, code
 
 
 @each_page
-def test_every_table_that_is_queried_exists(page: Path) -> None:
+def test_every_queried_table_exists(page: Path) -> None:
     groups = "|".join((*PROVIDERS, "unified", "marts"))
     for code in _code(page):
         for name in re.findall(rf"(?:from |^)((?:{groups})\.[a-z_]+)", code):
             find_table(name)
 
 
-def test_imports_run_as_the_architecture_says() -> None:
+def test_imports_match_the_architecture_page() -> None:
     rows = re.findall(
         r"^\| (`[a-z_`, ]+`) \| (.+) \|$", _text(ROOT / "docs" / "architecture.md"), re.MULTILINE
     )
@@ -194,7 +194,7 @@ def _imported(path: Path) -> Iterator[str]:
         yield from (name for name in names if name.startswith("feedback_assets."))
 
 
-def test_no_module_but_a_providers_own_knows_three_of_them_by_name() -> None:
+def test_no_module_outside_providers_names_three_of_them() -> None:
     package = ROOT / "feedback_assets"
     for path in package.rglob("*.py"):
         if path.relative_to(package).parts[0] in {"providers", "sandbox"}:
@@ -208,12 +208,12 @@ def test_no_module_but_a_providers_own_knows_three_of_them_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_settings_of_the_providers_are_listed_as_they_are_declared(name: str) -> None:
+def test_provider_settings_are_listed_as_declared(name: str) -> None:
     text = _text(ROOT / name)
     assert FILES[name](text) == text, "make docs"
 
 
-def test_the_page_on_adding_one_names_what_is_there() -> None:
+def test_the_page_on_adding_a_provider_names_only_existing_items() -> None:
     text = _text(ADDING)
     assert f"`{registry.GROUP}`" in text
     assert "`BUILT_IN` in `feedback_assets/providers/__init__.py`" in text
@@ -222,11 +222,11 @@ def test_the_page_on_adding_one_names_what_is_there() -> None:
     assert {name for name in options if f"`{name}`" not in text} == set()
 
 
-# docs/start.md: tests/test_walk.py follows it.
+# docs/start.md is covered by tests/test_walk.py.
 
 
 def test_the_page_names_what_each_provider_needs() -> None:
-    """The table of the page, and the lines that it has its reader write into ``.env``."""
+    """The page's table, and the ``.env`` lines that it shows."""
     rows = re.findall(r"^\| \[[^\]]+\]\(providers\.md#([a-z-]+)\)", _text(START), re.MULTILINE)
     assert sorted(row.replace("-", "_") for row in rows) == sorted(PROVIDERS)
     written = re.findall(r"^([A-Z_]+)=", _text(START), re.MULTILINE)

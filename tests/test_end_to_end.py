@@ -1,4 +1,4 @@
-"""The whole path: five providers over HTTP, Parquet by day, answers joined with orders, NPS."""
+"""The full pipeline: five providers over HTTP, Parquet by day, answers joined with orders, NPS."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ SUMS = {
 }
 
 
-def test_every_table_holds_what_the_providers_served_and_a_second_run_leaves_the_same_rows(
+def test_every_table_has_the_served_rows_and_a_second_run_changes_nothing(
     shop: Project, sandbox: Sandbox
 ) -> None:
     first_run = shop.backfill(FIRST, YESTERDAY)
@@ -61,7 +61,7 @@ def test_every_table_holds_what_the_providers_served_and_a_second_run_leaves_the
 
 
 @pytest.mark.slow
-def test_malformed_records_are_set_aside_once_and_the_rest_of_their_pages_lands(
+def test_malformed_records_are_quarantined_once_and_the_rest_of_their_pages_lands(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = Faults(quotas=False, malformed_rate=0.05, extra_fields=True)
@@ -89,7 +89,7 @@ def test_malformed_records_are_set_aside_once_and_the_rest_of_their_pages_lands(
 
 
 @pytest.mark.timeout(240)
-def test_a_provider_that_misbehaves_now_and_then_is_read_to_the_end(
+def test_a_flaky_provider_is_read_completely(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = Faults(
@@ -107,7 +107,7 @@ def test_a_provider_that_misbehaves_now_and_then_is_read_to_the_end(
 
 
 @pytest.mark.slow
-def test_late_rows_refunds_and_replies_are_there_when_the_days_are_read_again(
+def test_rereading_days_picks_up_late_rows_refunds_and_replies(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=19)

@@ -1,4 +1,4 @@
-"""The notebook in ``examples/`` runs on what a backfill left, and its answers are right."""
+"""The notebook in ``examples/`` runs on a backfill's output, and its results are correct."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.conftest import YESTERDAY, Project, configure
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "analysis.ipynb"
 FIRST = YESTERDAY - timedelta(days=41)
-# What the tests look at, out of the kernel once every cell has run.
+# The variables that the tests read from the kernel after every cell has run.
 _FIGURES = """
 import json
 
@@ -84,7 +84,7 @@ _PROMOTERS = """
 """
 
 
-def test_the_notebook_is_kept_without_outputs() -> None:
+def test_the_notebook_is_stored_without_outputs() -> None:
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
@@ -94,7 +94,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
 def executed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[NotebookNode, dict[str, Any], Warehouse]]:
-    """The notebook after a run on six weeks of a shop of 1,500 customers; its figures."""
+    """The notebook after a run on six weeks of a shop of 1,500 customers, as its figures."""
     home = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
         for name in settings.variables():
@@ -129,7 +129,7 @@ def _rows(sql: str, warehouse: Warehouse, figures: dict[str, Any]) -> list[dict[
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_it_shows_each_answer_and_no_cell_complains(
+def test_the_notebook_shows_each_result_and_no_cell_fails(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     notebook, figures, _ = executed
@@ -143,7 +143,7 @@ def test_it_shows_each_answer_and_no_cell_complains(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_cohorts_are_those_of_sql(
+def test_its_cohorts_match_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed
@@ -159,7 +159,7 @@ def test_its_cohorts_are_those_of_sql(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_campaign_before_and_after_is_that_of_sql(
+def test_its_campaign_before_and_after_matches_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed
@@ -171,24 +171,24 @@ def test_its_campaign_before_and_after_is_that_of_sql(
     others = figures["before_after"]["all others"]
     beyond = figures["before_after"]["beyond the others"]
     assert beyond["difference"] == pytest.approx(own["difference"] - others["difference"])
-    # What two uncertain figures differ by is less certain than either.
+    # The difference of two uncertain figures is less certain than either.
     assert beyond["high"] - beyond["low"] > own["high"] - own["low"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_its_regression_fits_the_promoters_there_are_and_finds_what_the_shop_is_made_of(
+def test_its_regression_fits_the_promoters_and_recovers_the_generated_effects(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
     _, figures, warehouse = executed
     (held,) = _rows(_PROMOTERS, warehouse, figures)
     assert figures["answers"] == held["answers"] > 300
-    # The likelihood is largest where as many promoters are expected as there are.
+    # The likelihood is largest where the expected and the actual number of promoters agree.
     assert figures["promoters"] == pytest.approx(held["promoters"], rel=1e-6)
     odds = {
         name.split(" (")[0].removeprefix("medium: "): row["odds_ratio"]
         for name, row in figures["predictors"].items()
         if name.startswith("medium: ")
     }
-    # The group that the others are compared with has no row: its odds are 1.
+    # The reference group has no row: its odds are 1.
     assert odds.get("email", 1.0) > odds.get("paid_social", 1.0)

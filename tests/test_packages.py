@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: constraints.txt has every package, and its digests."""
+"""Installed packages are the pinned ones: constraints.txt has every package and its hashes."""
 
 import re
 import tomllib
@@ -23,7 +23,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
 
 
 def pins(name: str) -> dict[str, list[tuple[Version, int]]]:
-    """By package the versions pinned, one for each marker, and how many digests each has."""
+    """By package, the pinned versions (one for each marker), and the number of hashes of each."""
     found: dict[str, list[tuple[Version, int]]] = {}
     for block in re.split(r"\n(?=[A-Za-z0-9])", (ROOT / name).read_text()):
         pin = _PIN.match(block)
@@ -63,7 +63,7 @@ def test_every_declared_package_is_pinned_within_its_range(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["constraints-image.txt", "constraints-server.txt"])
-def test_a_deployment_has_the_versions_that_were_tested(name: str) -> None:
+def test_a_deployment_uses_the_tested_versions(name: str) -> None:
     tested, built = pins("constraints.txt"), pins(name)
     for name in tested.keys() & built.keys():
         assert {version for version, _ in built[name]} <= {version for version, _ in tested[name]}
@@ -94,7 +94,7 @@ def test_every_pin_has_digests(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PINS)
-def test_pins_name_packages_and_no_place_to_fetch_them_from(name: str) -> None:
+def test_pins_name_packages_without_a_download_location(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "://" not in text
     assert "--index" not in text
@@ -102,7 +102,7 @@ def test_pins_name_packages_and_no_place_to_fetch_them_from(name: str) -> None:
     assert " @ " not in text
 
 
-def test_make_installs_nothing_without_a_digest() -> None:
+def test_make_installs_only_hashed_packages() -> None:
     lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "(INSTALL) " in line]
     assert len(lines) == 5
     for line in lines:
@@ -111,7 +111,7 @@ def test_make_installs_nothing_without_a_digest() -> None:
 
 
 @pytest.mark.parametrize("name", ["server", "cluster"])
-def test_the_readme_of_a_deployment_installs_nothing_that_is_not_pinned(name: str) -> None:
+def test_the_deployment_readme_installs_only_pinned_packages(name: str) -> None:
     text = (ROOT / "deploy" / name / "README.md").read_text()
     lines = [line.strip() for line in text.splitlines() if "pip install" in line]
     assert len(lines) == 2
@@ -119,7 +119,7 @@ def test_the_readme_of_a_deployment_installs_nothing_that_is_not_pinned(name: st
     assert lines[1].endswith("--no-deps --no-build-isolation .")
 
 
-def test_no_guide_installs_a_package_in_whatever_version_is_newest() -> None:
+def test_no_guide_installs_an_unpinned_package() -> None:
     for path in (*ROOT.glob("deploy/**/*.md"), ROOT / "docs" / "deploy.md"):
         for line in path.read_text().splitlines():
             if "pip install" in line:

@@ -1,4 +1,4 @@
-"""Who can read what is kept, and what the marts tell of people."""
+"""Who can read stored files, and what the marts reveal about people."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def everybody_may_read() -> object:
 
 
 @pytest.mark.usefixtures("everybody_may_read")
-def test_what_dagster_keeps_and_the_secrets_are_for_their_owner_alone(project: Project) -> None:
+def test_dagster_files_and_secrets_are_private(project: Project) -> None:
     settings = project.settings
     settings.customer_secret()
     settings.erasure_secret()
@@ -59,7 +59,7 @@ def test_what_dagster_keeps_and_the_secrets_are_for_their_owner_alone(project: P
 
 
 @pytest.mark.usefixtures("everybody_may_read")
-def test_a_home_that_is_made_is_for_its_owner_alone(project: Project) -> None:
+def test_a_created_home_is_private(project: Project) -> None:
     with open_instance(project.settings):
         assert stat.S_IMODE(project.settings.dagster_home.stat().st_mode) == 0o700
 
@@ -76,7 +76,7 @@ def open_to_others(root: Path) -> list[Path]:
     return found
 
 
-def test_a_command_writes_files_for_their_owner_alone_whatever_the_umask(project: Project) -> None:
+def test_a_command_writes_private_files_with_any_umask(project: Project) -> None:
     command = [sys.executable, "-m", "feedback_assets.cli", "limits"]
     subprocess.run(command, check=True, capture_output=True, umask=0, timeout=120)
     files = [path for path in (project.home / "dagster_home").rglob("*") if path.is_file()]
@@ -85,7 +85,7 @@ def test_a_command_writes_files_for_their_owner_alone_whatever_the_umask(project
 
 
 @pytest.mark.usefixtures("everybody_may_read")
-def test_nobody_else_reads_a_home_that_dagster_opened_first(project: Project) -> None:
+def test_a_home_that_dagster_opened_first_is_private(project: Project) -> None:
     home = project.settings.dagster_home
     home.mkdir(mode=0o755)
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -94,14 +94,14 @@ def test_nobody_else_reads_a_home_that_dagster_opened_first(project: Project) ->
         definitions.defs()
         dg.materialize([one], instance=instance)
     assert len(list(home.rglob("*.db"))) > 2
-    # A random number, written where no dagster.yaml switches telemetry off.
+    # A random number, written if no dagster.yaml disables telemetry.
     assert {path.name for path in open_to_others(home)} <= {"id.yaml"}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("everybody_may_read")
-def test_nobody_else_reads_what_a_backfill_writes(shop: Project) -> None:
+def test_files_written_by_a_backfill_are_private(shop: Project) -> None:
     home = shop.settings.dagster_home
     for directory in (home, home / "history", home / "storage"):
         directory.mkdir(mode=0o777)
@@ -118,7 +118,7 @@ def test_nobody_else_reads_what_a_backfill_writes(shop: Project) -> None:
 
 
 @pytest.mark.usefixtures("everybody_may_read")
-def test_temporary_files_lie_where_nobody_else_looks(
+def test_temporary_files_are_in_a_private_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -127,7 +127,7 @@ def test_temporary_files_lie_where_nobody_else_looks(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_no_mart_and_no_report_tells_an_e_mail_a_name_a_number_or_a_link(shop: Project) -> None:
+def test_no_mart_or_report_reveals_an_email_name_number_or_link(shop: Project) -> None:
     first = YESTERDAY - timedelta(days=20)
     filled = shop.backfill(first, YESTERDAY)
     assert filled.exit_code == 0, filled.output
@@ -149,7 +149,7 @@ def test_no_mart_and_no_report_tells_an_e_mail_a_name_a_number_or_a_link(shop: P
             if column not in {"comment", "reply"}
         }
         assert not values & told, table.full_name
-        # Within a longer text too, where that is unmistakable.
+        # Also within a longer text, where that is unambiguous.
         text = json.dumps(sorted(values))
         assert not any(word in text for word in told if "@" in word or "://" in word)
     for page in Path(shop.settings.warehouse).glob("reports/*"):

@@ -1,4 +1,4 @@
-"""The UI behind nginx, as deploy/proxy sets it up: who gets in, and to what."""
+"""The UI behind nginx, as set up by deploy/proxy: who gets access, and to what."""
 
 import base64
 import os
@@ -33,7 +33,7 @@ VERSION = {"query": "{ version }"}
 
 @dataclass(frozen=True)
 class Door:
-    """One address of the proxy, and what it takes to go through."""
+    """One address of the proxy, and its credentials."""
 
     port: int
     user: str
@@ -52,7 +52,7 @@ class Door:
         )
 
     def subscribe(self, *, password: str = PASSWORD, origin: str | None = None) -> str:
-        """The first word of the other end of a websocket."""
+        """The first message of the server on a websocket."""
         key = base64.b64encode(f"{self.user}:{password}".encode()).decode()
         with connect(
             f"wss://localhost:{self.port}/graphql",
@@ -96,7 +96,7 @@ def wait_for(port: int, log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
-    """Both webservers and the proxy, set up as docs/security.md says."""
+    """Both webservers and the proxy, set up as in docs/security.md."""
     program = nginx()
     home = tmp_path_factory.mktemp("proxy")
     operators, viewers, full, read_only = free_ports(4)
@@ -119,7 +119,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door
         yield Door(operators, "operators", certificate), Door(viewers, "viewers", certificate)
 
 
-def test_nobody_gets_in_without_the_password_of_that_very_door(doors: tuple[Door, Door]) -> None:
+def test_each_endpoint_requires_its_own_password(doors: tuple[Door, Door]) -> None:
     operators, viewers = doors
     for door in doors:
         for path in ("/", "/graphql", "/server_info", "/logs", "/no/such"):
@@ -130,14 +130,14 @@ def test_nobody_gets_in_without_the_password_of_that_very_door(doors: tuple[Door
         assert door.ask(json=VERSION, auth=(user, PASSWORD)).status_code == 401
 
 
-def test_a_subscription_needs_the_password_as_well(doors: tuple[Door, Door]) -> None:
+def test_a_subscription_needs_the_password_too(doors: tuple[Door, Door]) -> None:
     for door in doors:
         assert "connection_ack" in door.subscribe()
         with pytest.raises(InvalidStatus, match="401"):
             door.subscribe(password="wrong")
 
 
-def test_viewers_change_nothing_and_operators_may(doors: tuple[Door, Door]) -> None:
+def test_only_operators_can_change_anything(doors: tuple[Door, Door]) -> None:
     answers = [
         door.ask(json={"query": RELOAD}).json()["data"]["reloadWorkspace"]["__typename"]
         for door in doors
@@ -145,12 +145,12 @@ def test_viewers_change_nothing_and_operators_may(doors: tuple[Door, Door]) -> N
     assert answers == ["Workspace", "UnauthorizedError"]
 
 
-def test_another_site_cannot_use_the_password_that_the_browser_keeps(
+def test_another_site_cannot_use_the_stored_browser_password(
     doors: tuple[Door, Door],
 ) -> None:
     for door in doors:
         for origin in ("https://evil.example", "null", f"{door.url}.evil.example"):
-            # A form needs no permission of the other side to be sent.
+            # A browser sends a form without the other site's permission.
             refused = door.ask(data={"query": RELOAD}, headers={"Origin": origin})
             assert refused.status_code == 403, origin
             with pytest.raises(InvalidStatus, match="403"):
@@ -162,7 +162,7 @@ def test_another_site_cannot_use_the_password_that_the_browser_keeps(
         assert door.ask("get", "/", headers={"Host": "rebound.example"}).status_code == 421
 
 
-def test_answers_carry_the_headers_that_keep_browsers_careful(doors: tuple[Door, Door]) -> None:
+def test_responses_have_security_headers(doors: tuple[Door, Door]) -> None:
     for door in doors:
         page = door.ask("get", "/")
         assert page.status_code == 200
@@ -172,12 +172,12 @@ def test_answers_carry_the_headers_that_keep_browsers_careful(doors: tuple[Door,
         assert page.headers["Server"] == "nginx"
 
 
-def test_what_is_too_large_is_refused(doors: tuple[Door, Door]) -> None:
+def test_a_request_that_is_too_large_is_rejected(doors: tuple[Door, Door]) -> None:
     for door in doors:
         assert door.ask(data=b"x" * 2_000_000).status_code == 413
 
 
-def test_both_listen_on_loopback_alone() -> None:
+def test_both_listen_only_on_loopback() -> None:
     listens = [
         line.split()[1] for line in (DOORS / "nginx.conf").read_text().splitlines()
         if line.split()[:1] in (["listen"], ["proxy_pass"])

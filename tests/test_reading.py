@@ -31,7 +31,7 @@ def held(request: pytest.FixtureRequest, project: Project, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("held")
-def test_a_table_is_a_frame_of_arrow_types_with_its_days() -> None:
+def test_a_table_reads_as_a_frame_of_arrow_types_with_its_days() -> None:
     frame = feedback_assets.read_table("unified.orders")
     assert isinstance(frame, pd.DataFrame)
     assert list(frame["day"]) == DAYS
@@ -40,7 +40,7 @@ def test_a_table_is_a_frame_of_arrow_types_with_its_days() -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_days_and_columns_are_chosen() -> None:
+def test_days_and_columns_can_be_selected() -> None:
     assert feedback_assets.read_table("unified.orders", "2024-03-02", ["order_id"]).to_dict(
         "records"
     ) == [{"order_id": "o1"}]
@@ -52,7 +52,7 @@ def test_days_and_columns_are_chosen() -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_a_table_that_holds_nothing_has_its_columns_and_an_unknown_one_is_named() -> None:
+def test_an_empty_table_has_its_columns_and_an_unknown_table_is_named() -> None:
     empty = feedback_assets.read_table("marts.nps_daily")
     assert list(empty.columns) == [*find_table("marts.nps_daily").schema.names, "day"]
     with pytest.raises(KeyError, match=r"marts\.nothing"):

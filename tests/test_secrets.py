@@ -1,4 +1,4 @@
-"""No credential is in anything that a run leaves, whether it succeeds or fails in any way."""
+"""No credential is in anything that a run leaves behind, whether it succeeds or fails."""
 
 import base64
 import gzip
@@ -36,7 +36,7 @@ from feedback_assets.tables import PROVIDER_TABLES
 from tests.conftest import YESTERDAY, Project, configure
 from tests.leaks import files_of, leaks
 
-# Of letters that a URL, JSON, HTML and a shell write in ways of their own.
+# With characters that a URL, JSON, HTML and a shell each escape differently.
 SECRETS = {
     name: f"{name.lower()}/7+f&=%'<\"{len(name)}>"
     for provider in REGISTRY
@@ -47,7 +47,7 @@ SECRETS = {
     "FEEDBACK_CUSTOMER_SECRET": "customer+secret/91&%'<>",
     "FEEDBACK_ALERT_URLS": "json://ana:alert%2Fpassw0rd@127.0.0.1:9/hook",
 }
-# The last two are not sent to a provider: nothing of them can come back from one.
+# The last two are not sent to a provider, so a provider cannot return them.
 WANTED = [*SECRETS.values(), "alert/passw0rd", "alert%2Fpassw0rd"]
 URLS = [f"{provider.name.upper()}_URL" for provider in REGISTRY]
 
@@ -58,7 +58,7 @@ LOG_ALL = {
 
 
 def echo(request: Request) -> str:
-    """All that the provider was sent: address, headers, and these in base64."""
+    """Everything the provider received: address, headers, and both in base64."""
     sent = [request.url, request.query_string.decode(), *map(str, request.headers.values())]
     keys = [*request.args.values(), *(text.removeprefix("Bearer ") for text in sent)]
     return " ".join([*keys, *sent, *(base64.b64encode(k.encode()).decode() for k in keys)])
@@ -85,20 +85,20 @@ ANSWERS: dict[str, Callable[[Request], Response]] = {
 
 @pytest.fixture
 def logged(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose instance stores the log records of every library, from DEBUG up."""
+    """A project whose instance stores the log records of every library from DEBUG up."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     home = project.settings.dagster_home
     home.mkdir(parents=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump(LOG_ALL))
-    # Waiting is no part of what is tested here.
+    # Waiting is not under test here.
     monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
     monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
     return project
 
 
 def read(project: Project, tables: Iterable[Table] = PROVIDER_TABLES) -> str:
-    """The errors of reading yesterday in this process, which has the patches of the test."""
+    """The errors of reading yesterday in this process, which has the test's patches."""
     job = table_definitions(project.settings).resolve_implicit_global_asset_job_def()
     with open_instance(project.settings) as instance:
         result = job.execute_in_process(
@@ -113,7 +113,7 @@ def read(project: Project, tables: Iterable[Table] = PROVIDER_TABLES) -> str:
 
 
 def run_all(project: Project, caplog: pytest.LogCaptureFixture) -> list[tuple[str, bytes]]:
-    """All that reading, a check and a look at a customer say, log and leave."""
+    """All output, logs and files of a read, a check and a contact lookup."""
     with caplog.at_level(logging.DEBUG):
         caplog.handler.setFormatter(logging.Formatter("%(message)s %(args)s"))
         said = read(project)
@@ -131,7 +131,7 @@ def run_all(project: Project, caplog: pytest.LogCaptureFixture) -> list[tuple[st
 @pytest.mark.parametrize("answer", [
     pytest.param(name, marks=[] if name == "wrong key" else pytest.mark.slow) for name in ANSWERS
 ])  # fmt: skip
-def test_a_provider_that_repeats_what_it_was_sent_has_nothing_of_it_kept(
+def test_a_provider_that_echoes_the_request_leaks_no_credential(
     logged: Project,
     httpserver: HTTPServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -162,7 +162,7 @@ def test_a_provider_that_repeats_what_it_was_sent_has_nothing_of_it_kept(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_no_connection_and_no_secure_connection_say_nothing_of_what_was_to_be_sent(
+def test_connection_and_tls_errors_leak_no_credential(
     logged: Project,
     httpserver: HTTPServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -171,17 +171,17 @@ def test_no_connection_and_no_secure_connection_say_nothing_of_what_was_to_be_se
 ) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        # Bound and not listening: refused. The other speaks no TLS.
+        # Bound but not listening: refused. The other does not speak TLS.
         port = closed.getsockname()[1] if scheme == "http" else httpserver.port
         for name in URLS:
             monkeypatch.setenv(name, f"{scheme}://127.0.0.1:{port}")
         assert leaks(WANTED, run_all(logged, caplog)) == []
 
 
-def test_an_error_that_nobody_foresaw_is_stored_without_the_secrets_in_its_texts(
+def test_an_unexpected_error_is_stored_without_secrets(
     logged: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # A mistake in a client, and the chain of exceptions that a library makes of it.
+    # A bug in a client, with the exception chain of a library.
     def mistaken(*_: object, **__: object) -> None:
         secrets = [value for name, value in SECRETS.items() if not name.startswith("FEEDBACK_")]
         try:
@@ -197,7 +197,7 @@ def test_an_error_that_nobody_foresaw_is_stored_without_the_secrets_in_its_texts
     assert leaks(WANTED, [*places, *files_of(logged.settings.dagster_home)]) == []
 
 
-def test_a_command_that_breaks_shows_a_traceback_without_the_secrets(
+def test_a_crashing_command_shows_a_traceback_without_secrets(
     logged: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
@@ -236,7 +236,7 @@ def test_a_successful_run_leaves_no_credential(
 
 
 @pytest.mark.slow
-def test_a_generated_customer_secret_is_in_its_own_file_and_nowhere_else(
+def test_a_generated_customer_secret_is_only_in_its_own_file(
     shop: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -246,11 +246,11 @@ def test_a_generated_customer_secret_is_in_its_own_file_and_nowhere_else(
     assert leaks([secret], [("log", caplog.text.encode()), *places]) == []
 
 
-def test_the_search_finds_a_secret_however_it_is_kept(tmp_path: Path) -> None:
+def test_the_search_finds_a_secret_in_every_encoding(tmp_path: Path) -> None:
     secret = "needle/7+f&=%"
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("create table t (x text)")
-        # Over the end of a page of 4,096 bytes, wherever that is.
+        # Across the end of a page of 4,096 bytes, wherever that is.
         connection.execute("insert into t values (?)", ["".join([secret, "-"] * 2000)])
     pq.write_table(pa.table({"x": [[{"y": secret}]]}), tmp_path / "b.parquet", compression="zstd")
     (tmp_path / "c.gz").write_bytes(gzip.compress(secret.encode()))

@@ -1,4 +1,4 @@
-"""No credential is in what a real webserver tells: runs, their logs and config, the instance."""
+"""No credential is in any response of a real webserver: runs, logs, config, the instance."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ query ($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }
 """
 
 
-def test_nothing_that_the_ui_tells_of_good_and_bad_runs_holds_a_credential(
+def test_the_ui_shows_no_credential_of_successful_and_failed_runs(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = [v for name, v in sandbox.environment().items() if name in SECRETS]
@@ -88,7 +88,7 @@ def test_nothing_that_the_ui_tells_of_good_and_bad_runs_holds_a_credential(
             for path in ("/", "/server_info", "/runs", "/deployment/config", "/locations")
         ]
     everything = b"".join(content for _, content in told)
-    # What is searched is what it should be: the failure, the names of the variables.
+    # The searched text is the right one: it has the failure and the names of the variables.
     assert b"RETARGETING_REST_KEY" in everything
     assert b"retargeting GET /" in everything
     assert any("compute_logs" in str(path) for path in home.rglob("*"))

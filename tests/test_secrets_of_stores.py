@@ -1,4 +1,4 @@
-"""No credential of the object store or of the shared database is in what runs leave."""
+"""Runs leave no credential of the object store or the shared database behind."""
 
 import logging
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ WRONG = "another/secret+of=40 letters, that is wrong"
 
 
 @pytest.mark.slow
-def test_at_debug_level_good_and_refused_runs_leave_no_credential_of_a_store(
+def test_debug_logs_of_successful_and_refused_runs_have_no_store_credential(
     shop: Project,
     s3: ObjectStore,
     postgres: PostgresDatabase,

@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and in one line."""
+"""Settings: what is read, what is rejected, and one-line errors."""
 
 import base64
 import errno
@@ -31,7 +31,7 @@ from feedback_assets.settings import (
 ROOT = Path(__file__).parents[1]
 
 
-def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
+def test_without_settings_the_documented_defaults_and_every_provider_apply() -> None:
     settings = load_settings({})
     assert settings.feedback_start_date == date(2024, 1, 1)
     assert settings.feedback_refresh_days == 30
@@ -87,7 +87,9 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("DAGSTER_HOME", "/etc/passwd/home"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, value: str) -> None:
+def test_an_invalid_value_is_reported_in_one_line_naming_the_variable(
+    name: str, value: str
+) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({name: value})
     assert str(caught.value).startswith(f"{name}={value!r}")
@@ -111,7 +113,7 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_variable(name: str, 
         "file:///srv/warehouse",
     ],
 )
-def test_a_warehouse_that_can_be_one_is_accepted(root: str) -> None:
+def test_a_valid_warehouse_is_accepted(root: str) -> None:
     assert load_settings({"FEEDBACK_WAREHOUSE": root}).feedback_warehouse == root
 
 
@@ -140,7 +142,7 @@ GARBAGE = ("9" * 5000, "x\nFEEDBACK_MATCH_DAYS=1", "\x1b[31m", "x" * 5000 + "/y"
 
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("value", GARBAGE)
-def test_garbage_of_any_kind_is_one_short_line_naming_the_variable(name: str, value: str) -> None:
+def test_garbage_is_reported_in_one_short_line_naming_the_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({name: value})
     line = str(caught.value)
@@ -160,14 +162,14 @@ def test_garbage_of_any_kind_is_one_short_line_naming_the_variable(name: str, va
         ("FEEDBACK_WAREHOUSE", "sftp://ana:hunter2@host/warehouse"),
     ],
 )
-def test_a_password_where_none_belongs_is_refused_and_not_shown(name: str, value: str) -> None:
+def test_a_misplaced_password_is_rejected_and_not_shown(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({name: value})
     assert str(caught.value).startswith(f"{name}: ")
     assert "hun" not in str(caught.value)
 
 
-def test_a_container_of_azure_is_no_password() -> None:
+def test_an_azure_container_is_not_mistaken_for_a_password() -> None:
     root = "abfs://container@account.dfs.core.windows.net/warehouse"
     assert load_settings({"FEEDBACK_WAREHOUSE": root}).warehouse == root
 
@@ -195,15 +197,15 @@ def test_the_passwords_in_alert_urls_and_the_generated_secret_are_masked(tmp_pat
         "postgresql://ana:hunter2@db/shared with more",
     ],
 )
-def test_what_is_no_postgres_is_refused_without_showing_its_password(url: str) -> None:
+def test_a_non_postgres_url_is_rejected_without_showing_its_password(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"FEEDBACK_COORDINATION_URL": url})
-    assert str(caught.value).startswith("FEEDBACK_COORDINATION_URL: is no URL of a Postgres; ")
+    assert str(caught.value).startswith("FEEDBACK_COORDINATION_URL: is not a Postgres URL; ")
     assert "hun" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_what_machines_share_is_where_the_quotas_are_kept_and_its_password_is_masked() -> None:
+def test_quotas_are_kept_in_the_shared_database_and_its_password_is_masked() -> None:
     url = "postgresql://ana:pa%20ss77@db:5432/shared?sslpassword=keyword99"
     settings = load_settings({"FEEDBACK_COORDINATION_URL": url})
     assert settings.quota_in == settings.coordination
@@ -217,7 +219,7 @@ def test_what_machines_share_is_where_the_quotas_are_kept_and_its_password_is_ma
     assert alone.quota_in == alone.quota_dir
 
 
-def test_settings_reach_another_process_as_they_are() -> None:
+def test_settings_reach_another_process_unchanged() -> None:
     settings = load_settings({"THANX_ACCESS_TOKEN": "token", "FEEDBACK_MATCH_DAYS": "30"})
     again = pickle.loads(pickle.dumps(settings))
     assert again == settings
@@ -225,13 +227,13 @@ def test_settings_reach_another_process_as_they_are() -> None:
     assert again.model_fields_set == settings.model_fields_set
 
 
-def test_an_empty_value_counts_as_not_set() -> None:
+def test_an_empty_value_counts_as_unset() -> None:
     settings = load_settings({"THANX_MERCHANT_ID": " ", "FEEDBACK_MATCH_DAYS": ""})
     assert settings.of("thanx", "merchant_id") is None
     assert settings.feedback_match_days == 90
 
 
-def test_providers_are_those_with_all_credentials_unless_they_are_named() -> None:
+def test_providers_default_to_those_with_all_credentials() -> None:
     environ = {"THANX_ACCESS_TOKEN": "t", "FULLWHERE_API_KEY": "k"}
     settings = load_settings(environ)
     assert settings.providers == ("thanx",)
@@ -276,12 +278,12 @@ def test_the_dotenv_of_the_project_is_read_and_the_environment_wins(
         "/usr/share/zoneinfo/Europe/Paris",
     ],
 )
-def test_a_zone_in_which_no_time_stamp_can_be_read_is_refused(variable: str, name: str) -> None:
+def test_a_zone_that_cannot_parse_a_timestamp_is_rejected(variable: str, name: str) -> None:
     with pytest.raises(SettingsError, match=f"^{variable}"):
         load_settings({variable: name})
 
 
-def test_a_zone_is_accepted_exactly_if_the_ingest_can_read_a_time_stamp_in_it() -> None:
+def test_a_zone_is_accepted_exactly_if_ingest_can_parse_a_timestamp_in_it() -> None:
     texts = pa.array(["2024-07-01 12:00:00", "1970-01-01 00:00:00"])
     for name in [*sorted(available_timezones())[::20], "US/Eastern", "Factory", "Mars/Olympus"]:
         try:
@@ -294,7 +296,7 @@ def test_a_zone_is_accepted_exactly_if_the_ingest_can_read_a_time_stamp_in_it() 
 
 
 @pytest.mark.parametrize("text", ["here/home", "./here/home", "~/here/home", "{root}/here/home"])
-def test_a_dagster_home_is_the_same_directory_from_wherever_a_command_runs(
+def test_dagster_home_is_the_same_from_every_working_directory(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
@@ -309,7 +311,7 @@ def test_a_dagster_home_is_the_same_directory_from_wherever_a_command_runs(
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_what_processes_of_dagster_get_is_an_absolute_home(
+def test_dagster_processes_get_an_absolute_home(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
@@ -345,7 +347,7 @@ LINE = "FEEDBACK_UI_URL=https://käse.example.com\r\n"
         b"FEEDBACK_MATCH_DAYS=3\0\n",
     ],
 )
-def test_a_dotenv_that_is_not_utf_8_is_one_line_naming_the_file(
+def test_a_dotenv_that_is_not_utf_8_is_reported_in_one_line_naming_the_file(
     content: bytes, project: Path
 ) -> None:
     (project / ".env").write_bytes(content)
@@ -358,9 +360,7 @@ def test_a_dotenv_that_is_not_utf_8_is_one_line_naming_the_file(
 
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_dotenv_in_utf_8_is_read_with_and_without_a_mark(
-    start: str, end: str, project: Path
-) -> None:
+def test_a_utf_8_dotenv_is_read_with_and_without_a_bom(start: str, end: str, project: Path) -> None:
     text = f"{start}FEEDBACK_MATCH_DAYS=3{end}THANX_MERCHANT_ID=käse{end}"
     (project / ".env").write_bytes(text.encode())
     settings = load_settings()
@@ -368,13 +368,13 @@ def test_a_dotenv_in_utf_8_is_read_with_and_without_a_mark(
     assert where_set("FEEDBACK_MATCH_DAYS") == f"in line 1 of {project / '.env'}"
 
 
-def test_a_dotenv_that_is_a_directory_is_one_line(project: Path) -> None:
+def test_a_dotenv_that_is_a_directory_is_reported_in_one_line(project: Path) -> None:
     (project / ".env").mkdir()
     with pytest.raises(SettingsError, match=r"\.env cannot be read \(Is a directory\)"):
         load_settings()
 
 
-def test_where_a_variable_is_set_is_said_as_the_process_has_it(project: Path) -> None:
+def test_the_reported_origin_of_a_variable_matches_the_process(project: Path) -> None:
     file = project / ".env"
     file.write_text(
         "# key\n\nTHANX_ACCESS_TOKEN=old\nexport THANX_ACCESS_TOKEN='new'\nTHANX_URL=\n"
@@ -387,7 +387,7 @@ def test_where_a_variable_is_set_is_said_as_the_process_has_it(project: Path) ->
     assert where_set("RETARGETING_REST_KEY") == f"in {file}"
 
 
-def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
+def test_a_variable_set_in_both_places_is_reported_from_the_environment(
     project: Path,
 ) -> None:
     (project / ".env").write_text("THANX_ACCESS_TOKEN=t\nFULLWHERE_API_KEY=k\n")
@@ -398,20 +398,20 @@ def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
     assert where_set("FULLWHERE_API_KEY") == "in the environment"
 
 
-def test_a_variable_that_another_one_is_made_of_is_that_of_the_environment(project: Path) -> None:
+def test_an_interpolated_variable_comes_from_the_environment(project: Path) -> None:
     (project / ".env").write_text("SHOP=one\nTHANX_MERCHANT_ID=${SHOP}-1\n")
     os.environ["SHOP"] = "two"
     assert load_settings().of("thanx", "merchant_id") == "two-1"
 
 
-def test_a_credential_that_is_not_utf_8_is_one_line_without_it() -> None:
+def test_a_credential_that_is_not_utf_8_is_reported_in_one_line_without_its_value() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"THANX_ACCESS_TOKEN": os.fsdecode(b"hunter2\xff")})
     assert str(caught.value) == "THANX_ACCESS_TOKEN: is not UTF-8"
 
 
 @pytest.mark.parametrize("variable", ["FEEDBACK_CUSTOMER_SECRET", "FEEDBACK_ERASURE_SECRET"])
-def test_a_secret_that_can_be_guessed_is_refused_and_not_shown(variable: str) -> None:
+def test_a_guessable_secret_is_rejected_and_not_shown(variable: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({variable: "hunter2 hunter2"})
     assert str(caught.value).startswith(f"{variable}: is too short to be a secret")
@@ -423,7 +423,7 @@ def refuse(*_: object) -> None:
     raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
-def test_the_customer_secret_is_made_once_for_its_owner_alone(
+def test_the_customer_secret_is_generated_once_and_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on exFAT and SMB, which have no hard links.
@@ -440,7 +440,7 @@ def test_the_customer_secret_is_made_once_for_its_owner_alone(
     assert set_to.customer_secret() == secret.encode()
 
 
-def test_a_secret_that_was_being_written_when_its_process_was_killed_is_not_used(
+def test_a_partially_written_secret_is_not_used(
     tmp_path: Path,
 ) -> None:
     for left in ("", "0123"):
@@ -452,7 +452,7 @@ def test_a_secret_that_was_being_written_when_its_process_was_killed_is_not_used
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"0123456789abcde", b"\xff" * 64])
-def test_a_secret_file_that_is_empty_or_damaged_is_refused_in_one_line(
+def test_an_empty_or_damaged_secret_file_is_rejected_in_one_line(
     content: bytes, tmp_path: Path
 ) -> None:
     settings = load_settings({"DAGSTER_HOME": str(tmp_path)})
@@ -468,7 +468,7 @@ def test_a_secret_file_that_is_empty_or_damaged_is_refused_in_one_line(
         assert (tmp_path / name).read_bytes() == content
 
 
-def test_machines_that_share_a_database_generate_no_secrets_of_their_own(tmp_path: Path) -> None:
+def test_machines_that_share_a_database_generate_no_secrets(tmp_path: Path) -> None:
     shared = {"FEEDBACK_COORDINATION_URL": "postgresql://ana:hunter2@db/shared"}
     settings = load_settings({"DAGSTER_HOME": str(tmp_path / "home")} | shared)
     for variable in ("FEEDBACK_CUSTOMER_SECRET", "FEEDBACK_ERASURE_SECRET"):
@@ -477,7 +477,7 @@ def test_machines_that_share_a_database_generate_no_secrets_of_their_own(tmp_pat
     assert not (tmp_path / "home").exists()
 
 
-def test_a_file_system_without_locks_is_one_line_with_path_and_variable(
+def test_a_file_system_without_locks_is_reported_in_one_line_with_path_and_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for code in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):

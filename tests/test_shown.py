@@ -1,4 +1,4 @@
-"""What a terminal shows of an answer."""
+"""How a terminal shows a query result."""
 
 import io
 
@@ -32,7 +32,7 @@ def inner(lines: list[str]) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
 
 
-def test_every_row_has_its_line_in_order_whatever_is_in_it() -> None:
+def test_every_row_has_one_line_in_order_with_any_content() -> None:
     lines = shown(ROWS, 160)
     assert len({cell_len(line) for line in lines}) == 1
     rows = inner(lines[3:-1])
@@ -42,12 +42,12 @@ def test_every_row_has_its_line_in_order_whatever_is_in_it() -> None:
 
 
 @pytest.mark.parametrize("mark", ["\n", "\u2028", "\u2029"])
-def test_a_value_of_several_lines_stays_in_the_line_of_its_row(mark: str) -> None:
+def test_a_multi_line_value_stays_on_the_line_of_its_row(mark: str) -> None:
     lines = inner(shown([(f"one{mark}two", 1, "a\tb"), ("three", 2, "b")], 80)[3:-1])
     assert lines == [["one↵two", "1", "a b"], ["three", "2", "b"]]
 
 
-def test_the_widest_columns_are_cut_and_numbers_never() -> None:
+def test_the_widest_columns_are_cut_but_numbers_never() -> None:
     rows = [(f"a channel with a long name {n}", 1234567.5 + n, "said " * 40) for n in range(3)]
     laid = lay_out(NAMES, NUMBERS, rows, 60)
     lines = printed(laid, 60)
@@ -60,7 +60,7 @@ def test_the_widest_columns_are_cut_and_numbers_never() -> None:
     assert "--csv" in laid.note
 
 
-def test_one_row_that_does_not_fit_is_a_record() -> None:
+def test_one_row_that_does_not_fit_is_shown_as_a_record() -> None:
     names = [f"column_{n}" for n in range(40)]
     laid = lay_out(names, [False] * 40, [[f"value {n}\nnext" for n in range(40)]], 160)
     assert laid.note == ""
@@ -70,13 +70,13 @@ def test_one_row_that_does_not_fit_is_a_record() -> None:
         assert lines[2 * n + 1] == ["next"]
 
 
-def test_no_rows_of_many_columns_are_the_names_of_the_columns() -> None:
+def test_an_empty_result_with_many_columns_shows_the_column_names() -> None:
     names = [f"column_{n}" for n in range(40)]
     (*lines,) = printed(lay_out(names, [False] * 40, [], 160), 160)
     assert " ".join(line.strip() for line in lines) == f"No rows. Columns: {', '.join(names)}"
 
 
-def test_rows_with_too_many_columns_are_records() -> None:
+def test_rows_with_too_many_columns_are_shown_as_records() -> None:
     names = [f"column_{n}" for n in range(40)]
     laid = lay_out(names, [False] * 40, [["a long enough value"] * 40] * 30, 160)
     lines = printed(laid, 160)
@@ -101,5 +101,5 @@ def test_nothing_is_wider_than_the_terminal(rows: list[list[object]], width: int
     assert "…" not in "".join(lines) or laid.note or any("…" in str(c) for r in rows for c in r)
 
 
-def test_nothing_found_is_a_header() -> None:
+def test_an_empty_result_shows_a_header() -> None:
     assert len(shown([], 80)) == 4

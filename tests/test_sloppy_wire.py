@@ -1,4 +1,4 @@
-"""The whole path against a sloppy wire gives the marts of a tidy one; nothing is set aside."""
+"""Sloppy responses give the same marts as tidy ones; nothing is quarantined."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +15,12 @@ from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 FIRST = YESTERDAY - timedelta(days=13)
-# Holds the channels' names as they were served.
+# Has the channel names as served.
 AS_SERVED = "unified.attribution"
 
 
 @pytest.mark.slow
-def test_a_sloppy_wire_gives_the_marts_of_a_tidy_one_and_nothing_is_set_aside(
+def test_sloppy_responses_give_the_same_marts_as_tidy_ones_without_quarantine(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "one secret for both")

@@ -1,8 +1,7 @@
 """README.md and docs/start.md as a newcomer follows them: a fresh checkout, a new environment.
 
-Every command runs as written. The reader's part is played by ``_Newcomer``: filling in ``.env``,
-pressing Ctrl-C, and reading a page in the browser (here, asking the UI's GraphQL).
-"""
+Every command runs as written. ``_Newcomer`` plays the reader: filling in ``.env``, pressing Ctrl-C,
+and opening the UI (here, by querying its GraphQL)."""
 
 import os
 import re
@@ -59,7 +58,7 @@ def _blocks(text: str, language: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Newcomer:
-    """Somebody with a fresh checkout and a shell; ``values`` are what they write into ``.env``."""
+    """A newcomer with a fresh checkout and a shell; ``values`` go into ``.env``."""
 
     checkout: Path
     values: dict[str, str] = field(default_factory=dict)
@@ -89,7 +88,7 @@ class _Newcomer:
         return "".join(said)
 
     def type(self, commands: str) -> str:
-        """What the commands print; fails if one of them does."""
+        """Run the commands and return their output; fail if one fails."""
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", commands],
             cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL,
@@ -112,7 +111,7 @@ class _Newcomer:
 
     @contextmanager
     def running(self, command: str) -> Iterator[Asked]:
-        """The UI that ``command`` starts; ended by Ctrl-C, and then no process of it is left."""
+        """The UI that ``command`` starts; Ctrl-C ends it with all its processes."""
         ui = Asked(UI)
         assert not ui.shows_tables(), f"something else listens on {UI}"
         with subprocess.Popen(
@@ -152,7 +151,7 @@ def _morning(ui: Asked) -> str:
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Sandbox]:
-    """The newcomer's own providers, with data since before the days that the pages load."""
+    """The newcomer's own providers, with data from before the days that the pages load."""
     days = (datetime.now(UTC).date() - FIRST_DAY_READ).days + 5
     with running_sandbox(seed=11, days=days, customers=150, faults=Faults(quotas=False)) as sandbox:
         yield sandbox
@@ -174,7 +173,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, provider: Sandbox) -> _Ne
     return _Newcomer(checkout, own)
 
 
-def test_the_readme_leads_to_the_demo_and_then_to_ones_own_data(
+def test_the_readme_leads_to_the_demo_and_then_to_own_data(
     newcomer: _Newcomer, provider: Sandbox
 ) -> None:
     two_commands = _section(README, "Two commands")
@@ -213,7 +212,7 @@ def test_the_readme_leads_to_the_demo_and_then_to_ones_own_data(
         assert list(newcomer.checkout.glob(pattern)), path
 
 
-def test_start_leads_from_one_key_to_a_schedule_that_runs_and_the_next_provider(
+def test_the_start_page_leads_from_one_key_to_a_running_schedule_and_the_next_provider(
     newcomer: _Newcomer, provider: Sandbox
 ) -> None:
     newcomer.follow(_section(START, "1\\."))

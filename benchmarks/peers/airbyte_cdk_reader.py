@@ -1,6 +1,7 @@
-"""The orders by a declarative source of Airbyte's CDK, which prints them as JSON, as it does.
+"""The orders by a declarative source of Airbyte's CDK, which prints them as JSON by design.
 
-Writing Parquet is a destination's work, another process and not counted: ``URL FROM TO DIRECTORY``.
+A destination would write the Parquet in another process, which is not measured:
+``URL FROM TO DIRECTORY``.
 """
 
 import json
@@ -14,7 +15,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
 
 
 def manifest(url: str, first: str, last: str) -> dict[str, object]:
-    """The source as its low-code language has it."""
+    """The source in the CDK's low-code language."""
     stream = {
         "type": "DeclarativeStream",
         "name": "orders",

@@ -5,7 +5,7 @@ import sys
 
 
 def main(url: str, first: str, last: str, directory: str) -> None:
-    # Its own advice for speed: no progress, no telemetry, no limit on a file's rows.
+    # As its documentation recommends for speed: no progress, no telemetry, no row limit per file.
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "CRITICAL",

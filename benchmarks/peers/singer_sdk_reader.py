@@ -1,6 +1,7 @@
-"""The orders by a tap of Singer's SDK, which prints them as JSON lines, as it does.
+"""The orders by a tap of Singer's SDK, which prints them as JSON lines by design.
 
-Writing Parquet is a target's work, another process and not counted: ``URL FROM TO DIRECTORY``.
+A target would write the Parquet in another process, which is not measured:
+``URL FROM TO DIRECTORY``.
 """
 
 import json

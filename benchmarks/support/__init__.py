@@ -1,1 +1,1 @@
-"""What the benchmarks share: measuring, a server of orders, years of made-up tables."""
+"""Shared by the benchmarks: measuring, a server of orders, years of generated tables."""

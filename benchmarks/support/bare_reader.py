@@ -1,7 +1,7 @@
-"""The floor: the same orders by ``requests`` and ``pyarrow.json`` into one Parquet file.
+"""The baseline: the same orders by ``requests`` and ``pyarrow.json`` into one Parquet file.
 
-No checks, no retries, no keys, no days: what anybody would write in ten minutes who trusts the
-provider. ``python -m benchmarks.support.bare_reader URL FROM TO FILE``
+No checks, retries, keys or days: a ten-minute script that trusts the provider.
+``python -m benchmarks.support.bare_reader URL FROM TO FILE``
 """
 
 import io

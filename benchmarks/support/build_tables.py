@@ -1,7 +1,7 @@
 """Unified tables and marts built in this process, without Dagster.
 
-``python -m benchmarks.support.build_tables WAREHOUSE FIRST LAST MEMORY_LIMIT [TABLE …]``; ``-`` is
-no memory limit. Prints the seconds of each table.
+``python -m benchmarks.support.build_tables WAREHOUSE FIRST LAST MEMORY_LIMIT [TABLE …]``; ``-``
+means no memory limit. Prints the seconds per table.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Years of made-up orders, clicks and answers as a warehouse of provider tables, fast.
+"""Generates years of orders, clicks and answers as a warehouse of provider tables.
 
-A tenth of the customers place half of the orders. Nine tenths of the clicks lie within 30 days
+A tenth of the customers place half of the orders. Nine tenths of the clicks are within 30 days
 before an order of their contact; two answers in five name an order, the others a customer. Drawn
 by NumPy with a seed and written a day at a time: 5 million orders in three years take 66 s of CPU.
 """
@@ -33,7 +33,7 @@ Numbers = np.ndarray
 
 @dataclass(frozen=True)
 class History:
-    """How much of it: ``days`` up to ``LAST``, orders in all, clicks and answers with them."""
+    """Its size: ``days`` up to ``LAST``, total orders, with clicks and answers in proportion."""
 
     days: int
     orders: int
@@ -46,12 +46,12 @@ class History:
 
     @property
     def customers(self) -> int:
-        # Four orders in three years each, whatever the days: else few days would be crowded.
+        # Four orders per customer in three years, at the same rate for shorter histories.
         return max(10, int(self.orders / 4 * 3 * 365 / self.days))
 
 
 def write(history: History, warehouse: Warehouse, only: str | None = None) -> None:
-    """Fill the provider tables that the unified tables and marts are computed from, or one."""
+    """Fill the provider tables that the unified tables and marts are computed from, or only one."""
     draw = np.random.default_rng(1)
     start = int(datetime(*history.first.timetuple()[:3], tzinfo=UTC).timestamp()) * 1_000_000
     span = history.days * _DAY

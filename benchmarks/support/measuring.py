@@ -1,4 +1,4 @@
-"""Whole processes measured by the operating system's account of them, in turn, as ratios."""
+"""Measures whole processes alternately, through the operating system, and gives the ratios."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Usage:
-    """One finished process: seconds of wall and CPU (its children's too), bytes at its peak."""
+    """A finished process: wall and CPU seconds (with child processes), peak memory in bytes."""
 
     wall: float
     cpu: float
@@ -31,12 +31,12 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Usage:
-    """Run a command to its end; ``SystemExit`` with what it said if it fails."""
+    """Run a command to completion; raises ``SystemExit`` with its output if it fails."""
     with tempfile.TemporaryFile("w+") as output:
         began = time.monotonic()
         process = subprocess.Popen(
             [str(part) for part in command],
-            # Else every process compiles its modules anew, ours more of them than the others.
+            # Otherwise every process recompiles its modules, and this project has more of them.
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})},
             cwd=cwd,
             stdout=output,
@@ -64,7 +64,7 @@ def script(text: str, *arguments: object) -> list[str]:
 
 @dataclass(frozen=True)
 class Compared:
-    """Runs of two things in turn, A B A B …, so that a slow minute slows both."""
+    """Alternating runs of two commands, A B A B …, so that a slow minute affects both."""
 
     ours: list[Usage]
     theirs: list[Usage]
@@ -85,9 +85,9 @@ class Compared:
 def compare(
     ours: Callable[[], Usage], theirs: Callable[[], Usage], times: int, *, warm: bool = True
 ) -> Compared:
-    """Both ``times`` times in turn, after one of each that does not count.
+    """Run both alternately, ``times`` times each, after one uncounted run of each.
 
-    Without it where ``warm`` is false: what takes a minute does not feel a cold start.
+    No such run if ``warm`` is false: it makes no difference for a command that takes a minute.
     """
     if warm:
         ours(), theirs()
@@ -108,14 +108,14 @@ def peak(usage: Usage) -> float:
 
 
 def say(claim: str, ratio: float, reach: str, detail: str) -> None:
-    """One finding: a line for people, then the same for programs."""
+    """One finding: a line for people, then the same as JSON."""
     print(f"{claim}: {ratio:.2f} (reach {reach}); {detail}")
     print(json.dumps({"claim": claim, "ratio": round(ratio, 4), "reach": reach}), flush=True)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a benchmark is run: how many times, whether small, and its own size."""
+    """The options of a benchmark: repetitions, whether small, and its size."""
 
     small: bool
     times: int
@@ -138,13 +138,13 @@ def options(description: str | None, *, size: int, small: int, times: int = 3) -
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A directory of its own, gone at the end."""
+    """A temporary directory, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="feedback-assets-benchmark-") as directory:
         yield Path(directory)
 
 
 def clean_environment(home: Path, warehouse: Path) -> dict[str, str]:
-    """A project with nothing configured but where it writes."""
+    """An environment in which only the output directories are configured."""
     home.mkdir(parents=True, exist_ok=True)
     return {
         "DAGSTER_HOME": str(home),

@@ -1,8 +1,8 @@
-"""Wicked Reports' list of orders on loopback, any number of them, cheaply.
+"""Wicked Reports' list of orders on loopback, of any length, at low cost.
 
-The records are the sandbox's, 20,000 of them in turn with ids, source ids and dates of their own,
-spread evenly over the days. Pages of up to 200,000 orders are made before the first request, so
-that what is measured is the reader. ``python -m benchmarks.support.order_server`` serves.
+The records are 20,000 of the sandbox's, repeated with unique ids, source ids and dates, spread
+evenly over the days. Pages of up to 200,000 orders are built before the first request, so that
+only the reader is measured. ``python -m benchmarks.support.order_server`` serves.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Served:
     last: date
 
     def environment(self) -> dict[str, str]:
-        """The settings of the project that read from it."""
+        """The project settings for reading from it."""
         return {
             "FEEDBACK_PROVIDERS": "wicked_reports",
             "FEEDBACK_START_DATE": self.first.isoformat(),
@@ -50,7 +50,7 @@ class Served:
 
 @contextmanager
 def serving(orders: int, *, bad: bool = False) -> Iterator[Served]:
-    """A server of so many orders over ``DAYS`` days, in a process of its own."""
+    """A server of that many orders over ``DAYS`` days, in a child process."""
     command = [sys.executable, "-m", "benchmarks.support.order_server", str(orders)]
     process = subprocess.Popen(
         [*command, *(["--bad"] if bad else [])], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -97,7 +97,7 @@ class _Orders:
             self._kept = {at: self._records(at) for at in range(0, count, PAGE)}
 
     def position(self, day: date) -> int:
-        """How many orders lie before a day."""
+        """The number of orders before a day."""
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
         gone = -((self._start - moment) // self._apart)
         return min(max(gone, 0), self.count)
@@ -111,7 +111,7 @@ class _Orders:
         records = []
         for number in range(start, stop):
             date_of = self._start + number * self._apart
-            # What Arrow refuses: an amount that is a word.
+            # Rejected by Arrow: an amount that is a word.
             template = self._templates[number % len(self._templates)]
             if self._bad and number % PAGE == PAGE // 2:
                 template = template.replace(b'"amount":', b'"amount":"many","was":', 1)

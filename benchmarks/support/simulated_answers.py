@@ -1,4 +1,4 @@
-"""Answers drawn at random: of one channel, customer by customer, and of the demo's customers."""
+"""Simulated answers: of a single channel by customer, and of the demo's customers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,20 +15,20 @@ Draw = np.random.Generator
 Numbers = np.ndarray
 
 MIXES = ((0.55, 0.2), (0.34, 0.33), (0.85, 0.05), (0.1, 0.6))
-"""Shares of promoters and detractors: good, average, much and little loved."""
+"""Shares of promoters and detractors: good, average, controversial and unpopular."""
 DEMO_ICC = 0.72
-"""How alike two answers of one customer are in the demo."""
+"""Correlation between two answers of one customer in the demo."""
 _DAYS, _CUSTOMERS, _SERVED = 60, 3000, 400
 _NAMES_NO_ORDER = 0.117
-"""Answers to orders held that name neither order nor customer."""
+"""Answers to known orders that name neither order nor customer."""
 _TOUCH_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Customers:
-    """How customers answer: ``sizes`` draws how many answers each of a base class gives.
+    """How customers answer: ``sizes`` draws the number of answers per customer in a base class.
 
-    ``weights`` draws the credit of an answer; ``icc`` is the correlation of two answers of one.
+    ``weights`` draws the credit of an answer; ``icc`` is the correlation between two of them.
     """
 
     sizes: Callable[[Draw, Numbers], Numbers]
@@ -39,7 +39,7 @@ class Customers:
 
 @dataclass(frozen=True)
 class Channel:
-    """Sums of many runs of one channel, a number a run each; what both methods need."""
+    """Sums over many runs of one channel, one number per run; sufficient for both methods."""
 
     w: Numbers
     p: Numbers
@@ -50,7 +50,7 @@ class Channel:
     xx: Numbers
 
     def by_answer(self) -> tuple[Numbers, Numbers]:
-        """Centre and variance of the interval that takes every answer for another customer."""
+        """Centre and variance of the interval that treats every answer as a separate customer."""
         return adjusted_wald(self.w, self.p, self.d)
 
     def by_customer(self) -> tuple[Numbers, Numbers]:
@@ -75,8 +75,8 @@ def answers(
 ) -> tuple[Channel, float]:
     """``runs`` channels of ``n`` answers each, and the NPS / 100 that they are drawn from.
 
-    The last customer's answers are cut at ``n``. Where how often one answers depends on the score,
-    that would favour some, and as many customers are drawn as give ``n`` answers on average.
+    The last customer's answers are cut at ``n``. If the number of answers depends on the score,
+    that would introduce bias, so instead customers are drawn that give ``n`` answers on average.
     """
     shares = np.array(mix)
     many, truth = n, mix[0] - mix[1]
@@ -117,11 +117,11 @@ def answers(
 
 @dataclass(frozen=True)
 class Demo:
-    """Who answers in the demo, and the channels that each answer is credited to.
+    """The respondents of the demo, and the channels that each answer is credited to.
 
     ``credit`` is by model (answers, channels), with ``named`` channels first; ``nps`` is the true
-    one of each customer's own channel, ``own`` that channel of each answer's customer, ``totals``
-    what each buyer spent.
+    NPS of each customer's own channel, ``own`` that channel for each answer's customer, ``totals``
+    the amount spent by each buyer.
     """
 
     customer: Numbers
@@ -140,7 +140,7 @@ class Demo:
         return replace(self, nps=average + part * (self.nps - average))
 
     def with_half_the_channels_average(self) -> "Demo":
-        """The same where every other channel is as the rest are together: it does not differ."""
+        """The same, with every other channel equal to the average of the rest."""
         differs = np.arange(len(self.nps)) % 2 == 0
         average = self.nps[self.own][differs[self.own]].mean()
         return replace(self, nps=np.where(differs, self.nps, average))
@@ -182,7 +182,7 @@ def demo() -> Demo:
             np.add.at(linear[place], clicks.channel[low:high], 1 / (high - low))
         else:
             linear[place, unattributed] = 1
-    # An answer without an order is a customer of its own, and of no channel.
+    # An answer without an order counts as a separate customer without a channel.
     lost = np.random.default_rng(1).random(len(order)) < _NAMES_NO_ORDER
     lost |= orders.time[order] < start
     for credit in (first, linear):
@@ -213,7 +213,7 @@ class Compared:
 
 
 def compared(draw: Draw, runs: int, world: Demo, model: str) -> Compared:
-    """The demo's scores drawn anew ``runs`` times, channels against the rest by both methods."""
+    """Redraw the demo's scores ``runs`` times; compare channels with the rest by both methods."""
     weight = world.credit[model]
     people, channels = int(world.customer.max()) + 1, weight.shape[1]
     answer, channel = np.nonzero(weight)
@@ -231,7 +231,7 @@ def compared(draw: Draw, runs: int, world: Demo, model: str) -> Compared:
     mean = (shares[:, 0] - shares[:, 1])[:, None] * weight
     inside, outside = weight.sum(axis=0), weight.sum() - weight.sum(axis=0)
     truth = 100 * (mean.sum(axis=0) / inside - (mean.sum() - mean.sum(axis=0)) / outside)
-    # Of one customer all answers stem from one draw, or each from its own.
+    # All answers of a customer come from one draw, or each from its own.
     of_customer = np.zeros((people, 2))
     of_customer[world.customer] = shares
     copies = np.sqrt(DEMO_ICC)

@@ -1,4 +1,4 @@
-"""Money of customers and true NPS of channels drawn at random, and how often we are right."""
+"""Simulated spend of customers and true NPS of channels, and how often the methods are right."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Population = Callable[[Draw, tuple[int, int]], Numbers]
 
 
 def populations(totals: Numbers) -> dict[str, tuple[Population, float, float]]:
-    """Ways to draw what customers spent, each with its true mean and median."""
+    """Distributions of customers' spend, each with its true mean and median."""
     return {
         "the demo's": (
             lambda draw, shape: draw.choice(totals, shape),
@@ -41,9 +41,9 @@ def _lognormal(sigma: float) -> Population:
 def covers_mean(
     draw: Draw, runs: int, n: int, population: Population, mean: float, *, shared: bool
 ) -> tuple[float, float]:
-    """How often Student's and Hall's intervals of ``n`` customers hold the true mean, 0 to 1.
+    """How often Student's and Hall's intervals of ``n`` customers contain the true mean, 0 to 1.
 
-    Where ``shared``, a half, a third or a quarter of some customers is credited.
+    If ``shared``, only a half, a third or a quarter of some customers is credited.
     """
     totals = population(draw, (runs, n))
     shares = 1 / draw.integers(1, 5, (runs, n)) if shared else np.ones((runs, n))
@@ -60,7 +60,7 @@ def covers_mean(
 
 
 def covers_median(draw: Draw, runs: int, n: int, population: Population, median: float) -> float:
-    """How often the ranks hold the true median, 0 to 1."""
+    """How often the ranks contain the true median, 0 to 1."""
     ranks = median_ranks(n)
     if ranks is None:
         raise ValueError(f"{n} values have no interval")
@@ -72,10 +72,10 @@ def covers_median(draw: Draw, runs: int, n: int, population: Population, median:
 def ranked(
     draw: Draw, runs: int, responses: Numbers, tau: float, least: int = 0
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Raw and pulled NPS against the true ones, which scatter by ``tau`` points.
+    """Raw and shrunk NPS compared with the true ones, which scatter by ``tau`` points.
 
-    Of each the root mean square error and how many points the channel put first lies below the
-    best. Raw, only channels with ``least`` answers may be first.
+    For each, the root mean square error and by how many points the top-ranked channel is below the
+    best. Raw, only channels with ``least`` answers can be ranked first.
     """
     errors, lost = np.zeros(2), np.zeros(2)
     for _ in repeat(None, runs):
@@ -89,7 +89,7 @@ def ranked(
         values = np.array(found.values)
         errors += ((raw - truth) ** 2).mean(), ((values - truth) ** 2).mean()
         first = int(np.argmax(np.where(responses >= least, raw, -np.inf)))
-        # Without an order any channel may be put first.
+        # Without a ranking, any channel may come first.
         mine = truth[found.order()[0]] if found.is_ranked else truth.mean()
         lost += truth.max() - truth[first], truth.max() - mine
     errors, lost = np.sqrt(errors / runs), lost / runs

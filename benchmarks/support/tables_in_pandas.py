@@ -1,7 +1,7 @@
-"""The unified tables and marts as an analyst would compute them in pandas: ``WAREHOUSE DIRECTORY``.
+"""The unified tables and marts, computed as an analyst would in pandas: ``WAREHOUSE DIRECTORY``.
 
-Whole columns at a time, money as floats, as-of merges for what came last before an answer. Prints
-rows and sums of each table, to be compared with those of ours; ``figures`` says which.
+Whole columns at a time, money as floats, as-of merges for the latest event before an answer.
+Prints rows and sums of each table for comparison with this project; see ``figures``.
 """
 
 import hmac
@@ -25,7 +25,7 @@ PARTS = ("source", "medium", "campaign", "content", "term")
 CHANNEL = ["source", "medium", "campaign"]
 CLASSES = {"promoters": "promoter", "passives": "passive", "detractors": "detractor"}
 MATCH = pd.Timedelta(days=90)
-# What of each table is added up and compared, beside the number of its rows.
+# The columns that are summed and compared, besides the number of rows.
 FIGURES = {
     "unified.feedback": "score",
     "unified.orders": "net_amount",
@@ -43,7 +43,7 @@ FIGURES = {
 
 
 def read(warehouse: Warehouse, name: str, columns: dict[str, str]) -> pd.DataFrame:
-    """Columns by the name that they get, each a path into structs; money as floats."""
+    """Columns by new name, each given as a path into structs; money as floats."""
     outer = list(dict.fromkeys(path.split(".")[0] for path in columns.values()))
     held = warehouse.read_arrow(find_table(name), columns=outer)
     found = {}
@@ -147,7 +147,7 @@ def feedback(warehouse: Warehouse) -> pd.DataFrame:
 
 
 def added(held: pa.ChunkedArray, value: str, wanted: pa.ChunkedArray | None) -> np.ndarray:
-    """Per row of a list column the sum of a field over its items, of those wanted."""
+    """For each row of a list column, the sum of a field over its wanted items."""
     values = pc.fill_null(pc.struct_field(pc.list_flatten(held), value).cast(pa.float64()), 0)
     numbers = values.to_numpy() if wanted is None else values.to_numpy() * wanted.to_numpy()
     parents = pc.list_parent_indices(held).to_numpy()
@@ -255,7 +255,7 @@ def attribution(warehouse: Warehouse) -> pd.DataFrame:
 
 
 def matched(answers: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
-    """For each answer with an order: which, and by what rule."""
+    """For each matched answer, its order and the rule."""
     rules = (
         (1, "order_id", "order_ref", ("source_id", "order_id")),
         (2, "order_id", "purchase_ref", ("source_id", "order_id")),
@@ -301,7 +301,7 @@ def keys(values: pd.Series) -> pd.Series:
 
 
 def surveys(pairs: pd.DataFrame, ordered: pd.DataFrame, trackers: pd.DataFrame) -> pd.DataFrame:
-    """For each matched answer the survey of its order that was sent last before it."""
+    """For each matched answer, the survey of its order that was sent last before it."""
     named = pairs.merge(ordered[["order_id", "source_id"]], on="order_id")
     sought = pd.concat(
         [
@@ -521,12 +521,12 @@ def detractor_queue(rows: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
 
 
 def figures(name: str, rows: int, total: float) -> str:
-    """A table's line: its rows, and the sum of one of its columns, to the last figure in six."""
+    """A table's line: the number of rows, and the sum of one column to six significant figures."""
     return f"{name} {rows} {total:.6g}"
 
 
 def figures_held(warehouse: Warehouse) -> list[str]:
-    """The lines of what a warehouse holds."""
+    """The lines for the tables of a warehouse."""
     told = []
     for table in DERIVED_TABLES:
         column = FIGURES[table.full_name]
@@ -576,6 +576,6 @@ def main(root: str, directory: str) -> None:
 if __name__ == "__main__":
     main(*sys.argv[1:])
     # Once, on a busy machine, the process was aborted after its last line, while the libraries'
-    # threads were taken down: what is measured ends here.
+    # threads shut down; everything measured is done by now.
     sys.stdout.flush()
     os._exit(0)

@@ -1,1 +1,1 @@
-"""Telling people: of unhappy customers, and of runs that fail."""
+"""Alerts on unhappy customers and on failed runs."""

@@ -1,8 +1,8 @@
 """Delivery of alerts: a message to each URL of ``FEEDBACK_ALERT_URLS``, through Apprise.
 
-A message is plain text, part of it written by strangers: ``harmless`` leaves nothing in it that
-makes a link or calls somebody, and Apprise escapes it for services that know no plain text. The
-URLs hold credentials. They occur in nothing that is said here; a URL is named by its number.
+A message is plain text, partly written by customers: ``harmless`` disables links and mentions in
+it, and Apprise escapes it for services without plain text. The URLs contain credentials, so
+messages and logs refer to a URL by its number.
 """
 
 import contextlib
@@ -24,20 +24,18 @@ from feedback_assets.settings import Settings, SettingsError
 if TYPE_CHECKING:
     import apprise
 
-NOT_SET = (
-    "FEEDBACK_ALERT_URLS is not set, so alerts go nowhere; docs/operations.md says what to set"
-)
-# A tick has 60 s. What is not sent in time is sent by the next one.
+NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
+# A tick has 60 s. The next tick sends what did not fit.
 _SECONDS_EACH = 20.0
 _LONGEST_REASON = 200
-# A word joiner, unseen, keeps services from making a link of an address or a call of a mention.
+# An invisible word joiner stops services from linking addresses and notifying mentions.
 _TELLING = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<![\w.]@)(?<=@)(?=\w)|(?<=<)(?=[!@#])")
 _WORD_JOINER = "\u2060"
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is to be said: a title of one line, lines of plain text, and Apprise's type of it."""
+    """A message: a one-line title, lines of plain text, and its Apprise type."""
 
     title: str
     body: str
@@ -45,14 +43,14 @@ class Message:
 
 
 TEST = Message(
-    "feedback-assets: a test",
-    "Alerts of feedback-assets come here: new unhappy customers, and runs that fail.",
+    "feedback-assets: test",
+    "feedback-assets sends alerts here: new unhappy customers and failed runs.",
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    """One URL: its number in the setting, the service behind it, and a mark to know it again."""
+    """One URL: its number in the setting, its service, and a mark that identifies it later."""
 
     number: int
     service: str
@@ -65,14 +63,14 @@ class Target:
 
 
 Deliver = Callable[[Target, Message], str]
-"""Sends a message; the reason why it was not taken, or an empty text."""
+"""Sends a message; returns the reason if it was rejected, or an empty text."""
 Pending = dict[str, list[str]]
-"""What each target has not been told yet, by the key of the target."""
+"""Undelivered items by target key."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What is still to be told, who took a message, and who did not and why."""
+    """Items still pending, targets that accepted a message, and those that did not."""
 
     pending: Pending
     taken: tuple[str, ...] = ()
@@ -80,16 +78,16 @@ class Sent:
 
     @property
     def said(self) -> str:
-        """In words, for a tick."""
-        parts = [f"Told: {', '.join(self.taken)}."] if self.taken else []
-        parts += [f"Tried again at the next tick: {'; '.join(self.refused)}."] * bool(self.refused)
+        """The delivery as one line for the tick."""
+        parts = [f"Sent: {', '.join(self.taken)}."] if self.taken else []
+        parts += [f"Retrying at the next tick: {'; '.join(self.refused)}."] * bool(self.refused)
         return " ".join(parts)
 
 
 def targets(settings: Settings) -> tuple[Target, ...]:
-    """The URLs that are set, each known to Apprise; raises ``SettingsError`` naming the variable.
+    """The configured URLs; raises ``SettingsError`` if Apprise does not support one.
 
-    What Apprise said of them is kept in ``DAGSTER_HOME``: it loads some hundred services, which
+    Apprise's parse results are cached in ``DAGSTER_HOME``: it loads about a hundred services, which
     takes 0.7 s, and each run's process loads the project.
     """
     urls = settings.alert_urls
@@ -103,7 +101,7 @@ def targets(settings: Settings) -> tuple[Target, ...]:
         known = read if isinstance(read, dict) else {}
     if len(known.get(mark, ())) != len(urls):
         known = {mark: [_service_name(number, url) for number, url in enumerate(urls, start=1)]}
-        # Without it all works, only slower.
+        # Without the cache everything works, only slower.
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
             draft = kept.with_name(f".{kept.name}.{os.getpid()}")
@@ -116,7 +114,7 @@ def targets(settings: Settings) -> tuple[Target, ...]:
 
 
 def deliver(target: Target, message: Message) -> str:
-    """Send a message to one URL; gives the reason why it was not taken, or an empty text."""
+    """Send a message to one URL; returns the reason if it was rejected, or an empty text."""
     import apprise
 
     service = _service(target.url.get_secret_value())
@@ -150,10 +148,10 @@ def send_pending(
     compose: Callable[[list[str]], Message | None],
     deliver: Deliver = deliver,
 ) -> Sent:
-    """Tell each target what it has not been told, in one message; what fails stays pending.
+    """Send each target its pending items in one message; failed deliveries stay pending.
 
-    ``compose`` makes the message of what is to be told, or none where nothing of it is left.
-    A target that is no more is dropped.
+    ``compose`` builds the message from item ids, or returns None if none of them exists any more.
+    A target that is no longer configured is dropped.
     """
     left: Pending = {}
     messages: dict[Target, Message] = {}
@@ -163,7 +161,7 @@ def send_pending(
         if message is not None:
             left[target.key] = items
             messages[target] = message
-    # Side by side, so that a service that hangs takes no time from the others.
+    # In parallel, so that a hanging service does not delay the others.
     with ThreadPoolExecutor(max(1, len(messages))) as pool:
         reasons = dict(zip(messages, pool.map(deliver, messages, messages.values()), strict=True))
     for target, reason in reasons.items():
@@ -179,13 +177,13 @@ def send_pending(
 def add_pending(
     pending: Mapping[str, Sequence[str]], new: Iterable[str], keys: Iterable[str]
 ) -> Pending:
-    """What is pending, with ``new`` for each of the targets' keys."""
+    """The pending items, with ``new`` added for each target key."""
     fresh = list(new)
     return {key: list(dict.fromkeys([*pending.get(key, ()), *fresh])) for key in keys}
 
 
 def harmless(text: object, longest: int) -> str:
-    """A text of strangers as one line, cut, without links or mentions of its own."""
+    """Untrusted text as one truncated line in which links and mentions do not work."""
     if text is None:
         return ""
     printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
@@ -211,7 +209,7 @@ def _service_name(number: int, url: str) -> str:
 def _service(url: str) -> "apprise.NotifyBase | None":
     import apprise
 
-    # Redirects are not followed, since credentials must not go elsewhere.
+    # No redirects: they would send credentials to another host.
     asset = apprise.AppriseAsset(
         app_id="feedback-assets",
         app_desc="feedback-assets",

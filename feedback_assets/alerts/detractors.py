@@ -1,6 +1,6 @@
-"""Which unhappy customers are to be told of, and in what words.
+"""Which detractors to alert on, and the text of the alerts.
 
-Knows no Dagster. ``alert_sensors`` keeps the state between two looks and sends what is composed.
+Independent of Dagster: ``sensors`` keeps the state between ticks and sends the messages.
 """
 
 import hashlib
@@ -18,15 +18,15 @@ from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
 RECENT_DAYS = 7
-"""An answer older than this is history: who backfills a year wants no alert for each of it."""
+"""No alert for older answers, for example when a year is backfilled."""
 SHOWN = 5
-"""Detractors that a message shows; how many more there are is said."""
+"""Most detractors shown in a message; it gives the number of further ones."""
 _REMEMBERED_DAYS = 60
 _LONGEST_COMMENT = 400
 _LONGEST_NAME = 80
 _SHELL_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-# The queue holds those who wait; who was answered before anybody was told stands in the mart.
+# The queue lists waiting detractors; one answered before the alert is only in the mart.
 _RECENT = """
     with answers as (
         select *, row_number() over (partition by feedback_id order by day desc) as choice
@@ -49,7 +49,7 @@ _RECENT = """
 
 @dataclass(frozen=True)
 class Detractor:
-    """One unhappy customer, as the marts have them; amounts are of ``currency``."""
+    """One detractor as recorded in the marts; amounts are in ``currency``."""
 
     feedback_id: str
     provider: str
@@ -74,10 +74,10 @@ class Detractor:
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a look leaves to the next one.
+    """The state between ticks.
 
-    ``mark`` stands for what was looked at. ``known``: marks of the detractors that were told of,
-    or were there before, by the day on which they were first seen. ``pending``: ids.
+    ``mark`` identifies the content last looked at. ``known``: marks of detractors already alerted
+    on or ignored as existing, by the day on which they were first seen. ``pending``: ids.
     """
 
     mark: str = ""
@@ -86,7 +86,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 def recent_detractors(warehouse: Warehouse, today: date) -> list[Detractor]:
-    """Those of the last days, newest first; as many days back as an alert may be late."""
+    """Detractors of the last days, newest first; the period is the longest delay of an alert."""
     days = {ORDER_FEEDBACK.full_name: (today - timedelta(days=30), None)}
     with connect(warehouse, (ORDER_FEEDBACK, DETRACTOR_QUEUE), days=days) as connection:
         rows = ask(connection, _RECENT).to_pylist()
@@ -100,9 +100,9 @@ def look(
     now: datetime,
     mark: str,
 ) -> State:
-    """The state after a look; ``pending`` has what each target is to be told.
+    """The state after a tick; ``pending`` has the detractors to alert on for each target.
 
-    The first look tells of nobody: whoever is there then, was there before.
+    The first tick sends no alert: it ignores existing detractors.
     """
     before = state or State()
     today = now.astimezone(UTC).date()
@@ -111,7 +111,7 @@ def look(
     known = {day: marks for day, marks in before.known.items() if day >= oldest}
     known_marks = {mark for marks in known.values() for mark in marks}
     new = [found for found in detractors if _mark(found.feedback_id) not in known_marks]
-    # Also those too old to be told of: they are not to be news when an answer is restated.
+    # Includes those too old for an alert, so that a restated answer does not look new.
     if new:
         known[today] = [*known.get(today, ()), *(_mark(found.feedback_id) for found in new)]
     recent = [found.feedback_id for found in new if found.responded_at >= since]
@@ -119,7 +119,7 @@ def look(
 
 
 def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) -> Message | None:
-    """One message of these detractors, the newest in full; none where none is in the marts."""
+    """One message on these detractors, the newest in full; None if none is in the marts."""
     wanted = set(ids)
     found = [one for one in detractors if one.feedback_id in wanted]
     if not found:
@@ -140,7 +140,7 @@ def _lines(one: Detractor) -> Iterator[str]:
     comment = harmless(one.comment, _LONGEST_COMMENT)
     yield f"Comment: “{comment}”" if comment else "No comment."
     if one.order_id is None:
-        yield "No order was found for the answer."
+        yield "No matching order was found."
     else:
         names = dict.fromkeys(filter(None, (one.order_id, one.order_source_id)))
         number = " / ".join(harmless(name, _LONGEST_NAME) for name in names)
@@ -160,14 +160,14 @@ def _lines(one: Detractor) -> Iterator[str]:
 
 def _where_to_look(shown: Sequence[Detractor], ui_url: str) -> Iterator[str]:
     if ui_url:
-        yield f"All who wait: {ui_url}/assets/marts/detractor_queue"
+        yield f"All waiting detractors: {ui_url}/assets/marts/detractor_queue"
     else:
-        yield "All who wait: marts.detractor_queue"
-    # The id is a stranger's text, and the line is meant for a shell.
+        yield "All waiting detractors: marts.detractor_queue"
+    # The id is untrusted text, and the line is meant to be pasted into a shell.
     orders = [one.order_id for one in shown if _SHELL_SAFE.fullmatch(one.order_id or "")]
     if orders:
         query = f"select contact_id from unified.orders where order_id = '{orders[0]}'"  # noqa: S608
-        yield f'Who it is: feedback-assets query "{query}", then feedback-assets contact with it'
+        yield f'To identify them: feedback-assets query "{query}", then feedback-assets contact'
 
 
 def _channel(parts: Iterable[str | None]) -> str:

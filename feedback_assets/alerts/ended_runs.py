@@ -1,4 +1,4 @@
-"""What the instance says of runs that ended: what they were to make, and the cause of a failure."""
+"""Runs that ended, read from the instance: what they were to build, and why they failed."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,13 +11,13 @@ from feedback_assets.runtime import runs
 from feedback_assets.runtime.tags import WILL_RETRY, days_of
 
 _AT_ONCE = 1000
-# Processes write side by side: what is stored later may carry the earlier time.
+# Processes write concurrently: a later record may carry an earlier time.
 _OVERLAP_SECONDS = 120.0
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
 def newest(instance: dg.DagsterInstance) -> float:
-    """When the run that was changed last was changed, in epoch seconds; 0 if there is none."""
+    """When any run was last changed, in epoch seconds; 0 if there is none."""
     records = instance.get_run_records(limit=1, order_by="update_timestamp")
     return records[0].update_timestamp.timestamp() if records else 0.0
 
@@ -25,9 +25,9 @@ def newest(instance: dg.DagsterInstance) -> float:
 def ended_since(
     instance: dg.DagsterInstance, since: float, seen: Mapping[str, float]
 ) -> tuple[list[Ended], float, dict[str, float]]:
-    """The runs that ended since and are not ``seen``, and both for the next call.
+    """The runs that ended since ``since`` and are not ``seen``, and both values for the next call.
 
-    A run that Dagster will start again did not end yet.
+    A run that Dagster will retry does not count as ended.
     """
     after = max(0.0, since - _OVERLAP_SECONDS)
     records = instance.get_run_records(
@@ -43,7 +43,7 @@ def ended_since(
         since = max(since, changed)
         ended = record.end_time or changed
         run = record.dagster_run
-        # An old run changes too, when a tag is added.
+        # An old run is also updated when a tag is added.
         if run.run_id in seen or ended < after:
             continue
         recent[run.run_id] = changed
@@ -54,7 +54,7 @@ def ended_since(
 
 
 def under_way(instance: dg.DagsterInstance) -> set[str]:
-    """What the runs that are queued or running are to make; one that stands still is left out."""
+    """What queued and running runs are to build, without stalled runs."""
     return {subject for run in runs.under_way(instance) for subject in _subjects(run)}
 
 
@@ -72,7 +72,7 @@ def _subjects(run: dg.DagsterRun) -> tuple[str, ...]:
 
 
 def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Failure]:
-    """One for each cause; the process's death where no step failed."""
+    """One failure per cause; the death of the process if no step failed."""
     records = instance.get_records_for_run(
         run.run_id, of_type={dg.DagsterEventType.STEP_FAILURE}
     ).records
@@ -94,14 +94,14 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
         yield Failure(
             f"{name}: died",
             subjects,
-            f"{name}: the run ended without a step that failed",
+            f"{name}: the run ended without a failed step",
             "Its process was killed (out of memory, a restart), or the project did not load.",
             "look at the run's events, and start it again",
         )
 
 
 def _hit(step: str, run: dg.DagsterRun) -> tuple[str, ...]:
-    """Of what the run was to make, what this step makes: it is named after its tables."""
+    """The run's subjects that this step builds: a step is named after its tables."""
     subjects = _subjects(run)
     mine = []
     for subject in subjects:
@@ -129,24 +129,24 @@ def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
     while error is not None and error.cause is not None:
         error = error.cause
     kind = (error.cls_name if error else None) or "an error"
-    # Our own words may be repeated; an exception's text may hold what a customer wrote.
+    # The project's own messages are safe to repeat; an exception may quote a customer.
     own = user.description if user else None
     return Failure(
         f"{name}: {kind}",
         subjects,
-        f"{name} fails: {kind}",
-        own or "The text of the error is on the run's page. What depends on it is not built.",
+        f"{name} failed: {kind}",
+        own or "The error message is on the run's page. Downstream tables were not built.",
         "look at the run's page, fix it, and run it again",
     )
 
 
 def _kind(told: Mapping[str, Any]) -> str:
-    """The kind of a provider's error, in words that are the same for all its endpoints."""
+    """The kind of a provider's error, worded the same for all its endpoints."""
     status, error = told.get("status") or 0, str(told.get("error", ""))
     named = {
         "CredentialsMissing": "not configured",
         "RowsMissing": "fewer rows than announced",
-        "EnvelopeNotRecognised": "an answer of another shape",
+        "EnvelopeNotRecognised": "an unexpected response format",
         "EverythingSetAside": "no record could be read",
     }
     if error in named:
@@ -154,5 +154,5 @@ def _kind(told: Mapping[str, Any]) -> str:
     if status == 429:
         return "too many requests"
     if told.get("transient"):
-        return "cannot be reached or fails"
+        return "unreachable or failing"
     return f"refused with {status}" if status else "refused"

@@ -1,11 +1,11 @@
-"""Which failures of runs are to be told of: once for each cause, until the cause is gone.
+"""Which run failures to alert on: once per cause, until the cause is resolved.
 
-Knows no Dagster. ``ended_runs`` says what became of the runs, and ``alert_sensors`` keeps the state
-between two looks and sends what is composed.
+Independent of Dagster: ``ended_runs`` reads how the runs ended, and ``sensors`` keeps the state
+between ticks and sends the messages.
 
-A cause is a provider and a kind of error, or a table and the class of an error. It is gone once
-everything that it hit succeeded later and nothing of that is still under way: in the middle of a
-backfill a window that succeeds between two that fail is no recovery.
+A cause is a provider and a kind of error, or a table and an error class. It is resolved once
+everything that it affected has succeeded and no run on it is in progress: during a backfill, a
+window that succeeds between two that fail is not a recovery.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ _SPANS_KEPT = 400
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: the cause, what it hit, and what to say and do about it."""
+    """Why a run failed: the cause, the affected subjects, a description and a remedy."""
 
     cause: str
     subjects: tuple[str, ...]
@@ -34,9 +34,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that ended: what it was to make, of which days, and why it failed if it did.
+    """A run that ended: what it was to build, for which days, and why it failed, if it did.
 
-    ``ended`` is in epoch seconds; subjects are tables, or the job where it makes none.
+    ``ended`` is in epoch seconds; subjects are tables, or the job if it builds none.
     """
 
     run_id: str
@@ -47,7 +47,7 @@ class Ended:
 
 
 class Open(msgspec.Struct, frozen=True):
-    """A cause that is not gone: when each subject last failed and succeeded, and what is said."""
+    """An unresolved cause: when each subject last failed and succeeded, and the alert's text."""
 
     failed: dict[str, float]
     title: str
@@ -61,10 +61,10 @@ class Open(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a look leaves to the next one.
+    """The state between ticks.
 
-    ``since``: epoch seconds up to which runs were looked at. ``seen``: runs that ended shortly
-    before. ``causes``: those not gone, or not yet told. ``pending``: causes.
+    ``since``: epoch seconds up to which runs were read. ``seen``: runs that ended shortly before.
+    ``causes``: those that are unresolved or not yet reported. ``pending``: causes.
     """
 
     since: float
@@ -76,14 +76,14 @@ class State(msgspec.Struct, frozen=True):
 def take(
     state: State, ended: Iterable[Ended], under_way: Collection[str], targets: Collection[str]
 ) -> State:
-    """The state after these runs, which ended since; ``under_way``: subjects of unfinished runs."""
+    """The state after these newly ended runs; ``under_way``: subjects of unfinished runs."""
     causes = dict(state.causes)
     new: list[str] = []
     for run in sorted(ended, key=lambda run: run.ended):
         failed = {subject for failure in run.failures for subject in failure.subjects}
         fine = set() if run.failures else set(run.subjects) - failed
         causes = {name: _succeeded(cause, fine, run.ended) for name, cause in causes.items()}
-        # What was made well before this run failed is gone before this failure is looked at.
+        # A cause that was resolved before this run failed is removed before its failure is added.
         causes = _without_gone(causes, state.pending, new, under_way)
         for failure in run.failures:
             if failure.cause not in causes or causes[failure.cause].gone:
@@ -97,7 +97,7 @@ def take(
 
 
 def after_delivery(state: State, pending: Pending) -> State:
-    """The state after delivery, with what is still pending; a cause that is gone is forgotten."""
+    """The state after delivery, with what is still pending; resolved causes are dropped."""
     waiting = {name for names in pending.values() for name in names}
     causes = {
         name: cause for name, cause in state.causes.items() if not cause.gone or name in waiting
@@ -106,11 +106,11 @@ def after_delivery(state: State, pending: Pending) -> State:
 
 
 def compose(causes: Mapping[str, Open], names: Iterable[str], ui_url: str) -> Message | None:
-    """One message of these causes; none where none of them is known any more."""
+    """One message on these causes; None if none of them is known any more."""
     found = [causes[name] for name in dict.fromkeys(names) if name in causes]
     if not found:
         return None
-    title = found[0].title if len(found) == 1 else f"Runs fail, for {len(found)} reasons"
+    title = found[0].title if len(found) == 1 else f"Runs failed for {len(found)} reasons"
     headed = len(found) > 1
     parts = ("\n".join(_lines(cause, ui_url, headed=headed)) for cause in found)
     return Message(title, "\n\n".join(parts), "failure")
@@ -136,7 +136,7 @@ def _succeeded(cause: Open, subjects: Collection[str], ended: float) -> Open:
 def _without_gone(
     causes: Mapping[str, Open], pending: Pending, new: list[str], under_way: Collection[str]
 ) -> dict[str, Open]:
-    """The causes but those that are gone; one that nobody was told of yet is marked so."""
+    """The unresolved causes; a resolved one that was not yet reported is kept and marked."""
     waiting = {name for names in pending.values() for name in names} | set(new)
     kept = {}
     for name, cause in causes.items():
@@ -161,11 +161,11 @@ def _lines(cause: Open, ui_url: str, *, headed: bool) -> Iterator[str]:
         first, last = min(days), max(days)
         count = "1 day" if len(days) == 1 else f"{len(days)} days"
         of_days = f", {count}: {first}" + (f" to {last}" if last > first else "")
-    yield f"Concerned so far: {', '.join(sorted(cause.failed))}; {runs}{of_days}."
+    yield f"Affected so far: {', '.join(sorted(cause.failed))}; {runs}{of_days}."
     yield harmless(cause.what, _LONGEST)
     if cause.gone:
         yield "It has succeeded since."
-    # A provider's error says it already.
+    # A provider's error already includes the remedy.
     if cause.cure not in cause.what:
         yield f"What to do: {harmless(cause.cure, _LONGEST)}"
     tables = [subject for subject in sorted(cause.failed) if "." in subject]

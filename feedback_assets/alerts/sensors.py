@@ -1,8 +1,8 @@
-"""The sensors that tell people: of unhappy customers, and of runs that fail.
+"""The alert sensors: one for detractors, one for failed runs.
 
-Whom and what to tell of is decided in ``detractor_alerts`` and ``failure_alerts``, which know no
-Dagster. What was told is in a sensor's cursor, apart for each URL, so a restart repeats nothing
-and what a URL did not take is told to that one again.
+``detractors`` and ``failures`` decide on alerts and their text, independently of Dagster. A
+sensor's cursor keeps the delivery state of each URL, so a restart repeats nothing and only failed
+deliveries are retried.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ EVERY_SECONDS = 60
 def alert_sensors(
     settings: Settings, now: Callable[[], datetime] = utc_now
 ) -> list[dg.SensorDefinition]:
-    """Both sensors, off until switched on; ``SettingsError`` where a URL cannot be used.
+    """Both sensors, off until switched on; raises ``SettingsError`` if a URL cannot be used.
 
-    ``now`` says which answers are recent; runs are looked at by the times that they carry.
+    ``now`` limits alerts to recent answers; runs are compared by their recorded times.
     """
     chosen = targets(settings)
     return [_on_detractors(settings, chosen, now), _on_failed_runs(settings, chosen)]
@@ -49,7 +49,7 @@ def _on_detractors(
         name=DETRACTORS,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Tells FEEDBACK_ALERT_URLS of each new unhappy customer, once.",
+        description="Sends one alert to FEEDBACK_ALERT_URLS for each new unhappy customer.",
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
@@ -57,9 +57,9 @@ def _on_detractors(
         state = cursors.decode(context.cursor, detractor_alerts.State)
         mark = _mark(context.instance, DETRACTOR_QUEUE, ORDER_FEEDBACK)
         if mark is None:
-            return dg.SkipReason("marts.detractor_queue was never built.")
+            return dg.SkipReason("marts.detractor_queue has not been built yet.")
         if state is not None and state.mark == mark and not state.pending:
-            return dg.SkipReason("marts.detractor_queue was not built since.")
+            return dg.SkipReason("marts.detractor_queue has not been built since.")
         moment = now()
         found = detractor_alerts.recent_detractors(
             Warehouse(settings.warehouse), moment.astimezone(UTC).date()
@@ -73,7 +73,7 @@ def _on_detractors(
         if state is None:
             said = f"Ignoring {len(found)} existing detractors; alerting on new ones."
         else:
-            said = sent.said or "No new detractor."
+            said = sent.said or "No new detractors."
         return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
 
     return alert
@@ -86,7 +86,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         name=FAILURES,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Tells FEEDBACK_ALERT_URLS of runs that fail, once for each cause.",
+        description="Sends one alert to FEEDBACK_ALERT_URLS for each cause of failed runs.",
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
@@ -114,7 +114,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         )
         failing = ", ".join(sorted(after.causes))
         said = sent.said or (
-            f"Told before, and not gone: {failing}." if failing else "All is well."
+            f"Already sent, still failing: {failing}." if failing else "No failures."
         )
         return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursors.encode(after))
 
@@ -122,7 +122,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
 
 
 def _mark(instance: dg.DagsterInstance, *tables: Table) -> str | None:
-    """Stands for what the tables hold; none where the first was never built."""
+    """A fingerprint of the tables' content; None if the first was never built."""
     keys = [dg.AssetKey(table.asset_key) for table in tables]
     latest = latest_ids(instance, keys)
     if latest.get(keys[0]) is None:

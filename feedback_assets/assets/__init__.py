@@ -1,10 +1,10 @@
-"""The Dagster assets: thin, for everything they do is tested without Dagster."""
+"""The Dagster assets: thin wrappers around code that is tested without Dagster."""
 
 import warnings
 
 import dagster as dg
 
-# Those that are used: days before the first partition, selecting every asset, links to the code.
+# Beta features in use: days before the first partition, selection of all assets, code links.
 warnings.filterwarnings(
     "ignore", r"Parameter `(allow_nonexistent_upstream_partitions|include_sources)`", dg.BetaWarning
 )
@@ -14,5 +14,5 @@ warnings.filterwarnings(
     r"|AnchorBasedFilePathMapping|link_code_references_to_git)`",
     dg.BetaWarning,
 )
-# A schedule asks for each list in ranges of its own policy, whatever policy its job would have.
+# Schedules request each list in ranges of its own backfill policy, whatever the job's policy is.
 warnings.filterwarnings("ignore", r"Asset job \w+ materializes assets with varying")

@@ -1,4 +1,4 @@
-"""Links from an asset to the files that make it: here, or in the repository where one is set."""
+"""Links from an asset to its source files, local or in the configured repository."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
-    """Where the table is declared, and what fills it: a query, or how it is read."""
+    """The table's declaration, and the query or reader that fills it."""
     return dg.CodeReferencesMetadataValue(
         code_references=[
             dg.LocalFileCodeReference(file_path=str(_PACKAGE / path), label=label)
@@ -25,7 +25,7 @@ def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
 def linked_to_repository(
     assets: Sequence[dg.AssetsDefinition], settings: Settings
 ) -> Sequence[dg.AssetsDefinition]:
-    """The assets, their links pointing into ``FEEDBACK_REPOSITORY_URL`` where that is set."""
+    """The assets, linked to ``FEEDBACK_REPOSITORY_URL`` if it is set."""
     if settings.feedback_repository_url is None:
         return assets
     linked = dg.link_code_references_to_git(

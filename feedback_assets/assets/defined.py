@@ -1,4 +1,4 @@
-"""The present definition of each table and page: what ``code_version`` and partitions carry."""
+"""The current definition of each table and page, used for ``code_version`` and partitions."""
 
 from collections.abc import Iterable
 
@@ -15,12 +15,12 @@ from feedback_assets.transforms.pseudonym import fingerprint
 
 
 def spans(settings: Settings) -> Spans:
-    """The settings that say how far back a day of a derived table reads."""
+    """The settings that define how far back a day of a derived table reads."""
     return Spans(settings.feedback_match_days, settings.feedback_touch_days)
 
 
 def definition_of(table: Table, settings: Settings) -> Definition:
-    """By what the table is made now; makes no secret where there is none yet."""
+    """The table's current definition; does not create a secret if there is none."""
     if table in REPORT_PAGES:
         return page_definition()
     if table in FILE_TABLES:
@@ -35,10 +35,10 @@ def definition_of(table: Table, settings: Settings) -> Definition:
 
 
 def definitions_of(tables: Iterable[Table], settings: Settings) -> dict[str, str]:
-    """By ``group.table`` the text that a partition built now would carry."""
+    """The definition text of a partition built now, by ``group.table``."""
     return {table.full_name: definition_of(table, settings).text for table in tables}
 
 
 def code_version(table: Table, settings: Settings) -> str:
-    """The definition as Dagster shows it: the same whatever secret is set."""
+    """The definition that Dagster shows; it does not depend on the customer secret."""
     return definition_of(table, settings).without_secrets.text

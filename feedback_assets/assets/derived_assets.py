@@ -1,4 +1,4 @@
-"""The unified tables and the marts as assets: one query builds a day, a range, or the whole."""
+"""The unified tables and marts as assets: one query builds a day, a range or the whole table."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
@@ -27,8 +27,8 @@ from feedback_assets.warehouse.memory import machine_memory
 from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
-# and a later day reads the earlier ones, which a run before it may still be building.
+# One run at a time for all derived tables: a query uses all cores and up to a quarter of the
+# memory, and a later day reads earlier days that another run may still be building.
 POOL = "duckdb"
 
 
@@ -38,7 +38,7 @@ def derived_assets(settings: Settings, tables: Collection[Table]) -> list[dg.Ass
 
 
 def parameters(settings: Settings) -> Parameters:
-    """What the SQL takes from the settings."""
+    """The SQL parameters taken from the settings."""
     return Parameters(
         match_days=settings.feedback_match_days,
         touch_days=settings.feedback_touch_days,
@@ -48,7 +48,7 @@ def parameters(settings: Settings) -> Parameters:
 
 
 def engine(settings: Settings) -> Engine:
-    """The engine that the settings name."""
+    """The engine named in the settings."""
     return engine_of(settings.feedback_engine, settings.feedback_spark_master)
 
 
@@ -88,12 +88,12 @@ def _build(
     warehouse: Warehouse,
     context: dg.AssetExecutionContext,
 ) -> dict[str, Any]:
-    """Replace the partitions of ``span``, or the whole; the metadata of a table without days."""
+    """Replace the partitions of ``span``, or the whole table, whose metadata it returns."""
     confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
-    values = parameters(settings)  # first, since the definition has the secret's fingerprint
+    values = parameters(settings)  # first: the definition contains the secret's fingerprint
     definition = definition_of(table, settings).text
-    # Before anything is read: content that is replaced meanwhile then differs from what is
-    # recorded here, and leads to one build too many, never to one too few.
+    # Before reading anything: if an input is replaced meanwhile, it differs from what is recorded
+    # here, which causes one build too many rather than one too few.
     built_from = inputs_now(table, span, context.instance, settings, warehouse)
     if span is None:
         rows = engine(settings).build_whole(table, warehouse, values)
@@ -125,11 +125,11 @@ def _build(
 def _counted(
     table: Table, days: Iterable[tuple[date, pa.Table]], numbers: dict[date, Numbers]
 ) -> Iterator[tuple[date, pa.Table]]:
-    """The same days, once ``numbers`` has what each is plotted with."""
+    """Yield the same days, adding each day's plotted values to ``numbers``."""
     for day, rows in days:
         numbers[day] = plotted(table, rows)
         yield day, rows
-        del rows  # else it stays in memory while the next is computed
+        del rows  # free it before the next day is computed
 
 
 def inputs_now(
@@ -139,10 +139,10 @@ def inputs_now(
     settings: Settings,
     warehouse: Warehouse,
 ) -> dict[Day, str]:
-    """The ``inputs_hash`` of each partition that the run builds, each input looked up once.
+    """The ``inputs_hash`` of each partition in the run, looking up each input once.
 
-    Of the files that are there: with a file that is recorded but gone, the sensor would find the
-    partition due again right after it was built, and wait for it for good.
+    Only existing files count: if a recorded file is missing, the sensor would find the partition
+    stale again right after each build and hold back everything computed from it.
     """
     contents = {}
     for name in table.depends:

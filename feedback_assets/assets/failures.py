@@ -1,4 +1,4 @@
-"""What a run that failed leaves on its event: one line for people, and metadata for the alerts."""
+"""The failure event of a run: a one-line message, and metadata for the alerts."""
 
 from collections.abc import Callable, Collection
 from datetime import date
@@ -15,28 +15,28 @@ from feedback_assets.warehouse.erased import ErasureKeyMissing
 from feedback_assets.warehouse.remote import StoreTrouble
 
 TROUBLE = (StoreTrouble, CoordinationUnavailable, Unusable, OtherSecret, ErasureKeyMissing)
-"""Errors of the place where tables are kept, whose message is one line that says what to do."""
+"""Storage errors whose message is one line with the remedy."""
 
 Span = tuple[date, date]
 _T = TypeVar("_T")
 
 
 def in_one_line(build: Callable[[], _T], table: Table, span: Span | None) -> _T:
-    """What ``build`` gives; ``TROUBLE`` becomes the ``Failure`` of the table and its days."""
+    """The result of ``build``; an error in ``TROUBLE`` becomes a ``Failure`` of the table."""
     failure: dg.Failure
     try:
         return build()
     except TROUBLE as error:
         failure = trouble_failure(error, [table], span)
-    # Outside the block, so that the error and its traceback are not chained to the line.
+    # Raised outside the ``except`` block so that the original traceback is not chained.
     raise failure
 
 
 def trouble_failure(error: Exception, tables: Collection[Table], span: Span | None) -> dg.Failure:
-    """One of ``TROUBLE`` as a ``Failure``, retried only where that may help.
+    """Convert an error in ``TROUBLE`` to a ``Failure``, retried only if a retry may help.
 
-    A full disk is as full in half a minute, and a Postgres was waited for; an object store may be
-    up again.
+    A full disk does not recover in half a minute, and Postgres has already been retried; an object
+    store may recover.
     """
     return dg.Failure(
         description=f"{named(tables, span)}: {error}",
@@ -45,7 +45,7 @@ def trouble_failure(error: Exception, tables: Collection[Table], span: Span | No
 
 
 def named(tables: Collection[Table], span: Span | None) -> str:
-    """Tables and days as a message begins with them: ``a.b, 2024-03-01 to 2024-03-09``."""
+    """Tables and days as a message prefix: ``a.b, 2024-03-01 to 2024-03-09``."""
     names = ", ".join(table.full_name for table in tables)
     if span is None:
         return names
@@ -54,7 +54,7 @@ def named(tables: Collection[Table], span: Span | None) -> str:
 
 
 def failure_metadata(error: ProviderError) -> dict[str, Any]:
-    """The error as metadata of a ``Failure``; the alert tells causes apart by it."""
+    """The error as ``Failure`` metadata, by which alerts distinguish causes."""
     return {
         "provider": error.provider,
         "error": type(error).__name__,

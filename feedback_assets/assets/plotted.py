@@ -1,8 +1,8 @@
-"""The numbers that a table's plots in the UI show: what the table is about, not its row count.
+"""The numbers that the UI plots for a table: its key figures rather than its row count.
 
-Each is computed from the rows of one partition alone, with PyArrow: about 0.05 ms a day, and
-there may be thousands of days in a run. A number that a partition does not have, such as the NPS
-of a day without responses, is left out, and is a gap in the plot.
+Each is computed from the rows of one partition with PyArrow, about 0.05 ms a day; a run may have
+thousands of days. A number that a partition does not have, such as the NPS of a day without
+responses, is omitted and leaves a gap in the plot.
 """
 
 import re
@@ -16,7 +16,7 @@ from feedback_assets.schema.table import Table
 
 Numbers = dict[str, int | float]
 
-# Currencies are a provider's text, and each is a plot of its own.
+# Currencies are free text from a provider, and each gets its own plot.
 _MOST_CURRENCIES = 5
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MODEL, _WINDOW_DAYS = "linear", 90
@@ -29,7 +29,7 @@ def plotted(table: Table, rows: pa.Table) -> Numbers:
 
 
 def _nps_by_attribution(rows: pa.Table) -> Numbers:
-    # Every model credits the same answers.
+    # Every attribution model covers the same answers.
     return _nps(rows.filter(pc.equal(rows["model"], _MODEL)))
 
 
@@ -85,19 +85,19 @@ def _nps(rows: pa.Table) -> Numbers:
     if not responses:
         return {"responses": 0}
     nps = 100 * (_sum(rows, "promoters") - _sum(rows, "detractors")) / responses
-    # The weights of a model are fractions, which add up to 3.0000000000000004.
+    # Weights are fractions; their sum may be 3.0000000000000004.
     return {"responses": round(responses), "nps": round(nps, 2)}
 
 
 def _by_currency(rows: pa.Table) -> Numbers:
-    """Net amount by currency, of those with the most rows."""
+    """Net amount by currency, for the currencies with the most rows."""
     currencies, amounts = rows["currency"], rows["net_amount"]
     counted = [
         (-count["counts"], count["values"])
         for count in pc.value_counts(currencies).to_pylist()
         if _CURRENCY.fullmatch(count["values"] or "")
     ]
-    # A filter a currency takes half the time of ``group_by``.
+    # One filter per currency takes half the time of ``group_by``.
     return {
         f"net_amount_{name}": float(pc.sum(amounts.filter(pc.equal(currencies, name))).as_py() or 0)
         for _, name in sorted(counted)[:_MOST_CURRENCIES]

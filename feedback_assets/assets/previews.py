@@ -1,7 +1,7 @@
-"""What a materialisation carries for the eye: a picture and a table, where people would look.
+"""Previews on a materialisation: a picture and a table.
 
-On the last day of a run only: the UI shows that one first, and a picture on each of 365 days
-would be 15 MB of events.
+Attached to the last day of a run only: the UI shows that day first, and a picture on each of 365
+days would take 15 MB of events.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ PICTURE, TABLE, COVERAGE = "picture", "preview", "coverage"
 
 
 def rows_a_day(rows: Sequence[tuple[date, int]]) -> dict[str, Any]:
-    """Rows of each day of a run; nothing for a run of one day."""
+    """Rows on each day of a run; empty for a run of one day."""
     from feedback_assets.reports import pictures
 
     picture = pictures.days_picture(rows)
@@ -30,7 +30,7 @@ def rows_a_day(rows: Sequence[tuple[date, int]]) -> dict[str, Any]:
 
 
 def mart_previews(table: Table, warehouse: Warehouse) -> dict[str, Any]:
-    """The trend on ``nps_daily``, the shares on ``match_coverage``; nothing on other tables."""
+    """The trend for ``nps_daily``, the shares for ``match_coverage``; empty for other tables."""
     if table.full_name not in ("marts.nps_daily", "marts.match_coverage"):
         return {}
     from feedback_assets.reports import pictures
@@ -42,7 +42,7 @@ def mart_previews(table: Table, warehouse: Warehouse) -> dict[str, Any]:
 
 
 def report_previews(report: "Report") -> dict[str, Any]:
-    """Trend and coverage of the page."""
+    """Trend and coverage from the page."""
     from feedback_assets.reports import pictures
 
     return _trend(report.weeks) | _markdown(

@@ -34,14 +34,14 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# The client has tried five times by then; this is for a provider that restarts.
+# The client has already tried five times; this retry covers a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
 DAYS_IN_A_RUN = 3650
-"""The most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
+"""Most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
-    """An asset for each table of the providers that are loaded."""
+    """An asset for each table of the loaded providers."""
     return [
         _asset(source, settings, tables)
         for source in SOURCES
@@ -55,7 +55,7 @@ Counts = Mapping[Table, list[DayCounts]]
 
 @dataclass(frozen=True)
 class _Read:
-    """One window: the days that were replaced, and the tables of which nothing could be typed."""
+    """One window: the days replaced, and the tables in which every record was quarantined."""
 
     window: Window
     counts: Counts
@@ -68,7 +68,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
         backfill_policy=backfill_policy(source),
-        # Not as parameters: one is named by its resource, and this function is every provider's.
+        # Not parameters: those are named after the resource, and this serves all providers.
         required_resource_keys={source.provider, "warehouse"},
         can_subset=len(source.tables) > 1,
         pool=source.provider,
@@ -85,7 +85,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         resource: ProviderResource = getattr(context.resources, source.provider)
         days = window = days_of_run(context)
         by = {table: definition_of(table, settings).text for table in wanted}
-        # A second try goes on at the window that failed.
+        # A retry resumes at the window that failed.
         before = _recorded(context, wanted)
         done: list[_Read] = []
         failure: dg.Failure | None = None
@@ -98,14 +98,14 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         except ProviderError as error:
             failure = _failure(error, wanted, window)
         except dg.DagsterExecutionInterruptedError:
-            # As it is, Dagster would take it for a reason to try the step again after 30 s.
+            # Otherwise Dagster would retry the step after 30 s.
             failure = _canceled(wanted, window)
         except TROUBLE as error:
             failure = trouble_failure(error, wanted, window)
-        # A window in which everything was set aside keeps none that follows from being read.
+        # A fully quarantined window does not stop later windows from being read.
         if failure is None and any(read.refused for read in done):
             failure = _all_set_aside(source, done)
-        # Outside the block, so that no exception of the client is chained to it.
+        # Raised outside the ``except`` block so that no client exception is chained.
         if failure is not None:
             yield from _read_before(done, by)
             raise failure
@@ -130,7 +130,7 @@ def _record(
             asset_key=table.asset_key,
             partition_key=day.day.isoformat(),
         )
-    # The cost is that of the run: on every day, a plot or a sum would count it once a day.
+    # Metadata of the whole run: on every day, a plot or a sum would count it repeatedly.
     context.add_asset_metadata(
         cost | rows_a_day([(day.day, day.rows) for day in days]),
         asset_key=table.asset_key,
@@ -139,13 +139,13 @@ def _record(
 
 
 def backfill_policy(source: Source) -> dg.BackfillPolicy:
-    """One run for all days of a list, which reads window after window.
+    """One run for all days of a list, which reads one window after another.
 
-    With a run per window, a day could be built before the days ahead of it that its query reads,
-    see ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a
-    provider that is down fails all of them; and a policy is nothing but the number of partitions
-    per run. So each list has a number of its own, ten years or a few days more, which the
-    backfill dialog shows: https://github.com/dagster-io/dagster/issues/17203 asks for more.
+    With a run per window, a day could be built before the earlier days that its query reads, see
+    ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a provider
+    that is down fails all of them, and policies differ only in the number of partitions per run. So
+    each list has its own number, ten years or a few days more, which the backfill dialog shows:
+    https://github.com/dagster-io/dagster/issues/17203 requests an alternative.
     """
     return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + SOURCES.index(source))
 
@@ -162,7 +162,7 @@ def _read(
 
     def pages() -> Iterator[Mapping[str, Page]]:
         yield from source.read(client, *asked(*window))
-        # After the last page, and so before the first partition.
+        # Runs after the last page and therefore before the first partition is written.
         if client.generated:
             mark_generated(warehouse, source.provider)
 
@@ -184,7 +184,7 @@ def _read(
 
 
 def _read_before(done: list[_Read], by: Mapping[Table, str]) -> Iterator[dg.AssetMaterialization]:
-    """The days that were replaced before one failed: they are there, and stay."""
+    """Days that were replaced before a later day failed; they remain in place."""
     for read in done:
         for table, days in read.counts.items():
             for day in days:
@@ -198,7 +198,7 @@ def _read_before(done: list[_Read], by: Mapping[Table, str]) -> Iterator[dg.Asse
 def _recorded(
     context: dg.AssetExecutionContext, tables: list[Table]
 ) -> dict[Table, dict[date, DayCounts]]:
-    """The days that an earlier try of this step has recorded; none in the first."""
+    """The days that an earlier attempt of this step recorded; empty on the first attempt."""
     found: dict[Table, dict[date, DayCounts]] = {table: {} for table in tables}
     if not context.retry_number:
         return found
@@ -222,13 +222,13 @@ def _holds(recorded: Collection[date], first: date, last: date) -> bool:
 
 
 def days_of_run(context: dg.AssetExecutionContext) -> tuple[date, date]:
-    """The first and the last day of the run's partitions."""
+    """The first and last day of the run's partitions."""
     window = context.partition_time_window
     return window.start.date(), window.end.date() - timedelta(days=1)
 
 
 def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
-    """The counts of one day as the contract names them, and by which definition it was read."""
+    """One day's counts under the contract's names, and the definition that it was read with."""
     return {
         "dagster/partition_row_count": day.rows,
         "fetched": day.fetched,
@@ -242,7 +242,7 @@ def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
 
 
 def day_counts(day: date, metadata: Mapping[str, dg.MetadataValue[Any]]) -> DayCounts:
-    """The counts of one day as ``day_metadata`` recorded them."""
+    """One day's counts, from the metadata written by ``day_metadata``."""
     recorded = {name: value.value for name, value in metadata.items()}
     return DayCounts(
         day,
@@ -278,7 +278,7 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
             "error": EverythingSetAside.__name__,
             "advice": advice,
         },
-        # The provider serves the same in half a minute.
+        # The provider returns the same records in half a minute.
         allow_retries=False,
     )
 
@@ -297,6 +297,6 @@ def _failure(error: ProviderError, tables: list[Table], window: Window) -> dg.Fa
     return dg.Failure(
         description=f"{named(tables, window)}: {error} Existing data for these days is unchanged.",
         metadata=failure_metadata(error),
-        # A list that stayed short was read twice by then; a third reading tells nothing new.
+        # The client has already read a short list twice; a third attempt would not help.
         allow_retries=error.transient and not isinstance(error, RowsMissing),
     )

@@ -1,7 +1,7 @@
-"""What the instance knows of a table: content and inputs of its partitions, as last materialised.
+"""The content and inputs of a table's partitions, as recorded on their last materialisation.
 
-Two queries a table: the latest materialisation of each partition, then those materialisations.
-Three years of a table take 0.16 s on SQLite.
+Two queries per table: the latest materialisation of each partition, then their metadata. Three
+years of a table take 0.16 s on SQLite.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded
 
 _AT_ONCE = 1000
-# Of the run, not of the day on which they are recorded.
+# These belong to the run, not to the day on which they are recorded.
 _OF_THE_RUN = ("requests", "bytes")
 
 
 def read_recorded(
     instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None = None
 ) -> Recorded:
-    """The record of the partitions from the first to the last of ``days``; None: of all."""
+    """The record of the partitions from the first to the last of ``days``; None: all of them."""
     content: dict[Day, str] = {}
     built_from: dict[Day, str] = {}
     built_by: dict[Day, str] = {}
@@ -44,7 +44,7 @@ def read_recorded(
 def latest_metadata(
     instance: dg.DagsterInstance, table: Table, days: Iterable[Day]
 ) -> dict[Day, dict[str, str | int | float]]:
-    """What the latest materialisation of these partitions said of them in texts and numbers."""
+    """Text and number metadata of these partitions' latest materialisations."""
     wanted = set(days)
     held = [day for day in wanted if day is not None]
     span = (min(held), max(held)) if held else None
@@ -62,7 +62,7 @@ def latest_metadata(
 def record_days(
     instance: dg.DagsterInstance, table: Table, days: Mapping[Day, Mapping[str, str | int | float]]
 ) -> None:
-    """Record partitions that no run of the asset wrote, each with its metadata."""
+    """Record partitions that were not written by a run of the asset, each with its metadata."""
     for day, metadata in days.items():
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
@@ -76,7 +76,7 @@ def record_days(
 def latest_ids(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
 ) -> dict[dg.AssetKey, int | None]:
-    """By asset the storage id of its last materialisation, in one query; of those known at all."""
+    """The storage id of each known asset's last materialisation, in one query."""
     return {
         record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
         for record in instance.get_asset_records(keys)
@@ -84,9 +84,9 @@ def latest_ids(
 
 
 def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list[date]:
-    """Days since ``start`` whose last run failed and that no later run has made; as the UI has it.
+    """Days since ``start`` whose last run failed, as the UI shows them.
 
-    Dagster keeps the answer and looks only at the events since, so that years cost what a day does.
+    Dagster caches the result and reads only newer events, so years cost no more than a day.
     """
     partitions = daily(start)
     found = instance.get_status_by_partition(
@@ -126,6 +126,6 @@ def _values(materialization: dg.AssetMaterialization) -> dict[str, Any]:
     return {
         name: value.value
         for name, value in materialization.metadata.items()
-        # Pictures and tables for people; recorded again as text they would be 60 kB of letters.
+        # Previews are for people; recorded again as text they would take 60 kB.
         if not isinstance(value, dg.MarkdownMetadataValue)
     }

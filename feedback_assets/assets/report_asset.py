@@ -1,4 +1,4 @@
-"""The page ``reports/nps.html`` as an asset: built from the marts whenever one of them changed."""
+"""The page ``reports/nps.html`` as an asset, rebuilt when one of its marts changes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -45,8 +45,8 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
 def _build(
     page: Table, settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> dict[str, Any]:
-    """Write the page; its metadata."""
-    # Template and charts are imported where they are used: definitions load without them.
+    """Write the page and return its metadata."""
+    # Imported here so that loading the definitions does not load templates and charts.
     from feedback_assets.reports.figures import read_report
     from feedback_assets.reports.page import write_page
 
@@ -68,14 +68,14 @@ def _build(
 
 
 def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
-    """Where the page is, with a link that opens it where a browser lets one."""
+    """The location of the page, with a link if a browser can open it."""
     path, url = dg.MetadataValue.path(page_path(warehouse)), page_url(warehouse)
     if url is None:
         return {"page": path}
     if url.startswith("https:"):
         return {"page": path, "open": dg.MetadataValue.url(url)}
-    # A link to a file does nothing when it is clicked on a page that came over HTTP.
-    hint = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
+    # Browsers block links to local files on a page that was loaded over HTTP.
+    hint = f"Paste into a browser on the machine that stores the warehouse:\n\n`{url}`"
     return {"page": path, "open": dg.MetadataValue.md(hint)}
 
 
@@ -101,7 +101,7 @@ def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
 
 
 def _read_at(instance: dg.DagsterInstance) -> Mapping[str, datetime]:
-    """When each provider table was materialised last, by ``group.table``."""
+    """When each provider table was last materialised, by ``group.table``."""
     records = instance.get_asset_records([dg.AssetKey(t.asset_key) for t in PROVIDER_TABLES])
     return {
         ".".join(record.asset_entry.asset_key.path): datetime.fromtimestamp(

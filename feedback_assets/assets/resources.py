@@ -1,6 +1,6 @@
 """The resources of a run: a connection to each provider, and the warehouse.
 
-Credentials occur here alone, as names of environment variables that are read when a run starts.
+Credentials appear only here, as names of environment variables that are read when a run starts.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
     coordination_url: str = Field(
         default="", repr=False, description="Postgres in which all machines count them instead"
     )
-    zone: str = Field(default="UTC", description="Zone of time stamps that carry none")
+    zone: str = Field(default="UTC", description="Time zone of timestamps without one")
 
     @contextmanager
     def connected(self) -> Iterator[Client]:
@@ -47,7 +47,7 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     ``erasure_secret_file``.
     """
 
-    root: str = Field(description="Local path or fsspec URI under which the tables lie")
+    root: str = Field(description="Local path or fsspec URI of the tables")
     erasure_secret: str = Field(
         default="", repr=False, description="Key of the list of erased persons"
     )
@@ -107,7 +107,7 @@ def _type(value: object) -> type:
 
 
 def warehouse_resource(settings: Settings) -> WarehouseResource:
-    """The warehouse with the key of its erased persons, as ``EnvVar`` where it is set."""
+    """The warehouse with the key of its erasure list, as ``EnvVar`` if that is set."""
     secret: dict[str, Any] = {}
     if settings.feedback_erasure_secret is not None:
         secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")

@@ -1,4 +1,4 @@
-"""What Dagster is told of a table: key, description, columns, partitions, dependencies."""
+"""The asset spec of a table: key, description, columns, partitions, dependencies."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -14,8 +14,8 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, find_table
 
-# With the daily schedule on every table is made anew once a day, since a day was added. One
-# refresh that is late or failed warns, two fail.
+# With the daily schedule on, every table is rebuilt once a day because a day was added. One late
+# or failed refresh warns, two fail.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
 )
@@ -24,12 +24,12 @@ _FILE_NAMES = {table.full_name for table in FILE_TABLES}
 
 
 def owners(settings: Settings) -> list[str]:
-    """Who answers for the assets: e-mails, and teams as ``team:name``."""
+    """The owners of the assets: e-mail addresses, and teams as ``team:name``."""
     return list(split_owners(settings.feedback_owners))
 
 
 def tags(table: Table) -> dict[str, str]:
-    """What the UI and a selection filter by: the provider, and whether there is personal data."""
+    """Tags to filter by in the UI and in selections: the provider, and personal data."""
     found = {"provider": table.group} if table.full_name in _PROVIDER_NAMES else {}
     if any(_is_personal(column) for column in table.columns):
         found["personal_data"] = "yes"
@@ -46,7 +46,7 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 
 
 def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetSpec:
-    """The asset of a table; of its dependencies those that are among ``tables``."""
+    """The asset of a table, with those of its dependencies that are among ``tables``."""
     loaded = {other.full_name for other in tables}
     kinds = {"parquet", _made_by(table)}
     return dg.AssetSpec(
@@ -78,7 +78,7 @@ def _made_by(table: Table) -> str:
 
 
 def _example(table: Table) -> str:
-    # A line a clause: the UI shows it in a narrow column.
+    # One line per clause: the UI shows the query in a narrow column.
     query = re.sub(r" (?=(from|where|group by|order by) )", "\n", table.example)
     return f"```sql\n{query}\n```"
 
@@ -87,18 +87,18 @@ def _dependency(table: Table, upstream: str) -> dg.AssetDep:
     key = list(find_table(upstream).asset_key)
     if not table.partitioned:
         return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
-    # The same day, though the query reads up to 90 days before it: told of those, a backfill from
-    # the UI would also build the 120 days after the ones asked for, half empty. What it takes
-    # that the days before are there in time: a provider's range is one run (provider_assets),
-    # and derived tables are built one after the other (their pool).
+    # Mapped to the same day, although the query reads up to 90 days before it: with the full window
+    # a backfill from the UI would also build the 120 days after the requested ones, from incomplete
+    # inputs. The order is guaranteed elsewhere: a provider's range is one run (provider_assets),
+    # and the pool builds derived tables one after the other.
     return dg.AssetDep(key, partition_mapping=dg.TimeWindowPartitionMapping())
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """The columns as the UI shows them: type, description with unit, whether it can be null.
+    """The columns as the UI shows them: type, description with unit, and nullability.
 
-    The fields of an object follow it as dotted paths: the type of some is 500 characters long, of
-    which the page shows 40.
+    Fields of an object follow as dotted paths: some struct types are 500 characters long, and the
+    page shows 40.
     """
     return dg.TableSchema(columns=[shown for one in table.columns for shown in _shown(one)])
 
@@ -120,7 +120,7 @@ def _shown(column: Column, within: str = "") -> Iterator[dg.TableColumn]:
 
 
 def column_lineage(table: Table, tables: Collection[Table]) -> dg.TableColumnLineage:
-    """From which columns of which loaded tables each column is computed."""
+    """The columns of loaded tables from which each column is computed."""
     loaded = {other.full_name for other in tables}
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for column in table.columns:

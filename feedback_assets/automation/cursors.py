@@ -1,4 +1,4 @@
-"""What a sensor remembers from one look to the next, as the text of its cursor."""
+"""The state that a sensor keeps between ticks, as the text of its cursor."""
 
 from typing import TypeVar
 
@@ -8,12 +8,12 @@ State = TypeVar("State", bound=msgspec.Struct)
 
 
 def encode(state: msgspec.Struct) -> str:
-    """The state as text, for a sensor's cursor."""
+    """Encode the state as a sensor's cursor."""
     return msgspec.json.encode(state).decode()
 
 
 def decode(text: str | None, kind: type[State]) -> State | None:
-    """The state of a cursor; none for a first look, or for a cursor of another make."""
+    """Decode the state of a cursor; None on the first tick or for a cursor of another format."""
     if text:
         try:
             return msgspec.json.decode(text, type=kind)

@@ -1,10 +1,11 @@
-"""What is new at the providers that can be asked for it: which days have to be read again.
+"""Detects new answers at providers with a feed, and decides which days to read again.
 
-Knows no Dagster. ``new_answers_sensors`` keeps the state between two looks and requests the runs.
+Independent of Dagster: ``new_answers_sensors`` keeps the state between ticks and requests the
+runs.
 
-An answer is owed from when a look sees it until the warehouse holds it as it was seen. So a day
-is not read again because of an answer that somebody read meanwhile, an answer of today waits
-until its day is a partition, and a run that fails is asked for again the next day.
+An answer is owed from when it is first seen until the warehouse holds that version of it. So a
+day is not read again for an answer that another run has loaded, an answer of today waits until
+its day is a partition, and a failed run is requested again the next day.
 """
 
 import hashlib
@@ -28,13 +29,13 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
-"""Pages of one look. What is more is no news but a flood, and read by days, once a day."""
+"""Most pages per tick. More than that is a flood, which is read by days, once a day."""
 GIVEN_UP_AFTER = timedelta(days=3)
-"""A row that a run reads otherwise than the look did (moved, set aside) is not owed for ever."""
+"""A row that a run reads differently (moved or quarantined) is dropped after this time."""
 
 
 def feeds(settings: Settings) -> tuple[Feed, ...]:
-    """The feeds of the loaded providers that can be asked with what is set."""
+    """The feeds of loaded providers whose required settings are present."""
     found = (provider.feed for provider in REGISTRY if provider.name in settings.providers)
     return tuple(
         feed
@@ -44,7 +45,7 @@ def feeds(settings: Settings) -> tuple[Feed, ...]:
 
 
 class Requested(msgspec.Struct, frozen=True):
-    """The rows that were owed of a day when it was last requested, when, and when it first was."""
+    """The rows owed for a day when it was last requested, with the last and first request date."""
 
     rows: dict[str, str]
     last: date
@@ -52,10 +53,10 @@ class Requested(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a look leaves to the next one.
+    """The state between ticks.
 
-    ``asked``: when the provider last answered. ``owed``: by day the digests of rows by the
-    digests of their keys. ``flooded``: the last day on which all recent days were requested.
+    ``asked``: when the provider last answered. ``owed``: for each day, row digests by key digest.
+    ``flooded``: the last day on which all recent days were requested.
     """
 
     asked: datetime
@@ -66,7 +67,7 @@ class State(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class News:
-    """What one look saw: rows by day, whether there were more, and rows of no partition."""
+    """The result of one tick: rows by day, whether there were more, and how many are too old."""
 
     rows: Mapping[date, Mapping[str, str]]
     flood: bool = False
@@ -75,7 +76,7 @@ class News:
 
 @dataclass(frozen=True)
 class Reading:
-    """Days to read, in one run; ``version`` stands for what of them is owed."""
+    """Days to read in one run; ``version`` identifies the rows owed for them."""
 
     first: date
     last: date
@@ -83,14 +84,14 @@ class Reading:
 
 
 def remembered(text: str | None, now: datetime) -> State:
-    """The state of a cursor; without one, or with one of another make, news begin ``now``."""
+    """The state of a cursor; without a readable one, the feed starts ``now``."""
     return cursors.decode(text, State) or State(asked=now)
 
 
 def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> News:
-    """Ask the provider what is new since a moment; one request where it fits on a page.
+    """Read the feed since a moment; one request if the result fits on a page.
 
-    Rows before the day ``start`` are counted only. Raises ``ProviderError``.
+    Rows before the day ``start`` are only counted. Raises ``ProviderError``.
     """
     rows: dict[str, tuple[date, str]] = {}
     too_old = 0
@@ -121,10 +122,10 @@ def settle(
     now: datetime,
     days_of_flood: int,
 ) -> tuple[State, list[Reading]]:
-    """What is owed after a look, and the days to read for it.
+    """The state after a tick, and the days to read for the rows owed.
 
-    ``held(day, keys)`` gives the digests of those rows of a day that the warehouse holds.
-    A day is requested once for what is owed of it, and once more each later day (UTC).
+    ``held(day, keys)`` returns the digests of those of a day's rows that the warehouse holds.
+    A day is requested once for the same rows, and once more on each later day (UTC).
     """
     today = now.astimezone(UTC).date()
     owed: dict[date, dict[str, str]] = {}
@@ -143,7 +144,7 @@ def settle(
         if today - first >= GIVEN_UP_AFTER:
             del owed[day]
             continue
-        # Fewer than were requested are the rest of those, and tell nothing new.
+        # A subset of the requested rows contains nothing new.
         if before and before.last == today and owed[day].items() <= before.rows.items():
             requested[day] = before
             continue
@@ -166,9 +167,9 @@ def settle(
 
 
 def windows(feed: Feed, readings: Sequence[Reading], start: date) -> Iterator[Reading]:
-    """The readings as runs that the provider can be asked for, of the days from ``start`` on.
+    """Split the readings, from ``start`` on, into runs that the provider supports.
 
-    A list that comes whole is read once: each run of it would read what came since its first day.
+    A list without an end date is read once: each run would read everything since its first day.
     """
     whole_list = source_of(feed.table).whole_list
     if whole_list and readings:
@@ -182,14 +183,14 @@ def windows(feed: Feed, readings: Sequence[Reading], start: date) -> Iterator[Re
 
 
 def held_rows(warehouse: Warehouse, table: Table, day: date, keys: set[str]) -> dict[str, str]:
-    """The digests of those rows of a day that the warehouse holds, by the digests of keys."""
+    """The digests, by key digest, of those of a day's rows that the warehouse holds."""
     rows = _select(warehouse.read_arrow(table, day, day), table).to_pylist()
     found = {_key(row, table): row for row in rows}
     return {key: _digest(found[key]) for key in keys & set(found)}
 
 
 def _select(rows: pa.Table, table: Table) -> pa.Table:
-    # What no document names may change with each answer, and would be news for ever.
+    # Undocumented fields may change with each response and would look new every time.
     return rows.select([column.name for column in table.columns if column != EXTRA])
 
 

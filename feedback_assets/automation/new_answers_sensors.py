@@ -1,7 +1,7 @@
-"""The sensors that ask a provider what is new, and request the reading of the days concerned.
+"""The sensors that poll a provider for new answers and request runs for their days.
 
-What is new is found out in ``new_answers``, which knows no Dagster. What is computed from the days
-that are read follows by ``refresh_sensor``.
+``new_answers`` detects what is new, independently of Dagster. ``refresh_sensor`` then rebuilds
+the tables computed from those days.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 
 EVERY_SECONDS = 300
-# Dagster gives up a tick after 60 s; the next one is the retry.
+# Dagster aborts a tick after 60 s; the next tick is the retry.
 _PATIENCE = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=20, total=20)
 _LONGEST_SECONDS = 45.0
 
@@ -51,7 +51,7 @@ def sensor_name(provider: str) -> str:
 
 
 def new_answers_sensors(settings: Settings, now: Clock = utc_now) -> list[dg.SensorDefinition]:
-    """A sensor for each loaded provider that can be asked what is new; off until switched on."""
+    """A sensor for each loaded provider with a feed; off until switched on."""
     return [_sensor(feed, settings, now) for feed in feeds(settings)]
 
 
@@ -66,7 +66,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         target=dg.AssetSelection.assets(*keys),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Asks {feed.provider} for new answers, and reads the days they belong to.",
+        description=f"Polls {feed.provider} for new answers, and reads their days.",
     )
     def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         moment = now()
@@ -75,7 +75,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
             with _patient_for_a_tick(feed.provider, settings) as client:
                 news = look(client, feed, state.asked, settings.zone(feed.provider), start)
         except ProviderError as error:
-            # With the state as it was, the next answer brings all since the last one.
+            # The state is unchanged, so the next response covers everything since the last one.
             reason = (
                 f"{error} Nothing is lost: news since {state.asked:%Y-%m-%d %H:%M} UTC are asked "
                 "for again at the next tick."
@@ -95,8 +95,8 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         seen = sum(len(rows) for rows in news.rows.values())
         told = [
             f"{seen} answers since {state.asked:%Y-%m-%d %H:%M} UTC or shortly before.",
-            f"{waiting} of today are read once the day is over." if waiting else "",
-            f"{news.too_old} lie before FEEDBACK_START_DATE={start}." if news.too_old else "",
+            f"{waiting} from today are read once the day is over." if waiting else "",
+            f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]
         return dg.SensorResult(
             run_requests=requests,
@@ -109,7 +109,7 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
 
 @contextmanager
 def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
-    """The provider's client; closed when a tick's time is up, also while it waits for the quota."""
+    """The provider's client, closed when the tick's time is up, even if it waits for the quota."""
     late = threading.Event()
     with check_providers.connect(provider, settings, retry=_PATIENCE) as client:
 
@@ -126,15 +126,15 @@ def _patient_for_a_tick(provider: str, settings: Settings) -> Iterator[Client]:
             yield client
     if late.is_set():
         raise TransientError(
-            f"no whole answer within {_LONGEST_SECONDS:g} s",
+            f"no complete response within {_LONGEST_SECONDS:g} s",
             provider=provider,
-            advice="its quota may be in use by runs that read; see which are under way",
+            advice="runs may be using up its quota; see which are in progress",
         )
 
 
 @contextmanager
 def _without_blame(late: threading.Event) -> Iterator[None]:
-    """Leaves out the error of a client that was closed because the time was up."""
+    """Suppress the error of a client that was closed because the time was up."""
     try:
         yield
     except ProviderError:
@@ -143,8 +143,8 @@ def _without_blame(late: threading.Event) -> Iterator[None]:
 
 
 def _request(reading: Reading, names: str, keys: list[dg.AssetKey]) -> dg.RunRequest:
-    # The version of what is owed, and the date, are in it: a key is used up for ever, also by a
-    # run that failed, and a tick whose cursor was lost asks under the same key again.
+    # The key includes the version of the owed rows and the date: Dagster never reuses a run key,
+    # even of a failed run, and a tick whose cursor was lost requests the same key again.
     return dg.RunRequest(
         run_key=f"{names} {reading.first}..{reading.last} {reading.version}",
         asset_selection=keys,

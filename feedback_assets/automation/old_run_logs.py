@@ -1,11 +1,11 @@
-"""Removing the logs of runs that ended long ago; about 300 kB a run where events are in SQLite.
+"""Removes the logs of old runs; about 300 kB per run if events are in SQLite.
 
-Dagster keeps the events of each run in a database of its own, ``history/runs/<run id>.db``, and
-copies what concerns assets and checks into ``index.db``: materialisations with their metadata,
-evaluations of checks, how each run ended. Sensors, checks and the UI's asset pages read those
-copies alone. ``DagsterInstance.delete_run`` would delete them as well, and with them what a
-partition was built from, so only the run's own database goes. The run stays in the list of runs;
-its page shows no events any more. ``tests/automation/test_old_run_logs.py`` holds Dagster to this.
+Dagster keeps the events of each run in its own database, ``history/runs/<run id>.db``, and copies
+asset and check events to ``index.db``: materialisations with their metadata, check evaluations,
+and how each run ended. Sensors, checks and the UI's asset pages read only those copies.
+``DagsterInstance.delete_run`` would delete the copies too, and with them the recorded inputs of
+each partition, so only the run's own database is removed. The run stays in the list of runs; its
+page no longer shows events. ``tests/automation/test_old_run_logs.py`` verifies this behaviour.
 """
 
 import shutil
@@ -25,9 +25,9 @@ KEEP_DAYS = 90
 """As long as ``dagster.yaml`` keeps the ticks of schedules and sensors."""
 JOB = "remove_old_run_logs"
 SCHEDULE = f"{JOB}_monthly"
-# After the readings, so that it does not wait for their place in the queue.
+# After the reads, so that it does not wait behind them in the queue.
 _HOURS_AFTER_DAILY = 9
-# The database, then the journals, which SQLite ignores without it.
+# Database first, then its journals, which SQLite ignores without the database.
 _FILES = ("", "-wal", "-shm")
 
 
@@ -50,7 +50,7 @@ def remove_old_logs(
 ) -> Removed:
     """Remove the event databases, captured output and stored results of old runs.
 
-    Nothing happens where events are in Postgres, which has no files to remove.
+    Does nothing if events are in Postgres, which has no files to remove.
     """
     storage: Any = instance.event_log_storage
     if not storage.is_run_sharded:
@@ -69,7 +69,7 @@ def remove_old_logs(
 
 
 def _unlink(path: Path) -> int:
-    """Remove a file; its size, and 0 where there is none or it cannot be removed."""
+    """Remove a file and return its size; 0 if it does not exist or cannot be removed."""
     with suppress(OSError):
         size = path.stat().st_size
         path.unlink()
@@ -78,7 +78,7 @@ def _unlink(path: Path) -> int:
 
 
 def old_run_definitions(settings: Settings) -> dg.Definitions:
-    """The job, and its monthly schedule, which is off until it is switched on."""
+    """The job and its monthly schedule, which is off until it is switched on."""
 
     @dg.op(name="remove_logs_of_old_runs")
     def remove(context: dg.OpExecutionContext) -> None:
@@ -89,7 +89,7 @@ def old_run_definitions(settings: Settings) -> dg.Definitions:
     @dg.job(
         name=JOB,
         description=f"Removes the logs of runs that ended more than {KEEP_DAYS} days ago, where "
-        "they are files in DAGSTER_HOME. What the runs recorded on assets stays.",
+        "they are files in DAGSTER_HOME. The history of assets is kept.",
     )
     def job() -> None:
         remove()

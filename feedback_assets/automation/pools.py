@@ -1,4 +1,4 @@
-"""How many runs of a provider go on at the same time: Dagster keeps that in the instance."""
+"""How many runs of each provider execute at once: pool limits, which Dagster keeps per instance."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from feedback_assets.ingest.sources import SOURCES
 
 @dataclass(frozen=True)
 class Limit:
-    """The runs that a pool lets through at once; ``before``: what was set, None for nothing."""
+    """The number of concurrent runs in a pool; ``before``: the previous limit, None if unset."""
 
     pool: str
     runs: int
@@ -20,21 +20,24 @@ class Limit:
 
 
 def right_limits(providers: Iterable[str]) -> list[Limit]:
-    """The limit of each provider's pool and of the derived tables'.
+    """The limit of each provider's pool and of the derived tables' pool.
 
-    A run for each list of a provider, since its quota is shared by all of them and one run of a
-    list uses all that the others leave. A second run of a list would only wait for the first,
-    and read what comes whole twice.
+    One run per list of a provider: all lists share its quota, and one run uses everything the
+    others leave. A second run of the same list would only wait for the first, and would read lists
+    without an end date twice.
     """
     limits = []
     for provider in providers:
         lists = sum(source.provider == provider for source in SOURCES)
         limits.append(Limit(provider, lists, "a run a list"))
-    return [*limits, Limit(derived_assets.POOL, 1, "a query uses all cores, days build on days")]
+    return [
+        *limits,
+        Limit(derived_assets.POOL, 1, "a query uses all cores, and days depend on earlier days"),
+    ]
 
 
 def set_limits(instance: dg.DagsterInstance, limits: Iterable[Limit]) -> list[Limit]:
-    """Set what is not set yet; every limit with what was there before."""
+    """Set the limits that are not set yet; returns every limit with its previous value."""
     storage = instance.event_log_storage
     set_already = {
         found.name: found.limit for found in storage.get_pool_limits() if not found.from_default

@@ -1,8 +1,8 @@
-"""The sensor that builds what changed: it looks at what runs left, and requests what is due.
+"""The sensor that rebuilds what changed: it compares recorded state and requests stale partitions.
 
-What is due is decided in ``refresh``, which knows no Dagster. A tick requests the tables whose
-inputs are up to date; what is computed from those follows in a later tick, if their content
-turned out to be another one.
+``refresh`` decides what is stale, independently of Dagster. A tick requests the tables whose
+inputs are up to date; tables computed from those follow in a later tick if their content
+changed.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 NAME = "build_what_changed"
 EVERY_SECONDS = 30
-# Each takes a few milliseconds, and a tick has a minute.
+# Each takes a few milliseconds; a tick may take a minute.
 _RECORDED_A_TICK = 500
-# A listing of a remote warehouse is a request for each thousand files.
+# Listing a remote warehouse costs one request per thousand files.
 _LISTED_EVERY_SECONDS = 900
 _CONCERNED = READ_TABLES + DERIVED_TABLES + REPORT_PAGES
 _KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
 
 
 def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
-    """The sensor over the derived tables among ``tables`` and the pages; off until switched on."""
+    """The sensor for the derived tables among ``tables`` and the pages; off until switched on."""
     derived = [table for table in DERIVED_TABLES if table in tables] + [*REPORT_PAGES]
 
     @dg.sensor(
@@ -41,29 +41,31 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         target=dg.AssetSelection.assets(*(dg.AssetKey(table.asset_key) for table in derived)),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Builds the days whose inputs changed, and what is computed from them.",
+        description="Rebuilds the days whose inputs changed, and everything derived from them.",
     )
     def build_what_changed(
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
         instance = context.instance
         today = datetime.now(UTC).date()
-        # Read before the plan is made, so that what comes in meanwhile is seen by the next tick.
+        # Read before planning, so that the next tick sees changes made meanwhile.
         warehouse = Warehouse(settings.warehouse)
         files = _files(warehouse, context.cursor)
         mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
-            return dg.SkipReason("Nothing has changed since everything was up to date.")
+            return dg.SkipReason("Nothing has changed since the last build.")
         running = unfinished(instance)
         if running:
-            return dg.SkipReason(f"Waiting for {len(running)} runs, {running[0]} among them.")
+            return dg.SkipReason(f"Waiting for {len(running)} runs, including {running[0]}.")
         found = on_disk.record_found(instance, warehouse, READ_TABLES, _RECORDED_A_TICK)
         if found == _RECORDED_A_TICK:
             return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
         plan = due(instance, settings, derived, today)
         if not plan.builds:
-            return dg.SensorResult(skip_reason=dg.SkipReason("All is up to date."), cursor=mark)
-        # The cursor stays, so that a tick whose requests are lost is repeated by the next one.
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("Everything is up to date."), cursor=mark
+            )
+        # The cursor is unchanged, so the next tick repeats requests that were lost.
         return dg.SensorResult(run_requests=[_request(build, today) for build in plan.builds])
 
     return build_what_changed
@@ -72,7 +74,7 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
 def due(
     instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
 ) -> RefreshPlan:
-    """What can be built now, by what the instance has recorded of the files that are there."""
+    """The builds that can start now, based on recorded state of the files that exist."""
     warehouse = Warehouse(settings.warehouse)
     recorded = {
         table.full_name: on_disk.read_present(instance, warehouse, table) for table in _CONCERNED
@@ -91,17 +93,17 @@ def due(
 def _mark(
     instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
 ) -> str:
-    """Stands for all that a plan depends on, at the cost of one query."""
+    """A fingerprint of everything that a plan depends on, at the cost of one query."""
     latest = latest_ids(instance, list(_KEYS))
     parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
-    # Without them an upgrade would be noticed only once something is materialised.
+    # Without the definitions, an upgrade would go unnoticed until the next materialisation.
     parts += [f"{name} {text}" for name, text in definitions_of(derived, settings).items()]
     parts += [str(spans(settings)), str(settings.feedback_start_date)]
     return f"{today} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
 
 def _files(warehouse: Warehouse, cursor: str | None) -> str:
-    """Stands for the files on disk; an object store is asked for them every quarter of an hour."""
+    """A fingerprint of the stored files; an object store is listed every quarter of an hour."""
     if warehouse.is_local:
         return on_disk.listing(warehouse, _CONCERNED)
     quarter = f"{int(datetime.now(UTC).timestamp()) // _LISTED_EVERY_SECONDS}"
@@ -111,7 +113,7 @@ def _files(warehouse: Warehouse, cursor: str | None) -> str:
 
 
 def unfinished(instance: dg.DagsterInstance, keys: frozenset[dg.AssetKey] = _KEYS) -> list[str]:
-    """Ids of runs that may still change these assets: half of a refresh is no reason to build."""
+    """Ids of runs that may still change these assets; half a refresh starts no build."""
     return [
         run.run_id
         for run in runs.under_way(instance)
@@ -120,9 +122,8 @@ def unfinished(instance: dg.DagsterInstance, keys: frozenset[dg.AssetKey] = _KEY
 
 
 def _request(build: Build, today: date) -> dg.RunRequest:
-    # A run key is used up for ever, also by a run that failed. With the version of the data in
-    # it only what has changed is built; with the date in it a build that failed is tried once
-    # more the next day.
+    # Dagster never reuses a run key, even of a failed run. The data version in the key limits
+    # builds to what changed; the date in it retries a failed build the next day.
     name = build.table.full_name
     return dg.RunRequest(
         run_key=f"{name} {build.first}..{build.last} {build.version} {today}",

@@ -1,7 +1,7 @@
-"""The schedules that read the providers again: the last days daily, everything once a month.
+"""The schedules that re-read the providers: recent days daily, all days monthly.
 
-They read only. Days on which ``moved`` found a key that another day holds as well are read monthly
-too. What is computed from what was read follows by ``refresh_sensor``.
+They only read. The monthly schedule includes days for which ``moved`` found a key that is also
+stored on another day. ``refresh_sensor`` rebuilds the tables computed from them.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -26,7 +26,7 @@ Days = Mapping[Table, Collection[date]]
 
 
 def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.ScheduleDefinition]:
-    """The daily and the monthly schedule over those of ``tables`` that are read; both off."""
+    """The daily and monthly schedules over the read tables among ``tables``; both off."""
     read = [table for table in READ_TABLES if table in tables]
     for_ever = [table for table in read if table in RESTATED_FOR_EVER]
     others = [table for table in read if table not in RESTATED_FOR_EVER and moved.checked(table)]
@@ -63,7 +63,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
             description=f"Reads {every_day}the days that {moved.CHECK} named, again.",
             cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
             days_of=restated,
-            nothing=f"{moved.CHECK} named no day.",
+            nothing=f"{moved.CHECK} listed no days.",
         ),
     ]
 
@@ -71,7 +71,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
 def monthly_schedule(
     job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
 ) -> dg.ScheduleDefinition:
-    """Starts the job on the first of each month, so long after the daily schedule; off at first."""
+    """Starts the job on the first of each month, hours after the daily schedule; off by default."""
     return dg.ScheduleDefinition(
         name=f"{job.name}_monthly",
         job=job,
@@ -111,7 +111,7 @@ def _schedule(
         yesterday = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
         first = settings.feedback_start_date
         if yesterday < first:
-            return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is over yet.")
+            return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is complete yet.")
         requests = list(_requests(days_of(context, first, yesterday)))
         return requests or dg.SkipReason(nothing)
 
@@ -119,7 +119,7 @@ def _schedule(
 
 
 def _requests(days: Days) -> Iterator[dg.RunRequest]:
-    """A run for each window that can be asked of a list, its tables together."""
+    """One run per window of a list, for all its tables."""
     for source in SOURCES:
         chosen = [table for table in source.tables if days.get(table)]
         longest = None if source.whole_list else WINDOW_DAYS

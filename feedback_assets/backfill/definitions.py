@@ -1,4 +1,4 @@
-"""The tables and their checks as Dagster loads them: what a backfill needs of the location."""
+"""The tables and their checks as Dagster definitions: the part that a backfill needs."""
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from feedback_assets.tables import DERIVED_TABLES, FILE_TABLES, PROVIDER_TABLES
 
 
 def loaded_tables(settings: Settings) -> tuple[Table, ...]:
-    """The tables of the loaded providers and files, and all that is computed from them."""
+    """The tables of the loaded providers and files, and all tables computed from them."""
     return (
         *(table for table in PROVIDER_TABLES if table.group in settings.providers),
         *(FILE_TABLES if settings.ad_spend is not None else ()),
@@ -36,6 +36,6 @@ def table_definitions(settings: Settings) -> dg.Definitions:
         assets=linked_to_repository(assets, settings),
         asset_checks=asset_checks(settings, tables),
         resources=resources(settings),
-        # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.
+        # A process per step costs 4.0 s a run instead of 0.3 s; runs are the unit of distribution.
         executor=dg.in_process_executor,
     )

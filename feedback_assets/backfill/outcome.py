@@ -1,4 +1,4 @@
-"""What a backfill says in words: why nothing can be loaded, what failed, and how it ends."""
+"""The text that a backfill prints: why nothing can be loaded, what failed, and closing lines."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 Results = Mapping[Table, TableResult]
 
-# What differs between the tables of one provider when they fail for the same reason.
+# The parts in which messages of one cause differ between the tables of a provider.
 _OF_ONE_TABLE = re.compile(r"\b(GET|POST) \S+|\d{4}-\d{2}-\d{2}( to \d{4}-\d{2}-\d{2})?")
 
 
@@ -28,7 +28,7 @@ class Failure:
 
 
 def unconfigured(settings: Settings, plan: Plan) -> str:
-    """One line if the plan reads providers of which none is configured; else nothing."""
+    """One line if the plan reads providers and none of them is configured; else empty."""
     providers = {table.group for lane in plan.reading for run in lane.runs for table in run.tables}
     missing = {name: settings.missing(name) for name in settings.providers if name in providers}
     if not missing or not all(missing.values()):
@@ -41,7 +41,7 @@ def unconfigured(settings: Settings, plan: Plan) -> str:
 
 
 def failures(results: Results) -> list[Failure]:
-    """The tables that failed, by cause; without those that were not built because of them."""
+    """The tables that failed, by cause, without those that were skipped because of them."""
     found: dict[str, Failure] = {}
     for table, result in results.items():
         if result.error and not result.skipped:
@@ -52,18 +52,18 @@ def failures(results: Results) -> list[Failure]:
 
 
 def skipped(results: Results) -> list[str]:
-    """The tables that were not built because a table that they depend on failed."""
+    """The tables that were skipped because a table that they depend on failed."""
     return [table.full_name for table, result in results.items() if result.skipped]
 
 
 def closing_lines(settings: Settings) -> list[str]:
-    """The lines that a backfill ends with, before the next step."""
+    """The last lines of a backfill, before the next step."""
     warehouse = Warehouse(settings.warehouse)
     page = page_path(warehouse)
     try:
         built = warehouse.exists(page)
     except StoreTrouble:
-        built = False  # the failures above say what is wrong with the store
+        built = False  # the failures above explain the problem
     if not built:
         return []
     return [f"Page: {Path(page).as_uri() if warehouse.is_local else page}"]

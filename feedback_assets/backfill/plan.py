@@ -1,4 +1,4 @@
-"""Which runs a backfill takes: by what there is, and without asking anybody."""
+"""The runs of a backfill, planned from the existing partitions without any I/O."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from feedback_assets.transforms.inputs import Day
 BUILT = DERIVED_TABLES + REPORT_PAGES
 EVERYTHING = ALL_TABLES + REPORT_PAGES
 Partitions = Mapping[str, Collection[Day]]
-"""By table, some of its days; None stands for a table without days."""
+"""Some of the days of each table; None stands for a table without days."""
 _NONE: Partitions = MappingProxyType({})
 
 
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def days(self) -> int:
-        """Partitions it makes of each table."""
+        """Number of partitions that it builds per table."""
         if self.first is None or self.last is None:
             return 1
         return (self.last - self.first).days + 1
@@ -36,20 +36,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Lane:
-    """Runs that follow each other; lanes run side by side."""
+    """Runs that execute one after the other; lanes execute in parallel."""
 
     runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Lanes that read the providers at the same time, then tables in order of dependence."""
+    """Lanes that read the providers in parallel, then tables in dependency order."""
 
     reading: tuple[Lane, ...]
     building: tuple[Run, ...]
 
     def days_of(self, table: Table) -> int:
-        """Partitions of a table that the plan makes."""
+        """Number of partitions that the plan builds of a table."""
         runs = [run for lane in self.reading for run in lane.runs] + list(self.building)
         return sum(run.days for run in runs if table in run.tables)
 
@@ -66,9 +66,9 @@ def make_plan(
     held: Partitions = _NONE,
     stale: Partitions = _NONE,
 ) -> Plan:
-    """The runs that make ``tables`` for the days ``first`` to ``last``.
+    """The runs that build ``tables`` for the days ``first`` to ``last``.
 
-    Without the partitions that are ``held``, unless they are ``stale``.
+    Skips partitions in ``held`` unless they are in ``stale``.
     """
     wanted = set(tables)
     days = days_between(first, last)
@@ -94,7 +94,7 @@ def make_plan(
             continue
         if table.partitioned:
             building += [Run((table,), *span) for span in ranges(to_make(table), len(days))]
-        # What has no days is computed from all that is built before it.
+        # A table without days is computed from everything built before it.
         elif building or table.full_name in stale or None not in held.get(table.full_name, ()):
             building.append(Run((table,)))
     return Plan(tuple(reading), tuple(building))

@@ -1,4 +1,4 @@
-"""A backfill as the terminal shows it: a bar while it runs, a table of counts when it is done."""
+"""Terminal output of a backfill: a progress bar while it runs, then a table of counts."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 
 @contextmanager
 def progress_of(plan: Plan, console: Console) -> Iterator[Advance]:
-    """A bar a table while its runs go on, counted in partitions."""
+    """A progress bar per table, counted in partitions."""
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
@@ -52,7 +52,7 @@ def progress_of(plan: Plan, console: Console) -> Iterator[Advance]:
 
 
 def summary(results: Mapping[Table, TableResult], first: date, last: date, seconds: float) -> Group:
-    """What was read, kept and set aside, table by table, and how long it took."""
+    """Records read, stored and quarantined per table, and the duration."""
     grid = Grid(title=f"{first} to {last}", title_justify="left", header_style="bold")
     grid.add_column("table")
     for name in (

@@ -1,4 +1,4 @@
-"""What a backfill is asked for: the tables chosen, what is held and stale, and the plan of it."""
+"""The request for a backfill: selected tables, existing and stale partitions, and the plan."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Request:
-    """A plan with what it takes to carry it out."""
+    """A plan, and what is needed to execute it."""
 
     plan: Plan
     settings: Settings
@@ -43,29 +43,29 @@ def prepare(
     *,
     missing: bool = False,
 ) -> Request:
-    """Plan a backfill of the tables that ``select`` names; ``ValueError`` where that cannot be.
+    """Plan a backfill of the tables in ``select``; raises ``ValueError`` for invalid arguments.
 
-    Raises ``OtherSecret`` where tables are to be built with another customer secret than before.
+    Raises ``OtherSecret`` if tables would be built with a different customer secret than before.
 
     ``select`` is Dagster's asset selection syntax (``marts/nps_daily``, ``group:thanx``,
     ``+key:"marts/nps_by_channel"``). ``missing``: only partitions, and tables without days, that
-    the warehouse does not hold, and those that are stale.
+    the warehouse does not hold or that are stale.
     """
     if first > last:
-        raise ValueError(f"--from {first} lies after --to {last}")
+        raise ValueError(f"--from {first} is after --to {last}")
     if first < settings.feedback_start_date:
         raise ValueError(
-            f"--from {first} lies before FEEDBACK_START_DATE={settings.feedback_start_date}"
+            f"--from {first} is before FEEDBACK_START_DATE={settings.feedback_start_date}"
         )
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     if last > yesterday:
-        raise ValueError(f"--to {last}: the last whole day is {yesterday} (UTC)")
+        raise ValueError(f"--to {last}: the last complete day is {yesterday} (UTC)")
     try:
         chosen = selected_assets(select, defs)
     except ValueError as error:
         raise ValueError(f"--select {select!r}: {error}") from None
     if not chosen:
-        raise ValueError(f"--select {select!r} selects no table")
+        raise ValueError(f"--select {select!r} matches no table")
     names = {".".join(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
     instance = open_instance(settings)
@@ -77,7 +77,7 @@ def prepare(
     else:
         plan = make_plan(tables, first, last)
     if plan.building:
-        # Before an hour of reading; recorded once something is built.
+        # Checked before an hour of reading; recorded once something is built.
         confirm_secret(warehouse, settings.customer_secret_if_any())
     return Request(plan, settings, instance)
 
@@ -101,10 +101,10 @@ def _is_there(warehouse: Warehouse, table: Table) -> bool:
 def _stale(
     instance: dg.DagsterInstance, settings: Settings, tables: Iterable[Table], days: list[date]
 ) -> dict[str, set[Day]]:
-    """Derived partitions that were built from other content or definitions than there are now.
+    """Derived partitions built from content or definitions that have changed since.
 
-    Or than there will be, once the days that are missing were read. And days of spend files that
-    were edited.
+    Includes those whose inputs will change once missing days have been read, and days of edited
+    spend files.
     """
     warehouse = Warehouse(settings.warehouse)
     new = {

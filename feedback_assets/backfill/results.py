@@ -1,4 +1,4 @@
-"""What the runs of a backfill come to: of each run what it made, of each table what it has now."""
+"""The results of a backfill: what each run built, and the resulting state of each table."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _ROWS = ("dagster/partition_row_count", "dagster/row_count")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a check of a table came out, its numbers, and whether it only warns."""
+    """The result of a table check: its numbers, and whether it only warns."""
 
     table: str
     name: str
@@ -27,7 +27,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Made:
-    """One partition that a run made: its table, and the counts on its materialisation."""
+    """A partition built by a run: its table, and the counts on its materialisation."""
 
     table: str
     counts: Mapping[str, int]
@@ -35,7 +35,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended; ``hopeless``: another try would meet the same error."""
+    """How a run ended; ``hopeless``: a retry would fail with the same error."""
 
     made: tuple[Made, ...] = ()
     checks: tuple[CheckResult, ...] = ()
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass
 class TableResult:
-    """What a backfill did to one table; ``skipped``: not built, as another one failed."""
+    """The effect of a backfill on one table; ``skipped``: not built, as another one failed."""
 
     counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
@@ -61,18 +61,18 @@ class TableResult:
 
 
 class Results(dict[Table, TableResult]):
-    """The results of the tables that a backfill has come to so far."""
+    """Results by table, as far as the backfill has got."""
 
     def __missing__(self, table: Table) -> TableResult:
         return self.setdefault(table, TableResult())
 
     def record(self, run: Run, outcome: Outcome) -> None:
-        """Add what a run did to its tables."""
+        """Add the outcome of a run to its tables."""
         for table in run.tables:
             result = self[table]
             result.error = outcome.error or result.error
-            # A later window's result stands for the table: after the first of a year, yesterday is
-            # not there yet.
+            # A later window's result replaces the earlier one: after the first window of a year,
+            # yesterday does not exist yet.
             result.checks |= {
                 check.name: check for check in outcome.checks if check.table == table.full_name
             }
@@ -81,7 +81,7 @@ class Results(dict[Table, TableResult]):
                     _add(result, made.counts)
 
     def skip(self, table: Table) -> str:
-        """The names of the failed tables that a table is computed from; it is skipped for them."""
+        """Mark a table as skipped; returns the names of the failed tables it depends on."""
         broken = ", ".join(
             sorted(
                 other.full_name
@@ -99,18 +99,18 @@ def _add(result: TableResult, counts: Mapping[str, int]) -> None:
     result.days += 1
     for name in _COUNTED:
         result.counts[name] += counts.get(name, 0)
-    # On one day of each run.
+    # Recorded on one day of each run.
     result.requests += counts.get("requests", 0)
     result.bytes += counts.get("bytes", 0)
     result.counts["rows"] += next((counts[name] for name in _ROWS if name in counts), 0)
 
 
 def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
-    """What a run came to, in plain values."""
+    """The outcome of a run as plain values."""
     failures = [event for event in result.all_events if event.is_step_failure]
     if failures or not result.success:
         return _failed(failures)
-    # A partition that two tries of a step recorded counts as the second one has it.
+    # If a step attempt and its retry recorded the same partition, the retry counts.
     made = {
         (one.asset_key, one.partition): one
         for event in result.all_events
@@ -148,7 +148,7 @@ def _name(key: dg.AssetKey) -> str:
 
 def _failed(failures: list[Any]) -> Outcome:
     if not failures:
-        return Outcome(error="the run failed before its first step; see it in the UI")
+        return Outcome(error="the run failed before its first step; see the run in the UI")
     data = failures[-1].step_failure_data
     user = data.user_failure_data
     if user is not None and user.description:

@@ -1,4 +1,4 @@
-"""Carrying out the plan of a backfill: the providers side by side, then what is built of them."""
+"""Executes the plan of a backfill: providers in parallel, then the tables built from them."""
 
 import signal
 import threading
@@ -21,7 +21,7 @@ _FAILURES_IN_A_ROW = 2
 class Canceled(BaseException):
     """The backfill was stopped by a signal; its runs are marked as canceled.
 
-    ``status`` is what a process ends with that a signal ended.
+    ``status`` is the exit status of a process ended by that signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -30,7 +30,7 @@ class Canceled(BaseException):
 
 
 def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
-    """Carry out the plan; what depends on a table that failed is not built, all else is.
+    """Execute the plan; tables that depend on a failed table are skipped, all others are built.
 
     Raises ``Canceled`` on SIGINT and SIGTERM.
     """
@@ -57,11 +57,11 @@ def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
             with _signals_raised():
                 workers.cancel()
         except Canceled:
-            pass  # Asked twice: no longer wait.
+            pass  # A second signal stops the wait.
         raise
     finally:
         workers.kill()
-    # A run that fails does not come to its checks.
+    # A failed run does not execute its checks.
     failed = [table for table, result in results.items() if result.error]
     failed_days.report(request.instance, failed, request.settings.feedback_start_date)
     return {table: results[table] for table in EVERYTHING if table in results}
@@ -82,13 +82,13 @@ def _read(lanes: tuple[Lane, ...], workers: Workers, done: Callable[[Run, Outcom
                 worker.begin(following)
                 continue
             del under_way[worker]
-            # The last one builds what follows.
+            # The last lane's worker builds the derived tables.
             if under_way:
                 worker.dismiss()
 
 
 class _UnderWay:
-    """A lane that is being read: how far it is, and whether it goes on."""
+    """A lane in progress: its position, and whether it continues."""
 
     def __init__(self, lane: Lane) -> None:
         self._left = list(lane.runs)
@@ -96,13 +96,13 @@ class _UnderWay:
 
     @property
     def following(self) -> Run | None:
-        """The run that is next; None at the end."""
+        """The next run; None at the end."""
         return self._left[0] if self._left else None
 
     def ended(self, outcome: Outcome) -> Iterator[tuple[Run, Outcome]]:
-        """The run that ended, and those that would only end alike.
+        """The run that ended, and the remaining runs if they would fail the same way.
 
-        A wrong key stays wrong, and a provider that is down costs a minute a window.
+        A wrong key stays wrong, and a provider that is down costs a minute per window.
         """
         yield self._left.pop(0), outcome
         self._failures = self._failures + 1 if outcome.error else 0

@@ -1,7 +1,7 @@
-"""A process of a backfill: carries out the runs that it is sent, one after the other.
+"""A worker process of a backfill: executes the runs that it receives, one after the other.
 
-Each lane has one. Dagster expects a run to have its process: it configures logging and takes the
-signals of the main thread for each run.
+Each lane has one. Dagster expects a process per run: for each run it configures logging and
+handles signals in the main thread.
 """
 
 import os
@@ -32,7 +32,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Order:
-    """A run to carry out: its id, the names of its tables, and its days if they have any."""
+    """A run to execute: its id, the names of its tables, and its days if it has any."""
 
     run_id: str
     tables: tuple[str, ...]
@@ -46,16 +46,16 @@ def work(
     settings: Settings,
     environment: Mapping[str, str],
 ) -> None:
-    """Take ``Order`` after ``Order`` and answer each with its ``Outcome``, until nobody asks.
+    """Receive each ``Order`` and reply with its ``Outcome``, until the connection closes.
 
-    SIGTERM interrupts the run under way. ``ref`` is the reference of the Dagster instance.
+    SIGTERM interrupts the current run. ``ref`` is the reference of the Dagster instance.
     """
-    # In a terminal Ctrl-C reaches every process at once; the parent passes it on as SIGTERM, when
-    # the run is marked as canceling. Without that mark Dagster takes an interrupt for a failure.
+    # In a terminal Ctrl-C reaches every process at once; the parent passes it on as SIGTERM after
+    # the run is marked as canceling. Without that mark Dagster treats an interrupt as a failure.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # The server that this process was forked from has the environment of when it was started.
+    # The forkserver keeps the environment that it was started with.
     os.environ.clear()
     os.environ.update(environment)
     register_secrets(settings)
@@ -90,7 +90,7 @@ def _carry_out(order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance
         instance=instance,
         run_id=order.run_id,
         asset_selection=[dg.AssetKey(name.split(".")) for name in order.tables],
-        # Nobody but this process can try such a run again.
+        # No other process can retry such a run.
         tags={**range_tags(order.first, order.last), **process_tag(), MAX_RETRIES: "0"},
         run_config=_QUIET,
         raise_on_error=False,

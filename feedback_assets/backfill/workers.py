@@ -1,7 +1,7 @@
-"""The processes of a backfill: started, given runs, waited for, and ended.
+"""Starts, feeds, awaits and stops the worker processes of a backfill.
 
-They are forked from a server that has the modules loaded, so that each starts in a moment and
-none inherits the threads of the command.
+They are forked from a server with all modules loaded, so that each starts quickly and none
+inherits the threads of the command.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ _PROCESSES.set_forkserver_preload([work.__module__, *preload.MODULES])
 
 
 class Worker:
-    """A process and the run that it is carrying out."""
+    """A process, and the run that it is executing."""
 
     def __init__(self, request: Request) -> None:
         self._instance = request.instance
@@ -40,21 +40,21 @@ class Worker:
             daemon=True,
         )
         self.process.start()
-        # Else the end of the process would not be seen.
+        # Otherwise the end of the process would go unnoticed.
         of_child.close()
 
     def begin(self, run: Run) -> None:
-        """Have it carry out a run; ``outcome`` waits for it."""
+        """Start a run on this worker; ``outcome`` waits for it."""
         self._run_id = str(uuid.uuid4())
         order = Order(
             self._run_id, tuple(table.full_name for table in run.tables), run.first, run.last
         )
-        # Where it was killed, ``outcome`` will say so.
+        # If the process was killed, ``outcome`` reports it.
         with suppress(ConnectionError):
             self.connection.send(order)
 
     def outcome(self) -> Outcome:
-        """How the run ended; an error where the process did not live to tell."""
+        """How the run ended; an error if the process died."""
         try:
             outcome = self.connection.recv()
         except (EOFError, ConnectionError):
@@ -66,7 +66,7 @@ class Worker:
         return outcome
 
     def interrupt(self) -> bool:
-        """End the run under way, which ends as canceled; False where it has not begun yet."""
+        """Interrupt the current run, which ends as canceled; False if it has not begun yet."""
         if self._run_id:
             run = self._instance.get_run_by_id(self._run_id)
             if run is None:
@@ -77,7 +77,7 @@ class Worker:
         return True
 
     def kill(self) -> None:
-        """End the process whatever it does, and its run with it."""
+        """Kill the process, and its run with it."""
         self.process.kill()
         self.process.join()
         run = self._instance.get_run_by_id(self._run_id) if self._run_id else None
@@ -85,38 +85,38 @@ class Worker:
             self._instance.report_run_canceled(run)
 
     def dismiss(self) -> None:
-        """Let it end: there is nothing more to do."""
+        """Let the process exit: there are no more runs."""
         self.connection.close()
         self.process.join(_GRACE_SECONDS)
         self.process.kill()
 
     def _settle(self, error: str) -> None:
-        # Nobody else would ever write the end of a run whose process is gone.
+        # A run whose process is gone would otherwise never end.
         run = self._instance.get_run_by_id(self._run_id)
         if run is not None and not run.is_finished:
             self._instance.report_run_failed(run, error)
 
 
 class Workers:
-    """All processes of a backfill."""
+    """All worker processes of a backfill."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._all: list[Worker] = []
 
     def start(self) -> Worker:
-        """One more."""
+        """Start another worker."""
         worker = Worker(self._request)
         self._all.append(worker)
         return worker
 
     def one(self) -> Worker:
-        """One that has nothing to do, or a new one."""
+        """An idle worker, or a new one."""
         self._all = [worker for worker in self._all if worker.process.is_alive()]
         return self._all[0] if self._all else self.start()
 
     def cancel(self) -> None:
-        """End the runs under way at their next step, or after ``_GRACE_SECONDS``."""
+        """Interrupt the current runs at their next step, or after ``_GRACE_SECONDS``."""
         deadline = time.monotonic() + _GRACE_SECONDS
         told: set[Worker] = set()
         while (left := self._alive()) and time.monotonic() < deadline:
@@ -124,12 +124,12 @@ class Workers:
             wait([worker.process.sentinel for worker in left], timeout=0.1)
 
     def kill(self) -> None:
-        """End what has not ended; each run is marked as canceled, none stays under way."""
+        """Kill the remaining processes; each of their runs is marked as canceled."""
         for worker in self._all:
             worker.kill()
 
     def dismiss(self) -> None:
-        """Let all end, when there is nothing more to do."""
+        """Let all processes exit once there are no more runs."""
         for worker in self._all:
             worker.dismiss()
 
@@ -138,7 +138,7 @@ class Workers:
 
 
 def ready(workers: Collection[Worker]) -> list[Worker]:
-    """Those of the workers whose outcome is there, once there is one."""
+    """Wait until at least one worker has an outcome; returns those that have."""
     answered = wait([worker.connection for worker in workers])
     return [worker for worker in workers if worker.connection in answered]
 

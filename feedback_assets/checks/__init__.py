@@ -1,1 +1,1 @@
-"""What must hold of the tables after every run, as asset checks."""
+"""Asset checks that run after every build of a table."""

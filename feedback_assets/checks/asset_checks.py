@@ -1,7 +1,7 @@
-"""What must hold of the tables after every run, as asset checks with their numbers.
+"""Asset checks that run after every build of a table, with their numbers.
 
-A check looks at the days of its run, one or a range. It never blocks: what could harm a
-partition is tried before the write, and a range run's results carry no partition.
+A check covers the day or range of its run. It never blocks: anything that could damage a
+partition is validated before the write, and the check results of a range run carry no partition.
 """
 
 from collections.abc import Collection, Iterator
@@ -38,9 +38,9 @@ LEAST_MATCHED = 0.5
 
 @dataclass(frozen=True)
 class Rule:
-    """One check of one table: a query that gives one row of numbers, ``violations`` among them.
+    """A check of one table: a query that returns one row of numbers, including ``violations``.
 
-    ``reads``: the tables it looks at; ``warns``: whether it warns where others fail.
+    ``reads``: the tables that it queries; ``warns``: whether it warns instead of failing.
     """
 
     name: str
@@ -103,19 +103,19 @@ RULES = (
     ),
 )
 
-# Providers are read side by side. The keys of two million orders took 200 MB
-# without, and no less time.
+# Providers are read in parallel. The keys of two million orders took 200 MB without this
+# limit, and no less time.
 _BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
 
-# Keys of a reading that are compared at a time: those of two million orders together took 90 MB, so
-# 20. Each part opens all files of the run again, 28 or so; of three years that would be seconds.
+# Keys compared at a time: the keys of two million orders took 90 MB at once, 20 MB like this. Each
+# part reopens all files of the run, about 28; for three years that would take seconds.
 _KEYS_AT_ONCE = 300_000
 
 Days = tuple[date, date] | None
 
 
 def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.AssetChecksDefinition]:
-    """The checks of every loaded table, one step a table."""
+    """The checks of every loaded table, one step per table."""
     return [_checks_of(table, settings) for table in tables]
 
 
@@ -185,7 +185,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 def results(
     table: Table, warehouse: Warehouse, settings: Settings, days: Days
 ) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """Every check of a table over ``days`` (None: all held): name, numbers, whether it warns."""
+    """Every check of a table over ``days`` (None: all stored): name, numbers, whether it warns."""
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
     limits = {name: days for name in names if days is not None and find_table(name).partitioned}
@@ -223,7 +223,7 @@ def _settled(
     settings: Settings,
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
-    """The numbers of a check without the partitions whose inputs changed since they were built."""
+    """The numbers of a check, without partitions whose inputs changed since they were built."""
     compares = any(rule.name == name and len(rule.reads) > 1 for rule in RULES)
     if not numbers["violations"] or not compares:
         return numbers
@@ -253,7 +253,7 @@ def _not_compared(changed: set[Day]) -> str:
 
 @cache
 def rule_sql(rule: Rule) -> str:
-    """The text of the rule's SQL file."""
+    """The SQL of the rule."""
     path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
     return with_restated(path.read_text(encoding="utf-8"))
 
@@ -263,7 +263,7 @@ def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
 
 
 def _unique_description(table: Table) -> str:
-    # Within the day, see ``_unique``.
+    # Unique within the day, see ``_unique``.
     key = dict.fromkeys([*(["day"] if table.partitioned else []), *table.key])
     return (
         f"Each ({', '.join(key)}) occurs once."
@@ -292,7 +292,7 @@ def _name(table: Table) -> str:
 
 
 def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
-    """The days in spans of about ``_KEYS_AT_ONCE`` rows; None for all that the connection sees."""
+    """The days in ranges of about ``_KEYS_AT_ONCE`` rows; None for everything that is visible."""
     if table not in READ_TABLES or (days is not None and days[0] == days[1]):
         return [None]
     query = f"""
@@ -307,7 +307,7 @@ def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
 
 def _unique(table: Table, days: Days) -> str:
     keys = ", ".join(".".join(quoted(part) for part in path.split(".")) for path in table.key)
-    # A day is read again when it is restated, so a row that moved may be on two days meanwhile.
+    # Days are re-read when they are restated, so a moved row may be on two days in the meantime.
     day = "day, " if table.partitioned else ""
     within = "" if days is None else "where day between $first_day and $last_day"
     return f"""
@@ -343,7 +343,7 @@ def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -
     for path in quarantine_files(warehouse, table):
         for day in read_quarantine_file(warehouse, path).column("day").to_pylist():
             undated += day is None
-            # One without a day may be of any, and most are when the provider changes its dates.
+            # An undated row may be of any day; if the provider changes its dates, most are undated.
             quarantined += day is None or days is None or days[0] <= day <= days[1]
     read = rows + quarantined
     share = quarantined / read if read else 0.0

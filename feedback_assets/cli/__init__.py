@@ -1,4 +1,4 @@
-"""The command line: how its process starts and ends; the commands are in the modules beside."""
+"""The command line: process start and exit; the commands are in the other modules."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ _INTERRUPTED = 130
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on demand, so that ``main`` is there to handle Ctrl-C while modules are loaded.
+    # Imported on demand, so that ``main`` can handle Ctrl-C while modules are loading.
     if name == "app":
         from feedback_assets.cli.commands import app
 
@@ -19,17 +19,19 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Entry point of ``feedback-assets``."""
-    # Runs and their logs may name people; Dagster would write them for everybody to read.
+    # Runs and their logs may contain personal data; Dagster would create them world-readable.
     os.umask(0o077)
     # Dagster's webserver and daemon, which some commands start, upload the files in
-    # DAGSTER_HOME/logs whatever dagster.yaml says of telemetry.
+    # DAGSTER_HOME/logs regardless of the telemetry setting in dagster.yaml.
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    # Without it, a backfill of the daemon fails when its code server restarts.
+    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
-        # Output piped into head. Python flushes what is left to standard output once more.
+        # Output piped into head: Python flushes standard output once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
@@ -64,7 +66,7 @@ def _run() -> None:
 
 
 def _trouble_of_home(error: Exception) -> str | None:
-    """What is wrong with the databases and files of Dagster, if they are to blame."""
+    """The problem with Dagster's databases and files, if they caused the error."""
     from feedback_assets.runtime.home_errors import trouble_line
 
     home = os.environ.get("DAGSTER_HOME")

@@ -1,4 +1,4 @@
-"""The sandbox; importing this registers every command."""
+"""The sandbox command; importing this module registers every command."""
 
 from typing import Annotated
 
@@ -14,18 +14,22 @@ __all__ = ["app", "explore", "load", "ops", "people", "starting"]
 
 @app.command(rich_help_panel=DEVELOPMENT)
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 8765,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal data.")] = 1,
-    days: Annotated[int, typer.Option(help="Days of data, up to yesterday.")] = 400,
-    customers: Annotated[int, typer.Option(help="People in it.")] = 3000,
-    latency: Annotated[float, typer.Option(help="Seconds an answer is held back.")] = 0.0,
-    error_rate: Annotated[float, typer.Option(help="Share of requests answered 5xx.")] = 0.0,
+    port: Annotated[int, typer.Option(help="Loopback port; 0 picks a free one.")] = 8765,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 1,
+    days: Annotated[int, typer.Option(help="Days of data, ending yesterday.")] = 400,
+    customers: Annotated[int, typer.Option(help="Number of people.")] = 3000,
+    latency: Annotated[float, typer.Option(help="Delay of each response, in seconds.")] = 0.0,
+    error_rate: Annotated[float, typer.Option(help="Share of requests answered with 5xx.")] = 0.0,
     reset_rate: Annotated[float, typer.Option(help="Share of connections reset.")] = 0.0,
-    truncate_rate: Annotated[float, typer.Option(help="Share of bodies cut short.")] = 0.0,
-    malformed_rate: Annotated[float, typer.Option(help="Share of records malformed.")] = 0.0,
-    sloppy: Annotated[bool, typer.Option(help="Numbers as text, zero dates and the like.")] = False,
-    quota_scale: Annotated[float, typer.Option(help="Every request quota times this.")] = 1.0,
-    down: Annotated[str, typer.Option(help="Providers that answer 503, with commas.")] = "",
+    truncate_rate: Annotated[float, typer.Option(help="Share of truncated bodies.")] = 0.0,
+    malformed_rate: Annotated[float, typer.Option(help="Share of malformed records.")] = 0.0,
+    sloppy: Annotated[
+        bool, typer.Option(help="Send numbers as text, zero dates and similar.")
+    ] = False,
+    quota_scale: Annotated[
+        float, typer.Option(help="Factor applied to every request quota.")
+    ] = 1.0,
+    down: Annotated[str, typer.Option(help="Providers that answer 503, comma-separated.")] = "",
 ) -> None:
     """Serve all five provider APIs locally, with generated data."""
     from feedback_assets.sandbox.faults import Faults

@@ -1,4 +1,4 @@
-"""What the commands share: the app they register with, settings, consoles and errors."""
+"""Shared by the commands: the typer app, settings, consoles and errors."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
 
-# The panels of --help. A newcomer reads the first from top to bottom.
+# The panels of --help, in the order in which a new user needs them.
 START = "Start here"
 DATA = "Data"
 OPERATIONS = "Operations"
@@ -34,7 +34,7 @@ _ORDER = (
 
 
 class _InOrder(TyperGroup):
-    """Commands in the order in which they are needed, whichever module they come from."""
+    """Lists commands in the order in which they are needed, whichever module defines them."""
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
         return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else 99)
@@ -84,7 +84,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def grid_of(rows: "pa.Table", title: str | None = None) -> "RenderableType":
-    """An answer held in memory, as a terminal shows it."""
+    """A result held in memory, as a terminal table."""
     from feedback_assets.query.run import is_number, plain_rows
 
     numbers = [is_number(field.type) for field in rows.schema]
@@ -92,7 +92,7 @@ def grid_of(rows: "pa.Table", title: str | None = None) -> "RenderableType":
 
 
 def command(*arguments: str) -> str:
-    """This program with these arguments, to be pasted into the shell that it was started from."""
+    """The command line of this program with these arguments, for pasting into the current shell."""
     script = Path(sys.executable).with_name("feedback-assets")
     found = shutil.which(script.name)
     if found and Path(found) == script:

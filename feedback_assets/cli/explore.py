@@ -1,4 +1,4 @@
-"""The commands that show what is held: ``query`` and ``contact``."""
+"""The commands that show stored data: ``query`` and ``contact``."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def query(
     if as_csv and as_json:
         fail("choose either --csv or --json", code=2)
     warehouse = Warehouse(settings_or_exit().warehouse)
-    # One row more than is shown says whether there are more.
+    # One row more than is shown, to detect whether there are more.
     first = None if as_csv or as_json else MOST_ROWS + 1
     try:
         with open_answer(sql, warehouse, first=first) as answer:

@@ -40,7 +40,8 @@ def backfill(
     scan: Annotated[
         bool,
         typer.Option(
-            "--scan", help="Load nothing; find days of an older version that now read differently."
+            "--scan",
+            help="Load nothing; find days of an older version that would be read differently now.",
         ),
     ] = False,
 ) -> None:
@@ -54,7 +55,7 @@ def backfill(
     complete = run_backfill(settings, first.date(), last.date(), select, missing=missing)
     for line in closing_lines(settings):
         print(line)
-    # The last line can be pasted into the shell.
+    # The last line can be pasted into a shell.
     if complete:
         print("Next: query the tables, or open them in Dagster with `feedback-assets ui`:")
         print(command("query", "show tables"))
@@ -74,7 +75,7 @@ def _again(first: date, last: date, select: str, *, missing: bool) -> list[str]:
 def run_backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
-    """Load these days and print what came of it; whether nothing failed."""
+    """Load these days and print the result; returns whether nothing failed."""
     from feedback_assets.automation.old_run_logs import remove_old_logs
     from feedback_assets.backfill.definitions import loaded_tables, table_definitions
     from feedback_assets.backfill.outcome import unconfigured
@@ -97,7 +98,7 @@ def run_backfill(
                 results = run_plan(request, progress)
         except Canceled as canceled:
             print(
-                "Canceled; the days loaded so far stay. To continue where it stopped:\n"
+                "Canceled. Days loaded so far are kept. To continue:\n"
                 + command(*_again(first, last, select, missing=True)),
                 file=sys.stderr,
                 flush=True,
@@ -114,7 +115,7 @@ def run_backfill(
 
 
 def _scan(settings: Settings, first: date, last: date) -> None:
-    """Print which of the days that an older version loaded would be read differently now."""
+    """Print which days loaded by an older version would be read differently now."""
     from feedback_assets.backfill.definitions import loaded_tables
     from feedback_assets.freshness import out_of_date, scan
     from feedback_assets.runtime.instance import open_instance
@@ -131,7 +132,7 @@ def _scan(settings: Settings, first: date, last: date) -> None:
 
 
 def _report(results: "Results") -> bool:
-    """Print failures by cause and failed checks; whether there are none but warnings."""
+    """Print failures by cause and failed checks; returns whether there are only warnings."""
     from feedback_assets.backfill.outcome import failures, skipped
 
     failed = failures(results)
@@ -151,7 +152,7 @@ def _report(results: "Results") -> bool:
 def replay(
     table: Annotated[str, typer.Option(help="A provider table, group.table; all by default.")] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be loaded.")
+        bool, typer.Option("--dry-run", help="Report what would be loaded; change nothing.")
     ] = False,
 ) -> None:
     """Retry quarantined records and load those that can be typed now."""
@@ -170,8 +171,8 @@ def replay(
         verb = "would land" if dry_run else "landed"
         out.print(
             f"{one.full_name}: {result.looked_at} record(s), {result.landed} {verb} on "
-            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} of "
-            f"days not held, {result.bad} still bad",
+            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} for "
+            f"days not loaded, {result.bad} still invalid",
             soft_wrap=True,
         )
     if not results:

@@ -20,7 +20,7 @@ def check() -> None:
         print(f"{mark} {verdict.provider}: {verdict.text}")
     step = next_step(verdicts, settings)
     print(f"Next: {step.text}")
-    # A line of its own, so that it can be pasted into the shell.
+    # On its own line, so that it can be pasted into a shell.
     print(command(*step.arguments))
     if any(verdict.failed for verdict in verdicts):
         raise typer.Exit(1)
@@ -36,7 +36,7 @@ def limits() -> None:
     with open_instance(settings) as instance:
         for limit in set_limits(instance, right_limits(settings.providers)):
             was = "not set" if limit.before is None else str(limit.before)
-            done = "as it was" if limit.before == limit.runs else f"was {was}"
+            done = "unchanged" if limit.before == limit.runs else f"was {was}"
             print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
 
 
@@ -47,12 +47,12 @@ def rekey() -> None:
 
     done = operation.rekey(settings_or_exit())
     if not done.changed:
-        print("The warehouse is built with this customer secret already.")
+        print("The warehouse already uses this customer secret.")
         return
-    print("The warehouse is built with the new customer secret from now on.")
+    print("The warehouse now uses the new customer secret.")
     if done.first is not None and done.last is not None:
         days = ("--from", str(done.first), "--to", str(done.last))
-        print("Next: rebuild the tables that hold keys made with the former one:")
+        print("Next: rebuild the tables that contain keys made with the former secret:")
         print(command("backfill", *days, "--select", operation.SELECT))
 
 

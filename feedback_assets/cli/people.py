@@ -1,4 +1,4 @@
-"""The commands about one person's data: ``forget`` and ``export``."""
+"""The commands on one person's data: ``forget`` and ``export``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,8 @@ from feedback_assets.warehouse.customer_secret import OtherSecret
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 AtMost = Annotated[
-    int | None, typer.Option(help="Contact ids that the e-mail may lead to; default 20.", min=1)
+    int | None,
+    typer.Option(help="Maximum number of contact ids for the e-mail; default 20.", min=1),
 ]
 
 
@@ -25,13 +26,13 @@ def forget(
     email: Annotated[str, typer.Argument(help="E-mail of the person to erase.")],
     at_most: AtMost = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be rewritten.")
+        bool, typer.Option("--dry-run", help="Report what would be rewritten; change nothing.")
     ] = False,
     spelled_out: Annotated[
         bool,
         typer.Option(
             "--spelled-out",
-            help='Also erase texts that may mean this person, such as "name (at) example.com".',
+            help='Also erase texts that may refer to this person, such as "name (at) example.com".',
         ),
     ] = False,
 ) -> None:
@@ -69,7 +70,7 @@ def export(
     email: Annotated[str, typer.Argument(help="E-mail of the person.")],
     to: Annotated[
         Path | None,
-        typer.Option(help="Folder to create; default person-export-<date> in this folder."),
+        typer.Option(help="Folder to create; default person-export-<date> in the current folder."),
     ] = None,
     at_most: AtMost = None,
 ) -> None:
@@ -92,7 +93,7 @@ def export(
 
 @contextmanager
 def _steps() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that says what is being done; on a pipe nothing is drawn."""
+    """A progress bar with the current step; not drawn if output is piped."""
     from rich.progress import Progress
 
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""How the commands look in a terminal, and what is written where there is none."""
+"""Terminal layout of command output, and its plain form without a terminal."""
 
 import codecs
 import sys
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table as Grid
 
-# A pipe has no width; eighty columns would cut the names of tables and channels.
+# A pipe has no width; eighty columns would truncate table and channel names.
 WIDTH = None if sys.stdout.isatty() else 160
 MOST_ROWS = 1_000
-"""Rows that a terminal is shown; ``--csv`` and ``--json`` have no limit."""
+"""Most rows shown in a terminal; ``--csv`` and ``--json`` have no limit."""
 _MOST_RECORDS = 20
 _NARROWEST = 12
 _BETWEEN = len("│ ") + 1
-# What is written for a character that the output's encoding does not have.
+# Replacements for characters that the output's encoding lacks.
 _PLAIN = {
     "✓": "ok",
     "✗": "FAILED",
@@ -45,7 +45,7 @@ _PLAIN = {
 
 
 def plain_where_needed() -> None:
-    """Have the standard streams write plain characters for those that their encoding lacks."""
+    """Make the standard streams replace characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="plain")
@@ -62,14 +62,14 @@ codecs.register_error("plain", _plain)
 
 
 def _escaped(letter: str) -> str:
-    # Box drawing corners and crossings; all other characters by their number, so nothing is lost.
+    # ASCII for box drawing; an escape for all other characters, so nothing is lost.
     if "\u2500" <= letter <= "\u257f":
         return "+"
     return letter.encode("ascii", "backslashreplace").decode()
 
 
 def writes(text: str) -> bool:
-    """Whether standard output can write this text as it is."""
+    """Whether standard output can encode this text."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -78,8 +78,8 @@ def writes(text: str) -> bool:
 
 
 def write(pieces: Iterable[str]) -> None:
-    """Print an answer that is for programs."""
-    # A file gets what people wrote; a terminal would obey the escape sequences in it.
+    """Print a result meant for programs."""
+    # A file gets the original text; a terminal would interpret escape sequences in it.
     terminal = sys.stdout.isatty()
     for text in pieces:
         sys.stdout.write(visible(text) if terminal else text)
@@ -87,7 +87,7 @@ def write(pieces: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Laid:
-    """Rows as a terminal shows them; ``note`` says what was left out or cut, if anything."""
+    """Rows laid out for a terminal; ``note`` reports omitted or truncated content."""
 
     shown: "RenderableType"
     note: str = ""
@@ -102,9 +102,9 @@ def lay_out(
 ) -> Laid:
     """The rows for a terminal of this width.
 
-    As a table with a line for each row if that fits. Else one row as a record, with a line for
-    each column; several rows as a table whose widest text columns are cut; and as records where
-    that is not enough. Without rows, the names of the columns.
+    If they fit, a table with one line per row. Otherwise a single row becomes a record with one
+    line per column, and several rows a table whose widest text columns are truncated, or records
+    if that is not enough. Without rows, only the column names.
     """
     cells = [[_text(value) for value in row] for row in rows]
     lines = [[_one_line(text) for text in row] for row in cells]
@@ -118,7 +118,7 @@ def lay_out(
 
         return Laid(Text(f"No rows. Columns: {', '.join(heads)}"))
     if len(rows) > 1:
-        # A number that is cut is another number.
+        # A truncated number would be a different number.
         floors = [
             size if number else min(size, _NARROWEST)
             for size, number in zip(natural, numbers, strict=True)
@@ -151,7 +151,7 @@ def _text(value: object) -> str:
 
 
 def _one_line(text: str) -> str:
-    # What breaks a line in a terminal, or is as wide as it likes.
+    # Line breaks, and characters of arbitrary width.
     return text.translate({10: "↵", 9: " ", 0x2028: "↵", 0x2029: "↵"})
 
 
@@ -162,7 +162,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def _shrunk(sizes: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
-    """The sizes with the widest cut back to one common width, none below its floor."""
+    """The sizes with the widest reduced to a common width, none below its floor."""
     low, high = 0, max(sizes)
     while low < high:
         common = (low + high + 1) // 2
@@ -199,7 +199,7 @@ def _table(
     for head, number in zip(heads, numbers, strict=True):
         grid.add_column(Text(head), justify="right" if number else "left", no_wrap=True)
     for line, row in zip(lines, rows, strict=True):
-        # As Text, not as markup: people write [bold] and :heart: and mean it.
+        # As Text, not markup: [bold] and :heart: in comments are literal.
         grid.add_row(*(
             Text(text, style="dim" if value is None else "")
             for text, value in zip(line, row, strict=True)

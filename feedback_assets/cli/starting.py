@@ -1,4 +1,4 @@
-"""The commands ``ui``, ``demo`` and ``dev``, which start something, and ``automation``."""
+"""The commands ``ui``, ``demo`` and ``dev``, which start processes, and ``automation``."""
 
 import os
 import sys
@@ -31,16 +31,16 @@ from feedback_assets.settings import Settings
 if TYPE_CHECKING:
     from feedback_assets.service.switches import Status, Switch
 
-Host = Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")]
+Host = Annotated[str, typer.Option(help="Address to listen on. The UI has no authentication.")]
 Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
-Open = Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, on a desktop.")]
+Open = Annotated[bool, typer.Option("--open/--no-open", help="Open a browser (desktop only).")]
 
 
 @app.command(rich_help_panel=START)
 def ui(
     host: Host = "127.0.0.1",
     port: Port = 3000,
-    demo: Annotated[bool, typer.Option("--demo", help="The data of the demo.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Use the demo data.")] = False,
     open_browser: Open = True,
 ) -> None:
     """Run the Dagster UI and daemon for this project, until Ctrl-C."""
@@ -53,7 +53,7 @@ def ui(
         if demo:
             settings = opened_demo()
             given = dict(os.environ)
-            note = "This is the demo's data. To read new days of it as well: make dev"
+            note = "This is the demo data. To read new days as well: make dev"
         else:
             settings = settings_or_exit()
         with interruptible():
@@ -93,7 +93,7 @@ def _ui(
 
 
 def _has_browser() -> bool:
-    """Whether somebody sits at a terminal beside a screen."""
+    """Whether there is an interactive terminal with a display."""
     screen = sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     return bool(screen and sys.stdout.isatty())
 
@@ -104,9 +104,9 @@ def _say(text: str) -> None:
 
 @app.command(rich_help_panel=START)
 def demo(
-    days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
-    customers: Annotated[int, typer.Option(help="People in the data.", min=1)] = 3000,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal data.")] = 1,
+    days: Annotated[int, typer.Option(help="Days to read, ending yesterday.", min=1)] = 60,
+    customers: Annotated[int, typer.Option(help="Number of people.", min=1)] = 3000,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 1,
 ) -> None:
     """Load generated data and show the results (make demo)."""
     from feedback_assets.demo import run_demo
@@ -130,8 +130,10 @@ def demo(
 def dev(
     host: Host = "127.0.0.1",
     port: Port = 3000,
-    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox; 0: a free one.")] = 8765,
-    days: Annotated[int, typer.Option(help="Days to read, up to yesterday.", min=1)] = 60,
+    sandbox_port: Annotated[
+        int, typer.Option(help="Port of the sandbox; 0 picks a free one.")
+    ] = 8765,
+    days: Annotated[int, typer.Option(help="Days to read, ending yesterday.", min=1)] = 60,
     open_browser: Open = True,
 ) -> None:
     """Run the sandbox and `ui --demo`, until Ctrl-C (make dev)."""
@@ -163,7 +165,7 @@ def _load(settings: Settings, first: date, last: date) -> bool:
 
 
 class Wanted(StrEnum):
-    """What ``automation`` is asked for."""
+    """The argument of ``automation``."""
 
     ON = "on"
     OFF = "off"
@@ -209,16 +211,16 @@ def _listed(switches: "Iterable[Switch]") -> Grid:
 def _remarks(settings: Settings, status: "Status") -> list[str]:
     lines = []
     if not all(each.switched for each in status.switches):
-        lines.append("* not part of `automation on`: asks the provider every few minutes")
+        lines.append("* not part of `automation on`: polls the provider every few minutes")
     if not settings.alert_urls:
         lines.append("Without FEEDBACK_ALERT_URLS, `automation on` leaves the alerts off.")
     if status.daemon_runs:
-        lines.append("A daemon is running on this home.")
+        lines.append("A daemon is running for this DAGSTER_HOME.")
     else:
         seen = f"; last seen {_written(status.heartbeat)}" if status.heartbeat else ""
-        lines.append(f"No daemon is running on {settings.dagster_home}{seen}.")
+        lines.append(f"No daemon is running for {settings.dagster_home}{seen}.")
         if any(each.on for each in status.switches):
-            lines.append("Nothing runs until one does. Start it with: feedback-assets ui")
+            lines.append("Schedules and sensors need one. Start it with: feedback-assets ui")
     return lines
 
 

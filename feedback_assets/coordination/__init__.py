@@ -1,5 +1,5 @@
-"""What several machines that work on one warehouse share besides it, in one Postgres.
+"""State shared in one Postgres by several machines that work on one warehouse.
 
-The request quota of each provider, and the locks of whoever writes. `database` connects and waits,
-`shared_quota` and `shared_locks` say what is shared; a machine alone needs none of this.
+It comprises the request quota of each provider and the write locks. `database` connects and waits,
+`shared_quota` and `shared_locks` hold the state; a single machine needs none of this.
 """

@@ -1,4 +1,4 @@
-"""The Postgres that several machines share: connections to it, and what is done when it is away."""
+"""Connections to the Postgres that several machines share, and waiting while it is away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _MOST_IDLE = 8
 _LONGEST_WAIT = 2.0
-# Of a machine that lost its power the server otherwise keeps session and locks for two hours.
+# Otherwise the server keeps the session and locks of a machine that lost power for two hours.
 _CONNECT = {
     "application_name": "feedback-assets",
     "connect_timeout": 10,
@@ -29,8 +29,8 @@ _CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-# What a server's administrator may have set otherwise: a lock is held while a partition is
-# written, and what is read after it must be as it is then.
+# Overrides for an administrator's settings: a lock is held while a partition is written, and
+# later reads must see the current state.
 _SESSION = """
 set default_transaction_isolation = 'read committed';
 set idle_in_transaction_session_timeout = 0;
@@ -41,11 +41,11 @@ set tcp_keepalives_interval = 10;
 set tcp_keepalives_count = 3;
 """
 _FOR_GOOD = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied")
-"""Words of a refusal that waiting does not fix; a server of another language is waited for."""
+"""Error texts that waiting does not fix; a server with messages in another language is retried."""
 
 
 class CoordinationUnavailable(RuntimeError):
-    """What the machines share cannot be reached or used: where and why, and what to do."""
+    """The shared database cannot be reached or used: where and why, and what to do."""
 
     def __init__(self, what: str, cure: str) -> None:
         super().__init__(f"{what}; {cure}")
@@ -54,7 +54,7 @@ class CoordinationUnavailable(RuntimeError):
 
 
 class DriverMissing(CoordinationUnavailable):
-    """The machines are to share a Postgres, and its driver is not installed."""
+    """A shared Postgres is configured, but its driver is not installed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,15 +64,15 @@ class DriverMissing(CoordinationUnavailable):
 
 
 class _Away(Exception):
-    """The server does not answer now and may in a moment."""
+    """The server does not respond now and may in a moment."""
 
 
 @dataclass(frozen=True)
 class Coordination:
     """One Postgres, by its URL; picklable, safe after ``fork``, for any number of threads.
 
-    ``patience``: seconds for which a server that is away is waited for, as when it restarts.
-    ``lock_patience``: seconds for which a lock is waited for that another holds.
+    ``patience``: seconds to wait for an unavailable server, for example while it restarts.
+    ``lock_patience``: seconds to wait for a lock that another process holds.
     """
 
     url: str = field(repr=False)
@@ -87,16 +87,16 @@ class Coordination:
 
     @property
     def secrets(self) -> set[str]:
-        """What of the URL must never be seen."""
+        """The parts of the URL to mask."""
         parts = urlsplit(self.url)
         found = {value for name, value in parse_qsl(parts.query) if "pass" in name}
         password = parts.password or ""
         return {self.url} | {word for word in (password, unquote(password), *found) if word}
 
     def run(self, work: Callable[[Connection], T], stop: threading.Event | None = None) -> T:
-        """What ``work`` gives on a connection, tried again where the server went away meanwhile.
+        """Return ``work``'s result on a connection, retried if the server went away meanwhile.
 
-        Raises ``CoordinationUnavailable``, at once where ``stop`` is set while it is waited for.
+        Raises ``CoordinationUnavailable``, immediately if ``stop`` is set during a wait.
         """
         connection, result = self.begin(work, stop)
         self.give_back(connection)
@@ -105,8 +105,8 @@ class Coordination:
     def begin(
         self, work: Callable[[Connection], T], stop: threading.Event | None = None
     ) -> tuple[Connection, T]:
-        """The same with the connection, which is the caller's until ``give_back``."""
-        # Here, since a query reads settings too, and needs none of it.
+        """The same with the connection, which the caller owns until ``give_back``."""
+        # Imported here, since a query reads the settings too but does not need tenacity.
         import tenacity
 
         if find_spec("psycopg2") is None:
@@ -119,7 +119,7 @@ class Coordination:
                 tenacity.stop_after_delay(self.patience), tenacity.stop_when_event_set(stop)
             ),
             sleep=tenacity.sleep_using_event(stop),
-            before_sleep=self._say,
+            before_sleep=self._log_wait,
             reraise=True,
         )
         reason = ""
@@ -133,7 +133,7 @@ class Coordination:
         )
 
     def give_back(self, connection: Connection) -> None:
-        """The connection is used by nobody; one that is broken is forgotten."""
+        """Return an unused connection to the pool; a broken one is dropped."""
         with _state.lock:
             idle = _state.idle.setdefault(self, [])
             if not connection.closed and len(idle) < _MOST_IDLE:
@@ -142,7 +142,7 @@ class Coordination:
         connection.close()
 
     def unavailable(self, what: str, cure: str) -> CoordinationUnavailable:
-        """The error that says so of this server."""
+        """The error with this server's address."""
         return CoordinationUnavailable(
             f"the Postgres of FEEDBACK_COORDINATION_URL ({self.address}) {what}",
             f"{cure}, then run it again",
@@ -158,7 +158,7 @@ class Coordination:
             return connection, work(connection)
         except LockNotAvailable:
             failure: Exception = self.unavailable(
-                f"kept a lock for {self.lock_patience:g} s that another process holds",
+                f"did not release a lock held by another process within {self.lock_patience:g} s",
                 "find it with: select * from pg_locks join pg_stat_activity using (pid) where "
                 "locktype = 'advisory'; wait for it or end it",
             )
@@ -169,18 +169,18 @@ class Coordination:
                 failure = self.unavailable(
                     f"refuses: {reason}", "fix user, password and database in it"
                 )
-            self._forget_idle()
+            self._drop_idle()
         except InsufficientPrivilege as error:
             failure = self.unavailable(
-                f"allows too little: {_message_of(error)}",
-                "give its user the right to create a table there, or create it yourself as "
+                f"denies a permission: {_message_of(error)}",
+                "grant its user the right to create a table there, or create it yourself as "
                 "docs/deploy.md says",
             )
         except Error as error:
-            failure = self.unavailable(f"failed: {_message_of(error)}", "look into its log")
+            failure = self.unavailable(f"failed: {_message_of(error)}", "check its log")
         if connection is not None:
             connection.close()
-        # Outside the block: the driver's error is not chained to it.
+        # Outside the block, so that the driver's error is not chained.
         raise failure
 
     def _connection(self) -> Connection:
@@ -197,15 +197,15 @@ class Coordination:
             cursor.execute(_SESSION.format(lock_timeout=int(self.lock_patience * 1000)))
         return connection
 
-    def _forget_idle(self) -> None:
-        """They are of before the server went away."""
+    def _drop_idle(self) -> None:
+        """Drop connections made before the server went away."""
         with _state.lock:
             idle = _state.idle.pop(self, [])
         for connection in idle:
             connection.close()
 
-    def _say(self, state: tenacity.RetryCallState) -> None:
-        # The first failure may be a connection that was closed while nobody used it.
+    def _log_wait(self, state: tenacity.RetryCallState) -> None:
+        # The first failure may be an idle connection that was closed.
         if state.attempt_number == 3:
             _log.warning(
                 "the Postgres of FEEDBACK_COORDINATION_URL (%s) does not answer: waiting for it "
@@ -217,7 +217,7 @@ class Coordination:
 
 @dataclass
 class _State:
-    """The connections of this process that nobody uses at the moment."""
+    """The idle connections of this process."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     idle: dict[Coordination, list[Connection]] = field(default_factory=dict)
@@ -227,16 +227,16 @@ _state = _State()
 _of_parents: list[_State] = []
 
 
-def _start_afresh() -> None:
-    """A forked child has no connection: those are its parent's."""
+def _reset_after_fork() -> None:
+    """A forked child must not use its parent's connections."""
     global _state  # noqa: PLW0603 - one a process
     _of_parents.append(_state)
     _state = _State()
 
 
-os.register_at_fork(after_in_child=_start_afresh)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _message_of(error: Exception) -> str:
-    """What server or driver say, on one line: of a name with two addresses each failed apart."""
+    """The error message on one line: a host with two addresses fails for each separately."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,7 +1,7 @@
-"""Locks over all machines: advisory locks of Postgres, which vanish with whoever holds them.
+"""Locks across machines: Postgres advisory locks, which are released when their holder is gone.
 
-They are of the database, not of a path: two machines may have one warehouse mounted at two places.
-Each is held by a transaction, so a pooler between here and there does no harm.
+They belong to the database, not to a path: two machines may mount one warehouse at different paths.
+Each is held by a transaction, so a connection pooler in between does no harm.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EVERYTHING = "everything"
 
 
 class LockLost(CoordinationUnavailable):
-    """The server went away while a lock was held: another may have worked at the same time."""
+    """The server went away while a lock was held: another process may have worked concurrently."""
 
 
 class LockTaken(Exception):
@@ -33,19 +33,19 @@ class LockTaken(Exception):
 
 @dataclass(frozen=True)
 class SharedLocks:
-    """The locks of all machines that have one Postgres.
+    """The locks of all machines that share one Postgres.
 
-    Every ``with`` raises ``CoordinationUnavailable`` where the server is away for long, and at its
-    end ``LockLost`` where it went away in between.
+    Every ``with`` raises ``CoordinationUnavailable`` if the server is away for long, and at its end
+    ``LockLost`` if it went away in between.
     """
 
     coordination: Coordination
 
     @contextmanager
     def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:
-        """While something is written; ``alone``: while nobody else anywhere writes.
+        """Hold while writing; with ``alone``, while no other process on any machine writes.
 
-        Otherwise while nobody else writes this partition.
+        Without ``alone``, no other process writes this partition.
         """
         if alone:
             steps = [(_ALONE, _EVERYTHING)]
@@ -58,7 +58,7 @@ class SharedLocks:
 
     @contextmanager
     def alone_with(self, name: str, *, wait: bool = True) -> Iterator[None]:
-        """While nobody else has this name; raises ``LockTaken`` unless it is to ``wait``."""
+        """Hold this name exclusively; raises ``LockTaken`` without ``wait``."""
         with self._held([(_ALONE if wait else _ALONE_AT_ONCE, name)]):
             yield
 
@@ -85,7 +85,7 @@ class SharedLocks:
         if done and not held_to_the_end:
             raise LockLost(
                 f"the Postgres of FEEDBACK_COORDINATION_URL ({self.coordination.address}) went "
-                "away while something was done alone, and another may have done it too",
+                "away while a lock was held, and another process may have done the same work",
                 "run it again",
             )
 

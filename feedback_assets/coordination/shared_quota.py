@@ -1,9 +1,8 @@
-"""How many requests a provider allows, over all machines: a sliding log in Postgres.
+"""A provider's request quota across machines: a sliding log in Postgres.
 
-pyrate-limiter's `PostgresBucket` is not used: it stamps by a clock that it asks for before it has
-its lock, keeps the stamps without a zone, so that machines whose sessions differ in their zone
-count apart, and refuses whoever meets another instead of letting him wait. It also needs a second
-driver.
+pyrate-limiter's `PostgresBucket` is not used: it reads the clock before it holds its lock, stores
+stamps without a zone, so that machines with different session zones count separately, and raises on
+contention instead of waiting. It also needs a second driver.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ create table if not exists feedback_quota (name text not null, at timestamptz no
 create index if not exists feedback_quota_name_at on feedback_quota (name, at);
 """
 
-# One message, so one transaction and one round trip; the second statement sees what is there once
-# the lock is held, and its clock is the server's. There is room once the request that lies as many
-# back as are allowed has left the window.
+# One message, so one transaction and one round trip; the second statement sees the state once the
+# lock is held, and uses the server's clock. A request is allowed once the one that many requests
+# back has left the window.
 _TAKE = """
 select pg_advisory_xact_lock(hashtextextended('feedback_assets quota ' || %(name)s, 0));
 with
@@ -64,11 +63,11 @@ def take(
     rates: Sequence[tuple[int, float]],
     stop: Event | None = None,
 ) -> float:
-    """Count one more request where that is allowed: 0; else seconds until it may be.
+    """Count one more request if allowed and return 0; otherwise the seconds until it may be.
 
-    ``rates``: at most so many requests in so many seconds, all of them at once. Raises
-    ``CoordinationUnavailable``. Where the server goes away in between, a request may be counted
-    twice, never not at all.
+    ``rates``: at most so many requests in so many seconds, all at once. Raises
+    ``CoordinationUnavailable``. If the server goes away in between, a request may be counted twice,
+    but never missed.
     """
     values = {
         "name": name,
@@ -92,8 +91,8 @@ def take(
     return coordination.run(ask, stop)
 
 
-def forget_the_future(coordination: Coordination, name: str) -> None:
-    """Drop what lies in the future since the server's clock was turned back."""
+def drop_future_stamps(coordination: Coordination, name: str) -> None:
+    """Drop stamps in the future after the server's clock was turned back."""
 
     def drop(connection: Connection) -> None:
         with connection.cursor() as cursor:

@@ -1,1 +1,1 @@
-"""Definitions of your own, as ``dg scaffold defs`` writes them; empty as it comes."""
+"""Your own definitions, written by ``dg scaffold defs``; initially empty."""

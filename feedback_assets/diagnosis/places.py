@@ -1,4 +1,4 @@
-"""Whether the warehouse can be listed and written, and whether the shared database answers."""
+"""Whether the warehouse can be listed and written, and whether the shared database responds."""
 
 import os
 import re
@@ -60,10 +60,10 @@ def _try_warehouse(warehouse: Warehouse) -> str:
     with store_errors(root):
         try:
             warehouse.filesystem.ls(root, detail=False, refresh=True)
-        except TypeError:  # a file system that remembers no listings
+        except TypeError:  # a file system without a listing cache
             warehouse.filesystem.ls(root, detail=False)
         except FileNotFoundError as error:
-            # An empty prefix of a bucket is not there; a bucket that is not there is an error.
+            # An empty prefix of a bucket does not exist either, but a missing bucket is an error.
             if "bucket" in str(error):
                 raise
     probe = f"{root}/.check-{secrets.token_hex(8)}"
@@ -84,8 +84,9 @@ def _check_coordination(coordination: Coordination) -> Verdict:
         return _uncoordinated(str(error))
     if not usable:
         return _uncoordinated(
-            f"the Postgres at {coordination.address} has no table feedback_quota, and its user may "
-            "not create one: give it that right, or create the table as docs/deploy.md says"
+            f"the Postgres at {coordination.address} has no table feedback_quota, and its user is "
+            "not allowed to create one: grant it that right, or create the table as "
+            "described in docs/deploy.md"
         )
     return Verdict(
         "coordination",

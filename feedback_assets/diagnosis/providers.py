@@ -16,10 +16,10 @@ from feedback_assets.settings import Settings, dotenv_file, where_set
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one cheap request to a provider showed; ``failed`` only where it is configured.
+    """The result of one cheap request to a provider; ``failed`` only if it is configured.
 
-    ``provider`` is ``warehouse`` or ``coordination`` for what ``check_places`` looks at.
-    ``fix``: the variables that may be wrong or are missing.
+    ``provider`` is ``warehouse`` or ``coordination`` for the verdicts of ``check_places``.
+    ``fix``: variables that are missing or may be wrong.
     """
 
     provider: str
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def check_providers(settings: Settings) -> list[Verdict]:
-    """A verdict for each provider, asked side by side."""
+    """A verdict for each provider, checked in parallel."""
     with ThreadPoolExecutor(len(PROVIDERS)) as pool:
         return list(pool.map(lambda provider: _check(provider, settings), PROVIDERS))
 
@@ -65,9 +65,9 @@ def _check(provider: str, settings: Settings) -> Verdict:
 
 
 def _failed(provider: str, text: str, settings: Settings) -> Verdict:
-    """A client's error, which names the variables to look at, and where their values are found."""
+    """A client error, the variables that it names, and where to find their values."""
     found = find_provider(provider)
-    # Where an address is the default, it is the network that fails.
+    # With the default URL, the network is at fault rather than the setting.
     chosen = [
         found.variable(argument)
         for argument in found.client_arguments
@@ -81,14 +81,14 @@ def _failed(provider: str, text: str, settings: Settings) -> Verdict:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do now, in words, and the arguments of the command to run after it."""
+    """The next step in words, and the arguments of the command to run after it."""
 
     text: str
     arguments: tuple[str, ...] = ("check",)
 
 
 def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
-    """What to set or fix and then to check again; a backfill once all is well."""
+    """The variables to set or fix before another check; a backfill once every check passes."""
     failed = [verdict for verdict in verdicts if verdict.failed]
     if any(verdict.fix for verdict in failed):
         places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.fix]
@@ -115,11 +115,11 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
             "Check again then:"
         )
     days = ("--from", str(first), "--to", str(last))
-    return NextStep("load the last days:", ("backfill", *days))
+    return NextStep("load the last few days:", ("backfill", *days))
 
 
 def connect(provider: str, settings: Settings, retry: RetryPolicy | None = None) -> Client:
-    """The provider's client, from the settings; ``CredentialsMissing`` where they do not do."""
+    """The provider's client, from the settings; raises ``CredentialsMissing`` if incomplete."""
     arguments: dict[str, object] = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in settings.arguments(provider).items()

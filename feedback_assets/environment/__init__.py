@@ -1,1 +1,1 @@
-"""``.env`` and the values in it, read and checked before they become settings."""
+"""Reads and checks ``.env`` and its values before they become settings."""

@@ -1,4 +1,4 @@
-"""Reading ``.env``: its encoding, its variables, and the line of each."""
+"""Reads ``.env``: its encoding, its variables, and the line of each."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from feedback_assets.files.unusable import Unusable
 
 
 def load_dotenv(path: Path) -> dict[str, str]:
-    """Add to the environment what the file sets and the environment lacks; returns what was added.
+    """Add variables from the file that the environment lacks; returns those added.
 
     Raises ``Unusable``.
     """
@@ -24,7 +24,7 @@ def line_of(path: Path, variable: str) -> int | None:
     """The line that sets the variable; the last one, which counts, if there are several."""
     bindings = parse_stream(io.StringIO(_text(path)))
     lines = [
-        # A binding begins with the blank lines before it.
+        # A binding includes the blank lines before it.
         binding.original.line + _blank_lines(binding.original.string)
         for binding in bindings
         if binding.key == variable
@@ -43,14 +43,13 @@ def _text(path: Path) -> str:
         return ""
     except OSError as error:
         raise Unusable(
-            f"{path} cannot be read ({error.strerror}): make it a file that you may read, or "
-            "remove it"
+            f"{path} cannot be read ({error.strerror}): make it a readable file, or remove it"
         ) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None
-    # UTF-16 without a mark is valid UTF-8 if every second byte is zero.
+    # UTF-16 without a byte order mark is valid UTF-8 if every second byte is zero.
     if text is None or "\0" in text:
         kind = "UTF-16" if _is_utf_16(content) else "an older encoding such as Latin-1"
         raise Unusable(

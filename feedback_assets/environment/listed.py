@@ -1,7 +1,7 @@
-"""Writes the settings of the providers where people look for them, from their declarations.
+"""Writes the providers' settings into files for users, from their declarations.
 
 ``python -m feedback_assets.environment.listed`` rewrites them in ``.env.example``, in
-docs/providers.md and in the example of Kubernetes' secrets. What stands around them is kept.
+docs/providers.md and in the Kubernetes example secrets. The surrounding text is kept.
 """
 
 import re
@@ -31,7 +31,7 @@ def example(text: str, providers: Iterable[Provider] = BUILT_IN) -> str:
 
 
 def secrets(text: str, providers: Iterable[Provider] = BUILT_IN) -> str:
-    """The example of Kubernetes' secrets: each setting that has no default."""
+    """The Kubernetes example secrets: each setting without a default."""
     lines = [
         f'  {one.variable(argument.name)}: ""\n'
         for one in providers
@@ -73,7 +73,7 @@ FILES: dict[str, Callable[[str], str]] = {
     "docs/providers.md": page,
     "deploy/kubernetes/secrets.example.yaml": secrets,
 }
-"""The files, from the root of the checkout, and what writes each anew."""
+"""The files, relative to the root of the checkout, and the function that rewrites each."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Checks of values that settings are made of: zones, directories, warehouses, URLs, owners.
+"""Validates the values of settings: zones, directories, warehouses, URLs, owners.
 
-Those that return a value raise ``ValueError`` with the rest of a sentence about it.
+Functions that return a value raise ``ValueError`` with the rest of a sentence about it.
 """
 
 import re
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-# Served by fsspec, and read-only or gone with the process.
+# Protocols that fsspec supports, but that are read-only or end with the process.
 _NOT_STORES = {
     "http",
     "https",
@@ -28,26 +28,24 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 def zone(name: str) -> str:
-    """A time zone in which time stamps can be read here."""
+    """A time zone that this machine can read time stamps in."""
     if name != "UTC":
-        # Here, since it imports Arrow.
+        # Imported here, since it loads Arrow.
         from feedback_assets.schema.zones import is_zone
 
         if not is_zone(name):
-            raise ValueError(
-                "is not a time zone that this machine knows; use a name such as Europe/Paris"
-            )
+            raise ValueError("is not a valid time zone; use a name such as Europe/Paris")
     return name
 
 
 def directory(text: str, root: Path) -> Path:
-    """The directory as an absolute path: ``~`` is the home, a relative one counts from ``root``."""
+    """The directory as an absolute path: ``~`` is the home, a relative path is below ``root``."""
     try:
         path = root / Path(text).expanduser()
         nearest = path
         while not nearest.exists():
             nearest = nearest.parent
-    except (OSError, RuntimeError) as error:  # too long; a ~user that does not exist
+    except (OSError, RuntimeError) as error:  # too long, or an unknown ~user
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"cannot be a directory: {reason}") from None
     if not nearest.is_dir():
@@ -56,7 +54,7 @@ def directory(text: str, root: Path) -> Path:
 
 
 def warehouse_root(text: str, root: Path) -> str:
-    """A local path or a URI of a store that fsspec knows and that can be written."""
+    """A local path or a URI of a writable store that fsspec supports."""
     protocol, found, rest = text.partition("://")
     if not found:
         _refuse_broken_uri(text)
@@ -68,7 +66,7 @@ def warehouse_root(text: str, root: Path) -> str:
         )
     elif not rest.strip("/") or (rest.startswith("/") and protocol not in ("file", "local")):
         example = "/directory" if protocol in ("file", "local") else "bucket/warehouse"
-        raise ValueError(f"names no place; write {protocol}://{example}")
+        raise ValueError(f"names no bucket or directory; use {protocol}://{example}")
     return text
 
 
@@ -91,20 +89,20 @@ def readable_files(text: str, root: Path) -> str:
 
 
 def _refuse_broken_uri(text: str) -> None:
-    """``s3:/bucket`` and ``s3//bucket`` would be directories below the project."""
+    """Refuse ``s3:/bucket`` and ``s3//bucket``, which would be directories below the project."""
     address = _ADDRESS.match(text)
     relative = not text.startswith(("/", "~"))
     if address or (relative and "//" in text):
         start = address[1] if address else text.partition("/")[0]
         raise ValueError(
-            f"is neither a path nor a URI; write {start}://… for a URI, or ./… for a directory of "
+            f"is neither a path nor a URI; use {start}://… for a URI, or ./… for a directory of "
             "that name"
         )
 
 
 def split_urls(text: str) -> tuple[str, ...]:
-    """The URLs in a list with commas or blanks between them."""
-    # A URL may hold commas itself; the next one begins where a scheme does.
+    """The URLs in a list separated by commas or blanks."""
+    # A URL may contain commas; the next one starts at a scheme.
     urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
     return tuple(dict.fromkeys(urls))
 
@@ -114,7 +112,7 @@ def is_postgres_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError:  # its text shows what stands where the port should: of the password, too
+    except ValueError:  # its text shows the invalid port, which may be part of the password
         return False
     named = parts.hostname and parts.path.strip("/")
     known = parts.scheme in ("postgresql", "postgres") and port != 0
@@ -122,27 +120,27 @@ def is_postgres_url(text: str) -> bool:
 
 
 def split_owners(text: str) -> tuple[str, ...]:
-    """The owners in a list with commas or blanks between them."""
+    """The owners in a list separated by commas or blanks."""
     return tuple(dict.fromkeys(re.split(r"[\s,]+", text.strip().strip(", "))))
 
 
 def owners(text: str) -> str:
-    """Whom Dagster takes for an owner: e-mails, and teams as ``team:name``."""
+    """Owners in Dagster's format: e-mails, and teams as ``team:name``."""
     for owner in split_owners(text):
         if not _OWNER.fullmatch(owner):
-            raise ValueError(f"{owner!r} is no owner; write e-mails, or teams as team:name")
+            raise ValueError(f"{owner!r} is not a valid owner; use e-mails, or team:name for teams")
     return text
 
 
 def repository(url: str) -> str:
-    """The address of a repository to whose files links can be made."""
+    """The address of a repository whose files can be linked to."""
     if not re.search(r"github|gitlab", urlsplit(url).hostname or ""):
-        raise ValueError("is no repository on GitHub or GitLab; links are made to those alone")
+        raise ValueError("is not a GitHub or GitLab repository; only those can be linked")
     return url.removesuffix(".git")
 
 
 def branch(name: str) -> str:
     """A branch, tag or commit of a repository."""
     if not re.fullmatch(r"\w[\w./-]{0,199}", name):
-        raise ValueError("is no branch; write a name such as main")
+        raise ValueError("is not a valid branch name; use a name such as main")
     return name

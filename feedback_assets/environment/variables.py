@@ -1,4 +1,4 @@
-"""The variables of an environment as values of settings, and those that are refused unread."""
+"""Reads environment variables as settings, and refuses unusable ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,10 @@ _AZURE = ("abfs://", "abfss://", "az://")
 class Variables(PydanticBaseSettingsSource):
     """Settings from a mapping of variables, trimmed; a blank one counts as not set.
 
-    Pydantic's own source of the environment reads that of the process, ignoring case, and its
-    source of ``.env`` keeps to itself what Dagster's resources have to find in the environment
-    when a run starts. Raises ``ValueError`` with a line about what must not be shown or stored.
+    Pydantic's own environment source reads the process's environment and ignores case, and its
+    ``.env`` source does not export the variables, which Dagster's resources need in the environment
+    when a run starts. Raises ``ValueError`` with a line about values that must not be shown or
+    stored.
     """
 
     def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
@@ -25,7 +26,7 @@ class Variables(PydanticBaseSettingsSource):
         self._environ = environ
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The text of a variable, ``None`` where it is not set."""
+        """The text of a variable, ``None`` if it is not set."""
         text = self._environ.get(field_name.upper(), "").strip()
         if not text:
             return None, field_name, False
@@ -36,19 +37,19 @@ class Variables(PydanticBaseSettingsSource):
         return text, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The texts of the variables that are set, by the names of the settings."""
+        """The texts of the variables that are set, by setting name."""
         fields = self.settings_cls.model_fields
         found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
         return {name: text for name, text in found.items() if text is not None}
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Whether the setting is never shown."""
+    """Whether the setting must never be shown."""
     return field.annotation == SecretStr | None
 
 
 def one_line(error: ValidationError, fields: Mapping[str, FieldInfo]) -> str:
-    """The first of the values that cannot be used, its variable named, and why."""
+    """The first unusable value as one line: its variable and the reason."""
     first = error.errors()[0]
     name = str(first["loc"][0])
     message = first["msg"].removeprefix("Value error, ")
@@ -59,15 +60,15 @@ def one_line(error: ValidationError, fields: Mapping[str, FieldInfo]) -> str:
 def _is_utf_8(value: str) -> bool:
     try:
         value.encode()
-    except UnicodeEncodeError:  # bytes that are none, as Python hands them over
+    except UnicodeEncodeError:  # invalid bytes, which Python decodes to surrogates
         return False
     return True
 
 
 def _refuse_hidden(name: str, value: str) -> None:
-    """What would be shown, in the UI or in an error, holds no password and stays on its line."""
+    """Refuse passwords and line breaks in a value that is shown in the UI or in errors."""
     if not value.isprintable():
-        raise ValueError(f"{name.upper()}: holds a line break or another control character")
+        raise ValueError(f"{name.upper()}: contains a line break or another control character")
     if name.endswith("_url"):
         hidden = any(mark in value for mark in "@?#")
     else:
@@ -75,8 +76,8 @@ def _refuse_hidden(name: str, value: str) -> None:
         hidden = "@" in authority and not value.startswith(_AZURE)
     if hidden:
         raise ValueError(
-            f"{name.upper()}: holds a user name, a password or a query, which would be shown "
-            "wherever the address is; write it without"
+            f"{name.upper()}: contains a user name, a password or a query, which would be shown "
+            "wherever the URL is; remove it"
         )
 
 

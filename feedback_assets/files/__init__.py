@@ -1,4 +1,4 @@
 """Files on this machine: locks, private directories, and writes that survive a power failure.
 
-Nothing here knows what the files hold.
+Independent of the files' content.
 """

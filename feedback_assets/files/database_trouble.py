@@ -1,4 +1,4 @@
-"""What is wrong with a SQLite database, and the remedy, in words."""
+"""Diagnoses SQLite database errors: what is wrong, and the remedy, in words."""
 
 import sqlite3
 
@@ -6,7 +6,7 @@ _WRITABLE = "make it writable for this user"
 _HELD = "wait for the process that holds it, or end it"
 _DAMAGED = "restore it from a backup"
 _REMEDIES = {
-    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_FULL: "free space on its disk",
     sqlite3.SQLITE_READONLY: _WRITABLE,
     sqlite3.SQLITE_CANTOPEN: _WRITABLE,
     sqlite3.SQLITE_PERM: _WRITABLE,
@@ -27,12 +27,12 @@ def remedy(error: sqlite3.Error) -> str | None:
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
-    """Whether the content of the file is to blame: no database, or one without its tables."""
+    """Whether the file's content is at fault: not a database, or one without its tables."""
     if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return True
     return str(error).startswith(("no such table", "no such column"))
 
 
 def _code(error: sqlite3.Error) -> int:
-    # The rest of an extended code says more about the same.
+    # The rest of an extended code gives detail on the same error.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -1,4 +1,4 @@
-"""Writing a small file so that it is complete or absent, even after a power failure."""
+"""Writes a small file so that it is complete or absent, even after a power failure."""
 
 import errno
 import os
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes, draft: Path) -> None:
-    """Replace ``path`` with ``content``, readable by its owner only.
+    """Replace ``path`` with ``content``, readable only by its owner.
 
-    ``draft`` is a name in the same directory that no other process uses at this moment.
+    ``draft`` is a name in the same directory that no other process uses at the time.
     """
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -27,14 +27,14 @@ def write_durably(path: Path, content: bytes, draft: Path) -> None:
 def make_private(directory: Path) -> None:
     """Create a directory and its missing parents for this user only."""
     for path in reversed((directory, *directory.parents)):
-        # Path.mkdir would give the parents the umask's mode.
+        # Path.mkdir would create the parents with the umask's mode.
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
             sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
-    """Flush the names in a directory to the disk, so that a rename outlives a power failure."""
+    """Flush a directory's entries to the disk, so that a rename survives a power failure."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except PermissionError:  # writable, but not listable
@@ -42,7 +42,7 @@ def sync_directory(directory: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems cannot; they keep their own order.
+        # Some network file systems do not support it; they order writes themselves.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:

@@ -1,7 +1,7 @@
 """Locks between the processes of one machine: files locked with ``flock``.
 
-A lock vanishes with the process that holds it. Lock files are never removed: another process may
-be waiting on one.
+A lock is released when its process ends. Lock files are never removed: another process may be
+waiting on one.
 """
 
 import errno
@@ -22,7 +22,7 @@ class Busy(Exception):
 
 
 class LockFile:
-    """An open lock file. ``variable`` is the setting that says where it lies, for messages."""
+    """An open lock file. ``variable`` is the setting for its location, used in messages."""
 
     def __init__(self, path: Path, variable: str) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class LockFile:
         self._descriptor = self._open()
 
     def take(self, *, shared: bool = False, wait: bool = True) -> None:
-        """Lock it; raises ``Busy`` unless it is to ``wait``, and ``Unusable``."""
+        """Lock the file; raises ``Busy`` without ``wait``, and ``Unusable``."""
         how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(self._descriptor, how if wait else how | fcntl.LOCK_NB)
@@ -40,11 +40,11 @@ class LockFile:
             raise self._unusable(error) from None
 
     def release(self) -> None:
-        """Unlock it and keep it open."""
+        """Unlock the file and keep it open."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Unlock and close it."""
+        """Unlock and close the file."""
         os.close(self._descriptor)
 
     def _open(self) -> int:
@@ -58,7 +58,7 @@ class LockFile:
         except OSError as error:
             raise self._unusable(error) from None
         if os.geteuid() == 0:
-            # Under sudo; the owner of the directory must be able to lock it afterwards.
+            # Under sudo, the owner of the directory must be able to lock it afterwards.
             above = self._path.parent.stat()
             os.fchown(descriptor, above.st_uid, above.st_gid)
         return descriptor
@@ -71,14 +71,15 @@ class LockFile:
                 f"locks. Set {self._variable} to a directory on one that does, such as a local disk"
             )
         return Unusable(
-            f"{self._path} cannot be opened ({reason}). Make room or fix its permissions, or set "
+            f"{self._path} cannot be opened ({reason}). Free disk space or fix its permissions, "
+            f"or set "
             f"{self._variable} to another directory"
         )
 
 
 @contextmanager
 def locked(path: Path, variable: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock; raises ``Busy`` unless it is to ``wait``, and ``Unusable``."""
+    """Hold an exclusive lock; raises ``Busy`` without ``wait``, and ``Unusable``."""
     lock = LockFile(path, variable)
     try:
         lock.take(wait=wait)

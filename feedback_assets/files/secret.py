@@ -1,4 +1,4 @@
-"""A generated secret in a file: written once and whole, however many processes ask."""
+"""A generated secret in a file: written atomically once, even by concurrent processes."""
 
 import secrets
 from pathlib import Path
@@ -8,13 +8,13 @@ from feedback_assets.files.locking import locked
 from feedback_assets.files.unusable import Unusable
 
 SHORTEST = 16
-"""Characters that a secret needs at least; a shorter one can be guessed."""
+"""Minimum length of a secret; a shorter one can be guessed."""
 
 
 def kept_secret(path: Path, variable: str, *, shared: bool = False) -> str:
-    """The secret in ``path``, generated on first use; ``variable`` sets it instead.
+    """The secret in ``path``, generated on first use; ``variable`` overrides it.
 
-    With ``shared``, several machines must have the same one, so none is generated. Raises
+    With ``shared``, several machines need the same secret, so none is generated. Raises
     ``Unusable``.
     """
     try:
@@ -26,7 +26,8 @@ def kept_secret(path: Path, variable: str, *, shared: bool = False) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Unusable(
-            f"{path} cannot be read or written ({reason}). Make room or fix its permissions, or "
+            f"{path} cannot be read or written ({reason}). Free disk space or fix its "
+            f"permissions, or "
             f"set {variable}"
         ) from None
     if len(kept) < SHORTEST:

@@ -1,5 +1,5 @@
-"""The error of a file or directory that cannot be used, as one line."""
+"""The error for an unusable file or directory, as one line."""
 
 
 class Unusable(OSError):
-    """A path that cannot be used: the message names the path, the reason and what to do."""
+    """An unusable path: the message gives the path, the reason and what to do."""

@@ -1,1 +1,1 @@
-"""Which partitions are out of date, missing or failed, and which have to be built again."""
+"""Which partitions are out of date, missing or failed, and which to rebuild."""

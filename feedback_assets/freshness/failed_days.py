@@ -1,7 +1,7 @@
-"""The days of a table whose last run failed: a check after each run, and one where none is left.
+"""The days of a table whose last run failed: a check after each run, updated when none is left.
 
-A check is a step after its table's, and is not run where that fails. So the result is also
-reported without a run: by the sensor after a failed run, and by the command at its end.
+A check is a step after its table's step and does not run if that fails. So the result is also
+reported without a run: by the sensor after a failed run, and at the end of a command.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,7 +21,7 @@ SENSOR = "name_failed_days"
 
 
 def numbers(instance: dg.DagsterInstance, table: Table, start: date) -> dict[str, Any]:
-    """How many days of a table are still failed since ``start``, and which, as ranges."""
+    """The number of failed days of a table since ``start``, and their ranges."""
     days = failed_days(instance, table, start)
     return {
         "failed_days": len(days),
@@ -31,7 +31,7 @@ def numbers(instance: dg.DagsterInstance, table: Table, start: date) -> dict[str
 
 
 def report(instance: dg.DagsterInstance, tables: Iterable[Table], start: date) -> None:
-    """Record the check of each partitioned table among ``tables`` as of now, without a run."""
+    """Record the current check result of each partitioned table among ``tables``, without a run."""
     for table in tables:
         if table.partitioned:
             found = numbers(instance, table, start)
@@ -47,13 +47,13 @@ def report(instance: dg.DagsterInstance, tables: Iterable[Table], start: date) -
 
 
 def failed_days_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
-    """The sensor that names the failed days of a run's tables; off until it is switched on."""
+    """The sensor that reports the failed days of a run's tables; off until switched on."""
     by_key = {dg.AssetKey(table.asset_key): table for table in tables}
 
     @dg.run_failure_sensor(
         name=SENSOR,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="After a run that failed, names the days of its tables that are still failed.",
+        description="After a failed run, lists the days of its tables that are still failed.",
     )
     def name_failed_days(context: dg.RunFailureSensorContext) -> None:
         keys = context.dagster_run.asset_selection or set()

@@ -1,8 +1,8 @@
-"""Keys that a provider gave another day and that are held on both: a check, and what is read again.
+"""Keys that moved to another day and are stored on both: a check, and the days to re-read.
 
-The old day loses such a row when it is read again, which the daily reading does for the last days
-only. The check looks at all days held, whatever the days of its run: the days that a run has read
-hold the new row, and any other day may hold the old one.
+The old day loses such a row when it is re-read, which the daily schedule does for recent days
+only. The check covers all stored days regardless of its run: days read by the run hold the new
+row, and any other day may hold the old one.
 """
 
 from collections.abc import Iterable
@@ -23,24 +23,24 @@ CHECK = "keys_on_one_day"
 
 _MOST_EXAMPLES = 3
 _MOST_COMMANDS = 10
-# The checks of runs that have not come to it, or were killed, are records without a result.
+# Checks of runs that did not reach them, or were killed, leave records without a result.
 _RECORDS_LOOKED_AT = 20
 
 
 def checked(table: Table) -> bool:
-    """Whether a key of the table may be found on two days."""
+    """Whether a key of the table can be on two days."""
     return table in PROVIDER_TABLES and table.may_move
 
 
 def description(table: Table) -> str:
-    """What the check says of itself in the UI."""
-    return f"Each {', '.join(table.key)} is held on one day only."
+    """The description of the check in the UI."""
+    return f"Each {', '.join(table.key)} is stored on one day only."
 
 
 def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]:
-    """The numbers of ``keys_on_one_day``; ``bounds`` are those of ``connect``.
+    """The numbers of ``keys_on_one_day``; ``bounds`` are passed to ``connect``.
 
-    Reads the key column of every day held: 1 s of 500,000 orders on 365 days.
+    Reads the key column of all stored days: 1 s for 500,000 orders on 365 days.
     """
     with connect(warehouse, [table], **bounds) as connection:
         found = ask(connection, _moved(table))
@@ -53,7 +53,7 @@ def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]
     if keys:
         days = found.column("days").combine_chunks().flatten().unique().to_pylist()
         shown["days"] = named_days(days)
-        # The id of a person would stay in the event log whatever is erased in the tables.
+        # A person's id would stay in the event log after erasure.
         if not any(table.column(column).personal for column in table.key):
             shown["examples"] = "; ".join(
                 f"{row['key']} on {' and '.join(map(str, row['days']))}"
@@ -64,7 +64,7 @@ def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]
 
 
 def days_to_read_again(instance: dg.DagsterInstance, table: Table) -> list[date]:
-    """The days that the last finished check of the table named, at most 50 ranges of them."""
+    """The days named by the last finished check of the table, at most 50 ranges."""
     if not checked(table):
         return []
     key = dg.AssetCheckKey(dg.AssetKey(table.asset_key), CHECK)
@@ -82,7 +82,7 @@ def days_to_read_again(instance: dg.DagsterInstance, table: Table) -> list[date]
 def _moved(table: Table) -> str:
     name = f"{quoted(table.group)}.{quoted(table.name)}"
     columns = ", ".join(quoted(column) for column in table.key)
-    # Hashes take a third of the memory of keys, and where none is on two days it ends there.
+    # Hashes take a third of the memory of keys; without duplicates the query ends there.
     return f"""
         with several as (
             select hash({columns}) as hashed from {name}

@@ -1,9 +1,9 @@
-"""What is on disk against what was recorded: the difference is noticed, however it came about.
+"""Compares stored files with recorded state and so detects changes of any origin.
 
 A run replaces files and records them when it ends. A killed run, a restored backup, another
-``DAGSTER_HOME`` or a file copied by hand leave files that nothing recorded. The listing of a table
-shows them by their marks, without reading a file. Files of a provider's table are then read and
-recorded; a derived partition counts as out of date and is built again.
+``DAGSTER_HOME`` or a copied file leave files that are not recorded. The listing of a table
+reveals them by their marks, without reading a file. Files of a provider table are then read and
+recorded; a derived partition counts as out of date and is rebuilt.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ DESCRIPTION = "The files on disk are those that the last run of each partition r
 
 @dataclass(frozen=True)
 class Difference:
-    """Partitions whose file is not the recorded one, is not recorded at all, or is gone."""
+    """Partitions whose file differs from the recorded one, is not recorded, or is missing."""
 
     changed: tuple[Day, ...] = ()
     unrecorded: tuple[Day, ...] = ()
@@ -44,7 +44,7 @@ class Difference:
 
 
 def difference(recorded: Recorded, there: Mapping[Day, str]) -> Difference:
-    """How the files that are there differ from the record of them.
+    """How the existing files differ from the record.
 
     The first version recorded no marks: such a file counts as the recorded one.
     """
@@ -61,14 +61,14 @@ def _sorted(days: Iterable[Day]) -> tuple[Day, ...]:
 
 
 def marks(warehouse: Warehouse, table: Table) -> dict[Day, str]:
-    """The mark of each partition's file; a page has none but is there or is not."""
+    """The mark of each partition's file; for a page only whether it exists."""
     if table in REPORT_PAGES:
         return {None: ""} if warehouse.exists(page_path(warehouse)) else {}
     return warehouse.marks(table)
 
 
 def listing(warehouse: Warehouse, tables: Iterable[Table]) -> str:
-    """Stands for all files of the tables as they are now; another one once a file is another."""
+    """A fingerprint of all files of the tables; it changes when any file changes."""
     digest = hashlib.sha256()
     for table in tables:
         there = marks(warehouse, table)
@@ -78,7 +78,7 @@ def listing(warehouse: Warehouse, tables: Iterable[Table]) -> str:
 
 
 def read_present(instance: dg.DagsterInstance, warehouse: Warehouse, table: Table) -> Recorded:
-    """What the instance recorded of the files that are there."""
+    """The instance's records of the files that exist."""
     return read_recorded(instance, table).of_files(marks(warehouse, table))
 
 
@@ -88,15 +88,15 @@ def record_found(
     tables: Iterable[Table],
     most: int | None = None,
 ) -> int:
-    """Read and record the provider days whose files are not the recorded ones; how many they were.
+    """Read and record the provider days whose files differ from the record; returns their number.
 
-    At most ``most`` of them, the rest in a later call.
+    At most ``most`` per call; a later call continues.
     """
     done = 0
     for table in tables:
         if table not in READ_TABLES:
             continue
-        # The marks before the files: one that is replaced meanwhile differs again at the next look.
+        # Marks before files: a file that is replaced meanwhile differs again on the next tick.
         there = marks(warehouse, table)
         found = difference(read_recorded(instance, table), there)
         days = [day for day in (*found.changed, *found.unrecorded) if day is not None]
@@ -117,7 +117,7 @@ def _record(
         content = content_hash(rows)
         same = before.get(day, {})
         if same.get("content_hash") != content:
-            # Nobody knows by which definition it was read, nor what else the provider served.
+            # Unknown: the definition that it was read with, and the other records in the response.
             same = {"dagster/partition_row_count": rows.num_rows, "content_hash": content}
         record_days(instance, table, {day: {**same, "file": mark}})
 

@@ -1,7 +1,7 @@
-"""Partitions that were built by another definition than the present one: a check, and what to do.
+"""Partitions built with an outdated definition: a check, and the remedy.
 
-The sensor rebuilds derived tables. A provider's days have to be read again by the user of the
-project, so ``backfill`` ends with the command that does it.
+The sensor rebuilds derived tables. Provider days have to be re-read by the user, so ``backfill``
+ends with the command for that.
 """
 
 import shlex
@@ -25,7 +25,7 @@ from feedback_assets.transforms.inputs import Day, Recorded
 
 CHECK = "built_by_current_definitions"
 DESCRIPTION = (
-    "Every partition was built by the present SQL, declarations, reading rules and settings."
+    "Every partition was built with the current SQL, declarations, reading rules and settings."
 )
 _REBUILT = (
     "the sensor build_what_changed rebuilds them; without it, run feedback-assets backfill for "
@@ -36,10 +36,10 @@ _READ_AGAIN = "read these days again: feedback-assets backfill --from ... --to .
 
 @dataclass(frozen=True)
 class OutOfDate:
-    """What of a table was built by another definition.
+    """The partitions of a table that were built with another definition.
 
-    ``reasons`` says why, for each partition that is out of date. ``unknown`` are days of a
-    provider's table that the first version read and that were never scanned.
+    ``reasons`` gives the reason for each partition that is out of date. ``unknown`` are days of a
+    provider table that the first version read and that were never scanned.
     """
 
     table: Table
@@ -53,11 +53,11 @@ class OutOfDate:
 
 
 def out_of_date(table: Table, recorded: Recorded, settings: Settings) -> OutOfDate:
-    """What of the table's partitions since ``FEEDBACK_START_DATE`` is out of date."""
+    """The partitions of the table since ``FEEDBACK_START_DATE`` that are out of date."""
     now = definition_of(table, settings)
     start = settings.feedback_start_date
     held = [day for day in recorded.content if day is None or day >= start]
-    # The first version recorded no definition; its provider days are as good as they were.
+    # The first version recorded no definition; its provider days count as unknown.
     unknown = (
         [day for day in held if day is not None and day not in recorded.built_by]
         if table in PROVIDER_TABLES
@@ -87,7 +87,7 @@ def numbers(table: Table, recorded: Recorded, settings: Settings) -> dict[str, A
 
 
 def command_line(*arguments: str) -> str:
-    """``feedback-assets`` with these arguments, for a shell that finds it."""
+    """``feedback-assets`` with these arguments, for a shell with it on the ``PATH``."""
     return shlex.join(["feedback-assets", *arguments])
 
 
@@ -97,9 +97,9 @@ def lines(
     tables: Iterable[Table],
     command: Callable[..., str] = command_line,
 ) -> list[str]:
-    """What a backfill says at its end of the provider tables among ``tables``; often nothing.
+    """The closing lines of a backfill on provider tables among ``tables``; often empty.
 
-    ``command`` writes this program with arguments so that the line can be pasted.
+    ``command`` formats the command line so that it can be pasted.
     """
     found = [
         out_of_date(table, read_recorded(instance, table), settings)
@@ -135,13 +135,13 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     scan = command("backfill", "--from", f"{days[0]}", "--to", f"{days[-1]}", "--scan")
     return [
         f"Read by the first version: days from {days[0]} to {days[-1]}.",
-        "To find those that would be read differently now, without asking a provider:",
+        "To find the ones that would be read differently now, without requests to a provider:",
         f"  {scan}",
     ]
 
 
 def spans_to_ask(days: Iterable[date]) -> list[tuple[date, date]]:
-    """First and last days to ask for: what lies within one window is one command."""
+    """First and last days to request: days within one window become one command."""
     spans: list[tuple[date, date]] = []
     for first, last in ranges(days):
         if spans and first - spans[-1][1] <= timedelta(days=WINDOW_DAYS):

@@ -1,6 +1,6 @@
-"""What has to be built again: partitions whose inputs or definition are not those of their build.
+"""What to rebuild: partitions whose inputs or definition have changed since their build.
 
-Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests the runs.
+Independent of Dagster: ``refresh_sensor`` reads the recorded state and requests the runs.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, i
 
 @dataclass(frozen=True)
 class Build:
-    """Partitions of one table that are due, in one piece; no days for a table that has none.
+    """A contiguous range of stale partitions of one table; no days for a table without days.
 
-    ``version`` stands for what they were built from and what they would be built from now: a
-    build that fails has the same one when it is planned again, and a build from other content,
-    or back to content of before, has another.
+    ``version`` identifies what they were built from and what they would be built from now: a
+    failed build has the same version when it is planned again; a build from other content, even
+    if it equals earlier content, has another.
     """
 
     table: Table
@@ -31,7 +31,7 @@ class Build:
 
 @dataclass(frozen=True)
 class RefreshPlan:
-    """What can be built now, and the tables that wait for these first."""
+    """What can be built now, and the tables that wait for these builds."""
 
     builds: tuple[Build, ...] = ()
     waiting: tuple[Table, ...] = ()
@@ -46,11 +46,11 @@ def plan_refresh(
     *,
     definitions: Mapping[str, str],
 ) -> RefreshPlan:
-    """The builds that are due among ``tables``, of the days ``first`` to ``last``.
+    """The due builds among ``tables``, for the days ``first`` to ``last``.
 
-    ``definitions`` has the present one of each table, by ``group.table``.
-    ``tables`` stand in order of dependence. A table is planned only when all it is computed from
-    is up to date: what comes of those may be the content of before, and then it is not due.
+    ``definitions`` has the current one of each table, by ``group.table``.
+    ``tables`` are in dependency order. A table is planned only when all its inputs are up to date:
+    if their rebuilt content is unchanged, the table is not due.
     """
     contents = {name: table.content for name, table in recorded.items()}
     builds: list[Build] = []
@@ -81,12 +81,12 @@ def stale_partitions(
     definitions: Mapping[str, str],
     new: Mapping[str, Collection[Day]] = MappingProxyType({}),
 ) -> dict[str, set[Day]]:
-    """By ``group.table`` the partitions that are due, and all that are computed from those.
+    """The stale partitions by ``group.table``, including all that are computed from them.
 
-    ``new`` are partitions that will be read or built for the first time: what is computed from
-    them is due as well, such as the days after a gap.
-    Where ``plan_refresh`` waits for the content of what is built first, this takes any content to
-    be another: at worst a partition too many is built.
+    ``new`` are partitions that will be read or built for the first time: partitions computed from
+    them are stale as well, such as the days after a gap.
+    While ``plan_refresh`` waits for the content of earlier builds, this function assumes that it
+    changes: at worst, one partition too many is built.
     """
     contents = {name: table.content for name, table in recorded.items()}
     stale = {name: set(days) for name, days in new.items() if days}
@@ -102,7 +102,7 @@ def stale_partitions(
 
 
 def _reads(table: Table, day: Day, changed: Mapping[str, set[Day]], spans: Spans) -> bool:
-    """Whether a partition is computed from one of those that changed."""
+    """Whether a partition is computed from one that changed."""
     if day is None:
         return not changed.keys().isdisjoint(table.depends)
     for name in table.depends:
@@ -116,9 +116,9 @@ def _reads(table: Table, day: Day, changed: Mapping[str, set[Day]], spans: Spans
 def _wanted(
     table: Table, recorded: Mapping[str, Recorded], first: date, last: date
 ) -> Iterator[Day]:
-    """The partitions that there should be: those there are, and days that an input now has.
+    """The partitions that should exist: existing ones, and days that an input now has.
 
-    A day after a backfill of the past, whose window only reaches into what is held, is not one.
+    Excludes a day after a backfill of the past whose window merely reaches into stored days.
     """
     held = {day for name in table.depends for day in recorded.get(name, Recorded()).content}
     if not table.partitioned:

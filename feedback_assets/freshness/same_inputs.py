@@ -1,7 +1,7 @@
-"""Whether a table was built from the inputs that are held now: else comparing the two says nothing.
+"""Whether a table was built from the current inputs; otherwise comparing them is meaningless.
 
-While another backfill replaces the inputs, a mart built before it differs from them, and is right.
-It is due to be built again, and is checked then.
+While another backfill replaces the inputs, a mart built before differs from them and is correct.
+It is due for a rebuild and is checked then.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,10 +26,10 @@ def changed_since(
     spans: Spans,
     definition: str,
 ) -> set[Day]:
-    """Those of ``days`` (None: no days) that other inputs or another definition made.
+    """The partitions among ``days`` (None: no days) built from other inputs or another definition.
 
-    By the files, not by what is recorded of them: a run records a file after it has replaced it.
-    A partition that the instance has no record of counts as unchanged.
+    Based on the files rather than the records: a run records a file only after replacing it. A
+    partition without a record on the instance counts as unchanged.
     """
     held = [day for day in days if day is not None]
     span = (min(held), max(held)) if held else None

@@ -1,6 +1,6 @@
-"""Provider days of the first version: which of them would be read differently now.
+"""Finds provider days of the first version that would be read differently now.
 
-Asks no provider. What is found is recorded on each day, so that no day is scanned twice.
+Sends no requests. The result is recorded on each day, so that no day is scanned twice.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.warehouse import Warehouse
 
 Scanned = dict[Table, dict[date, bool]]
-"""By table and day, whether some row is read differently now."""
+"""For each table and day, whether any row is read differently now."""
 
 
 def scan(
@@ -34,7 +34,7 @@ def scan(
     first: date,
     last: date,
 ) -> Scanned:
-    """Look through the days from ``first`` to ``last`` that carry no definition, and record it."""
+    """Scan the days from ``first`` to ``last`` that have no definition, and record the result."""
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     erased = warehouse.erased()
     unknown = {
@@ -44,11 +44,11 @@ def scan(
     }
     found: Scanned = {}
     inside: dict[Table, set[date]] = defaultdict(set)
-    # First the tables whose records hold those of others, which may belong to any of their days.
+    # Tables whose records contain those of other tables first: nested records may be of any day.
     for table, days in sorted(unknown.items(), key=lambda pair: _is_inside_another(pair[0])):
         typing = _typing(settings, table)
         found[table] = {}
-        # Before the files are read: one that is replaced meanwhile then differs from its record.
+        # Before reading the files: a file that is replaced meanwhile then differs from its record.
         marks = warehouse.marks(table)
         for day in days:
             rows = warehouse.read_arrow(table, day, day).drop_columns("day")
@@ -61,17 +61,17 @@ def scan(
 
 
 def lines(scanned: Scanned) -> list[str]:
-    """How many days were scanned, and of which tables some are read differently now."""
+    """The number of scanned days, and the tables of which some days are read differently now."""
     days = sum(len(of_table) for of_table in scanned.values())
     if not days:
-        return ["Nothing to scan: every day held is known to be read by which definition."]
+        return ["Nothing to scan: the definition of every stored day is recorded."]
     counts = {
         table.full_name: sum(of_table.values())
         for table, of_table in scanned.items()
         if any(of_table.values())
     }
     if not counts:
-        return [f"{days} partitions scanned; all of them would be read as they are."]
+        return [f"{days} partitions scanned; all of them would be read the same way now."]
     named = ", ".join(f"{name} ({count})" for name, count in counts.items())
     return [f"{days} partitions scanned; some would be read differently now: {named}"]
 
@@ -80,7 +80,7 @@ def _unknown_days(
     instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, first: date, last: date
 ) -> list[date]:
     recorded = read_recorded(instance, table, (first, last))
-    # A day of which the instance has no record would look newly read.
+    # A day without a record on the instance would look newly read.
     return [
         day
         for day in warehouse.days_held(table)

@@ -1,1 +1,1 @@
-"""What all providers' clients share: session, quota, retries, paging, bodies, masking, errors."""
+"""Shared by all providers' clients: session, quota, retries, paging, bodies, masking, errors."""

@@ -1,4 +1,4 @@
-"""What a body says before anybody knows its envelope: bytes, character set, error or not."""
+"""Inspects a body before its envelope is known: bytes, character set, whether it is an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NotJsonError(Exception):
-    """A body that cannot be read as JSON, most often because it was cut short on its way."""
+    """A body that cannot be read as JSON, most often because it was truncated in transit."""
 
 
 _NULL = msgspec.Raw(b"null")
@@ -41,10 +41,10 @@ _last = threading.local()
 
 
 def top_fields(body: bytes) -> dict[str, msgspec.Raw]:
-    """The top-level fields of an object, undecoded; msgspec's errors for anything else.
+    """The top-level fields of an object, undecoded; raises msgspec's errors for anything else.
 
-    A body is looked at for an error and then for its envelope: this thread's last one is taken
-    apart once, 0.7 ms for a page of 1,000 orders.
+    A body is checked for an error and then for its envelope, so this thread's last result is
+    cached: 0.7 ms for a page of 1,000 orders.
     """
     if getattr(_last, "body", None) is not body:
         _last.fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
@@ -56,16 +56,16 @@ def top_fields(body: bytes) -> dict[str, msgspec.Raw]:
 def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
     """The body as UTF-8 without a byte order mark.
 
-    A body in another character set is transcoded by its mark, by the zeros of UTF-16 and UTF-32,
-    or by what `Content-Type` declares; one that is neither is read with U+FFFD in place of what
-    cannot be, and a warning: one bad name must not keep a thousand good rows out.
+    A body in another character set is transcoded by its byte order mark, by the zeros of UTF-16 and
+    UTF-32, or by the charset in `Content-Type`; otherwise invalid bytes become U+FFFD, with a
+    warning: one bad name must not block a thousand good rows.
     """
     for bom, encoding in _BOMS:
         if body.startswith(bom):
             body = body[len(bom) :]
             return body if encoding == "utf-8" else _recode(body, encoding, where)
     if b"\0" in body[:4]:
-        # JSON begins with ASCII, so these are wide characters that nobody announced.
+        # JSON begins with ASCII, so these are wide characters without a declaration.
         return _recode(body, json.detect_encoding(body), where)
     if b"\\u" in body and _SURROGATE.search(body):
         body = _without_lone_surrogates(body, where)
@@ -79,21 +79,21 @@ def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
 
 
 def _without_lone_surrogates(body: bytes, where: str) -> bytes:
-    """The body repaired where only half a surrogate pair keeps it from being JSON."""
+    """The body repaired, if lone surrogates are all that keeps it from being JSON."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
         repaired = repair_surrogates(body)
         if repaired != body:
-            _log.warning("%s: half a surrogate pair was replaced by U+FFFD", where)
+            _log.warning("%s: an unpaired surrogate was replaced by U+FFFD", where)
         return repaired
     return body
 
 
 def repair_surrogates(record: bytes) -> bytes:
-    """The record with U+FFFD in the place of each half of a surrogate pair.
+    """The record with U+FFFD in place of each lone surrogate.
 
-    Whoever cuts a text after so many UTF-16 units leaves such a half where an emoji was.
+    Software that truncates a text after a number of UTF-16 units leaves one where an emoji was.
     """
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], record)
 
@@ -117,12 +117,12 @@ def _recode(body: bytes, encoding: str, where: str) -> bytes:
 
 
 def refusal(body: bytes, *, record_key: str | None = None) -> tuple[int | None, str] | None:
-    """What an error in a body says: the status it names, if any, and the provider's words.
+    """The error reported in a body: the status it names, if any, and the provider's message.
 
-    None where the body reports no error. `record_key` names a field that only a record has: a
-    Fullwhere tracker is the whole body, and its own `status` may be any word. Raises
-    `NotJsonError` for what is not JSON and `RecursionError` for what is nested too deep; either
-    way the whole body has been checked.
+    None if the body reports no error. `record_key` names a field that only a record has: a
+    Fullwhere tracker is the whole body, and its own `status` may be any word. Raises `NotJsonError`
+    for invalid JSON and `RecursionError` for excessive nesting; in any case the whole body has been
+    checked.
     """
     if not body.lstrip().startswith(b"{"):
         _decode(body, msgspec.Raw)
@@ -132,11 +132,11 @@ def refusal(body: bytes, *, record_key: str | None = None) -> tuple[int | None, 
     except msgspec.DecodeError as found:
         broken = str(found)
     else:
-        return _signalled(body, signs, record_key)
+        return _reported_error(body, signs, record_key)
     raise NotJsonError(f"not valid JSON: {broken}")
 
 
-def _signalled(
+def _reported_error(
     body: bytes, signs: dict[str, msgspec.Raw], record_key: str | None
 ) -> tuple[int | None, str] | None:
     if record_key is not None and record_key in signs:
@@ -152,7 +152,7 @@ def _signalled(
 
 
 def message_of(body: bytes) -> str:
-    """The provider's own words in an error body, whatever its shape: one masked line."""
+    """The provider's message in an error body of any shape: one masked line."""
     try:
         tree = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -182,12 +182,12 @@ def _fields(tree: Any) -> str:
 
 
 def describe(body: bytes) -> str:
-    """A body that is no error document, in a few words."""
+    """A short description of a body that is not an error document."""
     if not body.strip():
         return "an empty body"
     if looks_like_html(body):
         return "a web page (HTML) instead of JSON"
-    # Masked before it is cut: half a key is not known for one.
+    # Masked before it is truncated: half a key would not be recognised.
     return one_line(body[:_READ_TO_DESCRIBE].decode(errors="replace"), limit=_SNIFF)
 
 

@@ -1,4 +1,4 @@
-"""What every provider's client has in common: its counters, its text, and its end."""
+"""The base of every provider's client: its counters, its repr, and closing it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Client(ABC):
 
     @property
     def requests(self) -> int:
-        """Attempts sent so far, retries included."""
+        """Attempts sent so far, including retries."""
         return self._http.requests
 
     @property
@@ -31,15 +31,15 @@ class Client(ABC):
 
     @property
     def generated(self) -> bool:
-        """Whether a sandbox answered, so that the data is made up."""
+        """Whether a sandbox responded, so that the data is generated."""
         return self._http.generated
 
     @abstractmethod
     def ping(self) -> None:
-        """The cheapest read that needs authorisation; raises `ProviderError`."""
+        """Send the cheapest read that needs authorisation; raises `ProviderError`."""
 
     def close(self) -> None:
-        """Close connections and end every wait, also those of other threads."""
+        """Close connections and end every wait, including those of other threads."""
         self._http.close()
 
     def __enter__(self) -> Self:

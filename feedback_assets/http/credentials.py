@@ -1,4 +1,4 @@
-"""Addresses and credentials as users write them, checked before anything is sent."""
+"""Validates addresses and credentials as users write them, before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from feedback_assets.http.masking import register
 
 
 def checked_url(provider: str, url: str, variable: str) -> str:
-    """The address without a trailing slash; `PermanentError` for one that cannot be used."""
+    """The address without a trailing slash; `PermanentError` if it is unusable."""
     parts = None
     try:
         parts = urlsplit((url or "").strip())
@@ -19,7 +19,7 @@ def checked_url(provider: str, url: str, variable: str) -> str:
         usable = False
     if not parts or not usable or parts.username or parts.password or parts.query or parts.fragment:
         raise PermanentError(
-            f"{variable} is not a usable address",
+            f"{variable} is not a valid URL",
             provider=provider,
             advice=f"set {variable} to http(s)://host[:port][/path], without user name or query",
         )
@@ -29,10 +29,10 @@ def checked_url(provider: str, url: str, variable: str) -> str:
 def checked_credentials(
     provider: str, required: Mapping[str, str | None], optional: Mapping[str, str | None]
 ) -> dict[str, str]:
-    """The credentials by variable, trimmed and registered for masking; blank ones left out.
+    """The credentials by variable, trimmed and registered for masking; blank ones are left out.
 
     Raises `CredentialsMissing` naming every required one that is blank, and `PermanentError` naming
-    one that holds characters which no header can carry.
+    one with characters that are not allowed in a header.
     """
     given = {**required, **optional}
     values = {name: value.strip() for name, value in given.items() if value and value.strip()}
@@ -43,7 +43,7 @@ def checked_credentials(
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()):
             raise PermanentError(
-                f"{name} holds characters that a key cannot have",
+                f"{name} contains characters that are not valid in a key",
                 provider=provider,
                 advice=f"copy {name} again, without line breaks or typographic characters",
             )

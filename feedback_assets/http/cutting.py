@@ -1,7 +1,7 @@
-"""JSON arrays cut into their records though one cannot be read, and objects that stand for arrays.
+"""Splits JSON arrays into records even if one is unreadable, and reads objects used as arrays.
 
-msgspec cuts at full speed but gives up on the whole array for one lone surrogate or one record
-nested too deep for its stack; what it refuses is cut here by brackets alone.
+msgspec splits at full speed but refuses the whole array for one lone surrogate or one record
+nested too deep for its stack; arrays that it refuses are split here by brackets alone.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{},"]', re.DOTALL)
-# The first quote cannot close a text, for nothing but , : } ] may follow one; so unless it is
-# escaped it opens one, which is then exactly "null".
+# The first quote cannot close a string, since only , : } ] may follow a closing one; so unless it
+# is escaped it opens a string, which is then exactly "null".
 _NULL_TEXT = re.compile(rb'"null"(?<!\\"null")(?!\s*:)')
 _OPENING = frozenset({b"[", b"{"})
 _CLOSING = frozenset({b"]", b"}"})
@@ -20,10 +20,10 @@ _POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def cut_records(array: bytes) -> list[msgspec.Raw]:
-    """The records of a JSON array, each as it stands there.
+    """The records of a JSON array, each as served.
 
-    Raises ``msgspec.DecodeError`` where ``array`` is no JSON array. A record may still be no
-    JSON: whoever decodes it will see.
+    Raises ``msgspec.DecodeError`` if ``array`` is not a JSON array. A record may still be invalid
+    JSON, which decoding it will show.
     """
     try:
         return msgspec.json.decode(array, type=list[msgspec.Raw])
@@ -47,38 +47,38 @@ def _cut_by_brackets(array: bytes) -> list[bytes]:
 
 
 def _ends(array: bytes) -> Iterator[int]:
-    """Where the records of the array end; raises ``ValueError`` for what is no array."""
+    """Yield where the records of the array end; raises ``ValueError`` if it is not an array."""
     depth = 0
     if array[:1] != b"[" or array[-1:] != b"]":
         raise ValueError("no array")
     for token in _TOKEN.finditer(array):
         sign = token[0]
         if sign == b'"':
-            raise ValueError("a text does not end")
+            raise ValueError("unterminated string")
         if sign == b"," and depth == 1:
             yield token.start()
         depth += (sign in _OPENING) - (sign in _CLOSING)
         if depth == 0:
             if token.end() != len(array):
-                raise ValueError("something follows the array")
+                raise ValueError("unexpected data after the array")
             yield token.start()
     if depth:
-        raise ValueError("the array does not end")
+        raise ValueError("unterminated array")
 
 
 def null_for_null_text(array: bytes) -> bytes:
-    """The same JSON with ``null`` wherever a value is the text ``"null"``."""
-    # A quote after a colon opens a text, or what follows were no JSON. Most writers put no space
-    # there, and this is ten times as fast as the expression for those that do; twenty times where
-    # nothing has to move, hence the blanks.
+    """The same JSON with ``null`` wherever a value is the string ``"null"``."""
+    # A quote after a colon opens a string, or the rest would not be JSON. Most writers put no
+    # space there, and this replacement is ten times as fast as the regex for those that do; twenty
+    # times if the length does not change, hence the blanks.
     array = array.replace(b':"null"', b":null  ")
     return _NULL_TEXT.sub(b"null", array) if b'"null"' in array else array
 
 
 def numbered(value: dict[str, Any], *, gaps: bool = False) -> list[Any] | None:
-    """The values of an object with consecutive numbers as keys, in their order; else ``None``.
+    """The values of an object with consecutive numeric keys, in order; otherwise ``None``.
 
-    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers will do.
+    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers are accepted.
     """
     if not all(map(_POSITION.fullmatch, value)):
         return None

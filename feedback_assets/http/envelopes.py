@@ -1,4 +1,4 @@
-"""Taking a body apart: its keys, the array of records as bytes, and numbers however they come."""
+"""Takes a body apart: its keys, the array of records as bytes, and numbers in any notation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Fields = dict[str, msgspec.Raw]
 
 
 def first_of(found: Fields, *names: str) -> msgspec.Raw | None:
-    """The first of these fields that is there and not null."""
+    """The first of these fields that is present and not null."""
     there = (found[name] for name in names if name in found)
     return next((raw for raw in there if bytes(raw) != b"null"), None)
 
 
 def nested(found: Fields, *names: str) -> Fields:
-    """The fields of the first of these that is an object; none where there is no such."""
+    """The fields of the first of these that is an object; empty if there is none."""
     for name in names:
         raw = found.get(name)
         if raw is not None and bytes(raw).startswith(b"{"):
@@ -40,8 +40,8 @@ def fields(client: HttpClient, endpoint: str, body: bytes, expected: str) -> Fie
 def array(client: HttpClient, endpoint: str, found: Fields, name: str) -> bytes:
     """The array under `name`, exactly as served.
 
-    Raises `EnvelopeNotRecognised`, naming the keys that were there, where it is missing, null or
-    no array: never zero rows.
+    Raises `EnvelopeNotRecognised`, naming the keys found, if it is missing, null or not an array:
+    an unknown envelope never counts as zero rows.
     """
     raw = found.get(name)
     if raw is None:
@@ -54,7 +54,7 @@ def array(client: HttpClient, endpoint: str, found: Fields, name: str) -> bytes:
 
 
 def bare_array(client: HttpClient, endpoint: str, body: bytes) -> bytes:
-    """The body itself where it is an array of objects, exactly as served.
+    """The body itself if it is an array of objects, exactly as served.
 
     Raises `EnvelopeNotRecognised` for anything else; `[[…], 12]` is another kind of envelope.
     """
@@ -69,7 +69,7 @@ def bare_array(client: HttpClient, endpoint: str, body: bytes) -> bytes:
 
 
 def record(client: HttpClient, endpoint: str, body: bytes, *names: str) -> dict[str, Any]:
-    """The one record under the first of these names that is there, decoded."""
+    """The single record under the first of these names that is present, decoded."""
     expected = f"an object under {' or '.join(names)}"
     found = fields(client, endpoint, body, expected)
     for name in names:
@@ -82,7 +82,7 @@ def record(client: HttpClient, endpoint: str, body: bytes, *names: str) -> dict[
 
 
 def whole(client: HttpClient, endpoint: str, body: bytes | msgspec.Raw) -> Any:
-    """All of a body decoded; `EnvelopeNotRecognised` where a number of it fits no double."""
+    """The whole body decoded; `EnvelopeNotRecognised` if one of its numbers exceeds a double."""
     try:
         return msgspec.json.decode(body)
     except msgspec.ValidationError as error:
@@ -91,7 +91,7 @@ def whole(client: HttpClient, endpoint: str, body: bytes | msgspec.Raw) -> Any:
 
 
 def _value(raw: msgspec.Raw | None) -> Any:
-    """What stands there, or its own text where it is a number that fits no double (1e400)."""
+    """The decoded value, or its text if it is a number that exceeds a double (1e400)."""
     if raw is None:
         return None
     try:
@@ -101,7 +101,7 @@ def _value(raw: msgspec.Raw | None) -> Any:
 
 
 def number(raw: msgspec.Raw | None) -> int | None:
-    """A count that may come as an integer, a float or a string; None for anything else."""
+    """A count served as an integer, a float or a string; None for anything else."""
     value = _value(raw)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
@@ -113,7 +113,7 @@ def number(raw: msgspec.Raw | None) -> int | None:
 
 
 def key(raw: msgspec.Raw | None) -> str | None:
-    """The key of a next page; None where it is missing, null, false, blank or the text `null`."""
+    """The key of the next page; None if missing, null, false, blank or the text `null`."""
     value = _value(raw)
     if value is None or isinstance(value, (bool, list, dict)):
         return None
@@ -122,12 +122,12 @@ def key(raw: msgspec.Raw | None) -> str | None:
 
 
 def kind(body: bytes | msgspec.Raw) -> str:
-    """What a JSON value is, in a word or two for an error message."""
+    """The type of a JSON value, in a word or two for an error message."""
     start = bytes(body).lstrip()[:1]
     names = {b"{": "an object", b"[": "an array", b'"': "a text", b"n": "null"}
     return names.get(start, "true or false" if start in (b"t", b"f") else "a number")
 
 
 def length(records: bytes) -> int:
-    """How many elements an array holds."""
+    """The number of elements in an array."""
     return len(msgspec.json.decode(records, type=list[msgspec.Raw]))

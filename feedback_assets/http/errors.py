@@ -1,12 +1,12 @@
-"""What can go wrong at a provider, as typed errors; nothing here talks to the network.
+"""Typed errors for everything that can go wrong at a provider; no network access here.
 
-An error is either permanent (asking again cannot help: somebody has to change something) or
-transient (asking later may help). Its text is one line that names provider, endpoint, status, the
-provider's own words and what to do, with every registered secret masked.
+An error is either permanent (a retry cannot help: something has to be changed) or transient (a
+later retry may help). Its text is one line with provider, endpoint, status, the provider's own
+message and what to do, with every registered secret masked.
 
 No error of this package carries the exception it stems from: the text of a `requests` exception
-holds the URL, and Retargeting's URL holds the key. They are raised outside `except` blocks, so
-`__cause__` and `__context__` stay empty.
+contains the URL, and Retargeting's URL contains the key. Errors are raised outside `except` blocks,
+so `__cause__` and `__context__` stay empty.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from typing import Any
 from feedback_assets.http.masking import mask
 
 MESSAGE_LIMIT = 300
-"""Characters kept of a provider's own message: some answer an error with a whole web page."""
+"""Maximum length of a provider's message: some respond to an error with a whole web page."""
 
 
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The text masked, without line breaks or control characters, cut to `limit` characters."""
+    """The text masked, without line breaks or control characters, truncated to `limit`."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in mask(text)).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 class ProviderError(Exception):
-    """A request that did not give what it asked for.
+    """A request that failed.
 
     Fields: `provider` (such as `thanx`), `endpoint` (method and path, never the query), `status`
-    (of HTTP, where it says what is wrong: None where there was no answer, or a good status with a
-    body that is not), `message` (the provider's own words, masked), `advice` (what to do),
-    `transient`.
+    (the HTTP status if it explains the error: None without a response, or for a good status with a
+    bad body), `message` (the provider's own message, masked), `advice` (what to do), `transient`.
     """
 
     transient: bool = False
@@ -74,23 +73,23 @@ def _restore(cls: type[ProviderError], state: dict[str, Any]) -> ProviderError:
 
 
 class PermanentError(ProviderError):
-    """Asking again cannot help: a setting, the account or this code has to change."""
+    """A retry cannot help: a setting, the account or this code has to change."""
 
     transient = False
 
 
 class TransientError(ProviderError):
-    """Asking later may help; raised once the client's own attempts are used up."""
+    """A later retry may help; raised once the client's own attempts are used up."""
 
     transient = True
 
 
 class InvalidRequest(PermanentError, ValueError):
-    """Arguments that the provider's document rules out; nothing was sent."""
+    """Arguments that the provider's documentation rules out; nothing was sent."""
 
 
 class CredentialsMissing(PermanentError):
-    """Settings without which nothing can be asked; `missing` names every one of them."""
+    """Required settings are not set; `missing` names every one of them."""
 
     def __init__(self, provider: str, missing: tuple[str, ...]) -> None:
         self.missing = missing
@@ -103,7 +102,7 @@ class CredentialsMissing(PermanentError):
 
 
 class EnvelopeNotRecognised(PermanentError):
-    """An answer whose shape is not one the provider documents: never taken for zero rows."""
+    """A response whose shape the provider does not document: never treated as zero rows."""
 
     def __init__(
         self, expected: str, found: str, *, provider: str, endpoint: str, status: int | None = None
@@ -111,7 +110,7 @@ class EnvelopeNotRecognised(PermanentError):
         self.expected = expected
         self.found = found
         super().__init__(
-            f"the body is not the documented one: expected {expected}, found {found}",
+            f"unexpected response body: expected {expected}, found {found}",
             provider=provider,
             endpoint=endpoint,
             status=status,
@@ -120,10 +119,10 @@ class EnvelopeNotRecognised(PermanentError):
 
 
 class RowsMissing(TransientError):
-    """Fewer rows came than the provider last announced; lists move, so one more reading may help.
+    """Fewer rows came than the provider last announced; lists change, so a second reading may help.
 
-    `announced` and `came` count rows (distinct ids and rows without one), or pages where the
-    provider announces pages only; None where it announced nothing and cannot be trusted.
+    `announced` and `came` count rows (distinct ids and rows without one), or pages if the provider
+    announces only pages; None if it announced nothing and the list cannot be trusted.
     """
 
     def __init__(
@@ -140,14 +139,14 @@ class RowsMissing(TransientError):
         self.came = came
         self.unit = unit
         said = (
-            f"{announced} {unit} announced, {came} came"
+            f"{announced} {unit} announced, {came} received"
             if announced is not None
-            else (f"{came} {unit} came and nothing proves that these are all")
+            else (f"{came} {unit} received and nothing shows that the list is complete")
         )
         super().__init__(
             f"{said}{f' ({reason})' if reason else ''}",
             provider=provider,
             endpoint=endpoint,
-            advice="read the same window again, since lists move while they are read; "
-            "if it stays so, narrow the window or ask the provider",
+            advice="read the same window again, because lists change while they are "
+            "read; if it keeps failing, narrow the window or contact the provider",
         )

@@ -1,9 +1,9 @@
-"""Secrets that must never be seen, and how they are taken out of texts and log records.
+"""Masks secrets in texts and log records.
 
-Settings register every secret that is set, clients their credentials when they are built. All that
-this package raises or logs goes through `mask`, and every log record of the process, whoever makes
-it, is masked where it is made: `urllib3` logs the path with its query, and the logger that a
-library will use tomorrow cannot be listed today.
+Settings register every secret that is set, clients register their credentials when created. All
+that this package raises or logs goes through `mask`, and every log record of the process, from any
+library, is masked when it is created: `urllib3` logs the path with its query, and the loggers of
+future libraries cannot be listed today.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MASK = "***"
 _SHORT = 6
 _TOKEN = 8
 _WORDS = re.compile(r"[\d.]+|[A-Za-z][a-z]{0,15}([._-][A-Za-z][a-z]{0,15})*")
-"""Addresses and names such as `127.0.0.1`, `hooks.slack.com` and `format`; no token is one."""
+"""Addresses and names such as `127.0.0.1`, `hooks.slack.com` and `format`; tokens never match."""
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|pass|pwd|auth|sig")
 _lock = threading.Lock()
 _secrets: set[str] = set()
@@ -40,9 +40,9 @@ def _forms(secret: str) -> set[str]:
 
 
 def _base64_forms(secret: str) -> set[str]:
-    """What is the same of the secret's base64 whatever stands before and after it.
+    """The part of the secret's base64 that does not depend on the text around it.
 
-    Basic authentication encodes `user:password`, so where in it the secret begins is not known.
+    Basic authentication encodes `user:password`, so the secret's position in it is unknown.
     """
     raw = secret.encode()
     if len(raw) < _SHORT:
@@ -50,7 +50,7 @@ def _base64_forms(secret: str) -> set[str]:
     forms = set()
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).decode()
-        # The letters that are made of other bytes too, at its begin and end, are left out.
+        # The letters at both ends that also encode neighbouring bytes are left out.
         first = (before * 8 + 5) // 6
         forms.add(encoded[first : (before + len(raw)) * 8 // 6])
     return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
@@ -58,13 +58,13 @@ def _base64_forms(secret: str) -> set[str]:
 
 def _expression(form: str) -> str:
     # A customer id may be "42": masking it inside other words and numbers would make every text
-    # unreadable, so what is shorter than six characters is masked as a whole word only.
+    # unreadable, so a secret shorter than six characters is only masked as a whole word.
     escaped = re.escape(form)
     return escaped if len(form) >= _SHORT else rf"(?<![0-9A-Za-z]){escaped}(?![0-9A-Za-z])"
 
 
 def register(*secrets: str | None) -> None:
-    """Mask these values from now on, also as they look quoted in a URL, in JSON or in HTML."""
+    """Mask these values from now on, also as quoted in a URL, in JSON or in HTML."""
     global _pattern  # noqa: PLW0603 - one registry a process, as there is one logging a process
     wanted = {secret for secret in secrets if secret}
     with _lock:
@@ -76,9 +76,9 @@ def register(*secrets: str | None) -> None:
 
 
 def url_secrets(url: str) -> set[str]:
-    """The URL and what in it may be a secret: its password, and other parts that are no words.
+    """The URL and the parts of it that may be secret: its password, and parts that are not words.
 
-    Where in a URL a service has its token differs: user, host, path or query.
+    Services put their token in different places: user, host, path or query.
     """
     found = {url}
     rest = url.partition("://")[2]
@@ -100,10 +100,10 @@ def mask(text: str) -> str:
 
 
 def mask_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
-    """A body without these secrets, for a provider that repeats them in what it serves.
+    """The body without these secrets, for a provider that repeats them in its data.
 
-    Only as they are and as they look in a URL or in JSON, and only those of eight characters or
-    more: a body is a megabyte, and a number such as 4711 may be anybody's.
+    Only verbatim and as quoted in a URL or in JSON, and only secrets of eight characters or more: a
+    body is a megabyte, and a number such as 4711 may be unrelated.
     """
     for secret in secrets:
         if len(secret) < _TOKEN:
@@ -116,9 +116,9 @@ def mask_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
 
 @contextmanager
 def masked_errors() -> Iterator[None]:
-    """Raise what is raised inside; an error whose texts hold a secret as one whose do not.
+    """Re-raise exceptions; those whose texts contain a secret are replaced by masked ones.
 
-    The errors of this package hold none. This is for the mistake that nobody foresaw.
+    The errors of this package contain none. This is for unforeseen mistakes.
     """
     hidden: Exception | None = None
     try:
@@ -126,7 +126,7 @@ def masked_errors() -> Iterator[None]:
     except Exception as error:
         if mask(text := "".join(traceback.format_exception(error))) == text:
             raise
-        # Its chain would be stored with it, and shown.
+        # Its chain would be stored and shown with it.
         hidden = RuntimeError(f"{type(error).__name__}: {mask(str(error))}")
         hidden = hidden.with_traceback(error.__traceback__)
     if hidden is not None:
@@ -148,7 +148,7 @@ def clean(record: logging.LogRecord) -> logging.LogRecord:
         text = logging.Formatter().formatException(record.exc_info)
         masked = mask(text)
         if masked != text:
-            # The exception object itself would be formatted again by every handler.
+            # Every handler would format the exception object itself again.
             record.exc_text, record.exc_info = masked, None
     return record
 
@@ -160,6 +160,6 @@ def _cleaning(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.L
     return make_clean
 
 
-# A filter on a logger does not see the records of its children, and one on a handler is lost when
-# logging is configured anew, as Dagster does at the start of each run.
+# A filter on a logger does not see the records of its children, and a filter on a handler is lost
+# when logging is reconfigured, as Dagster does at the start of each run.
 logging.setLogRecordFactory(_cleaning(logging.getLogRecordFactory()))

@@ -1,12 +1,11 @@
-"""Reading a paged list to its end, and every way of not ending guarded against.
+"""Reads a paged list to its end, and guards against lists that never end.
 
-A reading ends by the provider's own account: at least two of "this page is the last", "the total is
-reached" and "this page is short or empty" agree and nothing announced says otherwise, or there is
-no way to go on (no `next`). What looks like a way on but brings nothing new (the same page again,
-two keys in turn, empty pages) ends it too; a short page of rows that have been seen is passed on
-like any other, since rows that move while a list is read may come again on a page of their own. In
-the end rows are counted against what was last announced; fewer, and `RowsMissing` is raised after
-the last page.
+A reading ends when the provider indicates it: at least two of "this page is the last", "the total
+is reached" and "this page is short or empty" agree and nothing announced contradicts them, or there
+is no way to continue (no `next`). Pages that bring nothing new (the same page again, two keys in
+turn, empty pages) end it too; a short page of rows already seen is passed on like any other, since
+rows that move while a list is read may come again on a page of their own. Finally rows are counted
+against the last announced total; if there are fewer, `RowsMissing` is raised after the last page.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ MAX_PAGES = 20_000
 """Last resort: 20 M orders at 1,000 a page, or nearly three hours at 120 requests a minute."""
 
 BARREN_PAGES = 3
-"""Pages in a row that bring nothing new before a reading is given up."""
+"""Consecutive pages without new rows before a reading is abandoned."""
 
 EMPTY_PAGES = 10
-"""Empty pages in a row, with more rows announced, before a reading is given up."""
+"""Consecutive empty pages, with more rows announced, before a reading is abandoned."""
 
 EMPTY_PAGES_AT_END = 2
-"""The same at or past the page that the provider calls the last."""
+"""The same at or past the page that the provider declares the last."""
 
 SEARCH_CEILING = 10_000
-"""A total that is a multiple of this may be where the provider's search engine stops counting."""
+"""A total that is a multiple of this may be the counting limit of the provider's search engine."""
 
 _SEEN_AS_SET = 65_536
 
 PAST_THE_END = frozenset({400, 404, 410, 416, 422})
-"""What APIs answer to a page after the last: an end only where another sign agrees."""
+"""Statuses for a page after the last: the end only if another sign agrees."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows as served: `records` is a JSON array in UTF-8, `count` how many rows it holds.
+    """Rows as served: `records` is a JSON array in UTF-8, `count` the number of its rows.
 
-    `number` counts the pages of the reading from 1, `total` is what the provider announced with it.
-    `served`: the array as served where `records` was made of it.
+    `number` counts the pages of the reading from 1, `total` is the total announced with it.
+    `served`: the array as served if `records` was derived from it.
     """
 
     records: bytes
@@ -58,10 +57,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Reply:
-    """One page with what the provider says about the whole; None where it does not say.
+    """One page with the provider's information about the whole; None if it gives none.
 
     `records`: the JSON array. `page`, `pages`: number of this page and of the last. `total`: rows
-    in all. `size`: rows a page as the server applies it. `next`: key of the next page.
+    in all. `size`: rows per page as applied by the server. `next`: key of the next page.
     """
 
     records: bytes
@@ -74,10 +73,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Listing:
-    """What is read: names for errors, rows asked for a page, and how pages follow each other.
+    """The list to read: names for errors, rows requested per page, and how pages are linked.
 
-    `by_key`: a page is reached by the `next` of the one before, else by its number. `has_ids`: rows
-    carry an `id`; rows of a list without ids are each counted.
+    `by_key`: a page is reached by the `next` of the one before, otherwise by its number. `has_ids`:
+    rows have an `id`; without ids every row is counted.
     """
 
     provider: str
@@ -98,21 +97,21 @@ class _Row(msgspec.Struct):
 
 @dataclass(frozen=True)
 class _Rows:
-    """One page's rows as marks: hashes, for a set of ints is a third of a set of strings."""
+    """The hashes of one page's rows; a set of ints takes a third of a set of strings."""
 
     count: int
     ids: list[int]
     others: list[int]
 
     def same_as(self, other: _Rows | None) -> bool:
-        """Whether these are the rows of the other page, in whatever order."""
+        """Whether the other page has the same rows, in any order."""
         if other is None or self.count != other.count:
             return False
         return set(self.ids) == set(other.ids) and set(self.others) == set(other.others)
 
 
 class _Seen:
-    """A set of 64-bit numbers: of two million Python's own takes 200 MB, this one 16.
+    """A set of 64-bit numbers: for two million, Python's own takes 200 MB, this one 16.
 
     The latest are a set, the others a sorted array.
     """
@@ -125,7 +124,7 @@ class _Seen:
         return len(self._latest) + (0 if self._older is None else len(self._older))
 
     def missing(self, numbers: list[int]) -> set[int]:
-        """Those of the numbers that are not in it."""
+        """The numbers that are not in the set."""
         new = set(numbers) - self._latest
         if not new or self._older is None:
             return new
@@ -145,7 +144,7 @@ class _Seen:
         if self._older is None:
             self._older = latest
         else:
-            # In its place: a copy of two million would be another 16 MB.
+            # In place: a copy of two million would take another 16 MB.
             self._older.resize(len(self._older) + len(latest), refcheck=False)
             self._older[-len(latest) :] = latest
         self._older.sort()
@@ -153,7 +152,7 @@ class _Seen:
 
 @dataclass
 class _Account:
-    """What came so far and what the provider said of it."""
+    """What was received so far, and what the provider announced."""
 
     listing: Listing
     ids: _Seen = field(default_factory=_Seen)
@@ -175,8 +174,8 @@ class _Account:
     def came(self) -> int:
         return len(self.ids) + self.without_id
 
-    def hear(self, reply: Reply) -> None:
-        """Take down what the provider announces with a page."""
+    def record_announcement(self, reply: Reply) -> None:
+        """Record what the provider announces with a page."""
         self.total = reply.total if reply.total is not None else self.total
         self.page_moves = self.page is None or reply.page != self.page
         self.page = reply.page
@@ -185,17 +184,17 @@ class _Account:
             pages = -(-reply.total // reply.size)
         self.pages = pages if pages is not None else self.pages
 
-    def brings_news(self, rows: _Rows) -> bool:
-        """Whether any of these rows has not been seen in this reading."""
+    def has_new_rows(self, rows: _Rows) -> bool:
+        """Whether any of these rows is new in this reading."""
         return bool(self.ids.missing(rows.ids) or self.others.missing(rows.others))
 
     def take(self, rows: _Rows, size: int, *, news: bool) -> None:
-        """Count a page that is handed on."""
-        # Short, then empty; or empty twice: that the rows have run out was said two times.
+        """Count a page that is passed on."""
+        # Short, then empty, or empty twice: two signs that the rows have run out.
         self.emptied = not rows.count and self.short
         self.short, self.full = rows.count < size, rows.count == size
         self.rows = rows
-        # Only news set these back: a cycle of old rows and empty pages must not go on for ever.
+        # Only new rows reset these: a cycle of old rows and empty pages must end.
         self.empty = 0 if news else self.empty + (not rows.count)
         self.barren = 0 if news else self.barren + bool(rows.count)
         self.productive += news
@@ -204,7 +203,7 @@ class _Account:
         self.without_id += len(rows.others)
 
     def signs(self) -> list[bool | None]:
-        """What page numbers and total say of the end; None where they say nothing."""
+        """What page numbers and total indicate about the end; None if they indicate nothing."""
         numbered = self.page is not None and self.pages is not None and self.page_moves
         return [
             (self.page or 0) >= (self.pages or 0) if numbered else None,
@@ -212,18 +211,18 @@ class _Account:
         ]
 
     def at_end(self) -> bool:
-        """Whether at least two signs agree that this page was the last, and none disagrees."""
+        """Whether at least two signs indicate that this page was the last, and none disagrees."""
         signs = self.signs()
         if False in signs or self._counter_may_have_stopped():
             return False
         return signs.count(True) + self.short + self.emptied >= 2
 
     def hinted(self) -> bool:
-        """Whether at least one sign says that this page was the last."""
+        """Whether at least one sign indicates that this page was the last."""
         return True in self.signs() or self.short
 
     def exhausted(self) -> bool:
-        """Whether going on has brought nothing for too long."""
+        """Whether continuing has brought nothing for too long."""
         past_the_last = self.signs()[0] is True
         most = EMPTY_PAGES_AT_END if past_the_last else EMPTY_PAGES
         return self.barren >= BARREN_PAGES or self.empty >= most
@@ -232,7 +231,7 @@ class _Account:
         return bool(self.total) and (self.total or 0) % SEARCH_CEILING == 0 and not self.short
 
     def settle(self, reason: str, *, stuck: bool) -> None:
-        """Raise `RowsMissing` unless what came is what was last announced."""
+        """Raise `RowsMissing` unless the rows received match the last announcement."""
         announced: int | None = None
         came, unit = self.came, "rows"
         if self.total is not None:
@@ -244,7 +243,7 @@ class _Account:
                 return
             announced, came, unit = self.pages, self.productive, "pages"
         elif not stuck or not self.full:
-            # A short page that comes again, or one larger than asked for, is the whole list.
+            # A short page that repeats, or one larger than requested, is the whole list.
             return
         raise RowsMissing(
             provider=self.listing.provider,
@@ -257,11 +256,11 @@ class _Account:
 
 
 def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
-    """Every page of a list, in the order served; empty ones are left out.
+    """Yield every page of a list in the order served; empty pages are left out.
 
-    Raises what `ask` raises; `RowsMissing` after the last page where fewer rows came than were last
-    announced, or where a full page came again and nothing proves the end; `PermanentError` after
-    `max_pages`. It never reads anything twice of its own accord: that is the caller's decision.
+    Raises what `ask` raises; `RowsMissing` after the last page if fewer rows came than were last
+    announced, or if a full page came again and nothing proves the end; `PermanentError` after
+    `max_pages`. It never restarts a reading: that is the caller's decision.
     """
     account = _Account(listing)
     asked: set[str] = set()
@@ -272,12 +271,12 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
             account.settle("the provider refuses the next page", stuck=False)
             return
         rows = _rows(reply.records, has_ids=listing.has_ids)
-        news = account.brings_news(rows)
-        account.hear(reply)
+        news = account.has_new_rows(rows)
+        account.record_announcement(reply)
         size = reply.size or listing.limit
         stuck = rows.count >= size or rows.same_as(account.rows)
         if rows.count and not news and stuck and _is_repeated_page(account, reply, key, asked):
-            account.settle("the same page comes again and again", stuck=True)
+            account.settle("the same page is returned repeatedly", stuck=True)
             return
         if key is not None:
             asked.add(key)
@@ -287,7 +286,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         if account.at_end():
             return
         if account.exhausted():
-            account.settle("going on brings nothing new", stuck=account.barren > 0)
+            account.settle("further pages contain nothing new", stuck=account.barren > 0)
             return
         if listing.by_key and reply.next is None:
             account.settle("there is no next page", stuck=False)
@@ -297,12 +296,12 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         f"the list did not end within {listing.max_pages:,} pages",
         provider=listing.provider,
         endpoint=listing.endpoint,
-        advice="ask for a shorter time; if it does not end either, ask the provider",
+        advice="request a shorter period; if that does not end either, contact the provider",
     )
 
 
 def _ask(account: _Account, ask: Ask, number: int, key: str | None) -> Reply | None:
-    """The page, or None where the provider refuses a page that may not exist."""
+    """The page, or None if the provider refuses a page that may not exist."""
     try:
         return ask(number, key)
     except PermanentError as error:
@@ -312,11 +311,11 @@ def _ask(account: _Account, ask: Ask, number: int, key: str | None) -> Reply | N
 
 
 def _is_repeated_page(account: _Account, reply: Reply, key: str | None, asked: set[str]) -> bool:
-    """Whether a page without news is also one that the paging did not move on to."""
+    """Whether a page without new rows is also one that the paging did not advance to."""
     if key is not None and (key in asked or reply.next == key):
         return True
     if reply.page is None:
-        # Without page numbers a list read by number has nothing else to move by.
+        # Without page numbers, a list read by number has no other way to advance.
         return not account.listing.by_key
     return not account.page_moves
 
@@ -336,7 +335,7 @@ def _rows(records: bytes, *, has_ids: bool) -> _Rows:
 
 
 def _odd_rows(records: bytes) -> _Rows:
-    """Row by row, for a page in which some row is no object or has no usable id."""
+    """Read row by row, for a page in which a row is not an object or has no usable id."""
     ids: list[int] = []
     others: list[int] = []
     raws = msgspec.json.decode(records, type=list[msgspec.Raw])

@@ -1,10 +1,10 @@
-"""How many requests a provider allows, held across threads, processes, machines; it sends none.
+"""A provider's request quota, shared across threads, processes and machines; sends no requests.
 
-pyrate-limiter's sliding log decides: at most so many stamps in any window. Its `Limiter` is not
-used because it stamps a waiting request with the time it meant to wake at, so that the server sees
-one to three requests more than the limit in a window; here each try is stamped anew under the lock.
-Its token bucket is not used because it lets twice the limit through in the first minute. Over
-several machines the same log is kept in Postgres, see `coordination.shared_quota`.
+Uses pyrate-limiter's sliding log: at most so many stamps in any window. Its `Limiter` is not used
+because it stamps a waiting request with the time it planned to wake up, so that the server sees one
+to three requests more than the limit in a window; here each try gets a new stamp under the lock.
+Its token bucket is not used because it allows twice the limit in the first minute. For several
+machines the same log is stored in Postgres, see `coordination.shared_quota`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from feedback_assets.coordination.database import Coordination, CoordinationUnav
 from feedback_assets.http.quota_file import QuotaFile
 
 QuotaPlace = Path | Coordination | None
-"""Where a quota is kept: a directory of one machine, what machines share, or this process."""
+"""Where a quota is stored: a directory of one machine, a shared database, or this process."""
 
 SHARE = 0.965
-"""Part of the limit that is used. The rest absorbs requests that arrive late at the server: at 120
-a minute up to 2 that overtake each other and 1.1 s of difference in latency."""
+"""The fraction of the limit to use. The rest absorbs requests that arrive late at the server: at
+120 a minute, up to 2 that overtake each other and 1.1 s of difference in latency."""
 
 _LEAK_EVERY = 64
 _CLOCK_SLACK = 1.0
-"""Seconds past a whole window from which a wait means that the clock was turned back; a stamp of
-this very millisecond asks for a window and 1 ms."""
+"""A wait that exceeds a whole window by this many seconds means that the clock was turned back; a
+stamp of the current millisecond requires a window and 1 ms."""
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """At most `requests` in any `seconds`, as the provider documents it."""
+    """At most `requests` in any `seconds`, as documented by the provider."""
 
     requests: int
     seconds: float
@@ -50,23 +50,23 @@ class Allowance:
             raise ValueError(f"a quota of {self.requests} in {self.seconds} s allows nothing")
 
     def rate(self) -> Rate:
-        """The rate that is kept: slightly fewer stamps in a slightly longer window."""
+        """The rate to apply: slightly fewer stamps in a slightly longer window."""
         count = self.requests - self.requests // 60
         milliseconds = self.seconds * 1000 * (count / self.requests) / SHARE
         return Rate(count, int(milliseconds) + 1)
 
 
 class QuotaClosedError(Exception):
-    """The quota was closed while somebody waited for it."""
+    """The quota was closed during a wait."""
 
 
 class Quota:
     """A provider's request quota; `acquire` blocks until one more request is allowed.
 
-    Kept in a directory, all processes that give the same one share one SQLite file there
-    (`<directory>/<name>.sqlite`); in a `Coordination`, all machines share what is in its Postgres,
-    by whose clock the windows go; else the quota holds within this process. Thread-safe, picklable
-    (a copy shares what is shared, or starts afresh), safe after `fork`.
+    With a directory, all processes that use the same one share one SQLite file there
+    (`<directory>/<name>.sqlite`); with a `Coordination`, all machines share a table in its
+    Postgres, whose clock defines the windows; otherwise the quota applies within this process.
+    Thread-safe, picklable (a copy shares what is shared, or starts empty), safe after `fork`.
     """
 
     def __init__(self, name: str, *allowances: Allowance, kept_in: QuotaPlace = None) -> None:
@@ -94,9 +94,9 @@ class Quota:
         """Wait until one more request is allowed and count it.
 
         Returns the seconds waited. Waits end at once, with `QuotaClosedError`, when `stop` is set
-        or `close` is called; in the main thread they also end by an interrupt. Raises
-        `CoordinationUnavailable` where what the machines share is away for long, and `Unusable`
-        where the file cannot be used.
+        or `close` is called; in the main thread they also end on an interrupt. Raises
+        `CoordinationUnavailable` if the shared database is away for long, and `Unusable` if the
+        file cannot be used.
         """
         if not self.allowances:
             return 0.0
@@ -112,8 +112,8 @@ class Quota:
                 longest, wait = self._take(forget=full_wait)
             if wait is None:
                 return time.monotonic() - began
-            # Longer than any window: the clock was turned back, and the stamps lie in the future.
-            # After a whole window without a way through they are dropped.
+            # Longer than any window: the clock was turned back, and the stamps are in the future.
+            # After a whole window without success they are dropped.
             full_wait = longest if wait > longest + _CLOCK_SLACK else 0.0
             stop.wait(min(wait, longest + _CLOCK_SLACK))
 
@@ -148,7 +148,7 @@ class Quota:
     def _take_shared(
         self, coordination: Coordination, stop: threading.Event, *, forget: float
     ) -> tuple[float, float | None]:
-        """The same, of what all machines share."""
+        """The same, with the log that all machines share."""
         rates = [allowance.rate() for allowance in self.allowances]
         longest = max(rate.interval for rate in rates) / 1000
         kept = [(rate.limit, rate.interval / 1000) for rate in rates]
@@ -158,12 +158,12 @@ class Quota:
             with self._lock:  # one connection for all threads
                 wait = shared_quota.take(coordination, self.name, kept, stop)
                 if forget and wait > longest + _CLOCK_SLACK:
-                    shared_quota.forget_the_future(coordination, self.name)
+                    shared_quota.drop_future_stamps(coordination, self.name)
                     wait = shared_quota.take(coordination, self.name, kept, stop)
         except CoordinationUnavailable:
             if not stop.is_set():
                 raise
-            wait = longest  # the caller looks whether it is to stop
+            wait = longest  # the caller checks whether to stop
         return longest, wait if wait > 0 else None
 
     @contextlib.contextmanager
@@ -184,7 +184,7 @@ class Quota:
             yield self._bucket
 
     def close(self) -> None:
-        """Let go of what is held and end every wait; the next `acquire` fails."""
+        """Release the file and end every wait; the next `acquire` fails."""
         self._closed.set()
         if self._pid != os.getpid():
             return

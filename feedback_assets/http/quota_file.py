@@ -1,7 +1,7 @@
-"""The file in which the processes of one machine share a quota, rebuilt where it is damaged.
+"""The file in which the processes of one machine share a quota, rebuilt if it is damaged.
 
-A rebuilt file counts as used up: what was counted before is not known, and the provider's limit
-has to hold.
+A rebuilt file counts as used up: the earlier requests are unknown, and the provider's limit must
+not be exceeded.
 """
 
 import contextlib
@@ -36,9 +36,9 @@ class QuotaFile:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[SQLiteBucket]:
-        """The bucket, while no other process uses it.
+        """The bucket, locked against other processes.
 
-        Raises ``Unusable``, and ``sqlite3.DatabaseError`` where ``rebuild`` helps.
+        Raises ``Unusable``, and ``sqlite3.DatabaseError`` if ``rebuild`` helps.
         """
         with self._alone():
             yield self._current()
@@ -51,7 +51,7 @@ class QuotaFile:
                 self._replace()
 
     def close(self) -> None:
-        """Let go of the file; the next ``locked`` opens it again."""
+        """Close the file; the next ``locked`` opens it again."""
         self._close_bucket()
         if self._lock is not None:
             self._lock.close()
@@ -84,7 +84,7 @@ class QuotaFile:
             return self._bucket
         was_open = self._bucket is not None
         self._close_bucket()
-        # Removed while it was in use, or left by a process that was killed while it created it.
+        # Removed while it was in use, or left by a process that was killed while creating it.
         if self._path.stat().st_size == 0 if self._path.exists() else was_open:
             self._replace()
         self._bucket = self._opened(self._path)
@@ -101,8 +101,8 @@ class QuotaFile:
         make_private(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         bucket = SQLiteBucket.init_from_file(self._rates, db_path=str(path))
-        # Another program may look into the file; waiting beats "database is locked". No power
-        # failure damages it so, though it may lose the last requests.
+        # Another program may be reading the file; waiting avoids "database is locked". With these
+        # settings a power failure cannot damage it, though the last requests may be lost.
         for pragma in ("busy_timeout = 10000", "journal_mode = wal", "synchronous = normal"):
             bucket.conn.execute(f"pragma {pragma}").close()
         return bucket
@@ -122,7 +122,7 @@ class QuotaFile:
             return False
 
     def _replace(self) -> None:
-        _log.warning("%s was damaged: rebuilt, and the quota counts as used up", self._path)
+        _log.warning("%s was damaged; it was rebuilt, and the quota counts as used up", self._path)
         draft = self._path.with_name(f".{self._path.name}.new")
         beside = [Path(f"{path}-{kind}") for path in (draft, self._path) for kind in ("wal", "shm")]
         for path in (draft, *beside):
@@ -132,7 +132,7 @@ class QuotaFile:
         full = max(rate.limit for rate in self._rates)
         bucket.conn.executemany(_INSERT, [(self._name, int(clock.now()))] * full).close()
         bucket.conn.commit()
-        # Closing puts the log into the file.
+        # Closing merges the write-ahead log into the file.
         bucket.conn.close()
         draft.replace(self._path)
 

@@ -1,4 +1,4 @@
-"""When a request is tried again, and how long to wait before: policy and notations of waiting."""
+"""When to retry a request, and how long to wait before: policy and `Retry-After` notations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _EPOCH_SECONDS = 1e8
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently a request is tried.
+    """How often and how patiently a request is retried.
 
     `attempts` in all; `first_wait` seconds after the first failure, doubled each time up to
-    `longest_backoff`, of which up to a half is drawn by lot so that threads part; what a provider
-    says is waited instead, up to `longest_wait`. `factor` scales every wait (tests use a small
-    one). `connect`, `read` and `total` are time limits in seconds of one attempt: to be connected,
-    between two pieces of the answer, and for all of it.
+    `longest_backoff`, of which up to half is random so that threads spread out; a wait that the
+    provider requests takes precedence, up to `longest_wait`. `factor` scales every wait (tests use
+    a small one). `connect`, `read` and `total` are time limits in seconds for one attempt: to
+    connect, between two pieces of the response, and for all of it.
     """
 
     attempts: int = 5
@@ -40,17 +40,17 @@ class RetryPolicy:
         return self.factor * full * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def wait(self, attempt: int, retry_after: float | None) -> float:
-        """Seconds to wait after the `attempt`-th failure, given what the provider told."""
+        """Seconds to wait after the `attempt`-th failure, given the provider's hint."""
         if retry_after is None or retry_after <= 0:
             return self.backoff(attempt)
         return self.factor * min(retry_after, self.longest_wait)
 
 
 def retry_after_of(status: int, headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks to wait, or None where it does not say.
+    """Seconds that the provider asks to wait, or None without a hint.
 
-    `Retry-After` goes first. `x-ratelimit-reset` counts with 429, or where nothing remains: Wicked
-    Reports sends it with every answer, and a 500 says nothing about the quota.
+    `Retry-After` takes precedence. `x-ratelimit-reset` counts with a 429, or if nothing remains:
+    Wicked Reports sends it with every response, and a 500 is unrelated to the quota.
     """
     now = _server_time(headers)
     waits = [seconds_until(headers.get("retry-after"), now)]
@@ -63,10 +63,10 @@ def retry_after_of(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def seconds_until(value: str | None, now: float) -> float | None:
-    """Seconds from `now` (epoch seconds) to what a header says, at least 0; None if unreadable.
+    """Seconds from `now` (epoch seconds) to the time in a header, at least 0; None if unreadable.
 
-    Read are seconds, epoch seconds, epoch milliseconds, an HTTP date and an ISO 8601 date (UTC
-    where it carries no zone).
+    Accepts seconds, epoch seconds, epoch milliseconds, an HTTP date and an ISO 8601 date (UTC if it
+    has no zone).
     """
     text = (value or "").strip().strip('"')
     if not text:
@@ -96,8 +96,8 @@ def _date(text: str) -> float | None:
 
 
 def _server_time(headers: Mapping[str, str]) -> float:
-    # A date is meant by the server's clock, which may differ from this machine's. Its own Date
-    # header is whole seconds, so a difference under 2 s is not one.
+    # A date refers to the server's clock, which may differ from this machine's. Its own Date header
+    # has whole seconds, so a difference under 2 s is ignored.
     here = time.time()
     there = _date(headers.get("date") or "")
     return there if there is not None and abs(there - here) > 2 else here

@@ -1,7 +1,7 @@
-"""One provider's HTTP: quota, time limits, retries, and what every failure means.
+"""HTTP for one provider: quota, time limits, retries, and the meaning of every failure.
 
-`HttpClient` gives back bodies that are whole, valid JSON and report no error; what is in them is
-the provider modules' business.
+`HttpClient` returns bodies that are complete, valid JSON and report no error; interpreting them is
+up to the provider modules.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from feedback_assets.http.transport_errors import Trouble
 
 USER_AGENT = "feedback-assets/0.1 (+https://pypi.org/project/feedback-assets)"
 LARGEST_BODY = 256 * 1024 * 1024
-"""Bytes of a decoded body; a page of 1,000 orders is about 1 MB."""
+"""Limit for a decoded body, in bytes; a page of 1,000 orders is about 1 MB."""
 
-_SMALLER = "ask for a shorter time, or ask the provider why"
-# The largest page documented has 1,000 records, some hundred thousand values. 200 MB of one-digit
-# numbers, which no limit of bytes stops, would take minutes and gigabytes to look through.
+_SMALLER = "request a shorter period, or contact the provider"
+# The largest documented page has 1,000 records, some hundred thousand values. 200 MB of one-digit
+# numbers, within any limit in bytes, would take minutes and gigabytes to parse.
 _MOST_VALUES = 20_000_000
 _PIECE = 256 * 1024
 _RETRIED_4XX = frozenset({408, 425, 429})
@@ -53,17 +53,17 @@ _READING = (RequestException, HTTPError, http.client.HTTPException, OSError, Val
 _BUSY = ("too many requests", "rate limit", "throttl")
 
 Params = Mapping[str, Any] | None
-# What a sandbox says of itself in each of its answers.
+# The header that a sandbox sends with each response.
 GENERATED = "X-Feedback-Sandbox"
 Body = bytes
-"""A name for `bytes` where a class has a property of that name."""
+"""An alias of `bytes` for classes with a property of that name."""
 
 
 class HttpClient:
-    """Requests to one provider. Thread-safe; `requests` and `bytes` count what it did.
+    """Requests to one provider. Thread-safe; `requests` and `bytes` count its traffic.
 
-    `requests` are attempts sent, `bytes` decoded bytes of bodies received. Every method raises
-    `PermanentError` or `TransientError` and nothing else for what happens on the way.
+    `requests` are attempts sent, `bytes` decoded bytes of bodies received. Every method raises only
+    `PermanentError` or `TransientError` for failed requests.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class HttpClient:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         register(*secrets)
-        # In a closure: what shows a client's attributes shows no credential.
+        # In a closure, so that listing a client's attributes reveals no credential.
         self._without_secrets: Callable[[bytes], bytes] = lambda body: mask_bytes(body, secrets)
         self.provider = provider
         self.base_url = checked_url(provider, base_url, advice.url)
@@ -111,7 +111,7 @@ class HttpClient:
 
     @property
     def generated(self) -> bool:
-        """Whether a sandbox answered, so that the data is made up."""
+        """Whether a sandbox responded, so that the data is generated."""
         return self._generated
 
     def get(
@@ -122,7 +122,7 @@ class HttpClient:
         endpoint: str | None = None,
         record_key: str | None = None,
     ) -> Body:
-        """The body of a GET. `endpoint` is the path to show in errors, where it holds an id."""
+        """The body of a GET. `endpoint` replaces a path that contains an id in errors."""
         return self._send("GET", path, params, None, endpoint, reads=True, record_key=record_key)
 
     def post(
@@ -136,23 +136,23 @@ class HttpClient:
     ) -> Body:
         """The body of a POST. One that only `reads` is retried like a GET.
 
-        One that writes is retried only where no connection came about; any other failure is
-        permanent, for it may have landed and a second one would create a second thing.
+        One that writes is retried only if no connection was made; any other failure is permanent,
+        because the request may have succeeded and a second one would create a duplicate.
         """
         return self._send("POST", path, None, payload, endpoint, reads=reads, record_key=record_key)
 
     def close(self) -> None:
-        """Close connections and end every wait, also those of other threads."""
+        """Close connections and end every wait, including those of other threads."""
         self._closed.set()
         self._quota.close()
         self._session.close()
 
     def unrecognised(self, endpoint: str, expected: str, found: str) -> EnvelopeNotRecognised:
-        """The error for a body that is not what the provider documents."""
+        """The error for a body that does not match the provider's documentation."""
         return EnvelopeNotRecognised(expected, found, provider=self.provider, endpoint=endpoint)
 
     def invalid(self, endpoint: str, message: str, advice: str = "") -> InvalidRequest:
-        """The error for arguments that the provider's document rules out."""
+        """The error for arguments that the provider's documentation rules out."""
         return InvalidRequest(message, provider=self.provider, endpoint=endpoint, advice=advice)
 
     def _send(
@@ -174,7 +174,7 @@ class HttpClient:
             if isinstance(outcome, bytes):
                 return outcome
             waits["retry_after"] = outcome.retry_after
-            # Raised here, outside any except block: no context that could show the URL.
+            # Raised outside any except block, so that no context can reveal the URL.
             raise outcome.error if reads or not outcome.landed else _as_write(outcome.error)
 
         retrying = tenacity.Retrying(
@@ -191,7 +191,7 @@ class HttpClient:
             with contextlib.suppress(QuotaClosedError):
                 self._quota.acquire(self._closed)
         except CoordinationUnavailable as error:
-            # It was waited for, and the next request would wait as long again.
+            # The database was already waited for, and the next request would wait as long again.
             return self._failure(PermanentError, call, error.what, advice=error.cure, landed=False)
         except Unusable as error:
             return self._failure(PermanentError, call, str(error), landed=False)
@@ -226,7 +226,7 @@ class HttpClient:
                     response.close()
         with self._lock:
             self._bytes += len(body)
-        # A body without a length that was cut by the deadline would look like a whole one.
+        # A body without a length that the deadline truncated would look complete.
         if trouble is not None or response is None or deadline.passed:
             trouble = trouble or Trouble("reset", "no answer")
             return self._without_answer(call, trouble, response, timed_out=deadline.passed)
@@ -236,7 +236,7 @@ class HttpClient:
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self.largest_body:
             raise _TooLargeError
-        # Piece by piece as it comes: read(n) would wait for n bytes however slowly they trickle.
+        # Piece by piece as it arrives: read(n) would wait for n bytes however slowly they trickle.
         buffer = io.BytesIO()
         while piece := response.raw.read1(_PIECE, decode_content=True):
             buffer.write(piece)
@@ -257,9 +257,9 @@ class HttpClient:
                 PermanentError,
                 call,
                 f"a redirect to {where or 'nowhere'}, which is not followed "
-                "because credentials must not go elsewhere",
+                "so that credentials are not sent elsewhere",
                 status,
-                f"set {self.advice.url} to the address that answers itself",
+                f"set {self.advice.url} to the final address",
             )
         if status >= 400 or status < 200:
             passing = status >= 500 or status in _RETRIED_4XX
@@ -284,17 +284,17 @@ class HttpClient:
             body = bodies.as_utf8(body, kind, where=f"{self.provider} {call.endpoint}")
             refused = bodies.refusal(body, record_key=call.record_key)
         except bodies.NotJsonError as error:
-            broken = f"{error}; it begins: {bodies.describe(body)}"
+            broken = f"{error}; it starts with: {bodies.describe(body)}"
         except RecursionError:
-            deep = "the body is nested deeper than anything this provider documents"
+            deep = "the body is nested too deeply"
         if deep:
-            return self._failure(PermanentError, call, deep, status, "ask the provider")
+            return self._failure(PermanentError, call, deep, status, "contact the provider")
         if broken:
             return self._failure(
                 TransientError, call, broken, status, LATER, retry_after=retry_after
             )
         if refused is None:
-            # A provider that repeats the key in a link or a record would have it stored with them.
+            # A provider may repeat the key in a link or a record, which would be stored.
             return self._without_secrets(body)
         named, message = refused
         passing = named in _RETRIED_4XX or (named or 0) >= 500
@@ -317,19 +317,19 @@ class HttpClient:
     ) -> _Failure:
         status = response.status_code if response is not None else None
         if timed_out:
-            message = f"no whole answer within {self.retry.total:g} s"
+            message = f"no complete response within {self.retry.total:g} s"
             return self._failure(TransientError, call, message, status, LATER)
         if trouble.kind == "large":
-            message = f"the body is larger than {self.largest_body // 1024:,} KiB when unpacked"
+            message = f"the body is larger than {self.largest_body // 1024:,} KiB when decompressed"
             return self._failure(PermanentError, call, message, status, _SMALLER)
         kind = PermanentError if trouble.kind in ("tls", "request") else TransientError
         advice = {
-            "tls": f"check {self.advice.url}; for a certificate of your own authority "
-            "set REQUESTS_CA_BUNDLE to its file",
+            "tls": f"check {self.advice.url}; for a certificate of your own CA, "
+            "set REQUESTS_CA_BUNDLE to the CA file",
             "request": f"check {self.advice.url} and {', '.join(self.advice.credentials)}",
             "unreachable": f"check {self.advice.url} and the network",
         }.get(trouble.kind, LATER)
-        # Headers of an answer whose body was cut may say how long to wait.
+        # Headers of a response whose body was truncated may indicate how long to wait.
         retry_after = retry_after_of(response.status_code, response.headers) if response else None
         landed = trouble.kind not in ("unreachable", "request")
         return self._failure(
@@ -386,5 +386,5 @@ def _as_write(error: ProviderError) -> ProviderError:
         provider=error.provider,
         endpoint=error.endpoint,
         status=error.status,
-        advice="it may have landed all the same: look there before sending it again",
+        advice="it may have been processed anyway: check at the provider before sending it again",
     )

@@ -1,8 +1,8 @@
-"""The `requests` session under the client: credentials, redirects, cookies, and an end in time.
+"""The `requests` session of the client: credentials, redirects, cookies, and a total time limit.
 
-What the library does not offer is added here and nowhere else: a limit to the whole of a request
-(its time-outs only bound the gap between two pieces, so a body that trickles would last for ever)
-and redirects that are neither followed nor read.
+Everything that the library lacks is added here: a limit for the whole request (its timeouts only
+bound the gap between two pieces, so a trickling body would never end) and redirects that are
+neither followed nor read.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 POOL_SIZE = 16
-"""Connections kept a host; eight threads over windows ran 6.4 times as fast as one."""
+"""Connections kept per host; eight threads over windows ran 6.4 times as fast as one."""
 
 
 class HeaderAuth(AuthBase):
-    """Credentials that travel in headers, put in when the request is prepared."""
+    """Credentials sent in headers, added when the request is prepared."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = dict(headers)
@@ -42,13 +42,13 @@ class HeaderAuth(AuthBase):
 
 
 def basic_auth(user: str, password: str = "") -> HeaderAuth:
-    """HTTP basic authentication; many an API takes its key for the user, and no password."""
+    """HTTP basic authentication; many APIs take their key as the user, without a password."""
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
     return HeaderAuth({"Authorization": f"Basic {pair}"})
 
 
 class QueryAuth(AuthBase):
-    """Credentials that travel in the query, put in when the request is prepared."""
+    """Credentials sent in the query, added when the request is prepared."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._parameters = dict(parameters)
@@ -62,7 +62,7 @@ class QueryAuth(AuthBase):
 
 
 class Deadline:
-    """Cuts the connection of the current thread's request when its time is up."""
+    """Closes the connection of the current thread's request when its time is up."""
 
     def __init__(self, seconds: float) -> None:
         self.passed = False
@@ -73,7 +73,7 @@ class Deadline:
         self._timer.daemon = True
 
     def watch(self, sock: socket.socket | None) -> None:
-        """Cut this connection when the time is up."""
+        """Close this connection when the time is up."""
         with self._lock:
             self._socket = sock
         if self.passed:
@@ -86,7 +86,7 @@ class Deadline:
             self.passed = True
             if self._socket is not None:
                 with contextlib.suppress(OSError):
-                    # The plain socket's method, past TLS: the reading thread sees an end of file.
+                    # The plain socket's method, below TLS: the reading thread sees an end of file.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
@@ -126,7 +126,7 @@ class _Connection(HTTPConnection):
 
 class _SecureConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        # Before TLS: a handshake that trickles keeps within the time between two pieces too.
+        # Before TLS, so that a trickling handshake respects the timeout between pieces too.
         return _watched(super()._new_conn())
 
     def getresponse(self) -> Any:
@@ -159,7 +159,7 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
-        # Called even where redirects are not followed, and then reads the whole body unbounded.
+        # Called even if redirects are not followed, and then reads the whole body without a limit.
         return iter(())
 
 
@@ -183,7 +183,7 @@ def open_session(user_agent: str) -> requests.Session:
 
 
 def proxies_for(base_url: str) -> dict[str, str]:
-    """Keeps a proxy of the environment from being asked for this machine's own addresses."""
+    """Exclude this machine's own addresses from the environment's proxy."""
     host = urlsplit(base_url).hostname or ""
     with contextlib.suppress(ValueError):
         return {"no_proxy": host} if ip_address(host).is_loopback else {}

@@ -1,4 +1,4 @@
-"""What kept an answer from coming, told from the libraries' exceptions in words without a URL."""
+"""Derives from the libraries' exceptions why no response came, in words without a URL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feedback_assets.http.masking import mask
 
 @dataclass(frozen=True)
 class Trouble:
-    """What kept an answer from coming, as words that hold no URL."""
+    """Why no response came, in words without a URL."""
 
     kind: str
     message: str
@@ -28,9 +28,9 @@ class Trouble:
         if "EOF occurred" in text or "UNEXPECTED_EOF" in text:
             return cls("reset", "the connection was cut")
         if "SSL" in names:
-            return cls("tls", f"no secure connection: {_innermost(chain)}")
+            return cls("tls", f"the TLS connection failed: {_innermost(chain)}")
         if "Timeout" in names:
-            return cls("timeout", "the answer stalled")
+            return cls("timeout", "the response stalled")
         return cls._of_other_error(error, chain, answered=answered)
 
     @classmethod
@@ -38,8 +38,8 @@ class Trouble:
         cls, error: Exception, chain: list[BaseException], *, answered: bool
     ) -> Trouble:
         if answered:
-            return cls("reset", "the body was cut short or could not be unpacked")
-        # An address or a header that cannot be sent is a ValueError in all of the libraries.
+            return cls("reset", "the body was truncated or could not be decompressed")
+        # In all libraries, an address or a header that cannot be sent is a ValueError.
         if isinstance(error, ValueError):
             return cls("request", "the request could not be built from the settings")
         return cls("reset", f"the connection was lost: {_innermost(chain)}")
@@ -57,7 +57,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _innermost(chain: list[BaseException]) -> str:
-    """The operating system's or TLS's own word for it, which names no URL."""
+    """The message of the operating system or TLS, which contains no URL."""
     for part in reversed(chain):
         verify = getattr(part, "verify_message", "")
         if verify:

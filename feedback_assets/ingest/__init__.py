@@ -1,4 +1,4 @@
-"""From a provider's pages to a table's partitions: typing, counting, setting aside, writing."""
+"""Turns a provider's pages into table partitions: typing, counting, quarantining, writing."""
 
 READING_RULES = 2
-"""Version of the rules by which records are read; raised when a record would read differently."""
+"""Version of the reading rules; increase it when a record would be read differently."""

@@ -1,7 +1,7 @@
-"""Whether stored rows would be read differently now: each as JSON again, typed by today's rules.
+"""Detects whether stored rows would be read differently now, by typing them again as JSON.
 
-A row and its ``extra`` hold nearly all that the provider sent, so no rule is written down twice:
-what the reader does to text, amounts and lists is what is found here.
+A row and its ``extra`` contain nearly all that the provider sent, so the rules are not written
+down twice: the check covers what the reader does to text, amounts and lists.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 @dataclass(frozen=True)
 class SecondReading:
-    """What became of rows that were typed again.
+    """The result of typing rows again.
 
-    ``differs``: one comes out differently, or not at all. ``inside``: the days of records of other
-    tables that the first reading left inside these.
+    ``differs``: a row comes out differently, or not at all. ``inside``: the days of records of
+    other tables that the first reading left inside these.
     """
 
     differs: bool
@@ -75,7 +75,7 @@ def _served(value: Any, column: Column) -> Any:
 
 
 def _merged(record: Any, extra: Any) -> Any:
-    """The record with the fields that no declaration named, where they stood."""
+    """The record with its undeclared fields back in place."""
     if isinstance(record, dict) and isinstance(extra, dict):
         both = {**extra, **record}
         return {

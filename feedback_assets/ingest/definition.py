@@ -9,20 +9,20 @@ from feedback_assets.schema.columns import leaves
 from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import Table
 
-# What describes a table or says whose a row is, and changes nothing that is read.
+# Fields that describe a table or identify persons; they do not affect how records are read.
 NOT_READ = frozenset(
     {"description", "example", "source", "unit", "names", "prefix", "unless", "depends", "epoch"}
 )
 
 
 def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition:
-    """By what records become rows of ``table``; ``settings``: those that its rows depend on."""
+    """The definition of ``table``'s rows; ``settings``: the settings that they depend on."""
     return Definition(_code(table, READING_RULES), settings)
 
 
 @cache
 def _code(table: Table, rules: int) -> str:
-    # Apart from the rest, so that a table that counts no seconds has the hash that it had before.
+    # Kept separate, so that the hash of a table without epoch columns does not change.
     epochs = {
         path: column.epoch for path, column in leaves(table.columns, in_lists=True) if column.epoch
     }

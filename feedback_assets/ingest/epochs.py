@@ -1,6 +1,6 @@
-"""Time stamps that are numbers: seconds or milliseconds since 1970, a column or a single one.
+"""Reads numeric time stamps, in seconds or milliseconds since 1970, one or a whole column.
 
-Digits under a microsecond are dropped, as they are where a time stamp is written out.
+Digits below a microsecond are dropped, as in textual time stamps.
 """
 
 import math
@@ -17,25 +17,25 @@ Unit = Literal["s", "ms"]
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# The years 1 to 9999, as for time stamps that are written out.
+# The years 1 to 9999, as for textual time stamps.
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _START) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - _START) // _MICROSECOND
-# Decimals of a number that are microseconds; 18 digits in all.
+# Decimals of a number down to microseconds; 18 digits in all.
 _DECIMALS: dict[Unit, int] = {"s": 6, "ms": 3}
 _EXACT = Context(prec=60, rounding=ROUND_DOWN, Emin=-999_999, Emax=999_999)
 
 
 def bounds(unit: Unit) -> tuple[Decimal, Decimal]:
-    """Between which numbers, both excluded, a moment lies within the years 1 to 9999."""
+    """The exclusive bounds of numbers that stay within the years 1 to 9999."""
     decimals = _DECIMALS[unit]
     first, last = (Decimal(end).scaleb(-decimals, _EXACT) for end in (_FIRST - 1, _LAST + 1))
     return first, last
 
 
 def from_epoch(number: int | Decimal, unit: Unit) -> datetime:
-    """The moment in UTC; ``ValueError`` where it lies outside the years 1 to 9999."""
+    """The moment in UTC; ``ValueError`` outside the years 1 to 9999."""
     first, last = bounds(unit)
-    # Compared before it is rounded: 1e999999 has a million digits.
+    # Compared before rounding: 1e999999 has a million digits.
     if not first < number < last:
         raise ValueError("lies outside the years 1 to 9999")
     decimals = _DECIMALS[unit]
@@ -49,9 +49,9 @@ def to_epoch(moment: datetime, unit: Unit) -> Decimal:
 
 
 def parse_epochs(numbers: pa.Array, unit: Unit) -> tuple[pa.Array, pa.Array | None]:
-    """Integers or decimals as stamps, and which of them lie outside the years 1 to 9999.
+    """Integers or decimals as stamps, and a mask of those outside the years 1 to 9999.
 
-    Those are null; None instead of a mask where there are none.
+    These are null; the mask is None if there are none.
     """
     first, last = bounds(unit)
     ends = pc.min_max(numbers)
@@ -61,7 +61,8 @@ def parse_epochs(numbers: pa.Array, unit: Unit) -> tuple[pa.Array, pa.Array | No
     if pa.types.is_integer(numbers.type):
         least, most = (pa.scalar(end, pa.int64()) for end in _integers_outside(first, last))
     else:
-        # Of the wide type: Arrow stores more digits than a type has, and compares them well.
+        # With the wide type: Arrow stores more digits than a type declares, and compares them
+        # right.
         wide = pa.decimal256(76, numbers.type.scale)
         least, most = pa.scalar(first, wide), pa.scalar(last, wide)
         numbers = numbers.cast(wide)
@@ -70,7 +71,7 @@ def parse_epochs(numbers: pa.Array, unit: Unit) -> tuple[pa.Array, pa.Array | No
 
 
 def _integers_outside(first: Decimal, last: Decimal) -> tuple[int, int]:
-    """The integers next to the bounds that are not between them."""
+    """The integers closest to the bounds from outside."""
     return math.floor(first), math.ceil(last)
 
 
@@ -81,6 +82,6 @@ def _stamps(numbers: pa.Array, unit: Unit) -> pa.Array:
     else:
         narrow = pc.CastOptions(pa.decimal128(18, decimals), allow_decimal_truncate=True)
         scale = pa.scalar(Decimal(10**decimals), pa.decimal128(7, 0))
-        # Its decimals are all zero.
+        # All decimals are zero here.
         counted = pc.multiply(numbers.cast(options=narrow), scale).cast(pa.int64())
     return counted.cast(STAMP)

@@ -1,9 +1,9 @@
-"""Records written loosely, a page at a time: decoded with wider types, written as declared.
+"""Normalises loosely typed records a page at a time: decoded with wider types, then as declared.
 
-A provider that writes every number as text makes every record of every page odd. msgspec decodes
-such a page at full speed, and only the columns that hold something odd are touched: 2.5 times the
-time of a tidy page, where walking through each record takes 10. What loses or guesses anything is
-left to the walk, which says what is wrong with it.
+If a provider writes every number as text, every record of every page is irregular. msgspec decodes
+such a page at full speed, and only the columns with irregular values are touched: 2.5 times the
+time of a clean page, where walking through each record takes 10 times. Anything that would lose
+information or need a guess is left to the walk, which reports what is wrong.
 """
 
 import math
@@ -28,7 +28,7 @@ _JSON_TYPES: dict[Kind, Any] = {
     "bool": bool | int | str | None,
     "text": str | int | None,
     "stamp": str | None,
-    # As they are written: Arrow reads them as numbers and as text, and a double would round them.
+    # As written: Arrow reads them as numbers and as text, and a double would round them.
     "amount": msgspec.Raw,
     "epoch": msgspec.Raw,
     "integer": int | str | None,
@@ -38,12 +38,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class NotPlain(ValueError):
-    """Something that only a walk through the record can read, or that cannot be read at all."""
+    """A value that only a walk through the record can read, or that cannot be read at all."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Field:
-    """A column and where its values are in the struct that msgspec makes of an object."""
+    """A column, and the attribute for its values in the struct that msgspec decodes."""
 
     attribute: str
     name: str
@@ -54,7 +54,7 @@ class _Field:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Reader:
-    """What decodes the JSON of a table, and the fields to look through then."""
+    """The decoder for a table's JSON, and the fields to check afterwards."""
 
     decode: Callable[[bytes | msgspec.Raw], Any]
     fields: tuple[_Field, ...]
@@ -63,8 +63,8 @@ class _Reader:
 def tidy_page(records: bytes, table: Table) -> bytes:
     """The same array with every value in the JSON type that its column declares.
 
-    Raises ``NotPlain`` where a record holds unknown fields or anything that is not plainly the
-    same in another form.
+    Raises ``NotPlain`` if a record has unknown fields or a value that is not clearly the same value
+    in another form.
     """
     return _tidied(records, _page_reader(table))
 
@@ -135,7 +135,7 @@ def _json_type(field: _Field) -> Any:
 
 
 def _tidy(structs: Sequence[Any], fields: tuple[_Field, ...]) -> None:
-    """Put right, field by field, what these structs hold."""
+    """Convert the values of these structs in place, field by field."""
     for field in fields:
         values = list(map(attrgetter(field.attribute), structs))
         plain, read = _READ.get(field.kind, (set(), None))
@@ -186,7 +186,7 @@ def _number(value: str, field: _Field) -> float:
 
 
 _NONE = type(None)
-# By kind: the types that are as declared, and what reads the others.
+# By kind: the types that match the declaration, and the converter for the others.
 _READ: dict[str, tuple[set[type], Callable[[Any, _Field], Any] | None]] = {
     "text": ({str, _NONE}, _text),
     "bool": ({bool, _NONE}, _bool),

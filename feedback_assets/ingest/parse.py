@@ -1,10 +1,10 @@
-"""A page of JSON records to typed rows: Arrow for what is well, record by record for the rest.
+"""Turns a page of JSON records into typed rows: with Arrow, record by record for the bad ones.
 
-Arrow reads the page or refuses it whole. A page that says the same in other forms, such as
-numbers as text, is put in the declared ones and read at once (``loose.py``). Else msgspec, with
-the same declaration as its types, tells the records that Arrow would refuse from the others in a
-quarter of the time of reading them, whatever their number; Arrow reads the others, and only those
-are walked through.
+Arrow reads the page as a whole or refuses it. A page with the same values in other forms, such as
+numbers as text, is normalised and read at once (``loose.py``). Otherwise msgspec, with the same
+declaration as its types, finds the records that Arrow would refuse in a quarter of the time of
+reading them, however many there are; Arrow reads the others, and only the refused records are
+walked through.
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ _exact = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True)
 class Bad:
-    """A record that cannot be typed: as it came, why, and its UTC day where that can be read."""
+    """A record that cannot be typed: as served, the reason, and its UTC day if readable."""
 
     payload: str
     reason: str
@@ -60,28 +60,28 @@ class Bad:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The rows of a page in the table's schema, in the page's order, and what is set aside."""
+    """The rows of a page in the table's schema and the page's order, and its bad records."""
 
     rows: pa.Table
     bad: tuple[Bad, ...]
 
 
 def parse_page(records: bytes, table: Table, typing: Typing, served: bytes | None = None) -> Parsed:
-    """Type a JSON array of records; every record comes back as a row or as a ``Bad``.
+    """Type a JSON array of records; every record becomes either a row or a ``Bad``.
 
-    ``served``: the array that the provider sent, where ``records`` are parts of its records; what
-    is set aside is then the whole. Raises ``msgspec.DecodeError`` where ``records`` is no array.
+    ``served``: the array that the provider sent, if ``records`` are parts of its records; the
+    quarantine then gets the whole. Raises ``msgspec.DecodeError`` if ``records`` is not an array.
     """
     return type_page(with_nulls(records, typing), table, typing, served or records)
 
 
 def with_nulls(records: bytes, typing: Typing) -> bytes:
-    """The same array with ``null`` where the provider writes a text in its place."""
+    """The same array with ``null`` instead of the text that the provider writes for it."""
     return null_for_null_text(records) if typing.null_text else records
 
 
 def type_page(text: bytes, table: Table, typing: Typing, served: bytes) -> Parsed:
-    """``parse_page`` of what ``with_nulls`` made; ``served`` as the provider sent it."""
+    """``parse_page`` after ``with_nulls``; ``served`` is the array as the provider sent it."""
     page = _Page(served, text, table, typing)
     reading = _read_at_once(text, table, typing.zone)
     if reading is None:
@@ -92,7 +92,7 @@ def type_page(text: bytes, table: Table, typing: Typing, served: bytes) -> Parse
 
 
 def _read_at_once(text: bytes, table: Table, zone: str) -> Reading | None:
-    """The page as Arrow reads it, as served or with its values in the declared types."""
+    """The page read by Arrow, as served or with its values in the declared types."""
     try:
         return read_array(text, table, zone)
     except Refused:
@@ -105,7 +105,7 @@ def _read_at_once(text: bytes, table: Table, zone: str) -> Reading | None:
 
 @dataclass
 class _Page:
-    """What became of the records of one page so far, by their position in it."""
+    """The state of one page's records while it is read, by position."""
 
     served: bytes
     text: bytes
@@ -128,7 +128,7 @@ class _Page:
         self.bad[position] = Bad(payload, reason, day_of(record, self.table, self.typing))
 
     def take(self, positions: Sequence[int], reading: Reading) -> None:
-        """Keep what was read of these positions, and walk through the suspects."""
+        """Keep the rows read for these positions, and walk through the suspects."""
         places, rows = np.asarray(positions, dtype=np.int64), reading.rows
         if reading.suspects:
             keep = np.ones(rows.num_rows, dtype=bool)
@@ -138,7 +138,7 @@ class _Page:
         self.parts.append((places, rows))
 
     def sort_out(self) -> None:
-        """Read what can be read at once, and walk through the others."""
+        """Read what can be read at once, and walk through the rest."""
         plain: list[int] = []
         odd: list[int] = []
         extras: dict[int, str | None] = {}
@@ -159,7 +159,7 @@ class _Page:
         self._read_parts(plain, extras)
 
     def _read_parts(self, positions: list[int], extras: dict[int, str | None]) -> None:
-        """Halve what Arrow still refuses (a key twice in a record) until it can be walked."""
+        """Halve what Arrow still refuses (a duplicate key in a record) until it can be walked."""
         pending = [positions]
         while pending:
             part = pending.pop()
@@ -182,7 +182,7 @@ class _Page:
         return self.tidied.get(position, self.records[position])
 
     def walk(self, positions: Iterable[int]) -> None:
-        """Repair what can be repaired, record by record; find out what is wrong with the rest."""
+        """Repair record by record what can be repaired; find the reason for the rest."""
         repaired: list[_Repaired] = []
         for position in positions:
             try:
@@ -215,7 +215,7 @@ class _Page:
                     self._read_repaired([record])
             return
         for index in reading.suspects:
-            # What is left to be wrong: a stamp whose zone or offset cannot be or leads too far.
+            # The only remaining error: a stamp with an impossible or too large offset.
             record = repaired[index]
             self.set_aside(record.position, record.record, "a value is out of range")
         keep = np.array([index not in reading.suspects for index in range(len(repaired))])
@@ -224,7 +224,7 @@ class _Page:
         self.parts.append((places[keep], rows.filter(pa.array(keep))))
 
     def parsed(self) -> Parsed:
-        """Everything in the page's order, after a look at keys, event times and scores."""
+        """Everything in the page's order, after checking keys, event times and scores."""
         places, rows = self._in_order()
         reasons = broken_rules(rows, self.table)
         for index, reason in reasons.items():
@@ -252,7 +252,7 @@ class _Page:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A record with its numbers as doubles, and as they were written."""
+    """A record with its numbers as doubles, and as written."""
 
     plain: Any
     exact: Any
@@ -260,7 +260,7 @@ class _Decoded:
 
 @dataclass(frozen=True)
 class _Repaired:
-    """A record that came through the walk: in Arrow's types, and what is beside them."""
+    """A record repaired by the walk: in Arrow's types, with its extra fields."""
 
     position: int
     record: Any
@@ -278,7 +278,7 @@ def _decode(record: msgspec.Raw) -> _Decoded:
 
 @cache
 def _decoders(table: Table) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]]:
-    """One that refuses what Arrow would refuse, and one that passes over unknown fields."""
+    """A decoder that refuses what Arrow would refuse, and one that skips unknown fields."""
     return (
         msgspec.json.Decoder(_struct(table.name, table.columns, forbid=True)),
         msgspec.json.Decoder(_struct(table.name, table.columns, forbid=False)),

@@ -1,7 +1,7 @@
-"""A JSON array to typed columns by Arrow, as declared; what it cannot type is pointed at.
+"""Reads a JSON array into typed columns with Arrow, and marks the rows that it cannot type.
 
-Measured on 200,000 orders, ``pyarrow.json`` with the schema given is 1.0; ``json.loads`` and
-``from_pylist`` 2.4. DuckDB's and Polars' ``ignore_errors`` turn a wrong value into null silently.
+Measured on 200,000 orders, ``pyarrow.json`` with an explicit schema is 1.0; ``json.loads`` and
+``from_pylist`` 2.4. ``ignore_errors`` of DuckDB and Polars silently turns a wrong value into null.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,36 +21,36 @@ from feedback_assets.ingest.texts import normal_texts
 from feedback_assets.schema.columns import AMOUNT_LIMIT, FLOAT, INT64, TEXT, Column
 from feedback_assets.schema.table import EXTRA, Table
 
-# Holds a double's every decimal. Arrow multiplies up to the scale without looking for overflow,
-# but what overflows 256 bits at this scale is left far above any money, and so still seen.
+# Holds every decimal of a double. Arrow multiplies up to the scale without an overflow check, but
+# a value that overflows 256 bits at this scale stays far above any amount, so it is still caught.
 _LONG_AMOUNT = pa.decimal256(76, 30)
 _MONEY_LIMIT = Decimal(AMOUNT_LIMIT)
-# From here on it is rounded up to the limit.
+# Values from here on would round up to the limit.
 _ROUNDED_LIMIT = _MONEY_LIMIT - Decimal("0.00005")
 
 
 class Refused(Exception):
-    """Arrow cannot read the array as declared; which record is to blame, it does not say."""
+    """Arrow cannot read the array as declared; it does not report which record is at fault."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Rows in the table's schema, ``extra`` null, and the rows that are not what was served."""
+    """Rows in the table's schema, ``extra`` null, and the rows that lost something as read."""
 
     rows: pa.Table
     suspects: frozenset[int]
 
 
 def read_array(records: bytes, table: Table, zone: str, *, lenient: bool = False) -> Reading:
-    """Read an array of records; a time stamp, an amount or a record it cannot type is a suspect.
+    """Read an array of records; one with an unreadable time stamp, amount or value is a suspect.
 
-    Refuses a value of the wrong JSON type, and a field that is not declared; where ``lenient``,
-    such fields are passed over (never built: Arrow builds a type for each level of nesting and
-    dies of a hundred thousand), money may have more than four decimals, and 9.0 be a whole number.
+    Refuses values of the wrong JSON type and undeclared fields. With ``lenient``, undeclared fields
+    are skipped (never built: Arrow builds a type for each level of nesting and crashes at a hundred
+    thousand), money may have more than four decimals, and 9.0 counts as a whole number.
     """
     array = _read(records, table, lenient=lenient)
     read = [(column, _field(array, column)) for column in table.columns if column is not EXTRA]
-    # Texts may be escaped, and then the page itself is ASCII.
+    # Texts may be escaped, in which case the page itself is ASCII.
     ascii_only = records.isascii() and b"\\u" not in records
     typing = _Typing(zone, _stamps_at_once(read, zone), ascii_only=ascii_only)
     typing.suspect(array.is_null(), None)
@@ -65,7 +65,7 @@ def read_array(records: bytes, table: Table, zone: str, *, lenient: bool = False
 
 
 def _read(records: bytes, table: Table, *, lenient: bool) -> pa.StructArray:
-    # One object around the array: Arrow reads lines of objects, and a page is a line.
+    # One object around the array: Arrow reads one object a line, and a page is one line.
     body = b'{"r":' + records + b"}"
     try:
         if not body.isascii():
@@ -112,7 +112,7 @@ def _json_type(column: Column, lenient: bool) -> pa.DataType:
         return FLOAT
     if column.epoch:
         return INT64
-    # Arrow's JSON reader would take a stamp without zone for UTC: they are read as text first.
+    # Arrow's JSON reader would take a stamp without zone for UTC, so stamps are read as text.
     return TEXT if pa.types.is_timestamp(column.type) else column.type
 
 
@@ -125,10 +125,10 @@ def _field(array: pa.StructArray, column: Column) -> pa.Array:
 
 
 def _stamps_at_once(read: list[tuple[Column, pa.Array]], zone: str) -> Iterator[pa.Array] | None:
-    """The stamps of every column, in the order in which they are typed; None if one is unreadable.
+    """The stamps of every column, in typing order; None if one is unreadable.
 
-    Arrow takes some 15 steps to read a page's stamps, and before each a thread waits for Python's
-    lock: an order has six columns of them.
+    Arrow takes about 15 steps to read a page's stamps, each of which waits for the GIL: an order
+    has six stamp columns.
     """
     texts = [text for column, values in read for text in _stamp_texts(values, column)]
     if not texts:
@@ -142,7 +142,7 @@ def _stamps_at_once(read: list[tuple[Column, pa.Array]], zone: str) -> Iterator[
 
 
 def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
-    """The texts that ``_Typing.convert`` will ask to be read as stamps, in its order."""
+    """The texts that ``_Typing.convert`` will read as stamps, in its order."""
     if column.shape != "value":
         items = array.values if column.shape == "list" else array
         for field in column.fields:
@@ -152,7 +152,7 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
 
 
 class _Typing:
-    """Arrays as Arrow read them to arrays as declared; values it cannot type become null."""
+    """Converts Arrow's arrays to the declared types; values that cannot be typed become null."""
 
     def __init__(self, zone: str, stamps: Iterator[pa.Array] | None, *, ascii_only: bool) -> None:
         self._zone = zone
@@ -161,7 +161,7 @@ class _Typing:
         self.suspects: set[int] = set()
 
     def suspect(self, broken: pa.Array, owners: pa.Array | None) -> None:
-        """Note the rows of the items that are ``broken``."""
+        """Record the rows of the ``broken`` items as suspects."""
         if pc.any(broken, min_count=0).as_py():
             self._note(pc.indices_nonzero(pc.fill_null(broken, fill_value=False)), owners)
 
@@ -170,7 +170,7 @@ class _Typing:
         self.suspects.update(rows if owners is None else owners.take(positions).to_pylist())
 
     def convert(self, array: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
-        """``array`` as ``column`` declares it; ``owners``: the row of each item, if not its own."""
+        """Convert ``array`` to the type of ``column``; ``owners``: the row of each list item."""
         if column.shape == "struct":
             return self._struct(array, column, column.type, owners)
         if column.shape == "list":
@@ -220,7 +220,8 @@ class _Typing:
         return stamps
 
     def _money(self, amounts: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
-        # As Python's numbers: Arrow stores more digits than the type has and compares them well.
+        # As Python numbers: Arrow stores more digits than the type declares and compares them
+        # right.
         ends = pc.min_max(amounts)
         low, high = _digits(ends["min"]), _digits(ends["max"])
         most = _ROUNDED_LIMIT if amounts.type.scale > column.type.scale else _MONEY_LIMIT
@@ -235,7 +236,7 @@ class _Typing:
         return rounded.cast(column.type)
 
     def _numbers(self, numbers: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
-        # NaN and Infinity are no JSON, though Arrow reads them.
+        # NaN and Infinity are not valid JSON, but Arrow reads them.
         broken = pc.invert(pc.is_finite(numbers))
         if pa.types.is_integer(column.type):
             limit = 2 ** (column.type.bit_width - 1)

@@ -1,6 +1,6 @@
-"""Why records were set aside, without what stood in them, so that reasons can be counted and told.
+"""Reasons for quarantining, without the offending values, so that they can be counted and reported.
 
-A reason quotes the value, which differs in every record and may be somebody's name.
+A reason quotes the value, which differs in every record and may be a person's name.
 """
 
 import re
@@ -26,6 +26,6 @@ def general_reason(reason: str) -> str:
 
 
 def most_common_reason(reasons: Iterable[str]) -> str:
-    """Of reasons without their values the one that is given most often."""
+    """The most frequent reason, compared without the quoted values."""
     ((reason, _),) = Counter(map(general_reason, reasons)).most_common(1)
     return reason

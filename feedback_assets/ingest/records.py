@@ -1,6 +1,6 @@
-"""One JSON record against its declaration: what is wrong with it, what is beside it, its day.
+"""Checks one JSON record against its declaration: its errors, its extra fields and its day.
 
-Slow and exact; only records that Arrow refuses, or that hold fields nobody documented, come here.
+Slow and exact; used only for records that Arrow refuses or that have undocumented fields.
 """
 
 import math
@@ -24,7 +24,7 @@ from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.schema.typing import Typing
 
 AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
-"""A number written as a text, as Arrow reads it."""
+"""A number written as text, in the form that Arrow accepts."""
 
 BOOLEANS: dict[int | str, bool] = {
     0: False,
@@ -34,7 +34,7 @@ BOOLEANS: dict[int | str, bool] = {
     "false": False,
     "true": True,
 }
-"""What is read as a boolean; ``True`` and ``False`` are equal to 1 and 0."""
+"""Values read as a boolean; ``True`` and ``False`` are equal to 1 and 0."""
 
 _AMOUNT = re.compile(AMOUNT_TEXT, re.ASCII)
 # A double's 17 digits after 14 before the point, with room to spare.
@@ -45,12 +45,12 @@ Kind = Literal["struct", "list", "bool", "stamp", "epoch", "text", "amount", "in
 
 
 class Untyped(ValueError):
-    """A record that cannot be typed; its text says which field and why."""
+    """A record that cannot be typed; the text names the field and the reason."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Field:
-    """A documented field, ready to be compared: asking Arrow for its kind each time is slow."""
+    """A documented field, prepared for checking: looking up its Arrow kind each time is slow."""
 
     name: str
     kind: Kind
@@ -74,7 +74,7 @@ def _by_json_name(columns: tuple[Column, ...]) -> dict[str, _Field]:
 
 
 def kind_of(column: Column) -> Kind:
-    """What the column holds, as far as reading JSON goes."""
+    """The kind of value in the column, for reading JSON."""
     if column.shape != "value":
         return column.shape
     if column.epoch is not None:
@@ -93,12 +93,12 @@ def kind_of(column: Column) -> Kind:
 def clean_record(record: Any, table: Table) -> dict[str, Any]:
     """The documented fields of ``record`` in the types that Arrow reads; raises ``Untyped``.
 
-    ``record`` is decoded with ``Decimal`` for every number with a point or an exponent, since a
-    double would round before the rounding. A number that came as ``9.0`` is the integer 9; money
-    is rounded to four decimals, for 16.299999999999997 is 16.3. What says the same in another
-    form is read: a number written as text, an integer where text is declared, 0 and 1 (or
-    ``"true"`` and ``"false"``) for a boolean, and as PHP writes them an empty array for an empty
-    object and an object with consecutive numbers as keys for an array.
+    ``record`` is decoded with ``Decimal`` for every number with a point or an exponent, to avoid
+    rounding twice. A number served as ``9.0`` is the integer 9; money is rounded to four decimals,
+    so 16.299999999999997 is 16.3. Equivalent forms are accepted: a number written as text, an
+    integer where text is declared, 0 and 1 (or ``"true"`` and ``"false"``) for a boolean, and, as
+    PHP writes them, an empty array for an empty object and an object with consecutive numeric keys
+    for an array.
     """
     if not isinstance(record, dict):
         raise Untyped(f"the record is {_shown(record)}, not an object")
@@ -203,12 +203,12 @@ _WRITTEN: dict[str, Callable[[Any, Column, str], str | None]] = {
     "epoch": _epoch,
     "amount": _money,
 }
-"""What Arrow reads as text, whatever it came as."""
+"""Kinds that Arrow reads as text, whatever their JSON type."""
 
 
 def _integer(number: int | Decimal, kind: pa.DataType, value: Any, path: str) -> int:
     limit = 2 ** (kind.bit_width - 1)
-    # Compared before it is made an integer: 1e999999 has a million digits.
+    # Compared before the conversion to an integer: 1e999999 has a million digits.
     if not -limit <= number < limit:
         raise _out_of_range(value, path)
     if number != int(number):
@@ -244,7 +244,7 @@ def _cut(text: str) -> str:
 
 
 def extra_of(record: Any, table: Table) -> str | None:
-    """The fields of ``record`` that the declaration does not name, as JSON; null if none."""
+    """The undeclared fields of ``record`` as JSON; null if there are none."""
     if not isinstance(record, dict):
         return None
     unknown = _unknown(record, _fields_of(table))
@@ -272,7 +272,7 @@ def _unknown(record: dict[str, Any], fields: dict[str, _Field]) -> dict[str, Any
 
 
 def day_of(record: Any, table: Table, typing: Typing) -> date | None:
-    """The UTC day of a record that may be bad, where its event time can be read."""
+    """The UTC day of a record, possibly a bad one, if its event time can be read."""
     column = table.column(table.event_time or "")
     fallback = _fallback_json(table, column)
     for path in filter(None, ((column.json_name,), fallback)):
@@ -288,7 +288,7 @@ def day_of(record: Any, table: Table, typing: Typing) -> date | None:
 def _moment(value: Any, column: Column, typing: Typing) -> datetime | None:
     if column.epoch is None:
         return to_utc(value, typing.zone) if isinstance(value, str) else None
-    # A double here; its shortest text is what was served, or lies on the same day.
+    # A double here; its shortest text is the served one, or is on the same day.
     number = str(value) if isinstance(value, float) else value
     try:
         return from_epoch(_as_number(number, "", ""), column.epoch)

@@ -1,4 +1,4 @@
-"""What must hold of a typed row: key and event time there, values in range, sums that fit."""
+"""Rules for a typed row: key and event time present, values in range, sums that fit."""
 
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ _ITEMS_THAT_FIT = int(_CAPACITY) // AMOUNT_LIMIT
 
 
 def broken_rules(rows: pa.Table, table: Table) -> dict[int, str]:
-    """The rows that break a rule, by their position, and which rule it is."""
+    """The rows that break a rule, by position, and the rule."""
     reasons: dict[int, str] = {}
 
     def note(broken: pa.ChunkedArray, reason: str) -> None:
@@ -43,7 +43,7 @@ def broken_rules(rows: pa.Table, table: Table) -> dict[int, str]:
 
 
 def _too_large(lists: pa.ChunkedArray, total: Total) -> dict[int, Decimal]:
-    """The rows whose list adds up to more than its type holds, and to what."""
+    """The rows whose list sums to more than its type holds, and the sum."""
     lengths = pc.list_value_length(lists)
     long = pc.indices_nonzero(pc.fill_null(pc.greater(lengths, _ITEMS_THAT_FIT), fill_value=False))
     sums = {index: _sum(lists[index].as_py(), total) for index in long.to_pylist()}

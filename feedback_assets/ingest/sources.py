@@ -1,4 +1,4 @@
-"""The lists that are read, of all providers, and which of them fills a table."""
+"""The lists of all providers, and which of them fills a table."""
 
 from feedback_assets.providers.provider import WINDOW_DAYS, Source
 from feedback_assets.providers.registry import REGISTRY

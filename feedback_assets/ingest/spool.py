@@ -1,4 +1,4 @@
-"""Rows of a window on their way from pages to days, in bounded memory."""
+"""Sorts a window's rows from pages into days, in bounded memory."""
 
 import os
 from collections import defaultdict
@@ -15,23 +15,23 @@ import pyarrow.compute as pc
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch
 
-# With a thousand orders a page, twenty pages: some 20 MB in memory before they go to disk.
+# At a thousand orders a page, twenty pages: about 20 MB in memory before spilling to disk.
 _ROWS_IN_MEMORY = 20_000
 _READ = "__read"
 _HASH = "__hash"
 
 
 class Spool:
-    """Collects rows in the order they are read and gives them back a day at a time.
+    """Collects rows in reading order and returns them a day at a time.
 
-    Rows beyond ``rows_in_memory`` wait in a private temporary directory. Of rows with one key
-    the one read last counts, on whichever day and page it came.
+    Rows beyond ``rows_in_memory`` are spilled to a private temporary directory. Of rows with the
+    same key the last one read wins, whatever its day and page.
     """
 
     def __init__(self, table: Table, rows_in_memory: int = _ROWS_IN_MEMORY) -> None:
         self._table = table
         self._limit = rows_in_memory
-        # Rows with one key then lie on one day, and need not be looked for among all.
+        # Rows with the same key are then on the same day, so duplicates are found within a day.
         self._key_has_time = table.event_time in table.key
         self._buffer: list[pa.Table] = []
         self._buffered = 0
@@ -54,7 +54,7 @@ class Spool:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all rows."""
+        """Drop all rows."""
         self._buffer, self._buffered, self._read = [], 0, 0
         self._keys, self._key_files, self._keys_spilled = [], [], 0
         self._spills.clear()
@@ -63,7 +63,7 @@ class Spool:
             self._directory = None
 
     def add(self, rows: pa.Table, within: pa.ChunkedArray | None = None) -> None:
-        """Take the rows of one page, in the page's order; of those not ``within`` the keys only.
+        """Add the rows of one page, in the page's order; for rows not ``within``, only their keys.
 
         A row that was read again with a time outside the window has left the window.
         """
@@ -87,9 +87,9 @@ class Spool:
             self._spill()
 
     def days(self, wanted: list[date]) -> Iterator[tuple[date, pa.Table, int]]:
-        """Each wanted day: its rows, sorted and once per key, and how many duplicates there were.
+        """Yield each wanted day: its rows, sorted and unique by key, and the number of duplicates.
 
-        A row that a later read moved to another day counts as a duplicate on the day it left.
+        A row that a later read moved to another day counts as a duplicate on its old day.
         """
         last = None if self._key_has_time else self._last_reads()
         in_memory = self._split()
@@ -104,12 +104,12 @@ class Spool:
             read = rows.num_rows
             order = self._order(rows, last)
             columns = dict(zip(rows.column_names, rows.columns, strict=True))
-            # Nothing else may hold on to a column while the columns are put in order one by one.
+            # No other reference may keep a column alive while the columns are reordered one by one.
             del parts, rows
             yield day, self._ordered(columns, order), read - len(order)
 
     def _order(self, rows: pa.Table, last: np.ndarray | None) -> pa.Array:
-        """Positions of the rows that count, by the table's ``order_by``."""
+        """Positions of the rows to keep, in the order of the table's ``order_by``."""
         reads = rows.column(_READ).to_numpy()
         if last is None:
             numbers = _last_with_key(key_columns(rows, self._table.key), reads)
@@ -132,8 +132,8 @@ class Spool:
     def _last_reads(self) -> np.ndarray:
         """For every row read, whether it is the last with its key.
 
-        In memory are eight bytes a row; the keys themselves are looked at only where two hashes
-        are equal.
+        Uses eight bytes a row in memory; keys themselves are compared only if their hashes are
+        equal.
         """
         flags = np.ones(self._read, dtype=bool)
         hashes, start = np.empty(self._read, np.int64), 0
@@ -149,7 +149,7 @@ class Spool:
         return flags
 
     def _with_hashes(self, hashes: np.ndarray) -> tuple[pa.Table, np.ndarray]:
-        """The keys with one of these hashes, which ascend, and their numbers of reading."""
+        """The keys with one of these ascending hashes, and their positions in reading order."""
         found, numbers, start = [], [], 0
         for keys in self._all_keys():
             asked = keys.column(_HASH).to_numpy()
@@ -168,7 +168,7 @@ class Spool:
         yield from self._keys
 
     def _split(self) -> dict[date, pa.Table]:
-        """The rows in memory by day, which then are there no more."""
+        """The rows in memory by day; they are removed from memory."""
         if not self._buffer:
             return {}
         rows = pa.concat_tables(self._buffer)
@@ -228,29 +228,30 @@ def _writer(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]
     else:
         return
     raise OSError(
-        f"rows could not wait in {path.parent}: {reason}. Nothing was replaced. Make room there "
+        f"rows could not be buffered in {path.parent}: {reason}. Nothing was replaced. Free "
+        f"disk space there "
         "or set TMPDIR to another directory, then run it again."
     )
 
 
 def _is_sorted(order: pa.Array) -> bool:
-    """Whether rows put in this order stay where they are, as most providers' lists do.
+    """Whether this order leaves the rows in place, as for most providers' lists.
 
-    Taking them all the same would copy every text: a third of the time between page and day.
+    Taking them anyway would copy every text: a third of the time between page and day.
     """
     places = order.to_numpy()
     return bool((places == np.arange(len(places))).all())
 
 
 def _hashes(keys: pa.Table) -> np.ndarray:
-    """A 64-bit number for each key, which another process would give another number."""
+    """A 64-bit hash of each key; differs between processes."""
     columns = [column.to_pylist() for column in keys.columns]
     values = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
     return np.fromiter(map(hash, values), np.int64, keys.num_rows)
 
 
 def _last_with_key(keys: pa.Table, numbers: np.ndarray) -> np.ndarray:
-    """Of the ``numbers`` of rows with one key the greatest, for every key."""
+    """For every key, the greatest of the ``numbers`` of its rows."""
     names = keys.column_names
     numbered = keys.append_column(_READ, pa.array(numbers, pa.int64()))
     latest = numbered.group_by(names, use_threads=False).aggregate([(_READ, "max")])
@@ -265,7 +266,7 @@ def days_of(rows: pa.Table, table: Table) -> pa.Array:
 
 
 def key_columns(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    """The columns of a key, those within structs lifted out."""
+    """The columns of a key, with struct fields flattened."""
     return pa.table({path: _column(rows, path) for path in key})
 
 

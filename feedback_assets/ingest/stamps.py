@@ -1,4 +1,4 @@
-"""Time stamps as providers write them, a column or a single one, with or without a zone."""
+"""Reads providers' textual time stamps, one or a whole column, with or without a zone."""
 
 import re
 from datetime import UTC, datetime
@@ -16,28 +16,28 @@ _ISO = re.compile(
         (Z|[+-]\d\d(?::?\d\d)?)?)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-# What nearly every text that is no time stamp fails; the rest (30 February) is searched for.
+# Nearly every invalid time stamp fails this; the rest (30 February) is found by search.
 _SHAPE = (
     r"^\s*$|^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
     r"([T ]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 )
-# What MySQL stores where there is no time.
+# MySQL's value for a missing time.
 _NO_TIME = r"^0000-00-00([T ]00(:00(:00(\.0+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _NO_TIME_WRITTEN = re.compile(_NO_TIME.replace(r"\.", "[.,]"), re.IGNORECASE | re.ASCII)
-# The longest that has no digit under a microsecond.
+# The longest time stamp without digits below a microsecond.
 _MICROSECONDS = len("2020-06-18T06:00:27.123456")
-# The years that Python's datetime and with it pandas' and Dagster's users can hold.
+# The years that Python's datetime, and so pandas and Dagster, can represent.
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
-    """ISO 8601 texts as UTC stamps; those without a zone are taken for local time in ``zone``.
+    """ISO 8601 texts as UTC stamps; those without a zone are local time in ``zone``.
 
-    Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` where one is no time stamp,
-    or lies outside the years 1 to 9999. An hour that the clock shows twice is the
-    earlier one, a time that it skips is the moment of the skip. Arrow alone would take a stamp
-    without zone for UTC.
+    Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` if one is not a time stamp
+    or is outside the years 1 to 9999. An ambiguous hour at the end of daylight saving time is the
+    earlier one; a skipped time is the moment of the skip. Arrow alone would take a stamp without
+    zone for UTC.
     """
     texts = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
     try:
@@ -53,11 +53,11 @@ def _within_years(texts: pa.Array, zone: str) -> pa.Array:
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), STAMP)
     if pc.max(pc.binary_length(texts)).as_py() > _MICROSECONDS:
-        # Arrow refuses digits under a microsecond; no provider's clock means them.
+        # Arrow refuses digits below a microsecond; they carry no information.
         texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
     stamps = _parse(texts, zone)
     ends = pc.min_max(stamps)
-    # Arrow's scalars import pandas, 0.2 s that loading the definitions need not take.
+    # Arrow's scalars import pandas: 0.2 s that loading the definitions must not take.
     first, last = pa.scalar(_FIRST, STAMP), pa.scalar(_LAST, STAMP)
     if pc.or_(pc.less(ends["min"], first), pc.greater(ends["max"], last)).as_py():
         raise pa.ArrowInvalid("a time stamp lies outside the years 1 to 9999")
@@ -83,7 +83,7 @@ def _local(texts: pa.Array, zone: str) -> pa.Array:
 
 
 def find_unreadable(texts: pa.Array, zone: str) -> list[int]:
-    """Positions of the texts for which ``parse_stamps`` raises; may name one it would read."""
+    """Positions of the texts for which ``parse_stamps`` raises; may include readable ones."""
     texts = pc.if_else(pc.match_substring_regex(texts, _NO_TIME), None, texts)
     shaped = pc.fill_null(pc.match_substring_regex(texts, _SHAPE), fill_value=True)
     odd = pc.indices_nonzero(pc.invert(shaped)).to_pylist()
@@ -105,7 +105,7 @@ def _search(texts: pa.Array, zone: str, start: int) -> list[int]:
 
 
 def canonical_stamp(text: str) -> str | None:
-    """The same time as Arrow reads it; ``None`` for none; ``ValueError`` for no time at all."""
+    """The same time in Arrow's format; ``None`` if blank; ``ValueError`` if it is not a time."""
     text = text.strip()
     if not text or _NO_TIME_WRITTEN.fullmatch(text):
         return None
@@ -121,7 +121,7 @@ def canonical_stamp(text: str) -> str | None:
 
 
 def to_utc(text: str, zone: str) -> datetime | None:
-    """One time stamp in UTC, as ``parse_stamps`` has it; ``None`` where it cannot be read."""
+    """One time stamp in UTC, as by ``parse_stamps``; ``None`` if it cannot be read."""
     try:
         canonical = canonical_stamp(text)
         if canonical is None:

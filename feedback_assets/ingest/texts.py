@@ -1,7 +1,7 @@
-"""Text as it is kept: in Unicode's normal form C, names and e-mails without invisible characters.
+"""Normalises text: to Unicode's NFC, and names and e-mails without invisible characters.
 
-``e`` and a combining accent are one letter; a zero-width space in an e-mail makes nobody else of
-its owner.
+``e`` with a combining accent is one letter, and a zero-width space in an e-mail does not make it a
+different address.
 """
 
 import re
@@ -17,7 +17,7 @@ _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 
 
 def normal_texts(texts: pa.Array, *, drop_invisible: bool) -> pa.Array:
-    """The same texts in NFC; where ``drop_invisible``, without what is displayed as nothing."""
+    """The texts in NFC; with ``drop_invisible``, without invisible characters."""
     if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
         return texts
     if drop_invisible:
@@ -26,11 +26,11 @@ def normal_texts(texts: pa.Array, *, drop_invisible: bool) -> pa.Array:
 
 
 def normal_json(text: str) -> str:
-    """The same JSON with every text in it, names of fields too, in NFC."""
+    """The same JSON with every text in NFC, including field names."""
     return text if text.isascii() else _TEXT.sub(_normal, text)
 
 
 def _normal(found: re.Match[str]) -> str:
-    # Decoded first: an accent that follows an escape would compose with the escape's last letter.
+    # Decoded first: an accent after an escape would compose with the escape's last letter.
     text = msgspec.json.decode(found[0])
     return msgspec.json.encode(unicodedata.normalize("NFC", text)).decode()

@@ -1,4 +1,4 @@
-"""One reading of one window: pages in, partitions replaced, every record accounted for."""
+"""Reads one window: fetches pages, replaces partitions, and accounts for every record."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,16 +20,16 @@ from feedback_assets.schema.typing import Typing
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# Neither inclusiveness nor zone of the providers' date filters is documented.
+# Whether the providers' date filters are inclusive, and in which zone, is undocumented.
 DAYS_ASKED_BEFORE = 1
 DAYS_ASKED_AFTER = 2
 
-# What is done to typed pages costs the same for four as for one.
+# Processing four typed pages costs the same as one.
 _PAGES_TOGETHER = 4
-# While one is typed by a thread of its own. More threads would wait for Python's lock, before each
-# of Arrow's many steps: on two cores two took as long, and a tenth more CPU.
+# One thread types ahead. More would wait for the GIL before each of Arrow's many steps: on two
+# cores two threads took as long, with a tenth more CPU.
 _TYPED_AHEAD = 2
-# A larger day is in memory alone: two million orders of 28 days are 70,000 a day.
+# Only one larger day is in memory at a time: two million orders in 28 days are 70,000 a day.
 _ROWS_WRITTEN_ASIDE = 20_000
 
 
@@ -37,8 +37,8 @@ _ROWS_WRITTEN_ASIDE = 20_000
 class DayCounts:
     """What became of the records of one day; fetched = rows + the three others.
 
-    A record outside the window counts on the window's day nearest to it, one whose day cannot
-    be read on the first, so that the days of a range add up to what the provider served.
+    A record outside the window counts on the nearest day of the window, one with an unreadable day
+    on the first, so that the days of a range add up to what the provider served.
     """
 
     day: date
@@ -56,17 +56,17 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A window of a table in which every record was set aside: how many, and most often why."""
+    """A window of a table with every record set aside: their number, and the most common reason."""
 
     records: int
     reason: str
 
 
 class EverythingSetAside(Exception):
-    """No record that belongs to the window could be typed, so its days were not replaced.
+    """No record of the window could be typed, so its days were not replaced.
 
-    ``refused``: the tables of which this is so, whose records are in the quarantine; ``read``: what
-    became of the others of the same list, which were replaced.
+    ``refused``: the tables affected, whose records are in the quarantine; ``read``: the counts of
+    the list's other tables, which were replaced.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class _Tally:
                 self.bad[record.payload] = record
 
     def refusal(self, *, whole_list: bool) -> Refusal | None:
-        """Why the days cannot be replaced, where every record of the window was set aside.
+        """Why the days cannot be replaced, if every record of the window was set aside.
 
-        Of a whole list, records of other days come with every reading: one whose day cannot be
-        read says nothing of the window as long as others can be typed.
+        A whole list includes records of other days in every reading: a record without a readable
+        day says nothing about the window as long as others can be typed.
         """
         if self.inside or not self.bad:
             return None
@@ -138,7 +138,7 @@ class _Tally:
 
 
 Pages = Callable[[], Iterable[Mapping[str, Page]]]
-"""Starts a reading of the window; each page holds records of one table or more, by full name."""
+"""Starts reading the window; each page has records of one or more tables, by full name."""
 
 
 def read_window(
@@ -150,14 +150,14 @@ def read_window(
     *,
     whole_list: bool = False,
 ) -> dict[Table, list[DayCounts]]:
-    """Read the days ``first`` to ``last`` of ``tables`` and put them in the warehouse.
+    """Read the days ``first`` to ``last`` of ``tables`` into the warehouse.
 
-    All pages are read before the first partition is replaced. Where the provider announced more
-    rows than came, the window is read once more, since lists move while they are read; the
-    second ``RowsMissing`` is raised. Every error of reading leaves all partitions as they were;
-    where one cannot be written, those before it and at most one after it are replaced. Raises
-    ``EverythingSetAside`` for tables of which no record could be typed, after the others have
-    been replaced. ``whole_list``: the provider serves records of any day, whatever is asked.
+    All pages are read before the first partition is replaced. If the provider announced more rows
+    than it served, the window is read once more, since lists change while they are read; the second
+    ``RowsMissing`` is raised. After an error while reading, all partitions are unchanged; if one
+    cannot be written, those before it and at most one after it are replaced. Raises
+    ``EverythingSetAside`` for tables of which no record could be typed, after the others have been
+    replaced. ``whole_list``: the provider serves records of any day, whatever dates are requested.
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
     try:
@@ -190,9 +190,9 @@ def _read(
     *,
     again: bool = False,
 ) -> bool:
-    """Whether all rows came that were announced; raises ``RowsMissing`` if not, and ``again``."""
+    """Whether all announced rows came; otherwise raises ``RowsMissing`` if ``again``."""
     try:
-        for table, parsed in _together(_typed(_ahead(_parts(pages(), tables)))):
+        for table, parsed in _batched(_typed(_prefetched(_parts(pages(), tables)))):
             tallies[table].add(parsed.rows, parsed.bad)
     except RowsMissing:
         if again:
@@ -203,7 +203,7 @@ def _read(
 
 @dataclass(frozen=True)
 class _Part:
-    """The records of a page that belong to one table, ready to be typed."""
+    """The records of a page for one table, ready to be typed."""
 
     table: Table
     typing: Typing
@@ -232,7 +232,7 @@ def _parts(
 
 
 def _typed(pages: Iterable[list[_Part]]) -> Iterator[tuple[Table, Parsed]]:
-    """The rows of the pages in their order, later ones typed while the first is taken."""
+    """Yield the rows of the pages in order; later pages are typed while the first is consumed."""
     under_way: deque[tuple[Table, Future[Parsed]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="typing") as pool:
         for page in pages:
@@ -244,8 +244,8 @@ def _typed(pages: Iterable[list[_Part]]) -> Iterator[tuple[Table, Parsed]]:
             yield table, typed.result()
 
 
-def _together(pages: Iterable[tuple[Table, Parsed]]) -> Iterator[tuple[Table, Parsed]]:
-    """The pages of each table in their order, a few as one."""
+def _batched(pages: Iterable[tuple[Table, Parsed]]) -> Iterator[tuple[Table, Parsed]]:
+    """Yield the pages of each table in order, several joined into one."""
     waiting: dict[Table, list[Parsed]] = defaultdict(list)
     for table, parsed in pages:
         waiting[table].append(parsed)
@@ -260,8 +260,8 @@ def _joined(pages: list[Parsed]) -> Parsed:
     return Parsed(rows, tuple(bad for page in pages for bad in page.bad))
 
 
-def _ahead(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
-    """The same pages, each asked for while the one before is typed."""
+def _prefetched(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
+    """Yield the same pages, fetching each while the one before is typed."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="page")
     try:
         coming = pool.submit(next, pages, None)
@@ -269,7 +269,7 @@ def _ahead(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
             coming = pool.submit(next, pages, None)
             yield page
     finally:
-        # Closing the client ends what a page may still wait for.
+        # Closing the client ends what a page may still be waiting for.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -284,10 +284,10 @@ def _set_aside(tally: _Tally, warehouse: Warehouse) -> None:
 
 def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
-    # What pages left behind is of no use to days, nor what days leave to the checks that follow.
+    # Memory freed by the pages does not serve the days, nor the days' memory the checks.
     _release_unused()
-    # Two, so that one day is hashed while the next goes to the disk: 0.6 s instead of 1.0 for
-    # 200,000 orders. With more, more days would be in memory.
+    # Two, so that one day is hashed while the next is written: 0.6 s instead of 1.0 for 200,000
+    # orders. More would keep more days in memory.
     replaced = warehouse.replace_days(
         tally.table, _days(tally), writers=2, rows_aside=_ROWS_WRITTEN_ASIDE
     )
@@ -308,24 +308,24 @@ def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
 
 
 def _days(tally: _Tally) -> Iterator[tuple[date, pa.Table]]:
-    """The days of the window with their rows; those left out are counted as repeated."""
+    """Yield the window's days with their rows; dropped duplicates are counted as repeated."""
     for day, rows, left_out in tally.spool.days(days_between(tally.first, tally.last)):
         tally.repeated[day] += left_out
         large = rows.num_rows > _ROWS_WRITTEN_ASIDE
         if large:
             _release_unused()
         yield day, rows
-        # Else this day's rows stay in memory while the next day's are put in order.
+        # Otherwise this day's rows stay in memory while the next day is sorted.
         del rows
         if large:
             _release_unused()
 
 
 def _release_unused() -> None:
-    """Give the system back what is free; a millisecond and more, so not for each small day."""
+    """Return free memory to the system; takes a millisecond or more, so not for small days."""
     pa.default_memory_pool().release_unused()
 
 
 def asked(first: date, last: date) -> tuple[date, date]:
-    """The days a provider is asked for so that none of ``first`` to ``last`` can be missed."""
+    """The dates to request so that no record of ``first`` to ``last`` is missed."""
     return first - timedelta(days=DAYS_ASKED_BEFORE), last + timedelta(days=DAYS_ASKED_AFTER)

@@ -1,1 +1,1 @@
-"""What an operator starts by hand, one module a job."""
+"""Jobs that an operator starts by hand, one module per job."""

@@ -1,8 +1,8 @@
-"""One customer as Wicked Reports knows them now, with the feedback that the warehouse holds.
+"""One customer: the current Wicked Reports contact and the feedback stored in the warehouse.
 
-``look_up`` asks and gathers; ``sections`` puts it in words, once for Markdown and terminal. All of
-it was written by strangers: ``markdown`` and ``plain`` leave nothing in it that a page or a
-terminal would obey.
+``look_up`` collects the data; ``sections`` renders it once, for Markdown and the terminal. All of
+it is untrusted text: ``markdown`` and ``plain`` escape everything that a page or a terminal would
+interpret.
 """
 
 import re
@@ -33,16 +33,16 @@ from feedback_assets.transforms.sources import ArrowTables, ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
 SHOWN = 50
-"""Rows of a list that are shown, the newest; how many there are is said."""
+"""Most rows shown of a list, newest first; the total is given."""
 _LONGEST = 600
 _MODELS = (
     ("first click", "firstClick"),
     ("first opt-in", "firstOptin"),
     ("re-opt-in", "reOptin"),
 )
-# In a cell or a paragraph; what means something only where a line begins is never there.
+# Characters with a meaning within a line; text never starts a line.
 _MARKDOWN = re.compile(r"[\\`*_~\[\](){}<>&!|#^$=]")
-# Pages make links of bare addresses however they are escaped; a word joiner, unseen, prevents it.
+# Pages link bare addresses even if escaped; an invisible word joiner prevents it.
 _ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)")
 _WORD_JOINER = "\u2060"
 _HELD = """
@@ -69,11 +69,11 @@ _HELD = """
 
 
 class UnknownContact(LookupError):
-    """Wicked Reports has no contact of that key."""
+    """Wicked Reports has no contact with that key."""
 
 
 class NothingToShow(RuntimeError):
-    """Why there is no customer to show, in one line for whoever asked."""
+    """Why there is no customer to show, in one line."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and a table of plain texts under it; ``note`` where there is more to say."""
+    """A heading and a table of plain texts; ``note`` for remarks."""
 
     title: str
     columns: tuple[str, ...]
@@ -100,7 +100,7 @@ class Section:
 
 
 def find_customer(settings: Settings, key: str) -> Customer:
-    """``look_up`` with what the settings say; raises ``NothingToShow``."""
+    """``look_up`` with the settings' credentials and warehouse; raises ``NothingToShow``."""
     name = WickedReports.PROVIDER
     warehouse = Warehouse(settings.warehouse)
     try:
@@ -122,7 +122,7 @@ def look_up(client: WickedReports, warehouse: Warehouse, key: str, *, zone: str)
     contact = _without_null_text(_contact(client, key))
     number = str(contact.get("id") or key).strip()
     today = datetime.now(UTC).date()
-    # Whether the last day is included, and in which zone days are meant, nobody says.
+    # Undocumented: whether the last day is included, and the time zone of the days.
     orders, bad_orders = _rows(
         client.contact_orders(number, EARLIEST, today + timedelta(days=2)), ORDERS, zone
     )
@@ -138,7 +138,7 @@ def look_up(client: WickedReports, warehouse: Warehouse, key: str, *, zone: str)
 
 
 def _contact(client: WickedReports, key: str) -> Mapping[str, Any]:
-    # As it was given first: whether Wicked Reports minds the case of an e-mail is not documented.
+    # As given first: whether Wicked Reports ignores the case of an e-mail is undocumented.
     for form in dict.fromkeys((key, normal_email(key) or key)):
         try:
             return client.contact(form)
@@ -152,7 +152,7 @@ def _contact(client: WickedReports, key: str) -> Mapping[str, Any]:
 
 
 def _without_null_text(contact: Mapping[str, Any]) -> dict[str, Any]:
-    """The contact with null for the text ``null``, which Wicked Reports writes for it."""
+    """The contact with null for the text ``null``, which Wicked Reports sends instead of it."""
     return {
         name: _without_null_text(value)
         if isinstance(value, dict)
@@ -168,14 +168,14 @@ def _rows(pages: Iterator[Page], table: Table, zone: str) -> tuple[pa.Table, int
 
 
 def _with_net(orders: pa.Table) -> list[dict[str, Any]]:
-    """The orders with what was paid, refunded and left, computed as ``unified.orders`` does."""
+    """The orders with amounts paid, refunded and net, computed as in ``unified.orders``."""
     rows = {row["id"]: row for row in orders.to_pylist()}
     if not rows:
         return []
     days = [row["date"].date() for row in rows.values()]
     table = pa.Table.from_pylist(list(rows.values()), schema=orders.schema)
     source = ArrowTables({ORDERS.full_name: table.append_column("day", pa.array(days))})
-    # No e-mail is turned into a key here, so there is no secret to give.
+    # No e-mail is turned into a key here, so no secret is needed.
     parameters = Parameters(customer_secret=b"")
     money: dict[str, dict[str, Any]] = {}
     for _, part in build_days(UNIFIED_ORDERS, min(days), max(days), source, parameters):
@@ -203,7 +203,7 @@ def _feedback(
 
 
 def sections(customer: Customer) -> tuple[Section, ...]:
-    """What there is to say of a customer, in the order in which one asks."""
+    """The sections on a customer, in the order in which they are read."""
     return (
         _person(customer.contact),
         _list(
@@ -225,7 +225,7 @@ def sections(customer: Customer) -> tuple[Section, ...]:
             ("when", "provider", "score", "comment", "reply", "status", "order", "met by"),
             customer.feedback,
             _answer,
-            "held in the warehouse",
+            "stored in the warehouse",
         ),
         *_left_out(customer),
     )
@@ -318,7 +318,7 @@ def _money(amount: Decimal | None) -> str:
 
 
 def _moment(value: object) -> str:
-    """A time in UTC to the minute; a text that is none as it is."""
+    """A time in UTC to the minute; any other text unchanged."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -330,7 +330,7 @@ def _moment(value: object) -> str:
 
 
 def plain(value: object) -> str:
-    """A value as one line of printable text, cut where it is long: no escape sequence is left."""
+    """A value as one line of printable text, truncated if long, without escape sequences."""
     if value is None:
         return ""
     printable = "".join(letter if letter.isprintable() else " " for letter in str(value))
@@ -339,7 +339,7 @@ def plain(value: object) -> str:
 
 
 def markdown(found: Iterable[Section]) -> str:
-    """The sections as a page of Markdown that shows every text as it is written."""
+    """The sections as Markdown that shows every text literally."""
     parts = []
     for section in found:
         lines = [f"## {escaped(section.title)}", ""]
@@ -359,6 +359,6 @@ def _line(cells: tuple[str, ...], *, raw: bool = False) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown and HTML take for nothing but text, without links of its own."""
+    """A text that Markdown and HTML render literally, without links."""
     apart = _ADDRESS.sub(_WORD_JOINER, plain(text))
     return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", apart)

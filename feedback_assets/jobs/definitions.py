@@ -1,6 +1,6 @@
-"""The jobs that an operator starts by hand, as Dagster sees them; each calls one plain function.
+"""Dagster definitions of the jobs that an operator starts by hand; each calls one plain function.
 
-None is on a schedule. What they do is in ``survey_links``, ``submissions``, ``contact`` and
+None is on a schedule. The functions are in ``survey_links``, ``submissions``, ``contact`` and
 ``check_providers``.
 """
 
@@ -42,7 +42,7 @@ from feedback_assets.settings import Settings
 C = TypeVar("C", bound=Client)
 T = TypeVar("T")
 
-# Dagster runs again a run whose process died; what was sent before may have landed.
+# Dagster restarts a run whose process died, but its earlier requests may have succeeded.
 _NEVER_AGAIN = {"dagster/max_retries": "0"}
 _MOST_LISTED = 20
 
@@ -52,9 +52,9 @@ class SurveyTrackersConfig(dg.Config):
 
     day: str = Field(description="UTC day of the orders, YYYY-MM-DD")
     dry_run: bool = Field(
-        default=True, description="Say how many orders would be asked for, and ask nothing"
+        default=True, description="Report how many orders would be requested; send no requests"
     )
-    limit: int | None = Field(default=None, description="Orders to ask for at most")
+    limit: int | None = Field(default=None, description="Maximum number of orders to request")
 
 
 class SubmissionConfig(dg.Config):
@@ -65,7 +65,7 @@ class SubmissionConfig(dg.Config):
     nps_score: int | None = Field(default=None, description="0 to 10")
     text_feedback: str | None = Field(default=None, description="Free text")
     customer_name: str | None = Field(default=None, description="Who submits")
-    customer_email: str | None = Field(default=None, description="E-mail of who submits")
+    customer_email: str | None = Field(default=None, description="E-mail of the customer")
     survey_responses: dict[str, Any] | None = Field(
         default=None, description="Answers to the campaign's own fields"
     )
@@ -78,7 +78,7 @@ class ContactConfig(dg.Config):
 
 
 def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
-    """``check_providers``, and the jobs of the providers that are loaded."""
+    """``check_providers``, and the jobs of the loaded providers."""
     of_provider = {
         Fullwhere.PROVIDER: _generate_survey_trackers,
         FeedbackPulse.PROVIDER: _create_submission,
@@ -98,7 +98,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
     ) -> None:
         day = _day(config.day)
         if config.limit is not None and config.limit < 1:
-            raise _refusal(f"limit is {config.limit}: give 1 or more, or leave it out")
+            raise _refusal(f"limit is {config.limit}: use 1 or more, or leave it out")
         held = warehouse.warehouse
         if config.dry_run:
             due = find_due(held, day)
@@ -127,14 +127,14 @@ def _generate_survey_trackers() -> dg.JobDefinition:
                 )
             )
         if outcome.error is not None:
-            kept = f"{outcome.asked} orders were answered before, and their links are kept."
+            kept = f"{outcome.asked} orders were answered before the error; their links are stored."
             raise _failure(outcome.error, kept, metadata)
         context.add_output_metadata(metadata)
 
     @dg.job(
         name="generate_survey_trackers",
-        description="Asks Fullwhere for the survey links of a day's orders that have no tracker, "
-        "and keeps them in survey_links.generated. A dry run unless told otherwise.",
+        description="Requests survey links from Fullwhere for a day's orders without a tracker "
+        "and stores them in survey_links.generated. A dry run by default.",
     )
     def job() -> None:
         generate()
@@ -152,11 +152,11 @@ def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
         "to_ask": len(due.due) if limit is None else min(limit, len(due.due)),
     }
     if not due.days_held:
-        metadata["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
+        metadata["warning"] = f"unified.orders has no data for {due.day}: backfill that day first"
     elif not due.tracker_days_held:
         metadata["warning"] = (
-            f"fullwhere.survey_trackers holds nothing from {due.day} on: every order looks like "
-            "one without a tracker until it is backfilled"
+            f"fullwhere.survey_trackers has no data from {due.day} on: every order appears "
+            "to have no tracker until it is backfilled"
         )
     return metadata
 
@@ -206,8 +206,8 @@ def _create_submission() -> dg.JobDefinition:
 
     @dg.job(
         name="create_submission",
-        description="Adds one submission to FeedbackPulse. Sent once: a run that fails may have "
-        "landed, and says so.",
+        description="Adds one submission to FeedbackPulse. Never retried: a failed run "
+        "reports whether the submission may have been processed.",
         tags=_NEVER_AGAIN,
     )
     def job() -> None:
@@ -240,8 +240,8 @@ def _refresh_contact() -> dg.JobDefinition:
 
     @dg.job(
         name="refresh_contact",
-        description="One customer, live from Wicked Reports, with the feedback held on them, as a "
-        "page in the run's metadata.",
+        description="Shows one customer, live from Wicked Reports, with their stored feedback, as "
+        "a page in the run's metadata.",
     )
     def job() -> None:
         refresh()
@@ -269,7 +269,7 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
         if failed:
             raise dg.Failure(
                 description=" ".join(
-                    # An error of a client begins with the provider's name.
+                    # A client's error begins with the provider's name.
                     f"{verdict.provider}: {verdict.text.removeprefix(f'{verdict.provider} ')}"
                     for verdict in failed
                 ),
@@ -291,7 +291,7 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
 
 @contextmanager
 def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
-    """The resource's client, of that kind; closed at the end."""
+    """The resource's client, checked to be of that class; closed at the end."""
     with resource.connected() as client:
         if not isinstance(client, kind):
             raise TypeError(f"{resource.provider} has another client than {kind.__name__}")
@@ -299,7 +299,7 @@ def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
 
 
 def _without_retry(call: Callable[[], T]) -> T:
-    """What ``call`` gives; what a provider refuses becomes a failure that nobody retries."""
+    """The result of ``call``; a provider's rejection becomes a failure without retries."""
     failure: dg.Failure
     try:
         return call()
@@ -307,7 +307,7 @@ def _without_retry(call: Callable[[], T]) -> T:
         failure = _failure(error)
     except (Busy, UnknownContact, CoordinationUnavailable) as error:
         failure = _refusal(str(error))
-    # Outside the block, so that no exception of the client is chained to it.
+    # Raised outside the ``except`` block so that no client exception is chained.
     raise failure
 
 
@@ -330,5 +330,5 @@ def _day(text: str) -> date:
     with suppress(ValueError):
         day = date.fromisoformat(text)
     if day is None:
-        raise _refusal(f"day is {text!r}: write a UTC day, YYYY-MM-DD")
+        raise _refusal(f"day is {text!r}: use a UTC day, YYYY-MM-DD")
     return day

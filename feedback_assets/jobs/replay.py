@@ -1,6 +1,6 @@
-"""Quarantined records, typed again: what the present code and declarations can type lands.
+"""Retries quarantined records: records that can now be typed are loaded.
 
-A record's file is written before it leaves the quarantine, so a replay that is killed is repeated.
+A record is written before it leaves the quarantine, so a killed replay can be repeated.
 """
 
 from collections import defaultdict
@@ -37,10 +37,10 @@ _COUNTED = ("dagster/partition_row_count", "outside_window", "duplicates", "quar
 
 @dataclass
 class Replayed:
-    """What became of the records in one table's quarantine.
+    """The outcome for the records in one table's quarantine.
 
-    ``superseded``: their key is there already, read later. ``not_held``: of a day that the
-    warehouse does not hold, and so still there. ``bad``: still not to be typed.
+    ``superseded``: a later read stored the same key. ``not_held``: the warehouse does not hold
+    their day, so they stay in quarantine. ``bad``: they still cannot be typed.
     """
 
     landed: int = 0
@@ -56,9 +56,9 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Typed:
-    """A record that can be typed now: where it lies in the quarantine, and its row.
+    """A record that can now be typed: its place in the quarantine, and its row.
 
-    ``rows`` are those of its whole batch: a table of its own takes longer to make than to type.
+    ``rows`` are those of its whole batch: building a table per record takes longer than typing.
     """
 
     path: str
@@ -69,9 +69,9 @@ class _Typed:
 
 
 def tables_named(name: str) -> list[Table]:
-    """The provider table of that name, all of them without one; ``ValueError`` if none is.
+    """The provider table of that name, or all without one; ``ValueError`` for an unknown name.
 
-    The quarantine of a table that is read from files follows the files: there is nothing to retry.
+    Spend files have no quarantine to replay: it mirrors the files.
     """
     if name in {table.full_name for table in FILE_TABLES}:
         raise ValueError(
@@ -81,18 +81,18 @@ def tables_named(name: str) -> list[Table]:
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
         there = ", ".join(table.full_name for table in PROVIDER_TABLES)
-        raise ValueError(f"{name}: no provider table; there are {there}")
+        raise ValueError(f"{name}: not a provider table; choose from {there}")
     return tables
 
 
 def replay(
     settings: Settings, tables: Iterable[Table] = PROVIDER_TABLES, *, dry_run: bool = False
 ) -> dict[Table, Replayed]:
-    """Type the quarantine of ``tables`` again and land what can be typed on its day.
+    """Retry the quarantine of ``tables``, and load each record that can be typed on its day.
 
-    A row that is there already was read later, since each reading replaces its days, and stays;
-    of two records with one key the one fetched last counts. What changed is recorded on the
-    instance, for the sensor to build what follows.
+    Existing rows were read later, since each read replaces its days, and are kept; of two records
+    with one key the one fetched last wins. Changes are recorded on the instance so that the sensor
+    rebuilds the tables computed from them.
     """
     warehouse = Warehouse(
         settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
@@ -129,7 +129,7 @@ def _typing(settings: Settings, table: Table) -> Typing:
 def _typed_by_day(
     warehouse: Warehouse, table: Table, typing: Typing, result: Replayed
 ) -> dict[date, list[_Typed]]:
-    """The records that can be typed, by their day, those fetched last at the end."""
+    """The records that can be typed, by day, ordered by the time they were fetched."""
     found: dict[date, list[tuple[Any, _Typed]]] = defaultdict(list)
     for path in quarantine_files(warehouse, table):
         records = read_quarantine_file(warehouse, path).to_pylist()
@@ -160,8 +160,8 @@ class _Row:
 def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | None]:
     """The row of each payload, ``None`` for one that still cannot be typed.
 
-    Typed as one page, since a page of one record takes as long as one of a hundred. Where it
-    cannot be told which is which (what is no JSON spoils the page), in halves.
+    Typed as one page, since a page of one record takes as long as a page of a hundred. If records
+    and rows cannot be matched up (invalid JSON spoils a page), typed in halves.
     """
     array = b"[" + b",".join(payload.encode() for payload in payloads) + b"]"
     try:
@@ -185,7 +185,7 @@ def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | N
 
 
 def _own_records(array: bytes, table: Table) -> bytes:
-    """The records without those of other tables, which went their own way when they were read."""
+    """The records without nested records of other tables, which were split off on reading."""
     source = source_of(table)
     if source.reshape is None or table is not source.tables[0]:
         return array
@@ -193,7 +193,7 @@ def _own_records(array: bytes, table: Table) -> bytes:
 
 
 def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:
-    """The rows of these records, in their order."""
+    """The rows of these records, in the same order."""
     for _, found in groupby(typed, key=lambda record: id(record.rows)):
         records = list(found)
         yield records[0].rows.take(pa.array([record.place for record in records], pa.int64()))
@@ -212,7 +212,7 @@ def _add_to_day(
 
     def add(held: pa.Table) -> pa.Table | None:
         with Spool(table) as spool:
-            # The row that is read last counts: those that are there were.
+            # The row read last wins, which is the existing one.
             spool.add(pa.concat_tables([*_in_order(typed), held]))
             ((_, rows, _),) = spool.days([day])
         new[0] = rows.num_rows - held.num_rows
@@ -227,7 +227,7 @@ def _add_to_day(
 
 
 def _remove_from_quarantine(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
-    """Take these records out of the quarantine, each file once whatever their days."""
+    """Remove these records from the quarantine, rewriting each file once whatever their days."""
     by_path: dict[str, set[str]] = defaultdict(set)
     for record in done:
         by_path[record.path].add(record.payload)
@@ -240,7 +240,7 @@ def _record(
     table: Table,
     landed: dict[date, tuple[Written, int]],
 ) -> None:
-    """The counts of each day as they are now, so that fetched is still what became of all."""
+    """The updated counts of each day, so that they still add up to ``fetched``."""
     before = latest_metadata(instance, table, landed)
     for day, (written, fewer) in landed.items():
         kept = before.get(day, {})
@@ -251,7 +251,7 @@ def _record(
         now: dict[str, str | int] = {**counts, "fetched": fetched}
         now["content_hash"] = written.content_hash
         now["file"] = written.mark
-        # The day's other rows were read when they were: it stays as old as it was.
+        # The day's other rows were not read again, so its read time stays.
         if "definition" in kept:
             now["definition"] = str(kept["definition"])
         record_days(instance, table, {day: now})

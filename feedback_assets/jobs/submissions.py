@@ -1,4 +1,4 @@
-"""Adding one submission to FeedbackPulse: what can be said, and what the provider made of it."""
+"""Creates one submission in FeedbackPulse: its fields, and the provider's response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody said; names and text are personal, so they are in no ``repr``."""
+    """A customer's statement; names and text are personal, so ``repr`` omits them."""
 
     campaign_id: int
     star_rating: int | None = None
@@ -22,7 +22,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Created:
-    """The submission as FeedbackPulse answered it; ``None`` for what the answer does not say."""
+    """The submission as returned by FeedbackPulse; ``None`` for missing fields."""
 
     submission_id: int | None
     status: str | None
@@ -30,10 +30,10 @@ class Created:
 
 
 def create_submission(client: FeedbackPulse, submission: Submission) -> Created:
-    """Add it, once: the client checks it first, and sends nothing again that may have landed.
+    """Create it, once: the client validates it, and never repeats what may have succeeded.
 
-    Raises ``InvalidRequest`` before anything is sent, ``PermanentError`` where it was refused or
-    may have landed, ``TransientError`` only where no connection came about.
+    Raises ``InvalidRequest`` before anything is sent, ``PermanentError`` if it was rejected or may
+    have been created, ``TransientError`` only if no connection was established.
     """
     answered = client.create(
         campaign_id=submission.campaign_id,

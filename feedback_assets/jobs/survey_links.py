@@ -1,4 +1,4 @@
-"""Asking Fullwhere for the survey links of a day's orders, and keeping what it answered."""
+"""Requests survey links from Fullwhere for a day's orders, and stores them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,9 +23,9 @@ from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
 
 _KEPT_EVERY = 25
-"""Orders after which what was got is written, so that a killed run loses no more."""
+"""Orders after which results are written, which limits the loss if a run is killed."""
 _REFUSED_FROM_THE_START = 5
-"""So many refusals before the first answer are no matter of single orders."""
+"""After this many rejections before the first success, the orders are not the cause."""
 _ABOUT_ONE_ORDER = (400, 404, 422)
 _LISTS = ("data", "items", "results")
 _COPIED = (
@@ -59,12 +59,12 @@ _ORDERS_OF_DAY = """
 
 
 class Busy(RuntimeError):
-    """Another run on this machine is asking for the same day's orders."""
+    """Another run on this machine is processing the same day's orders."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order to ask for: by ``source_id``, which is Fullwhere's purchase id."""
+    """An order to request a link for, by ``source_id``, which is Fullwhere's purchase id."""
 
     order_id: str
     source_id: str
@@ -73,10 +73,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Due:
-    """The orders of a day by what is to be done with them; ``due`` are those to ask for.
+    """The orders of a day by what is to be done with them; ``due`` are those to request.
 
-    ``days_held`` and ``tracker_days_held``: partitions of the day's orders, and of trackers from
-    that day on, that the warehouse holds. Without any, the counts say nothing.
+    ``days_held`` and ``tracker_days_held``: partitions that the warehouse holds of the day's
+    orders, and of trackers from that day on. If there are none, the counts are meaningless.
     """
 
     day: date
@@ -91,7 +91,7 @@ class Due:
 
 @dataclass
 class Outcome:
-    """What came of asking: counts, refusals by order, and the error that ended it early, if any."""
+    """The outcome: counts, rejections by order, and the error that ended the requests early."""
 
     due: Due
     asked: int = 0
@@ -104,10 +104,10 @@ class Outcome:
 
 
 def find_due(warehouse: Warehouse, day: date) -> Due:
-    """The orders of ``day`` that have no tracker in the warehouse and were not asked for yet.
+    """The orders of ``day`` without a tracker in the warehouse that were not requested before.
 
-    A tracker is an order's if its purchase id is the order's source id or id; those to be sent
-    on that day or later are looked at.
+    A tracker belongs to an order if its purchase id is the order's source id or id; trackers to be
+    sent on that day or later are considered.
     """
     days = {
         ORDERS.full_name: (day, day),
@@ -142,11 +142,11 @@ def generate_links(
     limit: int | None = None,
     zone: str = "UTC",
 ) -> Outcome:
-    """Ask Fullwhere for the orders of ``find_due``, ``limit`` of them at most, and keep the links.
+    """Request links for at most ``limit`` orders of ``find_due``, and store them.
 
-    What was got is kept whatever happens after it; ``error`` of the outcome says what ended it.
-    An order that Fullwhere refuses (it does not know it) does not hold the others, and is asked
-    for again by the next run. Raises ``Busy`` where another run is at that day.
+    Links received are stored even if a later request fails; ``error`` of the outcome is the error
+    that ended the run. An order that Fullwhere rejects as unknown does not stop the others, and is
+    requested again by the next run. Raises ``Busy`` if another run is processing that day.
     """
     with _alone(warehouse, day):
         due = find_due(warehouse, day)
@@ -184,7 +184,7 @@ def _about_one_order(error: ProviderError) -> bool:
 
 
 def _trackers(answer: dict[str, Any] | list[Any]) -> list[Any]:
-    """The trackers of an answer; the document does not say in what they come."""
+    """The trackers in a response, whose envelope is undocumented."""
     if isinstance(answer, list):
         return answer
     if "id" in answer:
@@ -205,7 +205,7 @@ def _trackers(answer: dict[str, Any] | list[Any]) -> list[Any]:
 
 @dataclass
 class _Keeper:
-    """Turns answers into rows and adds them to the day's partition, some at a time."""
+    """Turns responses into rows and adds them to the day's partition in batches."""
 
     warehouse: Warehouse
     day: date
@@ -223,7 +223,7 @@ class _Keeper:
         self.outcome.unreadable += len(parsed.bad)
         self.outcome.trackers += len(trackers)
         self.outcome.links += sum(tracker["link"] is not None for tracker in trackers)
-        # An answer without a tracker leaves a row too: the order was asked for.
+        # A response without a tracker still leaves a row: the order was requested.
         for position, tracker in enumerate(trackers or [{}], start=1):
             self.rows.append(
                 {
@@ -254,10 +254,12 @@ class _Keeper:
 
 @contextmanager
 def _alone(warehouse: Warehouse, day: date) -> Iterator[None]:
-    """One run a day's orders at a time, so that none is asked for twice."""
+    """One run per day of orders at a time, so that no order is requested twice."""
     with ExitStack() as held:
         try:
             held.enter_context(warehouse.locks.alone_with(f"survey links of {day}", wait=False))
         except LockTaken:
-            raise Busy(f"another run is asking for the orders of {day}: wait for its end") from None
+            raise Busy(
+                f"another run is requesting the orders of {day}: wait for it to finish"
+            ) from None
         yield

@@ -1,1 +1,1 @@
-"""A person's rights: export, erasure, retention, and keys."""
+"""Data subject rights: export, erasure, retention and keys."""

@@ -1,6 +1,6 @@
-"""Everything held on a person, in one folder that only its owner can read.
+"""Exports all data on a person to one folder that only its owner can read.
 
-Found by the search of ``forget``, so that what is exported is what would be erased.
+It uses the search of ``forget``, so the export contains what would be erased.
 """
 
 import json
@@ -45,15 +45,15 @@ _RUNS_FILE = "runs.jsonl"
 
 _INTRODUCTION = """# Personal data
 
-Everything held on one person on {:%Y-%m-%d at %H:%M} UTC: one file for each table, one JSON object
-on each line. Amounts are texts, so that no digit is lost; times are in UTC.
+Everything stored about one person on {:%Y-%m-%d at %H:%M} UTC: one file per table, one JSON object
+per line. Amounts are strings, so that no digit is lost; times are in UTC.
 """
 _MENTIONS = """
-A *mention* is a row about somebody else in which the person's e-mail or id stands. Only the columns
+A *mention* is a row about someone else that contains the person's e-mail or id. Only the columns
 with the mention are exported.
 """
 _DOUBTFUL = """
-These texts may mean the person, for example with an e-mail spelled out, and are not exported:
+These texts may refer to the person, for example with an e-mail spelled out, and are not exported:
 """
 
 
@@ -63,7 +63,7 @@ class NotExported(RuntimeError):
 
 @dataclass
 class Exported:
-    """What was written: by table the rows of the person, and others' rows that mention them."""
+    """The export: for each table, the person's rows and other people's rows that mention them."""
 
     directory: Path
     rows: Counter[str] = field(default_factory=Counter)
@@ -75,7 +75,7 @@ class Exported:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing is held on the person."""
+        """Whether there is no data on the person."""
         return not (self.rows or self.mentions or self.quarantined or self.runs)
 
 
@@ -87,10 +87,10 @@ def export(
     at_most: int = AT_MOST,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write everything held on the person into ``directory``, which must not exist.
+    """Write all data on the person to ``directory``, which must not exist.
 
-    Nothing is written where nothing is held. Raises ``NotExported``, and ``NotForgotten`` as
-    ``forget`` does.
+    Writes nothing if there is no data. Raises ``NotExported``, and ``NotForgotten`` under the same
+    conditions as ``forget``.
     """
     address = checked_email(email)
     if directory.exists() or directory.is_symlink():
@@ -116,7 +116,7 @@ class _Export:
     result: Exported
 
     def run(self) -> Exported:
-        # A list of one person under a key that nobody keeps: the same search, and no trace of it.
+        # An erasure list of one person under a throwaway key: the same search without a trace.
         empty = Erased(secrets.token_bytes(32))
         name = empty.hash_of("email", next(iter(self.person.known["email"])))
         listed = self.person.addition(empty, name, customer_secrets(self.settings))
@@ -212,7 +212,7 @@ def _plain(value: Any) -> Any:
 def _readme(done: Exported) -> str:
     parts = [
         _INTRODUCTION.format(datetime.now(UTC)),
-        "| file | rows | days | what it is |",
+        "| file | rows | days | contents |",
         "|---|---|---|---|",
     ]
     for name in dict.fromkeys([*done.rows, *done.mentions]):
@@ -224,7 +224,7 @@ def _readme(done: Exported) -> str:
         what = f"Records of {name} that could not be read, as the provider served them"
         parts.append(f"| `quarantine.{name}.jsonl` | {count} | | {what} |")
     if done.runs:
-        what = "Runs of jobs that name the person: their configuration and the events that do"
+        what = "Runs of jobs that name the person: their configuration and matching events"
         parts.append(f"| `{_RUNS_FILE}` | {done.runs} | | {what} |")
     if done.mentions:
         parts.append(_MENTIONS)
@@ -245,9 +245,9 @@ def _described(table: Table) -> str:
 
 
 def lines(done: Exported) -> list[str]:
-    """What was written, as it is printed."""
+    """The printed summary."""
     if done.nothing:
-        return ["Nothing is held on this person."]
+        return ["No data is stored about this person."]
     output = [
         f"{name}: {_count(done, name)}" for name in dict.fromkeys([*done.rows, *done.mentions])
     ]
@@ -255,5 +255,7 @@ def lines(done: Exported) -> list[str]:
     if done.runs:
         output.append(f"{RUNS}: {done.runs}")
     if done.doubtful:
-        output.append(f"{len(done.doubtful)} text(s) may mean this person; {README} lists them.")
+        output.append(
+            f"{len(done.doubtful)} text(s) may refer to this person; {README} lists them."
+        )
     return [*output, f"Written to {done.directory}"]

@@ -1,8 +1,8 @@
-"""Erasing a person: onto the list first, so that nothing brings them back, then out of everything.
+"""Erases a person: adds them to the erasure list, so that they are not loaded again, then rewrites.
 
-Afterwards the same search runs again over tables, quarantine, page and ``DAGSTER_HOME``, and what
-it finds is reported. A run that was killed can be started again: the list is complete before the
-first file is rewritten, each file is replaced as a whole, and rewritten files do not change again.
+Afterwards the same search runs again over tables, quarantine, page and ``DAGSTER_HOME``, and its
+findings are reported. A killed run can be restarted: the list is complete before the first file
+is rewritten, each file is replaced atomically, and rewritten files do not change again.
 """
 
 from collections import Counter
@@ -49,7 +49,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 AT_MOST = 20
 _UNDER_WAY = dg.RunsFilter(statuses=UNFINISHED)
-# A writer of an old version may bring something back between two searches.
+# A writer of an old version may restore something between two searches.
 _ROUNDS = 3
 _MOST_SHOWN = 50
 _LISTED = (
@@ -58,7 +58,7 @@ _LISTED = (
 _LISTED_BEFORE = "Already on the list of erased people."
 REPORT = dg.AssetKey(["reports", "nps"])
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the current step, the amount done, and the total."""
 
 
 class NotForgotten(RuntimeError):
@@ -67,10 +67,10 @@ class NotForgotten(RuntimeError):
 
 @dataclass
 class Forgotten:
-    """What was done: by table the rows that were theirs and the partitions rewritten.
+    """The result: for each table, the person's rows and the rewritten partitions.
 
-    ``left`` and ``doubtful`` are what the search at the end found: what should be gone, and what
-    only a person can decide.
+    ``left`` and ``doubtful`` are the findings of the final search: what should be gone, and what
+    needs a human decision.
     """
 
     persons: tuple[Person, ...]
@@ -86,13 +86,13 @@ class Forgotten:
 
     @property
     def verified(self) -> bool:
-        """Whether the search at the end found nothing that should be gone."""
+        """Whether the final search found nothing that should be gone."""
         failed = self.report == "failed"
         return not (self.runs.under_way or self.runs.left or failed or self.left)
 
     @property
     def complete(self) -> bool:
-        """Whether there is nothing for a person to decide either."""
+        """Whether there is also nothing left for a human decision."""
         return self.verified and not self.doubtful
 
 
@@ -106,16 +106,16 @@ def forget(
     spelled_out: bool = False,
     progress: Progress | None = None,
 ) -> Forgotten:
-    """Erase the person with this e-mail from tables, quarantine, page and the records of runs.
+    """Erase the person with this e-mail from tables, quarantine, page and run history.
 
-    Somebody of whom nothing is held is put on the list as well. ``spelled_out`` erases what would
-    be listed as doubtful, too. Raises ``NotForgotten`` where ``email`` is not an e-mail, or where
-    it leads to more than ``at_most`` ids of contacts.
+    A person without any data is added to the list as well. ``spelled_out`` also erases what would
+    be listed as doubtful. Raises ``NotForgotten`` if ``email`` is not an e-mail, or if it leads to
+    more than ``at_most`` contact ids.
     """
     address = checked_email(email)
     warehouse = writable(settings)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
-    # The first version listed people in another form.
+    # The first version used another format of the list.
     person = erased.person_of("email", address) or erased.hash_of("email", address)
     progress = progress or silent
     progress("looking for their data", 0, 1)
@@ -126,17 +126,17 @@ def forget(
 
 
 def writable(settings: Settings) -> Warehouse:
-    """The warehouse, to erase from; raises ``OtherSecret`` where it was built with another one."""
+    """The warehouse, for erasing; raises ``OtherSecret`` if it was built with another secret."""
     warehouse = Warehouse(
         settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
     )
-    # Else the customer keys of the person would not be found.
+    # Otherwise the person's customer keys would not be found.
     confirm_secret(warehouse, settings.customer_secret_if_any())
     return warehouse
 
 
 def checked_email(email: str) -> str:
-    """The e-mail in its normal form; raises ``NotForgotten`` where it is not one."""
+    """The e-mail in its normal form; raises ``NotForgotten`` if it is not an e-mail."""
     address = normal_email(email)
     if address is None or is_pseudonym(address):
         raise NotForgotten(f"{email!r} is not an e-mail address")
@@ -144,7 +144,7 @@ def checked_email(email: str) -> str:
 
 
 def refuse_shared(found: Person, at_most: int) -> None:
-    """Raises ``NotForgotten`` where several people may share the e-mail."""
+    """Raise ``NotForgotten`` if several people may share the e-mail."""
     if found.count("contact") > at_most:
         raise NotForgotten(
             f"{found.count('contact')} contact ids with {found.count('email')} e-mails belong to "
@@ -159,7 +159,7 @@ def silent(_what: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Erasure:
-    """Erases any number of persons in one pass over the partitions that hold something of them."""
+    """Erases any number of persons in one pass over the partitions with their data."""
 
     settings: Settings
     defs: dg.Definitions
@@ -171,7 +171,7 @@ class Erasure:
     def run(
         self, persons: Mapping[str, Person], erased: Erased, *, dry_run: bool = False
     ) -> Forgotten:
-        """Erase ``persons``, by the hash under which each is on the list; then search again."""
+        """Erase ``persons``, keyed by their hash on the list; then search again."""
         result = Forgotten(
             tuple(persons.values()), was_listed=set(persons) <= set(erased.persons.values())
         )
@@ -194,7 +194,7 @@ class Erasure:
             erased = self.warehouse.add_erased(*new)
         with opened(self.settings) as instance:
             if instance is not None:
-                # Before the tables: they alone tell what else the person is called.
+                # Before the tables, which alone link the person's identifiers.
                 self._erase_runs(instance, erased, persons, result)
             self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
         return result
@@ -244,7 +244,7 @@ class Erasure:
             result.doubtful = find_doubtful(warehouse, _restricted_to(erased, persons))
 
     def _with_own_keys(self, erased: Erased, secrets: Iterable[bytes]) -> Erased:
-        """The list, with the keys that are pseudonyms' and so nobody's."""
+        """The list, with the keys that are pseudonyms and so identify nobody."""
         own = {
             customer_key(secret, text) for secret in secrets for text in pseudonyms(self.warehouse)
         }
@@ -272,14 +272,14 @@ class Erasure:
 
 
 def _restricted_to(erased: Erased, persons: Mapping[str, Person]) -> Erased:
-    """The list with these persons alone: what was decided about others is not asked again."""
+    """The list restricted to these persons: decisions about others are not repeated."""
     kept = {name: person for name, person in erased.persons.items() if person in persons}
     return replace(erased, persons=kept)
 
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
-    """The instance, ``None`` where nothing was ever run: it is not made for this."""
+    """The instance; ``None`` if nothing was ever run, since this does not create one."""
     if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
         with open_instance(settings) as instance:
             yield instance
@@ -318,9 +318,9 @@ def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result:
 def _record(
     instance: dg.DagsterInstance, table: Table, days: Mapping[date | None, Written]
 ) -> None:
-    """Record what the partitions hold now, so that what is computed from them is checked again.
+    """Record the partitions' new content, so that tables computed from them are checked again.
 
-    Only those that the instance has a record of: another would look newly materialised.
+    Only partitions with a record on the instance: others would look newly materialised.
     """
     before = latest_metadata(instance, table, days)
     now = {
@@ -332,7 +332,7 @@ def _record(
 
 
 def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
-    """Build the page again, since it shows comments; says whether that worked."""
+    """Rebuild the page, since it shows comments; returns whether that worked."""
     if REPORT not in defs.resolve_asset_graph().get_all_asset_keys():
         return ""
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -345,11 +345,11 @@ def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
 
 
 def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
-    """What was done, as it is printed; it contains no e-mail, name or contact id of the person."""
+    """The printed summary, without the person's e-mail, name or contact ids."""
     output = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
     counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
     output.append(
-        f"Known by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
+        f"Identified by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
         f"{counts['order']} order number(s) and {counts['answer']} answer(s)."
     )
     verb = "would be rewritten" if dry_run else "rewritten"
@@ -378,7 +378,7 @@ def _about_doubts(done: Forgotten) -> Iterator[str]:
     if not done.doubtful:
         return
     yield (
-        f"Please check {len(done.doubtful)} text(s) that may mean this person, for example "
+        f"Please check {len(done.doubtful)} text(s) that may refer to this person, for example "
         '"name (at) example.com". Add --spelled-out to erase these too.'
     )
     yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
@@ -389,9 +389,9 @@ def _about_doubts(done: Forgotten) -> Iterator[str]:
 def _verdict(done: Forgotten) -> Iterator[str]:
     left = [*done.left, *done.runs.left]
     if left:
-        yield "Something of them is still in these files. Run this command again:"
+        yield "Some of their data is still in these files. Run this command again:"
         yield from (f"  {name}" for name in left)
     elif done.complete and not (done.partitions or done.quarantined or done.runs.deleted):
-        yield "Searched tables, quarantine, page and run history: nothing of them is held."
+        yield "Searched tables, quarantine, page and run history: no data about them was found."
     elif done.complete:
-        yield "Searched tables, quarantine, page and run history again: nothing of them is left."
+        yield "Searched tables, quarantine, page and run history again: none of their data is left."

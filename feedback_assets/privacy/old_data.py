@@ -1,8 +1,8 @@
-"""Which people have not been heard of for a given time.
+"""Finds people without any activity for a given time.
 
-Whatever one person is known by is joined over all tables and the quarantine, as ``forget`` does for
-one: an e-mail to the ids beside it, an id to its orders, an order to its answers. The last day on
-which any of it was seen counts.
+Identifiers are linked across all tables and the quarantine, as ``forget`` does for one person:
+an e-mail to the ids in its row, an id to its orders, an order to its answers. The last day on
+which any of them occurs counts.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ Name = tuple[PointsAt, str]
 
 @dataclass(frozen=True)
 class _Seen:
-    """By what one record can be told to be somebody's, what they are called, and when it was."""
+    """One record: its identifiers, the names in it, and its day."""
 
     names: tuple[Name, ...]
     called: str
@@ -35,7 +35,7 @@ class _Seen:
 
 @dataclass
 class _People:
-    """Names joined into people: union-find, with the last day and what each is called."""
+    """Identifiers linked into people: union-find, with the last day and the names of each."""
 
     parents: dict[Name, Name] = field(default_factory=dict)
     last: dict[Name, date] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _People:
 def find_old(warehouse: Warehouse, erased: Erased, now: datetime, days: int) -> dict[str, Person]:
     """Everyone last seen more than ``days`` days before ``now`` who is not erased yet.
 
-    By the hash under which each is to be on the list.
+    Keyed by their hash on the erasure list.
     """
     people = _People()
     for seen in _everything(warehouse):
@@ -83,7 +83,7 @@ def find_old(warehouse: Warehouse, erased: Erased, now: datetime, days: int) -> 
             found[root].append(name)
     old = {}
     for root, names in found.items():
-        # What an erased person's orders are called stays, and is on the list.
+        # The order ids of an erased person stay, and are on the list.
         if all(erased.person_of(kind, text) for kind, text in names):
             continue
         person = Person(names=people.called.get(root, set()))
@@ -95,7 +95,7 @@ def find_old(warehouse: Warehouse, erased: Erased, now: datetime, days: int) -> 
 
 
 def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
-    # A mart knows nobody that the tables it is computed from do not know.
+    # A mart contains nobody who is not in the tables that it is computed from.
     held = [
         table
         for table in STORED_TABLES
@@ -131,7 +131,7 @@ def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, .
     names: list[Name] = []
     for kind, text in found:
         same = same_text(kind, text) if kind and text else ""
-        # A phone number may stand in the place of an e-mail.
+        # A phone number may occur in place of an e-mail.
         if kind and same and not is_pseudonym(same) and (kind != "email" or "@" in same):
             names.append((kind, same))
     return tuple(names)

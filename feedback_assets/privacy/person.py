@@ -1,7 +1,7 @@
-"""Who a person is in the warehouse: from an e-mail to everything they are known by.
+"""Identifies a person in the warehouse: from an e-mail to all their identifiers.
 
-``Column.points_at`` declares what leads on: an e-mail to the ids beside it, an id to the orders, an
-order to the answers on it and to the ids of whoever gave them, until nothing new is found.
+``Column.points_at`` declares the links: an e-mail to the ids in its row, an id to the orders, an
+order to its answers and to the ids of those who gave them, until nothing new is found.
 """
 
 import hmac
@@ -27,7 +27,7 @@ KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
 
 @dataclass
 class Person:
-    """What somebody is known by: texts as they were written, by kind; and what they are called."""
+    """A person's identifiers as they were written, by kind, and the names used for them."""
 
     known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     names: set[str] = field(default_factory=set)
@@ -43,7 +43,7 @@ class Person:
         *,
         spelled_out: bool = False,
     ) -> Addition:
-        """What is put on the list, with the customer keys that change under each secret."""
+        """The entry for the erasure list, with the customer keys under each secret."""
         instead = {}
         for text in self.known["email"]:
             for form in forms("email", text):
@@ -68,7 +68,7 @@ class Person:
 
 @again_if_replaced
 def find_person(warehouse: Warehouse, email: str) -> Person:
-    """All that the tables know of whoever has the e-mail; the e-mail alone where they know none."""
+    """All identifiers linked to the e-mail in the tables; only the e-mail if there are none."""
     person = Person()
     person.known["email"].add(email)
     held = [table for table in STORED_TABLES if warehouse.files(table)]
@@ -117,7 +117,7 @@ def _suggest(
 
 
 def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
-    """Add what stands beside the known names in the rows of one table."""
+    """Add the identifiers in rows of one table that contain a known one."""
     pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
     if not pointing:
         return
@@ -149,12 +149,12 @@ def _names_in(kind: PointsAt, text: str) -> list[str]:
     if kind != "email":
         return [text] if same_text(kind, text) else []
     meant = [found.address for found in whole_addresses(text)]
-    # A phone number may stand in the place of an e-mail.
+    # A phone number may occur in place of an e-mail.
     return [text, *meant] if "@" in text or meant else []
 
 
 def column_name(path: str) -> str:
-    """A dotted path as SQL writes it."""
+    """A dotted path as a SQL name."""
     return ".".join(quoted(part) for part in path.split("."))
 
 
@@ -166,7 +166,7 @@ def _text(path: str, column: Column) -> str:
 
 
 def forms_in_sql(path: str, column: Column) -> list[str]:
-    """As ``forms``, in SQL."""
+    """``forms`` in SQL."""
     same = same_in_sql(path, column)
     if column.points_at != "email":
         return [same]
@@ -175,7 +175,7 @@ def forms_in_sql(path: str, column: Column) -> list[str]:
 
 
 def same_in_sql(path: str, column: Column) -> str:
-    """As ``same_text``, in SQL."""
+    """``same_text`` in SQL."""
     rule = "normal_email" if column.points_at == "email" else "trimmed"
     return f"{rule}({_text(path, column)})"
 
@@ -183,7 +183,7 @@ def same_in_sql(path: str, column: Column) -> str:
 def customer_secrets(settings: Settings) -> tuple[bytes, ...]:
     """The secret of ``customer_key``, then the one in ``DAGSTER_HOME`` if another was set since.
 
-    Tables that were not rebuilt since then hold keys of the earlier secret.
+    Tables that were not rebuilt since then contain keys of the earlier secret.
     """
     found = [settings.customer_secret_if_any()]
     file = settings.customer_secret_file
@@ -193,5 +193,5 @@ def customer_secrets(settings: Settings) -> tuple[bytes, ...]:
 
 
 def customer_key(secret: bytes, text: str) -> str:
-    """As the marts compute it."""
+    """The key computed as in the marts."""
     return hmac.digest(secret, text.encode(), "sha256").hex()

@@ -1,4 +1,4 @@
-"""Changing the customer secret of a warehouse for good."""
+"""Permanently changes the customer secret of a warehouse."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +10,12 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 _GROUPS = dict.fromkeys(table.group for table in (*DERIVED_TABLES, *REPORT_PAGES))
 SELECT = " or ".join(f"group:{group}" for group in _GROUPS)
-"""The tables that hold customer keys, and what is built from them."""
+"""The tables that contain customer keys, and everything built from them."""
 
 
 @dataclass(frozen=True)
 class Rekeyed:
-    """Whether the secret is another one now, and the days whose tables hold the former keys."""
+    """Whether the secret has changed, and the days whose tables still contain the former keys."""
 
     changed: bool
     first: date | None = None
@@ -23,10 +23,10 @@ class Rekeyed:
 
 
 def rekey(settings: Settings) -> Rekeyed:
-    """Accept the customer secret that is set, or generate one; the tables are rebuilt afterwards.
+    """Accept the configured customer secret, or generate one; tables are rebuilt afterwards.
 
-    Nothing is rebuilt here: a backfill or the sensor does so, and marts count a customer twice
-    until then.
+    Rebuilds nothing itself: a backfill or the sensor does, and until then marts count a customer
+    twice.
     """
     warehouse = Warehouse(
         settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home

@@ -1,7 +1,7 @@
-"""Erasing people of whom nothing has been heard for longer than FEEDBACK_PERSONAL_DATA_DAYS.
+"""Erases people without any activity for longer than FEEDBACK_PERSONAL_DATA_DAYS.
 
-The job and its monthly schedule are defined where the setting is set; the schedule is off until it
-is switched on.
+The job and its monthly schedule exist if that setting is set; the schedule is off until switched
+on.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ class OldDataConfig(dg.Config):
 
 
 def retention_definitions(settings: Settings) -> dg.Definitions:
-    """The job and its schedule; nothing where no age is set."""
+    """The job and its schedule; empty if no age is set."""
     days = settings.feedback_personal_data_days
     if days is None:
         return dg.Definitions()
@@ -70,7 +70,7 @@ def erase_old(
     dry_run: bool = False,
     own_run: str = "",
 ) -> Forgotten:
-    """Erase everyone of whom nothing was heard in the last ``days`` days, in one pass."""
+    """Erase everyone without any activity in the last ``days`` days, in one pass."""
     warehouse = writable(settings)
     erased = warehouse.erased() or Erased(settings.erasure_secret())
     old = find_old(warehouse, erased, now or datetime.now(UTC), days)

@@ -1,7 +1,7 @@
-"""What Dagster keeps of a person: runs whose config or events name them, their logs, and the pages.
+"""Personal data in Dagster's storage: runs that name a person, their logs, and database pages.
 
-Runs of the jobs that an operator starts hold what was typed and shown; a failed run may quote a
-provider. SQLite leaves what it deletes in its pages until they are written anew.
+Runs of operator jobs contain their input and output; a failed run may quote a provider. SQLite
+keeps deleted content in its pages until the file is rewritten.
 """
 
 import html
@@ -29,7 +29,7 @@ _WAIT_SECONDS = 20
 _ASSET_JOB = "__ASSET_JOB"
 _SQLITE = b"SQLite format 3\0"
 _WORD_JOINER = "\u2060"
-# A number of four digits may be anything.
+# A four-digit number may be anything.
 _SHORTEST_NUMBER = 5
 _LONGEST_NAME = 6
 _WORD = re.compile(r"\w[\w.+@-]*")
@@ -39,7 +39,7 @@ _AROUND = 600
 
 @dataclass(frozen=True)
 class ErasedRuns:
-    """Runs deleted, unfinished runs that name the person, files that still hold something."""
+    """Deleted runs, unfinished runs that name the person, and files that still name them."""
 
     deleted: int = 0
     under_way: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class ErasedRuns:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for in runs: e-mails by the list, ids and names as words."""
+    """Search terms for runs: e-mails through the list, ids and names as words."""
 
     erased: Erased
     words: frozenset[str]
@@ -60,7 +60,7 @@ class Wanted:
         return Wanted(erased, frozenset(" ".join(_words(text)) for text in telling) - {""})
 
     def stand_in(self, text: str) -> bool:
-        """Whether the text names one of them."""
+        """Whether the text contains any of them."""
         if self.erased.scrubbed(text) != text:
             return True
         words = _words(text)
@@ -76,7 +76,7 @@ def _words(text: str) -> list[str]:
 
 
 def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:
-    """The runs that name one of these in their config, tags, events or files."""
+    """The runs that contain one of the terms in their config, tags, events or files."""
     named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
     for run_id in _in_files(home, wanted):
         run = instance.get_run_by_id(run_id)
@@ -88,7 +88,7 @@ def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[
 def events_that_mention(
     instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted
 ) -> Iterator[Any]:
-    """The events of a run that name one of these, as Dagster stores them."""
+    """The events of a run that contain one of the terms, as stored by Dagster."""
     cursor = None
     while True:
         page = instance.get_records_for_run(run.run_id, cursor=cursor, limit=_EVENTS_AT_ONCE)
@@ -100,7 +100,7 @@ def events_that_mention(
 
 
 def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
-    """Delete the finished runs that ``find_runs`` finds, with their logs; then look again."""
+    """Delete the finished runs found by ``find_runs``, with their logs; then search again."""
     named = find_runs(instance, home, wanted)
     going = [run.run_id for run in named if not run.is_finished]
     finished = [run.run_id for run in named if run.run_id not in going]
@@ -125,7 +125,7 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
 def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) -> bool:
     if wanted.stand_in(_plain({"config": run.run_config, "tags": dict(run.tags)})):
         return True
-    # A run that materialised tables says counts; its events are not worth the reading.
+    # Events of a run that materialised tables contain counts and are not worth searching.
     if run.job_name.startswith(_ASSET_JOB) and run.is_success:
         return False
     return any(True for _ in events_that_mention(instance, run, wanted))
@@ -136,7 +136,7 @@ def _values(record: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """All texts of a value as a person would read them."""
+    """All texts in a value, in readable form."""
     text = "\n".join(_texts(value))
     return html.unescape(text).replace(_WORD_JOINER, "")
 
@@ -154,7 +154,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
-    """Ids of the runs in whose own files an address stands: their events, logs, outputs."""
+    """Ids of the runs whose own files contain an address: events, logs, outputs."""
     for path in _files_with(home, wanted):
         within = path.relative_to(home).parts
         if within[0] == "storage" and len(within) > 1:
@@ -165,7 +165,7 @@ def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
 def _files_with(home: Path, wanted: Wanted) -> list[Path]:
     found = []
     for path in home.rglob("*"):
-        # A file that goes meanwhile, or an empty one, which cannot be mapped.
+        # The file may have been deleted meanwhile, or be empty and so not mappable.
         with (
             suppress(OSError, ValueError),
             path.open("rb") as file,
@@ -177,7 +177,7 @@ def _files_with(home: Path, wanted: Wanted) -> list[Path]:
 
 
 def _around_signs(content: mmap.mmap) -> Iterator[str]:
-    """What stands around each ``@``, in whatever encoding."""
+    """The text around each ``@``, in any encoding."""
     begin = finish = 0
     for sign in _AT_SIGN.finditer(content):
         if finish and sign.start() - _AROUND > finish:
@@ -197,7 +197,7 @@ def _databases(home: Path) -> Iterator[Path]:
 
 
 def _rewrite_file(path: Path) -> bool:
-    """Whether the file now holds what the database says and nothing that was deleted from it."""
+    """Rewrite a database without deleted content; returns whether that worked."""
     try:
         with closing(
             sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)

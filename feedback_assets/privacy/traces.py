@@ -1,6 +1,6 @@
-"""Where erased persons still stand: in tables, quarantine, page and whatever else lies there.
+"""Searches for erased persons in tables, quarantine, page and any other files of the warehouse.
 
-The same search says what has to be rewritten, and afterwards that nothing is left.
+The same search finds what to rewrite, and afterwards verifies that nothing is left.
 """
 
 import io
@@ -37,7 +37,7 @@ Partition = tuple[Table, date | None]
 
 @dataclass(frozen=True, order=True)
 class Passage:
-    """Where something stands: table, day, the row's key, and the column."""
+    """The place of a finding: table, day, the row's key, and the column."""
 
     table: str
     day: str
@@ -52,7 +52,7 @@ class Passage:
 def find_partitions(
     warehouse: Warehouse, erased: Erased, persons: Collection[str]
 ) -> list[Partition]:
-    """The partitions with a row of these erased persons, or one that mentions anybody erased."""
+    """The partitions with a row of these persons, or with a mention of anyone on the list."""
     wanted = set(persons)
     hashes = [text for text, owner in erased.persons.items() if owner in wanted]
     inner, outer = hmac_pads(erased.key)
@@ -89,7 +89,7 @@ def find_partitions(
 
 
 def rows_of(warehouse: Warehouse, table: Table, day: date | None) -> pa.Table:
-    """The rows of one partition, without its day."""
+    """The rows of one partition, without the day column."""
     rows = warehouse.read_arrow(table, day, day)
     return rows.drop_columns("day") if table.partitioned else rows
 
@@ -97,7 +97,7 @@ def rows_of(warehouse: Warehouse, table: Table, day: date | None) -> pa.Table:
 def left_in_tables(
     warehouse: Warehouse, erased: Erased, persons: Collection[str]
 ) -> list[Partition]:
-    """The partitions that erasing would still change, by a search from the start."""
+    """The partitions that erasing would still change, found by a new search."""
     return [
         (table, day)
         for table, day in find_partitions(warehouse, erased, persons)
@@ -106,7 +106,7 @@ def left_in_tables(
 
 
 def left_elsewhere(warehouse: Warehouse, erased: Erased) -> list[str]:
-    """Files of the warehouse, and of its quarantine, with something of an erased person in them."""
+    """Files of the warehouse and its quarantine that contain data of an erased person."""
     left = {
         warehouse.inside(path)
         for table in READ_TABLES
@@ -118,7 +118,7 @@ def left_elsewhere(warehouse: Warehouse, erased: Erased) -> list[str]:
         inside = warehouse.inside(path)
         if path in looked_through or inside.startswith(f"{DIRECTORY}/"):
             continue
-        # A temporary file that its writer has renamed since was of a write that knows the list.
+        # A temporary file that was renamed meanwhile belongs to a writer that applies the list.
         with suppress(FileNotFoundError):
             texts = texts_in(warehouse.read_bytes(path))
             if any(erased.scrubbed(text) != text for text in texts):
@@ -127,7 +127,7 @@ def left_elsewhere(warehouse: Warehouse, erased: Erased) -> list[str]:
 
 
 def texts_in(content: bytes) -> Iterator[str]:
-    """All that can be read in a file: the values of a Parquet file, else its text."""
+    """All readable content of a file: the values of a Parquet file, otherwise its text."""
     if content.startswith(_PARQUET):
         try:
             rows = pq.read_table(io.BytesIO(content)).to_pylist()
@@ -140,7 +140,7 @@ def texts_in(content: bytes) -> Iterator[str]:
 
 @again_if_replaced
 def pseudonyms(warehouse: Warehouse) -> set[str]:
-    """The pseudonyms that stand in the tables for e-mails and ids."""
+    """The pseudonyms that replace e-mails and ids in the tables."""
     found: set[str] = set()
     held = [table for table in STORED_TABLES if warehouse.files(table)]
     with connect(warehouse, held) as connection:
@@ -157,7 +157,7 @@ def pseudonyms(warehouse: Warehouse) -> set[str]:
 
 @again_if_replaced
 def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
-    """Texts in which the e-mail of an erased person may be meant; only a person can decide."""
+    """Texts that may contain the e-mail of an erased person; these need a human decision."""
     pattern = f"(?:{AT_SIGN})|(?:{SPELLED_OUT})"
     found: set[Passage] = set()
     doubts: dict[str, bool] = {}
@@ -196,7 +196,7 @@ def _texts(
 
 
 def _text_columns(table: Table) -> Iterator[tuple[str, str]]:
-    """Path and SQL of every text; a list as one text. E-mails as they are written are no text."""
+    """Path and SQL of every text column; a list as one text. E-mail columns are excluded."""
     for path, column in leaves(table.columns):
         name = column_name(path)
         if column.points_at == "email":
@@ -235,5 +235,5 @@ def _name(table: Table) -> str:
 
 
 def _hashed(column: Column, form: str) -> str:
-    """As ``Erased.hashes_of``, in SQL."""
+    """``Erased.hashes_of`` in SQL."""
     return f"customer_key('{column.points_at}:' || {form}, $inner, $outer)"

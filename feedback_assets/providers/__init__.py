@@ -1,8 +1,8 @@
-"""The providers of this repository, one package each, by a line here.
+"""The providers of this repository, one package each, listed here.
 
-A package holds ``client.py``, which knows HTTP, paging and errors and no table; ``tables.py``;
-``source.py``, which declares the `Provider`; and ``feedback.sql`` where there are answers.
-``registry`` adds the providers of other packages. None of them knows Dagster.
+A package has ``client.py``, which handles HTTP, paging and errors but no tables; ``tables.py``;
+``source.py``, which declares the `Provider`; and ``feedback.sql`` if it has answers. ``registry``
+adds the providers of other packages. None of them depends on Dagster.
 """
 
 from feedback_assets.providers.feedbackpulse import source as feedbackpulse

@@ -62,19 +62,19 @@ COLUMNS: tuple[Column, ...] = (
     Column("purchased_at", STAMP, "When the purchase was made, where the provider says"),
     Column("purchase_amount", MONEY, "Amount of the purchase, where the provider says"),
 )
-"""What an answer has; a column that a provider does not fill is null, ``is_spam`` false."""
+"""The columns of an answer; a column that a provider does not fill is null, ``is_spam`` false."""
 
 NEEDED = ("provider_feedback_id", "responded_at")
-"""What every provider's answers fill."""
+"""The columns that every provider's answers fill."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The ``feedback.sql`` of a provider's package, and what it reads and gives.
+    """The ``feedback.sql`` of a provider's package, with its inputs and outputs.
 
-    The query gives ``day``, the day of the answer between ``$first_day`` and ``$last_day``, and the
-    columns named here. ``columns``: of each, the columns ``table.column`` of the provider that it
-    is computed from, for lineage. ``depends``: by table, the days that a day of answers reads.
+    The query returns ``day``, the day of the answer between ``$first_day`` and ``$last_day``, and
+    the columns named here. ``columns``: for each, the provider's columns ``table.column`` that it
+    is computed from, for lineage. ``depends``: by table, the days that one day of answers reads.
     """
 
     package: str
@@ -83,5 +83,5 @@ class Answers:
 
     @property
     def sql(self) -> str:
-        """The text of the query; ``FileNotFoundError`` where the package has none."""
+        """The text of the query; ``FileNotFoundError`` if the package has none."""
         return (files(self.package) / "feedback.sql").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a provider declares: its settings, what is read of it, its answers, and its news."""
+"""A provider's declaration: its settings, its lists, its answers, and its news."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from feedback_assets.http.quota import QuotaPlace
 
 WINDOW_DAYS = 28
-"""Days asked for at once: with a day before and two after, 31 dates and so 30 days of difference,
-which is as far apart as Wicked Reports' clicks may be asked."""
+"""Days requested at once: with a day before and two after, 31 dates, so 30 days apart, the maximum
+for Wicked Reports' clicks."""
 
 Kind = Literal["text", "secret", "url", "rate", "zone"]
 
@@ -27,10 +27,10 @@ Kind = Literal["text", "secret", "url", "rate", "zone"]
 class Argument:
     """One argument of a client, which is the setting ``<PROVIDER>_<NAME>``.
 
-    ``kind``: a text, a secret that is never shown, the address of the API, the requests a minute
-    that are allowed, or the zone of time stamps that carry none, which the reading takes and not
-    the client. ``needed``: without it nothing can be asked. ``meaning``: what docs/providers.md
-    says of it, in Markdown; the default is added to it.
+    ``kind``: a text, a secret that is never shown, the API's address, the allowed requests a
+    minute, or the zone of time stamps without one, which the reading uses and not the client.
+    ``needed``: no request is possible without it. ``meaning``: its description in
+    docs/providers.md, in Markdown; the default is appended.
     """
 
     name: str
@@ -44,12 +44,12 @@ class Argument:
 class Source:
     """One list of a provider and the tables that it fills.
 
-    ``ask(client, first, last)`` gives the pages of the dates ``first`` to ``last``, margin
-    included. ``reshape`` takes the records of a page apart where they hold records of another
-    table: by full name, the first table's own records first.
-    ``whole_list``: the provider cannot be asked for the end of a window, so one reading takes
-    any number of days. ``null_text``: it writes null as the text ``"null"``. ``restated``: records
-    change long after their day, and nothing says which, so every day is read again once a month.
+    ``ask(client, first, last)`` returns the pages of the dates ``first`` to ``last``, including the
+    margin. ``reshape`` splits the records of a page that contain records of another table: by full
+    name, the first table's own records first. ``whole_list``: the provider cannot filter by end
+    date, so one reading takes any number of days. ``null_text``: it writes null as the text
+    ``"null"``. ``restated``: records change long after their day without any sign of it, so every
+    day is read again once a month.
     """
 
     tables: tuple[Table, ...]
@@ -65,7 +65,7 @@ class Source:
         return self.tables[0].group
 
     def read(self, client: Any, first: date, last: date) -> Iterator[Mapping[str, Page]]:
-        """The pages of these dates; of each, the records of every table by its full name."""
+        """Yield the pages of these dates; each maps a table's full name to its records."""
         for page in self.ask(client, first, last):
             yield self.parts(page)
 
@@ -75,12 +75,12 @@ class Source:
         if self.reshape is None:
             return {own: page}
         parts = self.reshape(page.records)
-        # What is set aside of the list itself is kept as it was served.
+        # The list's own quarantined records are stored as served.
         whole = Page(parts[own].records, parts[own].count, served=page.records)
         return {**parts, own: whole}
 
     def windows(self, first: date, last: date) -> Iterator[tuple[date, date]]:
-        """The days ``first`` to ``last`` as they are asked for, the earliest first."""
+        """Yield the days ``first`` to ``last`` as requested windows, the earliest first."""
         step = (last - first).days + 1 if self.whole_list else WINDOW_DAYS
         while first <= last:
             end = min(last, first + timedelta(days=step - 1))
@@ -88,16 +88,16 @@ class Source:
             first = end + timedelta(days=1)
 
     def typing(self, zone: str) -> Typing:
-        """How its JSON is typed, in the zone of its zone-less time stamps."""
+        """How its JSON is typed, given the zone of time stamps without one."""
         return Typing(zone, self.null_text)
 
 
 @dataclass(frozen=True)
 class Feed:
-    """How a provider is asked what is new: ``ask(client, since)`` gives the list of ``table``.
+    """How to ask a provider for news: ``ask(client, since)`` returns the list of ``table``.
 
-    Rows come again within the ``margin`` before ``since``, and those without anything in
-    ``answer`` are no answers. ``needs``: an argument without which there is no such list.
+    Rows repeat within the ``margin`` before ``since``, and those without a value in ``answer`` are
+    not answers. ``needs``: an argument without which the list is not available.
     """
 
     table: Table
@@ -114,13 +114,13 @@ class Feed:
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """One provider: all that the rest of the project knows of it.
+    """One provider: everything that the rest of the project uses of it.
 
-    ``name``: the group of its tables and the prefix of its settings; ``title``: as people write
-    it. ``client`` makes a client of the arguments, a ``quota_in`` and a ``retry``; it imports the
-    client's module only then, since whoever asks for names and settings does not wait for an HTTP
-    library. ``found``: sentences that say where in the provider's own settings the needed values
-    are, as docs/providers.md has it. ``job_tables``: tables that jobs write and nothing reads.
+    ``name``: the group of its tables and the prefix of its settings; ``title``: its display name.
+    ``client`` creates a client from the arguments, a ``quota_in`` and a ``retry``. Import the
+    client's module lazily: reading names and settings must not load an HTTP library. ``found``:
+    sentences for docs/providers.md that say where to find the values in the provider's own
+    settings. ``job_tables``: tables that jobs write instead of a list.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Provider:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The names of the arguments without which nothing can be asked."""
+        """The names of the required arguments."""
         return tuple(one.name for one in self.arguments if one.needed)
 
     def variable(self, argument: str) -> str:
@@ -154,10 +154,10 @@ class Provider:
 
     @property
     def needed_variables(self) -> tuple[str, ...]:
-        """The variables without which nothing can be asked."""
+        """The required variables."""
         return tuple(self.variable(argument) for argument in self.needed)
 
     def connect(self, arguments: Mapping[str, Any], quota_in: QuotaPlace) -> Client:
-        """The client, made of what is set; `CredentialsMissing` names what is needed and is not."""
+        """Create the client from the settings; `CredentialsMissing` names missing ones."""
         unset = dict.fromkeys(self.needed)
         return self.client(**unset | dict(arguments), quota_in=quota_in)

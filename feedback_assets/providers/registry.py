@@ -1,8 +1,8 @@
-"""All providers: those of this repository, then those that installed packages register.
+"""All providers: those of this repository, then those registered by installed packages.
 
-A package registers one by an entry point of the group ``feedback_assets.providers`` whose object
-is a `Provider`. One that cannot be used is left out and named in ``BROKEN``, with which loading
-the settings fails.
+A package registers one with an entry point in the group ``feedback_assets.providers`` whose object
+is a `Provider`. An unusable one is left out and listed in ``BROKEN``, which makes loading the
+settings fail.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from feedback_assets.providers.provider import Provider
 GROUP = "feedback_assets.providers"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TAKEN = frozenset(
-    # Groups of tables, and prefixes of variables that are not a provider's.
+    # Groups of tables and prefixes of variables that do not belong to a provider.
     {"unified", "marts", "reports", "quarantine", "survey_links", "feedback", "dagster"}
 )
 
 
 class Unsuitable(Exception):
-    """A declaration that cannot be used; its text is the rest of a sentence that says why."""
+    """An unusable declaration; the text completes a sentence that says why."""
 
 
 def plugged_in(
     found: Iterable[EntryPoint], known: tuple[Provider, ...]
 ) -> tuple[tuple[Provider, ...], tuple[str, ...]]:
-    """The providers of these entry points, by name, and a line for each that cannot be used."""
+    """The providers of these entry points, by name, and a line for each unusable one."""
     providers: list[Provider] = []
     broken: list[str] = []
     for entry in sorted(found, key=lambda entry: entry.name):
@@ -48,7 +48,7 @@ def plugged_in(
 def _loaded(entry: EntryPoint) -> object:
     try:
         return entry.load()
-    except Exception as error:  # noqa: BLE001 - somebody else's module may raise anything
+    except Exception as error:  # noqa: BLE001 - a third-party module may raise anything
         text = " ".join(str(error).split())
         raise Unsuitable(f"{type(error).__name__}: {text}") from None
 
@@ -57,7 +57,7 @@ def _checked(found: object, known: tuple[Provider, ...]) -> Provider:
     if not isinstance(found, Provider):
         raise Unsuitable(f"it is a {type(found).__name__}, not a Provider")
     if not _NAME.fullmatch(found.name):
-        raise Unsuitable(f"{found.name!r} is no name; write one in snake_case")
+        raise Unsuitable(f"{found.name!r} is not a valid name; use snake_case")
     if found.name in _TAKEN | {other.name for other in known}:
         raise Unsuitable(f"the name {found.name} is taken")
     _check_arguments(found, known)
@@ -72,18 +72,18 @@ def _check_arguments(provider: Provider, known: tuple[Provider, ...]) -> None:
     own = [provider.variable(one.name) for one in provider.arguments]
     for variable in own:
         if variable in taken or own.count(variable) > 1:
-            raise Unsuitable(f"{variable} is the variable of two arguments")
+            raise Unsuitable(f"{variable} is used by two arguments")
     if not any(one.name == "url" and one.kind == "url" for one in provider.arguments):
         raise Unsuitable("it has no argument url of the kind url")
     zones = [one for one in provider.arguments if one.kind == "zone" or one.name == "timezone"]
     if any((one.kind, one.name) != ("zone", "timezone") or not one.default for one in zones):
-        raise Unsuitable("a zone is the argument timezone of the kind zone, with a default")
+        raise Unsuitable("a time zone must be the argument timezone of kind zone, with a default")
 
 
 def _check_tables(provider: Provider) -> None:
     tables = provider.tables
     if not tables or len({table.full_name for table in tables}) < len(tables):
-        raise Unsuitable("it needs a table, and each table one source")
+        raise Unsuitable("it needs at least one table, and one source for each")
     for table in tables:
         if table.group != provider.name:
             raise Unsuitable(f"the group of {table.full_name} is not {provider.name}")
@@ -99,11 +99,13 @@ def _check_answers(provider: Provider, answers: Answers) -> None:
     tables = {table.name: {column.name for column in table.columns} for table in provider.tables}
     for name in answers.depends:
         if name not in tables:
-            raise Unsuitable(f"its answers depend on {name}, which is no table of it")
+            raise Unsuitable(f"its answers depend on {name}, which is not one of its tables")
     for path in (path for sources in answers.columns.values() for path in sources):
         name, _, column = path.partition(".")
         if column not in tables.get(name, ()) or name not in answers.depends:
-            raise Unsuitable(f"its answers name {path}, which is no column of what they depend on")
+            raise Unsuitable(
+                f"its answers name {path}, which is not a column of the tables they depend on"
+            )
     try:
         text = answers.sql
     except (OSError, ImportError, ValueError) as error:
@@ -123,5 +125,5 @@ def find_provider(name: str) -> Provider:
 
 
 def title_of(name: str) -> str:
-    """The provider's name as people write it; the name itself where there is no such provider."""
+    """The provider's display name; the name itself if there is no such provider."""
     return next((one.title for one in REGISTRY if one.name == name), name)

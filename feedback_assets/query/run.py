@@ -1,4 +1,4 @@
-"""SQL over the tables, read-only, and its answer as Arrow, plain rows, CSV or JSON."""
+"""Read-only SQL over the tables; results as Arrow, plain rows, CSV or JSON."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -27,39 +27,39 @@ from feedback_assets.warehouse.memory import machine_memory
 from feedback_assets.warehouse.quarantine import SCHEMA, quarantine_directory, quarantine_near
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# DuckDB's vectors: the fewest rows that it hands over at a time.
+# DuckDB's vector size: the smallest batch that it returns.
 _BATCH_ROWS = 2_048
 LARGEST_ANSWER = 512 * 1024 * 1024
-"""Bytes of Arrow data that an answer held in memory may take."""
+"""Maximum size in bytes of a result held in memory."""
 _SPILLED = "20GB"
-# The table functions query and query_table take names as values, which may be put together.
+# The table functions query and query_table take names as values, which may be concatenated.
 _NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
-# Types that Python has no readable form for: an interval is a tuple of three numbers there, and
+# Types without a readable form in Python: an interval becomes a tuple of three numbers, and
 # nanoseconds need pandas.
 _SHOWN_AS_TEXT = re.compile(r"\b(INTERVAL|BIT|BLOB|TIMESTAMP_NS)\b")
 _Result = TypeVar("_Result")
 
 
 class QueryError(ValueError):
-    """SQL that is not one reading statement, or that DuckDB cannot run; says why."""
+    """SQL that is not a single reading statement, or that DuckDB cannot run; gives the reason."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Names of the columns, which of them hold numbers, and the rows, batch by batch."""
+    """Column names, which of the columns are numeric, and the rows in batches."""
 
     names: tuple[str, ...]
     numbers: tuple[bool, ...]
     batches: Iterator[list[tuple[Any, ...]]]
 
     def csv(self) -> Iterator[str]:
-        """The rows as CSV with a header, in pieces."""
+        """The rows as CSV with a header, in chunks."""
         yield csv_of(self.names, ())
         for rows in self.batches:
             yield csv_of(self.names, rows, header=False)
 
     def json(self, *, ascii_only: bool = False) -> Iterator[str]:
-        """The rows as a JSON array of objects, in pieces."""
+        """The rows as a JSON array of objects, in chunks."""
         before = "["
         for rows in self.batches:
             if rows:
@@ -71,9 +71,9 @@ class Answer:
 def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) -> pa.Table:
     """The rows of one ``select`` over ``"<group>"."<table>"``; raises ``QueryError``.
 
-    It can read the tables and nothing else: no other file, not even of the warehouse, no network,
-    no variable of this process, no writing. It may take half of the machine's memory, then spills
-    up to 20 GB, and an answer of more than ``largest`` bytes is refused.
+    It can read the tables and nothing else: no other files, not even in the warehouse, no network,
+    no environment variables, no writing. It may use half of the machine's memory, then spill up to
+    20 GB; a result of more than ``largest`` bytes is rejected.
     """
     with _connected(sql, warehouse) as (connection, statement):
         return _interruptible(connection, lambda: _in_memory(connection, statement, largest))
@@ -81,10 +81,10 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
 
 @contextmanager
 def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> Iterator[Answer]:
-    """The answer of ``run_query`` without holding it in memory; ``first``: that many rows of it.
+    """The result of ``run_query`` without holding it in memory; ``first``: only that many rows.
 
-    Everything that can fail has failed before the first row is handed over: the answer lies in a
-    temporary table of DuckDB's, within its memory and disk limits.
+    All errors occur before the first row is returned: the result is stored in a temporary table of
+    DuckDB, within its memory and disk limits.
     """
     with _connected(sql, warehouse) as (connection, statement):
         relation = _interruptible(connection, lambda: _kept(connection, statement, first))
@@ -104,7 +104,7 @@ def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> 
 
 @contextmanager
 def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-    """A locked connection with the tables that the SQL names, and the SQL to run on it."""
+    """A locked connection with the tables used in the SQL, and the SQL to run on it."""
     sql = listing(sql) or sql
     try:
         statements = duckdb.extract_statements(sql)
@@ -112,8 +112,8 @@ def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPy
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("only a single SELECT, SHOW, DESCRIBE or SUMMARIZE statement can be run")
-    # Every table is there to be listed, but a view of three years of days is 1,100 files to find
-    # and to open, so only those that the text names have their rows.
+    # Every table exists so that it can be listed, but a view of three years of days has 1,100 files
+    # to find and open, so only tables that occur in the text contain rows.
     with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory_limit()) as connection:
         warehouse.register(connection)
         every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
@@ -129,20 +129,20 @@ def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPy
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
         except (pa.ArrowInvalid, UnicodeError) as error:
-            raise QueryError(f"a value of the answer cannot be read: {error}") from None
+            raise QueryError(f"a value of the result cannot be read: {error}") from None
 
 
 def memory_limit() -> str:
-    """The memory that a query may take, as DuckDB is told: half of the machine's."""
+    """The memory limit of a query in DuckDB's format: half of the machine's memory."""
     return f"{machine_memory() // 2 // 1_000_000}MB"
 
 
 def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
-    """What shuts a connection, once its views are there, but for reading the tables.
+    """The statements that lock a connection down to reading its views.
 
     ``near``: directories with copies of a remote warehouse's files.
     """
-    # The tables' own directories: the report, and whatever else lies in the warehouse, stay shut.
+    # Only the tables' own directories: the report and any other files in the warehouse stay locked.
     directories = [
         *near,
         *(warehouse.directory(table) for table in STORED_TABLES),
@@ -153,10 +153,10 @@ def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
         for setting, value in (
             ("allowed_directories", f"[{', '.join(literal(path) for path in directories)}]"),
             ("max_temp_directory_size", literal(_SPILLED)),
-            # sqlite_scan and read_xlsx would fetch an extension, which no other setting prevents.
+            # sqlite_scan and read_xlsx would install an extension, which no other setting prevents.
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
-            # Else a name that is no table is looked for among the variables of this program.
+            # Otherwise an unknown table name is resolved against the variables of this program.
             ("python_enable_replacements", "false"),
             ("enable_external_access", "false"),
             ("lock_configuration", "true"),
@@ -165,18 +165,18 @@ def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
 
 
 def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Result]) -> _Result:
-    """What ``work`` gives, in a thread of its own, so that Ctrl-C ends it at once.
+    """Run ``work`` in a thread of its own so that Ctrl-C stops it at once.
 
-    Python hears of it in the main thread alone. DuckDB asks for it between its steps, and a step
-    that this thread took over may be hours of a join.
+    Python handles signals only in the main thread. DuckDB checks for an interrupt between its
+    steps, and a step executed in this thread may be hours of a join.
     """
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
         try:
             return working.result()
         except KeyboardInterrupt:
-            # Again and again: one that comes before DuckDB has begun is forgotten. A second Ctrl-C
-            # does not end this, else the pool would wait for the answer.
+            # Repeated, because an interrupt is lost if DuckDB has not begun. A second Ctrl-C
+            # does not end this loop, since the pool would then wait for the result.
             while not working.done():
                 with suppress(KeyboardInterrupt):
                     connection.interrupt()
@@ -192,14 +192,14 @@ def _kept(
         connection.execute(f"create or replace temp table answer as {sql}")
     else:
         connection.execute("drop table if exists answer")
-        # A relation, so that DuckDB stops as soon as it has these rows.
+        # As a relation, so that DuckDB stops as soon as it has these rows.
         connection.sql(sql).limit(first).create("answer")
     return connection.table("answer")
 
 
 @again_if_replaced
 def _in_memory(connection: duckdb.DuckDBPyConnection, sql: str, largest: int) -> pa.Table:
-    # Piece by piece: the memory limit is DuckDB's, and does not count what it hands over.
+    # In batches: DuckDB's memory limit does not cover results that it has returned.
     return _collect(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), largest)
 
 
@@ -210,7 +210,7 @@ def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
         size += batch.nbytes
         if size > largest:
             raise QueryError(
-                f"the answer is larger than {largest // 1024**2:,} MiB: ask for less, "
+                f"the result is larger than {largest // 1024**2:,} MiB: ask for less, "
                 "or read the table's Parquet files"
             )
         held.append(batch)
@@ -231,7 +231,7 @@ def _add_quarantine(
                 f"read_parquet([{paths}], hive_partitioning = false)"
             )
         else:
-            # Not an Arrow table, to register which DuckDB imports pandas: 0.3 s.
+            # Not an Arrow table: registering one makes DuckDB import pandas, 0.3 s.
             nothing = ", ".join(
                 f"cast(null as {duckdb_type(field.type)}) as {quoted(field.name)}"
                 for field in SCHEMA
@@ -246,9 +246,9 @@ def _quarantined(
 
 
 def plain_rows(rows: pa.Table | pa.RecordBatch) -> list[tuple[Any, ...]]:
-    """Rows as tuples of Python values; a value that Python cannot hold is the text DuckDB writes.
+    """Rows as tuples of Python values; values without a Python equivalent as DuckDB's text.
 
-    Such are dates beyond the year 9999, infinity as a time, and fractions of a microsecond.
+    Examples are dates beyond the year 9999, infinite timestamps and fractions of a microsecond.
     """
     return list(zip(*(_values(column) for column in rows.columns), strict=True))
 

@@ -1,4 +1,4 @@
-"""``show tables`` of a query: the project's tables by the names that a query uses."""
+"""``show tables`` in a query: the project's tables under the names used in queries."""
 
 import re
 
@@ -12,9 +12,9 @@ _SHOW = re.compile(
 
 
 def listing(sql: str) -> str | None:
-    """The ``select`` that answers ``show tables``, which DuckDB answers for ``main`` alone.
+    """The ``select`` for ``show tables``, which DuckDB resolves for ``main`` only.
 
-    ``show all tables`` adds the columns, ``show tables from marts`` keeps one group. ``None`` for
+    ``show all tables`` adds the columns, ``show tables from marts`` lists one group. ``None`` for
     any other SQL.
     """
     found = _SHOW.fullmatch(sql)

@@ -1,4 +1,4 @@
-"""A query's answer as text for a terminal or for programs."""
+"""Query results as text for terminals and programs."""
 
 import json
 import math
@@ -8,13 +8,13 @@ from typing import Any
 
 from feedback_assets.reports.csv_text import json_value
 
-# What a terminal obeys (escape, bell, C1), and what turns the order of a line around. Letters are
-# joined by U+200C and U+200D in Persian, in Indian scripts and in emoji, so these stay.
+# Characters that a terminal interprets (escape, bell, C1), and those that reverse the text
+# direction. U+200C and U+200D join letters in Persian, Indian scripts and emoji, so they stay.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
-    """The text with what a terminal would obey written out; line ends and tabs stay."""
+    """The text with terminal control characters escaped; line ends and tabs stay."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
@@ -31,7 +31,7 @@ def json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, ascii_only
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null, as in JavaScript."""
+    """Replace NaN and infinity, which JSON does not have, by null, as JavaScript does."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):

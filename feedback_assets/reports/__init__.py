@@ -1,5 +1,5 @@
-"""The page for people who never open Dagster: figures of the marts, words, charts, one HTML file.
+"""The HTML page for people who do not use Dagster: figures from the marts, text and charts.
 
-Knows no Dagster. ``figures`` reads the marts, ``words`` says what they show, ``charts`` draws
-them, ``page`` puts the page together, ``pictures`` makes the small ones for the UI.
+Independent of Dagster. ``figures`` reads the marts, ``words`` writes the text, ``charts`` draws
+the charts, ``page`` assembles the page, ``pictures`` renders previews for the UI.
 """

@@ -1,4 +1,4 @@
-"""The NPS of channels, and which differ from all other answers beyond chance."""
+"""The NPS of channels, and whether each differs significantly from all other answers."""
 
 from feedback_assets.reports.names import bounded
 from feedback_assets.reports.queries import Ask, Row, counts
@@ -7,7 +7,7 @@ from feedback_assets.reports.statistics import Counts, nps_difference
 
 
 def read_channels(ask: Ask, bounds: Bounds) -> tuple[Channel, ...]:
-    """The channels of each window, model and level of detail."""
+    """The channels for each window, model and level of detail."""
     rows = ask("channels", most=bounds.channels)
     groups: dict[tuple[int, str, str], list[Row]] = {}
     for row in rows:

@@ -1,7 +1,7 @@
-"""The charts as Vega-Lite specifications without data; what colours them is the caller's.
+"""The charts as Vega-Lite specifications without data; colours are set by the caller.
 
-Vega-Lite (BSD-3-Clause) comes with vl-convert, which also draws the same charts as PNG without
-a browser.
+Vega-Lite (BSD-3-Clause) comes with vl-convert, which also renders the charts as PNG without a
+browser.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from typing import Any
 Spec = dict[str, Any]
 
 ROWS = "rows"
-"""Name of the data set that a chart draws; the specifications come without it."""
+"""The name of a chart's data set; the specifications contain no data."""
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-# What the pointer shows and a screen reader says of a mark.
+# Shown on hover and read aloud by screen readers.
 _SAID: Spec = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
 
 
 @dataclass(frozen=True)
 class Palette:
-    """What the charts are drawn in: colours, or names of CSS variables that hold them."""
+    """The colours of a chart, or names of CSS variables that contain them."""
 
     ink: str
     muted: str
@@ -35,7 +35,7 @@ class Palette:
 
     @property
     def classes(self) -> Spec:
-        """A colour a class; blue, grey and orange are told apart by the colour-blind too."""
+        """One colour per class; blue, grey and orange are distinguishable with colour blindness."""
         return {
             "domain": ["Promoters", "Passives", "Detractors", "No answer"],
             "range": [self.promoter, self.passive, self.detractor, self.line],
@@ -94,7 +94,7 @@ def _chart(palette: Palette, **parts: Any) -> Spec:
 
 def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec:
     """NPS by week with its band; rows ``week``, ``nps``, ``low``, ``high``, ``few``, ``tip``."""
-    # Vega's own ticks are Sundays, the first of the month, …; the weeks begin on Mondays.
+    # Vega's default ticks are Sundays, the first of the month, …; the weeks begin on Mondays.
     ticks = [{"year": w.year, "month": w.month, "date": w.day, "utc": True} for w in weeks]
     x = {
         "field": "week",
@@ -145,10 +145,10 @@ def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec
 
 
 def intervals(palette: Palette, *, reference: bool = False) -> Spec:
-    """A row for each name: its interval and point, its label above the line.
+    """A row for each name: interval and point, with the label above the line.
 
-    Rows ``name``, ``shown``, ``value``, ``low``, ``high``, ``verdict``, ``note``, ``tip``, in the
-    order to be drawn. ``reference``: with a vertical line at ``whole`` of the rows.
+    Rows ``name``, ``shown``, ``value``, ``low``, ``high``, ``verdict``, ``note``, ``tip``, in
+    display order. ``reference``: adds a vertical line at ``whole`` of the rows.
     """
     x = {"type": "quantitative", "scale": {"nice": True, "zero": reference}}
     y = {"field": "name", "type": "nominal", "sort": None, "axis": None}
@@ -270,9 +270,9 @@ def bars(palette: Palette) -> Spec:
 
 
 def shares(palette: Palette, domain: list[str], colours: list[str], *, step: int = 44) -> Spec:
-    """A bar a name, cut by ``part`` in the order of ``domain``; rows ``name``, ``part``, ``value``.
+    """A bar per name, split by ``part`` in ``domain`` order; rows ``name``, ``part``, ``value``.
 
-    ``shown`` is the label, ``order`` the place of the part.
+    ``shown`` is the label, ``order`` the position of the part.
     """
     return _chart(
         palette,

@@ -1,10 +1,10 @@
-"""CSV that a spreadsheet opens as data: the one rule against formulas, for ``--csv`` and the page.
+"""CSV that a spreadsheet opens as data: protection from formulas, for ``--csv`` and the page.
 
-Comments are written by strangers, and a spreadsheet runs a cell that starts like a formula. An
-apostrophe goes in front of a formula sign wherever a spreadsheet may start a cell: at the start of
-the text, after a line break, and after a tab or semicolon, which many locales separate cells by.
-White space, invisible characters and quotes before the sign do not change that. Numbers of numeric
-columns stay numbers.
+Comments are untrusted, and a spreadsheet evaluates a cell that starts like a formula. An
+apostrophe is inserted before a formula sign wherever a spreadsheet may start a cell: at the start
+of the text, after a line break, and after a tab or semicolon, the cell separator in many locales.
+White space, invisible characters and quotes before the sign make no difference. Numeric columns
+remain numbers.
 """
 
 import csv
@@ -16,8 +16,8 @@ from typing import Any
 # = + - @ and every character whose compatibility form (NFKC) is one of them.
 SIGNS = "=+-@⁺⁼₊₌﬩﹢﹣﹦﹫＋－＝＠"
 _BREAKS = ";\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
-# What may stand between the start of a cell and the sign: other white space, what is displayed as
-# nothing, and quotes.
+# Allowed between the start of a cell and the sign: other white space, invisible characters, and
+# quotes.
 _PADDING = (
     "[\x00-\x08\x0e-\x1b\x1f \x7f-\x84\x86-\xa0\xad\u1680\u180e\u2000-\u200f\u202a-\u202f"
     "\u205f-\u206f\u3000\ufeff\"'`\u2018-\u201f\u00ab\u00bb]*"
@@ -27,21 +27,21 @@ _FORMULA = re.compile(rf"\A(?=[\t\r\n]|{_PADDING}[{re.escape(SIGNS)}])"
 
 
 class _Lines(list[str]):
-    """A file of lines that end in a line feed."""
+    """Collects the written lines, each ending in a line feed."""
 
     def write(self, line: str) -> None:
         self.append(line.removesuffix("\r\n") + "\n")
 
 
 def harmless(text: str) -> str:
-    """The text with an apostrophe in front of what a spreadsheet would take for a formula."""
+    """The text, with an apostrophe before anything that a spreadsheet would evaluate."""
     return _FORMULA.sub("'", text)
 
 
 def csv_of(names: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> str:
-    """The rows as CSV; nested values as JSON, times as ISO 8601, null as nothing."""
+    """The rows as CSV; nested values as JSON, times as ISO 8601, null as an empty cell."""
     lines = _Lines()
-    # With this line end a carriage return is quoted as well as a line feed.
+    # With this line terminator, a carriage return is quoted as well as a line feed.
     writer = csv.writer(lines, lineterminator="\r\n")
     if header:
         writer.writerow([harmless(name) for name in names])
@@ -50,7 +50,7 @@ def csv_of(names: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool 
 
 
 def json_value(value: Any) -> Any:
-    """A value that JSON has no form for: times as ISO 8601, decimals as numbers."""
+    """A value without a JSON form: times as ISO 8601, decimals as numbers."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if hasattr(value, "as_tuple"):

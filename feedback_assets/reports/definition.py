@@ -1,4 +1,4 @@
-"""The definition of the page: every file of this package, since all of them make it."""
+"""The definition of the page: a hash of every file in this package."""
 
 from functools import cache
 from hashlib import sha256
@@ -12,7 +12,7 @@ _SUFFIXES = {".py", ".sql", ".html", ".css", ".js"}
 
 @cache
 def page_definition() -> Definition:
-    """By what the page is made of the marts."""
+    """The current definition of the page."""
     files = sorted(path for path in _HERE.rglob("*") if path.suffix in _SUFFIXES)
     return Definition(
         code_of(

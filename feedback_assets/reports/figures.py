@@ -1,4 +1,4 @@
-"""Reads the report from the marts; no words, no HTML."""
+"""Reads the figures of the report from the marts; contains no wording and no HTML."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -43,10 +43,10 @@ def read_report(
     bounds: Bounds | None = None,
     memory_limit: str | None = None,
 ) -> Report:
-    """The figures of all marts that the warehouse holds; what it lacks is empty.
+    """The figures from all marts that the warehouse holds; figures of missing marts are empty.
 
-    ``read_at``: when each provider table, named ``group.table``, was materialised last. Raises
-    ``duckdb.Error`` where a file cannot be read.
+    ``read_at``: when each provider table, named ``group.table``, was last materialised. Raises
+    ``duckdb.Error`` if a file cannot be read.
     """
     bounds = bounds or Bounds()
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
@@ -75,7 +75,7 @@ def read_report(
 
 
 def read_weeks(warehouse: Warehouse) -> tuple[Week, ...]:
-    """The weeks of the last two years, of ``marts.nps_daily`` alone."""
+    """The weeks of the last two years, from ``marts.nps_daily`` only."""
     table = find_table("marts.nps_daily")
     held_days = warehouse.days_held(table)
     with connected(warehouse, [table], held_days[-1] if held_days else None) as ask:
@@ -83,7 +83,7 @@ def read_weeks(warehouse: Warehouse) -> tuple[Week, ...]:
 
 
 def read_coverage(warehouse: Warehouse) -> tuple[tuple[str, str, int], ...]:
-    """Provider, rule and answers of the last 90 days, of ``marts.match_coverage`` alone."""
+    """Provider, rule and answers of the last 90 days, from ``marts.match_coverage`` only."""
     table = find_table("marts.match_coverage")
     held_days = warehouse.days_held(table)
     with connected(warehouse, [table], held_days[-1] if held_days else None) as ask:
@@ -170,7 +170,7 @@ def _products(ask: Ask, bounds: Bounds) -> tuple[tuple[Product, ...], int]:
 def _said(ask: Ask, bounds: Bounds) -> Said:
     shown = [
         Comment(
-            # As a whole number it needs no pandas, whose import takes longer than all the rest.
+            # An integer needs no pandas, whose import takes longer than everything else here.
             responded_at=_EPOCH + timedelta(microseconds=row.pop("responded_at")),
             text=_cut(row.pop("comment"), bounds.characters),
             reply=_cut(row.pop("reply"), bounds.characters),

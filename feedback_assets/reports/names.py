@@ -1,17 +1,17 @@
-"""How long a name may be on the page: providers take campaign names of any length."""
+"""The length of names on the page: providers accept campaign names of any length."""
 
 _BOUND = 300
-"""Characters of a name that the page holds, in titles and downloads."""
+"""Characters of a name stored in the page, for titles and downloads."""
 _SHOWN = 100
 
 
 def bounded(name: str) -> str:
-    """The name as far as the page holds it."""
+    """The name as stored in the page."""
     return _cut(name, _BOUND)
 
 
 def short(name: str) -> str:
-    """The name as the page shows it."""
+    """The name as displayed on the page."""
     return _cut(name, _SHOWN)
 
 

@@ -1,8 +1,8 @@
-"""One self-contained HTML page of the figures: template, charts, data and their script in a file.
+"""A self-contained HTML page: template, charts, data and scripts in one file.
 
-No request leaves it: the content security policy forbids every source, and names the scripts and
-styles of the page by their hash. Comments and names of campaigns are written by strangers; they
-reach the page through Jinja's escaping, or as JSON in which no tag can end.
+It sends no requests: the content security policy forbids every source, and lists the page's
+scripts and styles by hash. Comments and campaign names are untrusted; they reach the page through
+Jinja's escaping, or as JSON in which no tag can end.
 """
 
 import base64
@@ -35,7 +35,7 @@ _VERDICTS = {
     "alike": "within chance of the others",
     "few": "too few answers to compare",
     "uncredited": "not credited",
-    "smaller": "the smaller ones together",
+    "smaller": "smaller channels combined",
 }
 _CHARTED_CURRENCIES = 4
 _NO_SCRIPT_END = str.maketrans(
@@ -45,7 +45,7 @@ _NO_SCRIPT_END = str.maketrans(
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures that can be taken along as CSV: a file name, columns, rows of plain values."""
+    """Figures for download as CSV: a file name, columns, rows of plain values."""
 
     file: str
     columns: tuple[str, ...]
@@ -53,7 +53,7 @@ class Figures:
 
 
 def write_page(warehouse: Warehouse, report: Report) -> int:
-    """Put the page in the place of the one before, at once or not at all; its size in bytes."""
+    """Replace the page atomically; returns its size in bytes."""
     content = render(report).encode()
     warehouse.write_bytes(page_path(warehouse), content)
     return len(content)
@@ -111,10 +111,10 @@ def _text(name: str) -> str:
 
 @cache
 def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script; 0.9 MB, 2.5 s to put together."""
+    """Vega, Vega-Lite and Vega-Embed as one script; 0.9 MB, 2.5 s to bundle."""
     import vl_convert
 
-    # Within the script a closing tag of one may stand in a text of the library.
+    # A text in the library may contain a closing script tag.
     return (
         str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
         .replace("</script", "<\\/script")
@@ -124,7 +124,7 @@ def _library() -> str:
 
 @cache
 def _compiled(spec: str) -> Any:
-    """Vega-Lite's specification as Vega's: a phone need not do that, and no warning is left."""
+    """Compile Vega-Lite to Vega: saves the browser the work and avoids its warnings."""
     import vl_convert
 
     return vl_convert.vegalite_to_vega(spec, vl_version="6.4")
@@ -163,7 +163,7 @@ def _default_channels(report: Report) -> tuple[Channel, ...]:
 
 
 def _in_order(found: Iterable[Channel]) -> list[Channel]:
-    """Those that are compared by NPS; then, in no rank, the small ones and those not credited."""
+    """Compared channels by NPS; then, unranked, the small ones and those without credit."""
     ranked = {"above": 0, "below": 0, "alike": 0, "few": 1, "smaller": 2, "uncredited": 3}
     return sorted(
         found,
@@ -180,14 +180,14 @@ def _currencies(report: Report) -> list[str | None]:
 
 
 def _stale_days(report: Report) -> int:
-    """Whole days between the last day held and the day before the page was built."""
+    """Whole days between the last stored day and the day before the page was built."""
     if report.last_day is None:
         return 0
     return (report.built_at.date() - report.last_day).days - 1
 
 
 def _unattributed(report: Report) -> tuple[float, float]:
-    """Shares of the answers that meet no order, and whose order has no last click."""
+    """Shares of answers without a matching order, and of those whose order has no last click."""
     found = _default_channels(report)
     whole = sum(channel.counts.responses for channel in found)
     shares = {channel.name: channel.counts.responses / whole for channel in found if whole}
@@ -233,7 +233,7 @@ def _data(report: Report) -> dict[str, Any]:
 
 
 def _channel_data(report: Report) -> dict[str, Any]:
-    """Every channel as a row, and of each choice the sentence and the NPS of all answers."""
+    """Every channel as a row; for each choice, the sentence and the NPS of all answers."""
     rows, sentences, wholes = [], {}, {}
     for window in report.windows:
         for model in MODELS:
@@ -273,7 +273,7 @@ def _channel_row(key: str, channel: Channel) -> dict[str, Any]:
 
 
 def _figures(report: Report) -> dict[str, Figures]:
-    """What can be taken along, as numbers rather than as the page writes them."""
+    """The downloads, as numbers rather than as displayed."""
     return {
         "periods": _periods_figures(report),
         "weeks": Figures(
@@ -356,7 +356,7 @@ def _figures(report: Report) -> dict[str, Figures]:
 
 
 def _whole(row: tuple[Any, ...]) -> list[Any]:
-    """The row with whole numbers as such: counts are sums of shares, and so floats."""
+    """The row with whole numbers as integers: counts are sums of shares and therefore floats."""
     return [int(v) if isinstance(v, float) and v.is_integer() else v for v in row]
 
 

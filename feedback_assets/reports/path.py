@@ -1,4 +1,4 @@
-"""Where the page lies; apart from the page, so that asking for it imports no template."""
+"""The location of the page; a separate module, so that using it does not load templates."""
 
 import os
 from pathlib import Path
@@ -10,15 +10,15 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
 
 def page_path(warehouse: Warehouse) -> str:
-    """The page's file beside the tables, as the asset's key says."""
+    """The page's file beside the tables, derived from the asset's key."""
     return f"{warehouse.base}/reports/nps.html"
 
 
 def page_url(warehouse: Warehouse) -> str | None:
-    """The address that opens the page in a browser.
+    """The URL that opens the page in a browser.
 
-    ``file://`` for a local warehouse, the object's page in the console of AWS or Google for a
-    bucket of theirs, and None for any other store, whose addresses nobody here knows.
+    ``file://`` for a local warehouse, the object's page in the AWS or Google console for their
+    buckets, and None for any other store, whose URLs are unknown.
     """
     path = page_path(warehouse)
     if warehouse.is_local:

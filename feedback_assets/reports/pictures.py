@@ -1,7 +1,7 @@
-"""What the UI shows of a table on its materialisation: a small picture and a small table.
+"""Previews for materialisations in the UI: a small picture and a small table.
 
-Markdown of numbers and names of our own alone: no comment, no campaign, nothing that a stranger
-wrote, and so nothing that could act as Markdown or be personal. A picture has 3 to 25 kB.
+The Markdown contains only numbers and the project's own names: no comments and no campaigns, so
+it cannot contain injected Markdown or personal data. A picture takes 3 to 25 kB.
 """
 
 import base64
@@ -21,7 +21,7 @@ _WEEKS_DRAWN, _WEEKS_LISTED, _DAYS_LISTED = 53, 8, 31
 
 
 def trend_picture(weeks: Sequence[Week]) -> str | None:
-    """NPS by week with its band; None where no week has an answer."""
+    """NPS by week with its band; None if no week has an answer."""
     weeks = weeks[-_WEEKS_DRAWN:]
     rows = week_rows(weeks, Bounds().few_answers)
     if not rows:
@@ -42,16 +42,16 @@ def trend_table(weeks: Sequence[Week]) -> str:
 
 
 def coverage_table(coverage: Sequence[tuple[str, str, int]]) -> str:
-    """How many answers of each provider met an order, over the last 90 days."""
+    """Answers matched to an order per provider, over the last 90 days."""
     wholes = {row["name"]: (row["shown"], row["note"]) for row in coverage_rows(coverage)}
-    return _table(("provider", "met an order, last 90 days"), wholes.values())
+    return _table(("provider", "matched with an order, last 90 days"), wholes.values())
 
 
 def days_picture(rows: Sequence[tuple[date, int]]) -> str | None:
-    """Rows a day as columns; None for a single day, which says nothing beside its number.
+    """Rows per day as columns; None for a single day, which adds nothing to its number.
 
     Columns and three labels, written as SVG: Vega takes 0.45 s and 70 MB, as much as reading
-    30,000 records, and every reading has such a picture.
+    30,000 records, and every provider run has such a picture.
     """
     if len(rows) < 2:
         return None
@@ -91,7 +91,7 @@ def days_table(rows: Sequence[tuple[date, int]]) -> str:
 
 
 def _picture(spec: charts.Spec, rows: list[dict[str, Any]], title: str) -> str:
-    # 0.3 s, and only where a picture is made.
+    # Imported here because it takes 0.3 s.
     import vl_convert
 
     whole = {
@@ -106,7 +106,7 @@ def _picture(spec: charts.Spec, rows: list[dict[str, Any]], title: str) -> str:
 
 
 def _packed(png: bytes) -> bytes:
-    """The same picture, its pixels deflated as far as they go: vl-convert's have twice the size."""
+    """The same picture with maximum compression: vl-convert's output is twice the size."""
     head, place, pixels = png[:8], 8, b""
     chunks = []
     while place < len(png):

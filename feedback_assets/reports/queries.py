@@ -1,4 +1,4 @@
-"""The queries of ``sql/``, asked of the marts that the warehouse holds."""
+"""The queries of ``sql/``, run on the marts that the warehouse holds."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def sql_of(name: str) -> str:
 
 
 class Ask:
-    """Asks one query of ``sql/`` by its name."""
+    """Runs a query of ``sql/`` by name."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, values: Row) -> None:
         self._connection = connection
@@ -37,7 +37,7 @@ class Ask:
     def __call__(self, name: str, **more: Any) -> list[Row]:
         text = sql_of(name)
         values = {**self._values, **more}
-        # DuckDB refuses a value that the query does not name.
+        # DuckDB rejects parameters that the query does not use.
         named = {key: value for key, value in values.items() if f"${key}" in text}
         rows: list[Row] = ask(self._connection, text, named).to_pylist()
         return rows

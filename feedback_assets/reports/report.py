@@ -1,7 +1,7 @@
-"""What the page shows, as plain values: what ``figures`` reads, and words and charts are made of.
+"""The content of the page as plain values, read by ``figures`` and used for text and charts.
 
-Bounded whatever the warehouse holds: of channels, products and comments as many as ``Bounds``
-says, with the number of those left out.
+Its size is bounded whatever the warehouse holds: ``Bounds`` limits channels, products and
+comments, and the number omitted is given.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ SMALLER = "(smaller ones)"
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much of what can be without end the page holds, and from when on a number is ranked."""
+    """Limits on unbounded lists of the page, and the minimum size for a number to be ranked."""
 
     waiting: int = 200
     comments: int = 300
@@ -41,7 +41,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Period:
-    """The last ``window_days`` days and as many before; ``before`` None unless all are held."""
+    """The last ``window_days`` days and as many before; ``before`` is None unless all are held."""
 
     window_days: int
     now: Counts
@@ -58,7 +58,7 @@ class Period:
 
     @property
     def response_rate(self) -> float | None:
-        """Surveys answered of those sent, in per cent."""
+        """Percentage of sent surveys that were answered."""
         return 100 * self.answered / self.sent if self.sent else None
 
     @property
@@ -70,7 +70,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Week:
-    """One week from Monday on, and how many of its days had answers."""
+    """One week from Monday on, and the number of its days with answers."""
 
     first: date
     days: int
@@ -79,11 +79,11 @@ class Week:
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel by one model over one window, on one level of detail.
+    """One channel for one model, window and level of detail.
 
-    ``verdict`` is ``above`` or ``below`` where its NPS differs from that of all other answers
-    beyond chance, ``few`` under ``Bounds.few_answers``, ``uncredited`` for answers without an
-    order or touch, ``smaller`` for those not named, else ``alike``.
+    ``verdict`` is ``above`` or ``below`` if its NPS differs significantly from that of all other
+    answers, ``few`` under ``Bounds.few_answers``, ``uncredited`` for answers without an order or
+    touch, ``smaller`` for the unnamed rest, else ``alike``.
     """
 
     window_days: int
@@ -97,7 +97,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Value:
-    """What one class bought in one currency."""
+    """The purchases of one class in one currency."""
 
     nps_class: str
     currency: str | None
@@ -123,7 +123,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Product:
-    """Mean score of one product with its 95 % interval; ``is_enough`` to be ranked."""
+    """Mean score of one product with its 95 % interval; ``is_enough`` if it can be ranked."""
 
     real_id: str
     name: str
@@ -137,7 +137,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Comment:
-    """What one customer wrote, and what is known of the order; no e-mail, no name."""
+    """A customer's comment and what is known about the order; no e-mail, no name."""
 
     feedback_id: str
     provider: str
@@ -161,7 +161,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Said:
-    """The comments shown, those that wait for a reply first, and how many there are of each."""
+    """The comments shown, those awaiting a reply first, and the total of each kind."""
 
     shown: tuple[Comment, ...] = ()
     waiting: int = 0
@@ -175,7 +175,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Source:
-    """What is held of one provider table: its days, gaps, rows set aside, and when it was read."""
+    """State of one provider table: stored days, gaps, quarantined rows, and when it was read."""
 
     table: str
     first: date | None
@@ -211,13 +211,13 @@ class Report:
         return next((p for p in self.periods if p.window_days == window_days), None)
 
     def chosen(self, window_days: int, model: str, level: str) -> tuple[Channel, ...]:
-        """The channels of one window, model and level."""
+        """The channels for one window, model and level."""
         wanted = (window_days, model, level)
         return tuple(c for c in self.channels if (c.window_days, c.model, c.level) == wanted)
 
     @property
     def windows(self) -> tuple[int, ...]:
-        """The windows that channels are held for, but those longer than all that is held."""
+        """The windows for which there are channels, except those longer than the stored data."""
         held = 0 if self.first_day is None else days_between_count(self.first_day, self.last_day)
         there = sorted({channel.window_days for channel in self.channels})
         return tuple(
@@ -226,10 +226,10 @@ class Report:
 
     @property
     def read_at(self) -> datetime | None:
-        """When data was read last."""
+        """When data was last read."""
         return max((s.read_at for s in self.sources if s.read_at is not None), default=None)
 
 
 def days_between_count(first: date, last: date | None) -> int:
-    """How many days there are from ``first`` to ``last``, both included."""
+    """The number of days from ``first`` to ``last``, both included."""
     return 0 if last is None else (last - first).days + 1

@@ -1,4 +1,4 @@
-"""The rows that the charts draw, with the words beside them."""
+"""The rows of the charts, with their labels."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def week_rows(weeks: Iterable[Week], few: int) -> list[Row]:
 
 
 def class_rows(now: Counts) -> list[Row]:
-    """One bar, cut by class; none without answers."""
+    """One bar, split by class; empty without answers."""
     if not now.responses:
         return []
     parts = (
@@ -57,7 +57,7 @@ def class_rows(now: Counts) -> list[Row]:
 
 
 def value_rows(values: Iterable[Value], currency: str | None) -> list[Row]:
-    """A bar for each class of one currency."""
+    """A bar for each class in one currency."""
     return [
         {
             "name": value.nps_class,
@@ -74,7 +74,7 @@ def value_rows(values: Iterable[Value], currency: str | None) -> list[Row]:
 
 
 def funnel_rows(surveys: Iterable[Survey]) -> list[Row]:
-    """A bar for each step from planned to answered; none where none was planned."""
+    """A bar for each step from planned to answered; empty if none was planned."""
     planned, sent, clicked, answered = words.funnel_steps(surveys)
     steps = (("Planned", planned), ("Sent", sent), ("Clicked", clicked), ("Answered", answered))
     return [
@@ -117,7 +117,7 @@ def product_rows(products: Iterable[Product]) -> list[Row]:
 
 
 def coverage_rows(coverage: Sequence[tuple[str, str, int]]) -> list[Row]:
-    """A bar for each provider, cut by the rule that found the order."""
+    """A bar for each provider, split by the rule that matched the order."""
     wholes: dict[str, int] = {}
     found: dict[tuple[str, str], int] = {}
     for name, method, responses in coverage:

@@ -1,4 +1,4 @@
-"""The few tests and intervals that the page needs beyond those of the marts; no data, no I/O."""
+"""Tests and intervals that the page needs beyond those of the marts; no data, no I/O."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Counts:
-    """Answers by class; fractions where an attribution model shares an answer out."""
+    """Answers by class; fractional if an attribution model splits an answer."""
 
     responses: float = 0
     promoters: float = 0
@@ -25,7 +25,7 @@ class Counts:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends of the adjusted Wald interval at 95 %, cut to ±100; None without responses."""
+        """Both ends of the 95 % adjusted Wald interval, clipped to ±100; None without responses."""
         if not self.responses:
             return None
         centre, variance = _adjusted(self)
@@ -33,7 +33,7 @@ class Counts:
         return max(-100.0, 100 * (centre - half)), min(100.0, 100 * (centre + half))
 
     def without(self, other: "Counts") -> "Counts":
-        """These answers less those of ``other``, which are among them."""
+        """These answers without those of ``other``, a subset of them."""
         return Counts(
             max(0.0, self.responses - other.responses),
             max(0.0, self.promoters - other.promoters),
@@ -52,16 +52,16 @@ class Difference:
     p: float
 
     def beyond_chance(self, comparisons: int = 1) -> bool:
-        """Whether p is under 5 %, shared out over as many comparisons (Bonferroni)."""
+        """Whether p is under 5 %, divided by the number of comparisons (Bonferroni)."""
         return self.p < LEVEL / max(1, comparisons)
 
 
 def nps_difference(now: Counts, before: Counts) -> Difference | None:
-    """How much more the NPS of ``now`` is: a z test of two adjusted Wald estimates.
+    """The increase of the NPS to ``now``: a z test of two adjusted Wald estimates.
 
-    Both are moved towards 0 by three answers, as for the interval of one, so that a handful of
-    answers that agree is no proof. ``points`` is the difference of the two NPS as they stand.
-    None where one of the two has no responses.
+    Both are shrunk towards 0 by three answers, as for a single interval, so that a handful of
+    identical answers proves nothing. ``points`` is the difference of the two unadjusted NPS.
+    None if either has no responses.
     """
     if now.nps is None or before.nps is None:
         return None
@@ -70,9 +70,9 @@ def nps_difference(now: Counts, before: Counts) -> Difference | None:
 
 
 def rate_difference(hits: int, of: int, hits_before: int, of_before: int) -> Difference | None:
-    """How many points of a per cent more the first rate is, by Agresti and Caffo's interval.
+    """The increase of the first rate over the second in percentage points, by Agresti and Caffo.
 
-    One success and one failure are added to each of the two. None where one is out of nothing.
+    One success and one failure are added to each of the two. None if either is out of zero.
     """
     if not of or not of_before:
         return None

@@ -1,4 +1,4 @@
-"""The findings as sentences, and how numbers, money and days are written on the page."""
+"""The findings as sentences, and the format of numbers, money and days on the page."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -33,12 +33,12 @@ METHODS = {
 }
 _NAMED = 3
 
-# The page finds all its words here.
+# The single module for the wording of the page.
 number, percent, span, counted = numbers.number, numbers.percent, numbers.span, numbers.counted
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:
-    """``EUR 1,234.50``; a dash where there is none."""
+    """``EUR 1,234.50``; a dash if there is none."""
     return numbers.money(amount, short(currency or "(no currency)"))
 
 
@@ -79,44 +79,40 @@ def points(difference: Difference) -> str:
 
 
 def chance(difference: Difference) -> str:
-    """Whether a difference is more than chance would make."""
+    """Whether a difference is beyond chance."""
     return "beyond chance" if difference.beyond_chance() else "within chance"
 
 
 def headline(report: Report) -> str:
-    """How we are doing, in one or two sentences."""
+    """The overall result in one or two sentences."""
     period = next((p for p in report.periods if p.window_days == 30), None)
     if period is None or period.now.nps is None:
         longest = max(report.periods, key=lambda p: p.now.responses, default=None)
         if longest is None or longest.now.nps is None:
-            return "There is no answer with a score yet."
+            return "No scored answers yet."
         return (
             f"NPS {nps(longest.now)} in the last {longest.window_days} days; "
-            "nobody answered in the last 30."
+            "no answers in the last 30."
         )
     return f"NPS {nps(period.now)} in the last 30 days; {against_before(period)}."
 
 
 def against_before(period: Period) -> str:
-    """How the period compares with as many days before it."""
+    """The comparison of the period with as many days before it."""
     window = period.window_days
     difference = period.difference
     if period.before is None:
         held = counted(period.days_before, "day")
-        return f"of the {window} days before {held} are held, too few to compare with"
+        return f"only {held} of the {window} days before have data, too few to compare"
     if difference is None:
-        return f"nobody answered in the {window} days before"
-    verdict = (
-        "which is more than chance would make"
-        if difference.beyond_chance()
-        else "which is within chance"
-    )
+        return f"no answers in the {window} days before"
+    verdict = "more than chance would explain" if difference.beyond_chance() else "within chance"
     than = "as" if points(difference) == "about the same" else "than"
     return f"{points(difference)} {than} the {window} days before, {verdict}"
 
 
 def answers_against_before(period: Period) -> str:
-    """How many more answers there are than before."""
+    """The change in the number of answers."""
     if period.before is None or not period.before.responses:
         return "no full period before"
     change = period.now.responses / period.before.responses - 1
@@ -126,7 +122,7 @@ def answers_against_before(period: Period) -> str:
 
 
 def rate_against_before(period: Period) -> str:
-    """How the response rate compares with the period before."""
+    """The change of the response rate since the period before."""
     difference = period.rate_difference
     if difference is None:
         return "no full period before"
@@ -134,14 +130,14 @@ def rate_against_before(period: Period) -> str:
         return "as before"
     sign = "+" if difference.points > 0 else ""
     change = f"{sign}{number(difference.points, 1)} points"
-    return f"{change} against before, {chance(difference)}"
+    return f"{change} compared with before, {chance(difference)}"
 
 
 def channels(chosen: Sequence[Channel], few: int) -> str:
-    """Which channels stand out beyond chance."""
+    """The channels that differ significantly."""
     compared = [c for c in chosen if c.verdict in ("above", "below", "alike")]
     if not compared:
-        return f"No channel has the {few} answers that a comparison takes."
+        return f"No channel has the {few} answers needed for a comparison."
     above, below = _by_nps(compared, "above"), _by_nps(compared, "below")[::-1]
     if not above and not below:
         return (
@@ -177,16 +173,16 @@ def _list(names: Sequence[str]) -> str:
 
 
 def values(found: Sequence[Value]) -> str:
-    """What a promoter bought against a detractor, in the currency of most customers."""
+    """The purchases of promoters against detractors, in the currency of most customers."""
     if not found:
-        return "No customer with an order is known yet."
+        return "No customers with an order yet."
     currency = found[0].currency
     mine = {value.nps_class: value for value in found if value.currency == currency}
     promoter, detractor = mine.get("promoter"), mine.get("detractor")
     if promoter is None or promoter.per_customer is None:
         return f"No promoter has an order in {currency or 'the main currency'} yet."
     text = (
-        f"A promoter who pays in {currency or '(no currency)'} bought for "
+        f"A promoter who pays in {currency or '(no currency)'} spent "
         f"{money(promoter.per_customer, currency)} on average"
     )
     if detractor is None or not detractor.per_customer:
@@ -201,12 +197,12 @@ def values(found: Sequence[Value]) -> str:
 
 
 def funnel(found: Sequence[Survey]) -> str:
-    """Where most answers are lost."""
+    """The step at which most answers are lost."""
     planned, sent, clicked, answered = funnel_steps(found)
     if not planned:
-        return "No survey of the last 90 days is known."
+        return "No surveys in the last 90 days."
     if not sent:
-        return f"None of the {counted(planned, 'planned survey')} was sent."
+        return f"None of the {counted(planned, 'planned survey')} has been sent."
     losses = {
         "before they are sent": planned - sent,
         "between sending and the click": sent - clicked,
@@ -215,7 +211,7 @@ def funnel(found: Sequence[Survey]) -> str:
     worst = max(losses, key=lambda step: losses[step])
     return (
         f"Of {counted(sent, 'survey')} sent in the last 90 days {percent(answered / sent)} "
-        f"were answered; most are lost {worst} ({number(losses[worst])})."
+        f"were answered; most answers are lost {worst} ({number(losses[worst])})."
     )
 
 
@@ -231,17 +227,17 @@ def funnel_steps(found: Iterable[Survey]) -> tuple[int, int, int, int]:
 
 
 def products(found: Sequence[Product], few: int) -> str:
-    """Which product customers like best and least, and whether that is sure."""
+    """The products that customers like best and least, and whether that is significant."""
     ranked = [p for p in found if p.is_enough and p.mean is not None]
     if not found:
-        return "No product was reviewed yet."
+        return "No product reviews yet."
     if not ranked:
-        return f"No product has the {few} reviews that a comparison takes."
+        return f"No product has the {few} reviews needed for a comparison."
     best, worst = ranked[0], ranked[-1]
     if best is worst:
         return f"{short(best.name)} scores {_mean(best)}."
-    text = f"{short(best.name)} scores best, {_mean(best)}; "
-    text += f"{short(worst.name)} least, {_mean(worst)}"
+    text = f"{short(best.name)} scores highest, {_mean(best)}; "
+    text += f"{short(worst.name)} lowest, {_mean(worst)}"
     if (worst.high or 0) >= (best.low or 0):
         return f"{text}. Their intervals overlap, so the order may be chance."
     return f"{text}."
@@ -254,41 +250,43 @@ def _mean(product: Product) -> str:
 
 
 def said(report: Report) -> str:
-    """How many detractors wait for a reply."""
+    """The number of detractors awaiting a reply."""
     found = report.said
     if not found.waiting and not found.comments:
-        return "Nobody wrote a comment yet."
+        return "No comments yet."
     if not found.waiting:
-        return "No detractor of the last 30 days waits for a reply."
+        return "No detractors from the last 30 days are waiting for a reply."
     wrote = (
-        "all of them wrote why"
+        "all of them left a comment"
         if found.waiting_comments == found.waiting
-        else f"{number(found.waiting_comments)} of them wrote why"
+        else f"{number(found.waiting_comments)} of them left a comment"
     )
-    verb = "waits" if found.waiting == 1 else "wait"
-    return f"{counted(found.waiting, 'detractor')} of the last 30 days {verb} for a reply; {wrote}."
+    verb = "is waiting" if found.waiting == 1 else "are waiting"
+    return (
+        f"{counted(found.waiting, 'detractor')} from the last 30 days {verb} for a reply; {wrote}."
+    )
 
 
 def behind(comment: Comment) -> str:
-    """The order and the customer behind a comment; empty where neither is known."""
+    """The order and the customer behind a comment; empty if neither is known."""
     parts = []
     if comment.order_source_id:
         touch = " / ".join(filter(None, dict.fromkeys((comment.source, comment.campaign))))
         parts.append(f"Order {comment.order_source_id}{f', by {touch}' if touch else ''}")
     if comment.customer_net_amount is not None:
-        parts.append(f"bought for {money(comment.customer_net_amount, comment.currency)} in all")
+        parts.append(f"spent {money(comment.customer_net_amount, comment.currency)} in all")
     if comment.customer_key:
         parts.append(f"customer {comment.customer_key[:8]}")
     return " · ".join(parts)
 
 
 def trust(report: Report) -> str:
-    """How much of the answers met an order."""
+    """The share of the answers matched to an order."""
     whole = sum(responses for _, _, responses in report.coverage)
     if not whole:
-        return "No answer was matched with an order yet."
+        return "No answers matched with an order yet."
     matched = sum(responses for _, method, responses in report.coverage if method != "none")
     return (
-        f"{percent(matched / whole)} of the {counted(whole, 'answer')} of the last 90 days "
-        "met the order they are about."
+        f"{percent(matched / whole)} of the {counted(whole, 'answer')} from the last 90 days "
+        "are matched with an order."
     )

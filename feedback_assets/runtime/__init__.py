@@ -1,1 +1,1 @@
-"""Everything that touches the internals of Dagster: instance, storage and launchers."""
+"""All code that depends on Dagster's internals: instance, storage and launchers."""

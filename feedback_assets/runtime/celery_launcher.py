@@ -1,10 +1,10 @@
-"""The run launcher of several machines: runs are Celery tasks, and the workers are asked for them.
+"""The run launcher for several machines: runs are Celery tasks.
 
-A run is launched when a worker has a place for it, and found again when its worker is gone.
+A run is launched when a worker has a free slot, and its loss is detected when its worker is gone.
 
-A worker that is gone, with its machine or alone, leaves its run STARTED for ever: nobody is left to
-write the run's end, and Celery says STARTED as long as it keeps the result. So Dagster's run
-monitoring asks here, and the workers are asked who holds the task. Needs the extra `cluster`.
+A lost worker, with or without its machine, leaves its run STARTED forever: no process is left to
+write the run's end, and Celery reports STARTED as long as it keeps the result. So Dagster's run
+monitoring calls this launcher, which queries the workers for the task. Needs the extra `cluster`.
 """
 
 import time
@@ -25,32 +25,34 @@ from feedback_assets.runtime.leaving_workers import is_leaving
 from feedback_assets.runtime.run_launcher import run_without_launcher_lives
 
 ANSWER_SECONDS = 3.0
-"""A worker answers in milliseconds, whatever its runs do: they are processes below it. Each run of
-a lost worker is waited for in turn."""
+"""Seconds to wait for a worker's reply. A worker replies in milliseconds under any load, because
+runs are child processes. Runs of lost workers are checked one after the other."""
 MISSES = 3
-"""Times in a row that nobody held a run before it is lost: a worker that starts its connection to
-Redis anew, or a task that has ended a moment before its run, is a miss or two."""
+"""Consecutive checks without a worker for the run before it counts as lost: a worker that
+reconnects to Redis, or a task that ended a moment before its run, causes a miss or two."""
 RECONNECT_SECONDS = 60.0
-"""After Redis was away no worker is missed for this long: they try it every 30 s at the longest."""
+"""No worker counts as missing for this long after an outage of Redis: workers reconnect every
+30 s at most.
+"""
 PLACES_SECONDS = 1.0
-"""How long all workers are waited for when a run is launched: nobody knows how many there are."""
+"""Seconds to collect replies at launch: the number of workers is unknown."""
 _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
 class CheckedCeleryRunLauncher(CeleryRunLauncher):
-    """Launches as ``CeleryRunLauncher`` does; finds out whether a worker still has a run."""
+    """Launches like ``CeleryRunLauncher``; detects whether a worker still has a run."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # By run, in the daemon that asks. A daemon that is started again begins to count anew.
+        # By run, in the daemon's memory: a restarted daemon counts from zero.
         self._misses: Counter[str] = Counter()
         self._redis_was_away = float("-inf")
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Give the run to the workers, if one of them has a place for it.
+        """Send the run to the workers if one of them has a free slot.
 
-        A run that waits in Redis has begun as far as Dagster knows, and is failed when it does not
-        start. So it waits in Dagster's queue, which takes this error for a reason to try later.
+        Dagster considers a run in Redis launched, and fails it if it does not start in time. So the
+        run waits in Dagster's queue instead, which retries after this error.
         """
         try:
             has_place = self._has_place()
@@ -75,7 +77,7 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
         return bool(taken + queue.message_count < places)
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """RUNNING where a worker holds it or nobody can tell, NOT_FOUND where none does."""
+        """RUNNING if a worker has the run or its state is unknown, NOT_FOUND if none has it."""
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task is None:
             return run_without_launcher_lives(run)
@@ -86,7 +88,7 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
                 return CheckRunHealthResult(WorkerStatus.FAILED, f"its process died: {result.info}")
             held = state not in READY_STATES and self._is_held(task, result.info)
         except (KombuError, RedisError, OSError):
-            # Redis does not answer: that says nothing about the workers.
+            # Redis does not respond, which says nothing about the workers.
             self._redis_was_away = time.monotonic()
             return _LIVES
         if held or time.monotonic() - self._redis_was_away < RECONNECT_SECONDS:
@@ -100,8 +102,8 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
 
     def _is_held(self, task: str, info: object) -> bool:
         worker = info.get("hostname") if isinstance(info, dict) else None
-        # The one that began it is waited for until it answers; without its name all are, and then
-        # for the whole time.
+        # Waits for a reply of the worker that started it; if its name is unknown, for all workers
+        # and always for the full time.
         inspect = self.celery.control.inspect(
             destination=[worker] if worker else None,
             timeout=ANSWER_SECONDS,
@@ -113,10 +115,10 @@ class CheckedCeleryRunLauncher(CeleryRunLauncher):
         return worker is not None and is_leaving(self.celery, worker)
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt the run where it is; it then ends as canceled, at its next request."""
+        """Interrupt the run on its worker; it ends as canceled at its next request."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return False
-        # Else the interrupt would look like a failure.
+        # Otherwise the interrupt would look like a failure.
         self._instance.report_run_canceling(run)
         return super().terminate(run_id)

@@ -1,7 +1,7 @@
-"""The Celery app of a machine that takes runs, for ``celery --app``; deploy/cluster starts it.
+"""The Celery app of a worker machine, for ``celery --app``; deploy/cluster starts it.
 
-Broker, backend and settings are those of the run launcher in ``DAGSTER_HOME/dagster.yaml``, so that
-whoever launches and whoever takes cannot differ.
+It reads broker, backend and settings from the run launcher in ``DAGSTER_HOME/dagster.yaml``, so
+that launcher and workers cannot differ.
 """
 
 import os
@@ -15,7 +15,7 @@ from feedback_assets.runtime.leaving_workers import announce
 
 def _launcher() -> CeleryRunLauncher:
     home = os.environ.get("DAGSTER_HOME", "")
-    # The configuration alone: a connection to Postgres must not be there when processes fork.
+    # Configuration only: no connection to Postgres may be open when processes fork.
     launcher = InstanceRef.from_dir(home).run_launcher if home else None
     if not isinstance(launcher, CeleryRunLauncher):
         raise TypeError(

@@ -1,8 +1,8 @@
-"""The event log on SQLite, with its databases held open: ``event_log_storage`` of ``dagster.yaml``.
+"""The event log on SQLite with open connections: ``event_log_storage`` of ``dagster.yaml``.
 
 Every materialisation is stored twice, in the database of its run and in the index of all runs.
-Dagster's own storage opens the database anew for each of them, waits for the disk and closes it
-again. What is stored is the same.
+Dagster's own storage reopens the database for each of them, waits for the disk and closes it
+again. The stored content is the same.
 """
 
 import os
@@ -22,8 +22,8 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
 INDEX = "index"
-"""What Dagster calls the database of all runs."""
-# A process that carries out runs uses two; a webserver one more for each run that is looked at.
+"""Dagster's name for the database of all runs."""
+# A process that executes runs uses two; a webserver one more for each run being viewed.
 _HELD = 16
 _WAIT_SECONDS = 60
 _NO_FILE = (0, 0)
@@ -31,27 +31,27 @@ _NO_FILE = (0, 0)
 
 @dataclass(frozen=True)
 class _Open:
-    """An open database, and the file that it was opened as."""
+    """An open database, and the identity of the file that was opened."""
 
     engine: sqlalchemy.Engine
     file: tuple[int, int]
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):
-    """Stores what ``SqliteEventLogStorage`` does, where it does; keeps the last databases open."""
+    """Stores the same as ``SqliteEventLogStorage``, in the same place, over open connections."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._open: OrderedDict[str, _Open] = OrderedDict()
-        # One thread at a time uses a connection.
+        # A connection is used by one thread at a time.
         self._using = threading.Lock()
         self._tables: set[str] = set()
-        # Closed at the end of the process at the latest: SQLite then empties its journal.
+        # Closed at process exit at the latest: SQLite then empties its journal.
         weakref.finalize(self, _close, self._open)
         super().__init__(base_dir, inst_data)
 
     @classmethod
     def config_type(cls) -> Any:
-        """``base_dir``: where the databases are; ``$DAGSTER_HOME/history/runs`` by default."""
+        """``base_dir``: directory of the databases; ``$DAGSTER_HOME/history/runs`` by default."""
         return {"base_dir": Field(StringSource, is_required=False)}
 
     @classmethod
@@ -72,7 +72,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return self._transaction(INDEX)
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the index has a table; asked for each event with tags. None is ever dropped."""
+        """Whether the index has a table; called for each event with tags. None is ever dropped."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
@@ -92,13 +92,13 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
                 yield connection
                 changed = _changes(connection) != changes
             if changed:
-                # Who follows a run watches its database, which SQLite itself only writes to when
+                # Viewers of a run watch its database file, which SQLite writes to only when
                 # its journal is full or the last connection is closed.
                 os.utime(path)
 
     def _engine(self, shard: str, path: str) -> sqlalchemy.Engine:
         held = self._open.pop(shard, None)
-        # Old runs' databases are removed.
+        # Databases of old runs are removed.
         if held is not None and held.file != _file(path):
             held.engine.dispose()
             held = None
@@ -110,7 +110,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return held.engine
 
     def _opened(self, shard: str, path: str) -> _Open:
-        # Dagster makes the database where it is not known to be there; an old run's may be gone.
+        # Dagster creates databases that it does not know to exist; an old run's may be gone.
         if _file(path) == _NO_FILE:
             self._initialized_dbs.discard(shard)
         with super().run_connection(shard):
@@ -121,8 +121,8 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
         )
         with engine.connect() as connection:
-            # A power failure may cost the last events, as it may the last partitions; the
-            # database stays whole.
+            # A power failure may lose the last events, as it may the last partitions; the database
+            # stays intact.
             connection.execute(sqlalchemy.text("pragma synchronous = normal"))
         return _Open(engine, _file(path))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from feedback_assets.files.database_trouble import remedy
 from feedback_assets.files.unusable import Unusable
 
-_ROOM = {errno.ENOSPC: "make room on its disk", errno.EDQUOT: "make room within your quota"}
+_ROOM = {errno.ENOSPC: "free space on its disk", errno.EDQUOT: "free space within your quota"}
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def home_errors(home: Path) -> Iterator[None]:
 
 
 def trouble_line(error: BaseException, home: Path) -> str | None:
-    """The line for an error that a file or database in ``home`` caused; ``None`` for others."""
+    """The message for an error caused by a file or database in ``home``; ``None`` for others."""
     for cause in _causes(error):
         if isinstance(cause, Unusable):
             return str(cause)

@@ -1,4 +1,4 @@
-"""The Dagster instance in ``DAGSTER_HOME``: created on first use, and opened."""
+"""Creates and opens the Dagster instance in ``DAGSTER_HOME``."""
 
 import os
 import stat
@@ -38,7 +38,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         return _opened(home)
 
 
-# A process of Dagster's own, such as the webserver, does not take the lock.
+# Dagster's own processes, such as the webserver, do not take the lock.
 @tenacity.retry(
     retry=tenacity.retry_if_exception(
         lambda error: isinstance(error, OperationalError) and "already exists" in str(error)
@@ -48,23 +48,23 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     reraise=True,
 )
 def _opened(home: Path) -> dg.DagsterInstance:
-    # Dagster starts four processes a step to capture what it prints. The commands' steps print
-    # nothing, and what goes wrong is in the events.
+    # Dagster starts four processes per step to capture its output. Steps of the commands print
+    # nothing, and errors are in the events.
     return dg.DagsterInstance.from_ref(
         InstanceRef.from_dir(str(home), overrides={"compute_logs": _NOTHING_CAPTURED})
     )
 
 
 def compute_logs(home: Path) -> ComputeLogManager[Any]:
-    """What keeps the captured output of the runs that Dagster's own processes started."""
+    """The manager of output captured from runs that Dagster's own processes started."""
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
 
 
 def keep_private(home: Path) -> None:
-    """Create Dagster's directories in ``home`` for this user only; tighten those that exist.
+    """Create Dagster's directories in ``home`` for this user only; restrict existing ones.
 
-    What runs were given and said may be personal. Dagster makes files and directories with the
-    modes of the umask, and nobody else can reach what lies in these.
+    Input and output of runs may be personal. Dagster creates files and directories with the modes
+    of the umask; within private directories nobody else can reach them.
     """
     for name in _KEPT_BY_DAGSTER:
         directory = home / name

@@ -1,7 +1,7 @@
-"""Which Celery workers were told to end and wait for their runs: in Redis, under their names.
+"""Celery workers that are shutting down and wait for their runs, recorded by name in Redis.
 
-A worker that was told to end is deaf at once, while its runs go on for minutes: without a word left
-behind it looks as one that was lost, and its runs would be given to another.
+A worker that is shutting down no longer replies, while its runs go on for minutes: without this
+record it would look lost, and its runs would be given to another worker.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 LEAVING_SECONDS = 660
-"""How long a worker is believed: it is killed after 600, see deploy/cluster/worker.conf."""
+"""How long a record is valid: the worker is killed after 600 s, see deploy/cluster/worker.conf."""
 
 
 def announce(app: Celery) -> None:
-    """Have the workers of this process say that they leave, and that they are back."""
+    """Make the workers of this process record their shutdown and their return."""
 
     def leaving(sender: str, **_: Any) -> None:
         app.backend.client.set(_key(sender), "1", ex=LEAVING_SECONDS)
@@ -27,7 +27,7 @@ def announce(app: Celery) -> None:
 
 
 def is_leaving(app: Celery, worker: str) -> bool:
-    """Whether this worker was told to end and may still wait for its runs."""
+    """Whether this worker is shutting down and may still wait for its runs."""
     return bool(app.backend.client.exists(_key(worker)))
 
 

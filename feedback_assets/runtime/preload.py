@@ -1,6 +1,6 @@
-"""What a run loads when it first needs it, to be loaded once by the process that others fork from.
+"""Modules that a run needs, loaded once by the process from which others fork.
 
-One that is not there is left out, and is then loaded by each process or never.
+A missing module is skipped; processes then import it on demand or never.
 """
 
 MODULES = (
@@ -8,6 +8,6 @@ MODULES = (
     "feedback_assets.runtime.event_log",
     "dagster._core.storage.legacy_storage",
     "dagster._core.execution.execute_in_process",
-    # Arrow loads it where it is installed.
+    # Arrow loads it if it is installed.
     "pandas",
 )

@@ -1,4 +1,4 @@
-"""Keeping Dagster's own log records out of what a command prints."""
+"""Keeps Dagster's log records out of a command's output."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_dagster() -> Iterator[None]:
-    """Dagster logs every event; a command's progress and summary say what matters."""
+    """Silence the log of every event; a command prints its own progress and summary."""
     loggers = [logging.getLogger(name) for name in ("dagster", "dagster.builtin", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

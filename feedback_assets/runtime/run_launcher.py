@@ -1,9 +1,9 @@
-"""The run launcher of ``dagster.yaml``: Dagster's own, which also knows whether a run still lives.
+"""The run launcher of ``dagster.yaml``: Dagster's own, which also detects whether a run is alive.
 
-A run is a process below a code server. If both are killed, or the machine goes down, nobody is
-left to write the run's end: it stays STARTED, keeps its place in the queue and its backfill
-waits for it. Dagster's run monitoring cures that where the launcher can tell; the default one
-cannot.
+A run is a child process of a code server. If both are killed, or the machine goes down, no process
+is left to write the run's end: it stays STARTED, keeps its place in the queue, and its backfill
+waits for it. Dagster's run monitoring resolves that if the launcher can check a run; the default
+launcher cannot.
 """
 
 import json
@@ -25,17 +25,17 @@ _BETWEEN_TRIES_SECONDS = 2.0
 
 
 def process_tag() -> dict[str, str]:
-    """The tag of a run in this very process, without a code server."""
+    """The tag of a run in this process, without a code server."""
     return {PROCESS_TAG: f"{socket.gethostname()} {os.getpid()}"}
 
 
 class CheckedRunLauncher(DefaultRunLauncher):
-    """Launches as ``DefaultRunLauncher`` does; asks a run's code server or process for it."""
+    """Launches like ``DefaultRunLauncher``; checks a run through its code server or process."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """As Dagster's; a code server that was told to end and waits for its runs is like none.
+        """Like Dagster's; a code server that is shutting down counts as unavailable.
 
-        Dagster's queue then tries later, where ``dagster.yaml`` has ``run_queue``.
+        Dagster's queue then retries later, if ``dagster.yaml`` has ``run_queue``.
         """
         try:
             super().launch_run(context)
@@ -49,14 +49,14 @@ class CheckedRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """RUNNING where the run lives or nobody can tell, NOT_FOUND where its process is gone."""
+        """RUNNING if the run is alive or its state is unknown, NOT_FOUND if its process is gone."""
         if GRPC_INFO_TAG in run.tags:
             return _health(_server_has(run))
         return run_without_launcher_lives(run)
 
 
 def run_without_launcher_lives(run: DagsterRun) -> CheckRunHealthResult:
-    """Of a run that no launcher began: RUNNING unless it is known that its process is gone."""
+    """For a run started without a launcher: RUNNING unless its process is known to be gone."""
     return _health(PROCESS_TAG not in run.tags or _process_lives(run.tags[PROCESS_TAG]))
 
 
@@ -67,7 +67,7 @@ def _health(found: bool) -> CheckRunHealthResult:
 
 
 def _server_has(run: DagsterRun) -> bool:
-    # 0.05 s that a backfill, which takes its tag from here, need not wait for.
+    # Imported here: it takes 0.05 s, and a backfill uses only the tag.
     from dagster._grpc.client import DagsterGrpcClient
     from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 
@@ -86,7 +86,7 @@ def _server_has(run: DagsterRun) -> bool:
                 client.can_cancel_execution(request), CanCancelExecutionResult
             )
         except DagsterUserCodeUnreachableError as error:
-            # A server under load may not answer in time, and is there all the same.
+            # A server under load may not respond in time and still be alive.
             if "timed out" in str(error):
                 return True
         else:

@@ -1,4 +1,4 @@
-"""Runs that have ended and runs that have not."""
+"""Finished and unfinished runs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +10,11 @@ ENDED = (
     dg.DagsterRunStatus.CANCELED,
 )
 UNFINISHED = tuple(status for status in dg.DagsterRunStatus if status not in ENDED)
-# A process that was killed may leave its run unfinished for ever.
+# A killed process may leave its run unfinished forever.
 _FORGOTTEN_AFTER = timedelta(hours=6)
 
 
 def under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that are queued or running, without those of which nothing was heard for hours."""
+    """The queued and running runs, except those without an update for hours."""
     since = datetime.now(UTC) - _FORGOTTEN_AFTER
     return list(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, updated_after=since)))

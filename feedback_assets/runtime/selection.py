@@ -7,10 +7,10 @@ from dagster_shared.check import CheckError
 
 
 def selected_assets(text: str, defs: dg.Definitions) -> Collection[dg.AssetKey]:
-    """The assets that a selection names, such as ``+key:"marts/nps_by_channel"``.
+    """The assets matched by a selection, such as ``+key:"marts/nps_by_channel"``.
 
-    Raises ``ValueError`` with a reason where the text cannot be read, or asks for what the UI
-    alone knows.
+    Raises ``ValueError`` with a reason if the text cannot be parsed, or needs information that
+    only the UI has.
     """
     try:
         return dg.AssetSelection.from_string(text).resolve(defs.resolve_asset_graph())

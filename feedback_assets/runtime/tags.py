@@ -1,4 +1,4 @@
-"""The tags of runs that Dagster gives a meaning, and the days of a run as its tags say them."""
+"""Run tags with a meaning to Dagster, and the days of a run according to its tags."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,16 +11,16 @@ WILL_RETRY = "dagster/will_retry"
 
 
 def range_tags(first: date | None, last: date | None) -> dict[str, str]:
-    """The tags of a run of the days ``first`` to ``last``; none for a table without days."""
+    """The tags of a run for the days ``first`` to ``last``; empty for a table without days."""
     if first is None or last is None:
         return {}
     return {FIRST_PARTITION: first.isoformat(), LAST_PARTITION: last.isoformat()}
 
 
 def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
-    """The first and last day of a run by its tags.
+    """The first and last day of a run according to its tags.
 
-    None for a run without partitions, or with partitions that are no days.
+    None for a run without partitions, or with partitions that are not days.
     """
     first = tags.get(FIRST_PARTITION, tags.get(PARTITION))
     last = tags.get(LAST_PARTITION, tags.get(PARTITION))

@@ -1,1 +1,1 @@
-"""The five providers' APIs on loopback, over generated data; it imports nothing of the project."""
+"""The APIs of the five providers on loopback, with generated data; imports no project code."""

@@ -1,4 +1,4 @@
-"""What the providers' handlers share: JSON answers, pages and the reading of parameters."""
+"""Shared by the providers' handlers: JSON responses, pagination and parameter parsing."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class BadParameter(ValueError):
-    """A parameter that the documentation does not allow; its text goes into the answer."""
+    """A parameter that the documentation does not allow; its text becomes part of the response."""
 
 
 def as_json(body: Any) -> bytes:
@@ -29,7 +29,7 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 def whole_number(
     text: str | None, name: str, default: int, *, least: int = 1, most: int | None = None
 ) -> int:
-    """A parameter that is a whole number within bounds, or its default where it is not given."""
+    """An integer parameter within bounds, or its default if it is missing."""
     if text is None or text == "":
         return default
     if not (text.isascii() and text.isdigit()):
@@ -42,7 +42,7 @@ def whole_number(
 
 
 def day(text: str | None, name: str) -> date | None:
-    """A parameter `YYYY-MM-DD`, or None where it is not given."""
+    """A parameter `YYYY-MM-DD`, or None if it is missing."""
     if not text:
         return None
     if not _DAY.fullmatch(text):

@@ -1,7 +1,7 @@
 """What follows an order: surveys, prompts, answers, replies, reviews, spam.
 
-Only bulk generation belongs here; times are seconds since the world's origin, `order` is a position
-among the orders, scores are −1 where none is given. How records read is in the providers' modules.
+Only bulk generation belongs here; times are seconds since the world's origin, `order` is an index
+into the orders, a score of −1 means none. Records are rendered in the providers' modules.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from feedback_assets.sandbox.times import DAY, NEVER
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Thanx: opportunities to answer, by time of purchase."""
+    """Thanx: feedback prompts, by time of purchase."""
 
     order: Array
     purchased: Array
@@ -29,7 +29,7 @@ class Prompts:
 
 @dataclass(frozen=True, slots=True)
 class Trackers:
-    """Fullwhere: surveys on their way, by planned time of sending."""
+    """Fullwhere: surveys, by planned time of sending."""
 
     order: Array
     created: Array
@@ -39,7 +39,7 @@ class Trackers:
     clicked: Array
     clicked_again: Array
     of_order: Array
-    """For each order its tracker's position, or −1."""
+    """For each order, the position of its tracker, or −1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Submissions:
     score: Array
     stars: Array
     opinion: Array
-    """What the writer thinks, 0–10, given or not."""
+    """The writer's opinion, 0–10, whether or not it is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Retargeting: order feedback by time, and product reviews feedback by feedback."""
+    """Retargeting: order feedback by time, and product reviews by feedback."""
 
     order: Array
     added: Array
@@ -71,7 +71,7 @@ class Ratings:
 
 
 def make_prompts(seed: int, orders: Orders) -> Prompts:
-    """A prompt for nearly half of all orders; those who look mostly answer, within seven days."""
+    """A prompt for nearly half of all orders; most people who see it answer, within seven days."""
     rng = generator(seed, "thanx")
     order = np.flatnonzero(rng.random(len(orders.time), dtype=np.float32) < 0.45).astype(np.int32)
     count = len(order)
@@ -96,14 +96,14 @@ def make_prompts(seed: int, orders: Orders) -> Prompts:
 
 
 def _answer_times(rng: np.random.Generator, orders: Orders, order: Array, asked: Array) -> Array:
-    """When answers to these orders come: some days after being asked, 20 days at the latest."""
+    """The times of answers to these orders: some days after the request, at most 20."""
     patience = rng.exponential(2.5 * DAY, len(order)) + 600
     times: Array = np.minimum(asked[order] + patience, orders.time[order] + 20 * DAY)
     return times.astype(np.int32)
 
 
 def make_submissions(seed: int, orders: Orders, asked: Array, start: int) -> Submissions:
-    """Answers to a sixth of all orders, and spam; on every eighth day or so there are none."""
+    """Answers to a sixth of all orders, and spam; none on about every eighth day."""
     rng = generator(seed, "feedbackpulse")
     order = np.flatnonzero(rng.random(len(orders.time), dtype=np.float32) < 0.2).astype(np.int32)
     created = _answer_times(rng, orders, order, asked)
@@ -135,7 +135,7 @@ def make_submissions(seed: int, orders: Orders, asked: Array, start: int) -> Sub
 
 
 def make_ratings(seed: int, orders: Orders, asked: Array) -> Ratings:
-    """Answers to a sixth of all orders, with up to three reviews, some up to a year younger."""
+    """Answers to a sixth of all orders, with up to three reviews, some up to a year later."""
     rng = generator(seed, "retargeting")
     order = np.flatnonzero(rng.random(len(orders.time), dtype=np.float32) < 0.17).astype(np.int64)
     added = _answer_times(rng, orders, order, asked)
@@ -163,9 +163,9 @@ def make_ratings(seed: int, orders: Orders, asked: Array) -> Ratings:
 
 
 def planned_sendings(seed: int, orders: Orders) -> tuple[Array, Array, Array]:
-    """For every order: whether a survey is planned, for when, and when it really goes out.
+    """For each order: whether a survey is planned, when, and when it is actually sent.
 
-    The first lies on a full minute two to six days after the order; the last is NEVER for one in
+    The first is on a full minute two to six days after the order; the last is NEVER for one in
     seventeen.
     """
     index = np.arange(len(orders.time))
@@ -178,7 +178,7 @@ def planned_sendings(seed: int, orders: Orders) -> tuple[Array, Array, Array]:
 
 
 def when_asked(orders: Orders, sent: Array) -> Array:
-    """When each order's customer is asked: by the survey, or else a day after the order."""
+    """When each order's customer is asked: by the survey, otherwise a day after the order."""
     return np.where(sent < NEVER, sent, orders.time + DAY).astype(np.int64)
 
 
@@ -189,7 +189,7 @@ def make_trackers(
     submissions: Submissions,
     ratings: Ratings,
 ) -> Trackers:
-    """The surveys of all orders, clicked by those who answer and by some who do not."""
+    """The surveys of all orders, clicked by everyone who answers and by some who do not."""
     planned, send_at, sent_at = sendings
     order = np.flatnonzero(planned)
     order = order[np.argsort(send_at[order].astype(np.int64) << 23 | np.arange(len(order)))]

@@ -1,4 +1,4 @@
-"""Which clicks an order or a contact is attributed to, as the clock knows them."""
+"""The clicks that an order or a contact is attributed to, as visible at the current time."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ DIRECT = dict.fromkeys(UTM_FIELDS, "direct")
 
 
 class Touches(NamedTuple):
-    """Positions of clicks, −1 where there is none."""
+    """Positions of clicks; −1 means none."""
 
     first_click: int
     first_optin: int
@@ -25,12 +25,12 @@ NONE = Touches(-1, -1, -1, -1)
 
 
 def untagged(position: int) -> bool:
-    """Whether a click carries no campaign tags: one in thirteen."""
+    """Whether a click has no campaign tags: one in thirteen."""
     return position * 2_654_435_761 % 13 == 0
 
 
 def touches(view: View, contact: int, until: int) -> Touches:
-    """The contact's given touches among its clicks up to `until` that the clock already shows."""
+    """The contact's touches among its visible clicks up to `until`."""
     clicks = view.world.clicks
     start, stop = clicks.contact_start[contact : contact + 2].tolist()
     stop = start + int(np.searchsorted(clicks.time[start:stop], until, "right"))
@@ -51,7 +51,7 @@ def touches(view: View, contact: int, until: int) -> Touches:
 
 
 def utms(view: View, position: int) -> dict[str, str]:
-    """A click's campaign tags; the term is the string "null" now and then, as it is in life."""
+    """A click's campaign tags; the term is sometimes the string "null", as in real data."""
     tags = CHANNELS[int(view.world.clicks.channel[position])].utms
     if position % 17 == 0:
         tags["term"] = "null"
@@ -59,7 +59,7 @@ def utms(view: View, position: int) -> dict[str, str]:
 
 
 def credited(view: View, position: int, *, zoned: bool) -> dict[str, Any]:
-    """What a model says of the click it credits; contacts carry a zone, orders do not."""
+    """A model's record of the click it credits; contacts have a time zone, orders do not."""
     seconds = int(view.world.clicks.time[position])
     stamp = view.millis(seconds) if zoned else view.local(seconds)
     tags = DIRECT if untagged(position) else utms(view, position)

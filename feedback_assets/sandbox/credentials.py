@@ -1,7 +1,4 @@
-"""The sandbox's only credentials: fixed, obviously made up, worth nothing anywhere else.
-
-And the settings that use them.
-"""
+"""The sandbox's credentials, fixed and obviously fake, and the settings that use them."""
 
 WICKED_REPORTS_API_KEY = "sandbox-wicked-reports-key"
 THANX_ACCESS_TOKEN = "sandbox-thanx-token"  # noqa: S105

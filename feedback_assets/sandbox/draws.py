@@ -1,7 +1,7 @@
-"""Deterministic chance: what a seed, a stream's name and an index decide, and nothing else.
+"""Deterministic random draws, determined only by seed, stream name and index.
 
-Only draws belong here. A record's details are drawn again whenever it is rendered, so that a world
-keeps no more than its times, and the same record always reads the same.
+Only draws belong here. The details of a record are drawn again each time it is rendered, so that
+a world stores only times, and a record is always the same.
 """
 
 from hashlib import sha256
@@ -18,12 +18,12 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def stream_key(seed: int, stream: str) -> int:
-    """64 bits that stand for a stream of draws; independent of Python's own hash seed."""
+    """A 64-bit key for a stream of draws, independent of Python's hash seed."""
     return int.from_bytes(sha256(f"{seed}:{stream}".encode()).digest()[:8], "big")
 
 
 def generator(seed: int, stream: str) -> np.random.Generator:
-    """A generator for bulk draws of one stream."""
+    """A generator for bulk draws from one stream."""
     return np.random.default_rng(stream_key(seed, stream))
 
 

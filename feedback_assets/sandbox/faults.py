@@ -1,4 +1,4 @@
-"""The switches by which the sandbox misbehaves; what they do is in the modules that obey them."""
+"""The fault switches of the sandbox; the faults are implemented in the modules that read them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,47 +12,47 @@ ResetNotation = Literal["epoch", "seconds", "milliseconds", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What goes wrong, and what is undocumented and may be either way. Off by default.
+    """Faults, and undocumented behaviour that may vary. Off by default.
 
-    Rates are shares from 0 to 1. Those of requests are drawn anew for each request; that of
-    malformed records is fixed for each record, so that reading it again gives the same.
+    Rates are from 0 to 1. Request faults are drawn for each request; malformed records are fixed,
+    so that reading a record again gives the same result.
     """
 
     latency: float = 0.0
-    """Seconds that every answer is held back."""
+    """Seconds of delay before each response."""
     error_rate: float = 0.0
-    """Share of requests answered 500, 502, 503 or 504."""
+    """Share of requests answered with 500, 502, 503 or 504."""
     reset_rate: float = 0.0
-    """Share of requests whose connection is reset, without or with half a body."""
+    """Share of requests whose connection is reset, before or in the middle of the body."""
     truncate_rate: float = 0.0
-    """Share of requests whose body is whole by HTTP's account but ends in mid-JSON."""
+    """Share of requests whose body is complete according to HTTP but truncated JSON."""
     malformed_rate: float = 0.0
-    """Share of records with a key missing, a wrong type, a bad date or a score out of range."""
+    """Share of records with a missing key, wrong type, invalid date or score out of range."""
     down: frozenset[str] = frozenset()
     """Providers that answer every request with 503."""
     quotas: bool = True
     """Whether the providers' request quotas are enforced."""
     quota_scale: float = 1.0
-    """What every quota is multiplied by."""
+    """Factor applied to every quota."""
     wicked_reports_per_minute: int = 120
     feedbackpulse_per_minute: int = 60
     thanx_per_second: int = 5
     thanx_per_quarter_hour: int = 2000
     reset_notation: ResetNotation = "epoch"
-    """How `x-ratelimit-reset` is written: epoch seconds, seconds to wait, epoch ms, HTTP date."""
+    """Format of `x-ratelimit-reset`: epoch seconds, seconds to wait, epoch ms, HTTP date."""
     retry_after: Literal["seconds", "date"] | None = None
-    """How a 429 or 503 says `Retry-After`; None: it does not."""
+    """Format of `Retry-After` on a 429 or 503; None: no such header."""
     to_exclusive: bool = False
-    """Whether the `to` of Wicked Reports and FeedbackPulse leaves its own day out."""
+    """Whether the `to` of Wicked Reports and FeedbackPulse is exclusive."""
     filter_timezone: str = "UTC"
-    """Zone in which those two read the days of `from` and `to`."""
+    """Time zone in which those two interpret the days of `from` and `to`."""
     sloppy: bool = False
-    """Whether values are written in other forms that say the same: numbers as text, ids as
-    numbers, flags as 0 and 1, zero dates for none, lists as numbered objects, text decomposed."""
+    """Whether values are written in equivalent forms: numbers as text, ids as numbers, flags as 0
+    and 1, zero dates for null, lists as numbered objects, decomposed Unicode."""
     extra_fields: bool = False
-    """Whether records carry a field that no document names."""
+    """Whether records contain an undocumented field."""
     retargeting_inactive: bool = False
-    """Whether Retargeting says that the account is not active."""
+    """Whether Retargeting reports that the account is not active."""
 
     def __post_init__(self) -> None:
         for name in ("error_rate", "reset_rate", "truncate_rate", "malformed_rate"):
@@ -65,7 +65,7 @@ class Faults:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Switches from decoded JSON; a name that is none of them is a ValueError."""
+        """Parse switches from decoded JSON; raises ValueError for an unknown name."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"no such switch: {', '.join(sorted(unknown))}")

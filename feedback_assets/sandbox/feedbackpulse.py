@@ -1,8 +1,8 @@
-"""FeedbackPulse's "API de Envios": submissions listed, one, and created.
+"""FeedbackPulse's "API de Envios": list, retrieve and create submissions.
 
-Undocumented, and chosen here: the newest come first, so that pages shift when somebody submits
-while they are read; `from` and `to` are both included and UTC days unless the switches say
-otherwise; parameters and bodies that do not hold are answered 422.
+Undocumented, and chosen here: newest first, so that pages shift when a submission arrives during
+pagination; `from` and `to` are inclusive UTC days unless the switches say otherwise; invalid
+parameters and bodies are answered with 422.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ _FIRST_ID = 42
 
 
 def seen(view: View) -> Array:
-    """Positions of the submissions made by now, oldest first."""
+    """Positions of the submissions made so far, oldest first."""
     return np.arange(int(np.searchsorted(view.world.submissions.created, view.clock)))
 
 
 def statuses(view: View, positions: Array) -> Array:
-    """Status of each submission as an index of STATUSES: pending until somebody looks."""
+    """Status of each submission as an index into STATUSES: pending until it is processed."""
     held = view.world.submissions
     decided = np.where(held.order[positions] < 0, 3, 1 + (positions % 5 == 0))
     status: Array = np.where(held.moderated[positions] < view.clock, decided, 0)
@@ -50,13 +50,13 @@ def campaigns(view: View, positions: Array) -> Array:
 
 
 def products(view: View, positions: Array) -> Array:
-    """Product of each submission, or 0: half name none."""
+    """Product of each submission, or 0: half of them have none."""
     drawn = pick(view.world.seed, "feedbackpulse-product", positions, 2 * len(PRODUCTS))
     return np.where(drawn < len(PRODUCTS), drawn + 1, 0)
 
 
 def _person(view: View, position: int, order: int, chance: int) -> tuple[str | None, str | None]:
-    """Name and e-mail as typed in: some unknown, some in capitals or with spaces, some missing."""
+    """Name and e-mail as typed: some unknown, some in capitals or with spaces, some missing."""
     if order < 0 or chance < 12:
         return None if chance % 2 else "Анна", f"visitor{position}@elsewhere.example"
     contact = int(view.world.orders.contact[order])
@@ -77,7 +77,7 @@ def _sentiment(opinion: int, chance: int) -> tuple[float, str]:
 
 
 def submissions(view: View, positions: Array) -> list[Record]:
-    """Submissions at these positions, as they stand by now."""
+    """Submissions at these positions, in their current state."""
     world, held = view.world, view.world.submissions
     chances = pick(world.seed, "feedbackpulse", positions, 100).tolist()
     words = pick(world.seed, "feedbackpulse-words", positions, 1 << 20).tolist()
@@ -131,7 +131,7 @@ def _optional_number(query: Mapping[str, str], name: str) -> int | None:
 
 
 class _Filter(msgspec.Struct, frozen=True):
-    """What a list is asked for; times are the world's seconds [since, until)."""
+    """The parameters of a list request; times are the world's seconds [since, until)."""
 
     status: str | None
     campaign: int | None
@@ -173,7 +173,7 @@ class _Filter(msgspec.Struct, frozen=True):
         return chosen[::-1]
 
     def fits(self, record: Record, seconds: int) -> bool:
-        """Whether a created submission, made at these seconds, belongs to the list."""
+        """Whether a submission created at this time belongs to the list."""
         return (
             self.status in (None, record["status"])
             and self.campaign in (None, record["campaign_id"])
@@ -184,7 +184,7 @@ class _Filter(msgspec.Struct, frozen=True):
 
 
 class FeedbackPulse:
-    """The handlers; they hold nothing but the state."""
+    """The request handlers; they have no state except `State`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -258,7 +258,7 @@ class FeedbackPulse:
         view = self.state.view()
         with self.state.lock:
             made = self.state.written.submissions
-            # Far from the ids of the generated, which grow with the clock.
+            # Far from generated ids, which grow with the clock.
             number = _FIRST_ID + len(view.world.submissions.created) + len(made)
             record = {
                 "id": number,
@@ -289,7 +289,7 @@ class FeedbackPulse:
 
 
 class NewSubmission(msgspec.Struct, kw_only=True):
-    """What `create` accepts: documented names, types and ranges."""
+    """A body that `create` accepts: documented names, types and ranges."""
 
     campaign_id: int
     star_rating: int | None = None

@@ -1,8 +1,8 @@
-"""Fullwhere's partner API: survey trackers, one, listed, or generated for a purchase.
+"""Fullwhere's partner API: survey trackers, retrieved, listed, or generated for a purchase.
 
 Undocumented, and chosen here: the envelope `{"data": […], "total": n}`, the order by planned time
-of sending, a date without a time means its midnight in UTC, and both ends of the range belong to
-it.
+of sending, that a date without a time means midnight UTC, and that both ends of a range are
+inclusive.
 """
 
 from datetime import UTC, datetime
@@ -25,22 +25,22 @@ from feedback_assets.sandbox.times import NEVER
 from feedback_assets.sandbox.view import View
 from feedback_assets.sandbox.vocabulary import SENDING_TYPES, SURVEYS
 
-_SCRAMBLE = 0x5DEECE66D  # odd, so that it has an inverse modulo 2**48
+_SCRAMBLE = 0x5DEECE66D  # odd, and therefore invertible modulo 2**48
 _MODULUS = 1 << 48
 _GENERATED = 1 << 40
-"""Positions from here on are trackers that `generate` made."""
+"""Positions from here on are trackers created by `generate`."""
 _LIST_FIELDS = {"limit", "page", "fromSendAt", "toSendAt", "purchases", "customers"}
 _REASONS = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 
 
 def tracker_id(position: int) -> str:
-    """A UUID that leads back to the position."""
+    """A UUID that encodes the position."""
     scrambled = position * _SCRAMBLE % _MODULUS
     return str(UUID(int=0x5B1D6F0A_3C52_4E77_9A10 << 48 | scrambled))
 
 
 def tracker_position(text: str) -> int | None:
-    """The position that a tracker's id stands for."""
+    """The position encoded in a tracker's id."""
     try:
         scrambled = UUID(text).int % _MODULUS
     except ValueError:
@@ -87,7 +87,7 @@ def _record(view: View, number: int, order: int, times: dict[str, int], kind: st
 
 
 def trackers(view: View, positions: Array) -> list[Record]:
-    """Trackers at these positions, as they stand by now."""
+    """Trackers at these positions, in their current state."""
     held = view.world.trackers
     names = ("created", "send", "sent", "resent", "clicked", "clicked_again")
     columns = {name: getattr(held, name)[positions].tolist() for name in names}
@@ -107,14 +107,14 @@ def trackers(view: View, positions: Array) -> list[Record]:
 
 
 def seen(view: View) -> Array:
-    """Positions of the trackers that exist by now, future sendings included."""
+    """Positions of the trackers that exist so far, including future sendings."""
     held = view.world.trackers
     arrived = view.world.orders.arrives[held.order] < view.clock
     return np.flatnonzero((held.created < view.clock) & arrived)
 
 
 def click_sum(view: View, positions: Array) -> int:
-    """Clicks made by now on the trackers at these positions."""
+    """Number of clicks so far on the trackers at these positions."""
     held = view.world.trackers
     return sum(
         int((stamps[positions] < view.clock).sum()) for stamps in (held.clicked, held.clicked_again)
@@ -180,7 +180,7 @@ def _ids(body: dict[str, Any], name: str) -> tuple[str, ...] | None:
 
 
 class _Filter(msgspec.Struct, frozen=True):
-    """What a list is asked for; times are the world's seconds, ids the world's positions."""
+    """The parameters of a list request; times are the world's seconds, ids are positions."""
 
     since: float | None
     until: float | None
@@ -221,7 +221,7 @@ class _Filter(msgspec.Struct, frozen=True):
         return chosen
 
     def fits(self, view: View, order: int, seconds: int) -> bool:
-        """Whether a tracker generated for an order at these seconds belongs to the list."""
+        """Whether a tracker generated for an order at this time belongs to the list."""
         contact = int(view.world.orders.contact[order])
         return (
             (self.since is None or seconds >= self.since)
@@ -232,7 +232,7 @@ class _Filter(msgspec.Struct, frozen=True):
 
 
 class Fullwhere:
-    """The handlers; they hold nothing but the state."""
+    """The request handlers; they have no state except `State`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -332,7 +332,7 @@ class Fullwhere:
         return answer([self._tracker_of(view, order)], 201)
 
     def _tracker_of(self, view: View, order: int) -> Record:
-        """The order's tracker, made now where there is none."""
+        """The order's tracker, created now if there is none."""
         existing = int(view.world.trackers.of_order[order])
         if existing >= 0 and view.seen(int(view.world.trackers.created[existing])):
             return trackers(view, np.array([existing]))[0]

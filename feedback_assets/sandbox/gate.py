@@ -1,6 +1,6 @@
-"""What every request passes before it reaches a provider: log, faults, quota.
+"""What every request passes through before it reaches a provider: log, faults, quota.
 
-An ASGI application around the real one; only what is common to the five belongs here.
+An ASGI middleware; only behaviour shared by all five providers belongs here.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def endpoint_name(method: str, path: str) -> str:
 
 
 def error_body(provider: str, status: int, message: str) -> dict[str, object]:
-    """An error in the provider's own form."""
+    """An error in the provider's format."""
     bodies: dict[str, dict[str, object]] = {
         "wicked_reports": {"status": "error", "message": message},
         "thanx": {"error": {"code": status, "message": message}},
@@ -62,13 +62,13 @@ def error_body(provider: str, status: int, message: str) -> dict[str, object]:
 
 
 GENERATED = {"X-Feedback-Sandbox": "generated data"}
-"""A header of each answer, by which a reader can tell the sandbox from a provider."""
+"""A header of each response that distinguishes the sandbox from a provider."""
 SERVER_SEND = "sandbox.server_send"
-"""Where the scope holds the server's own `send`, by which its connection is found."""
+"""Key of the scope for the server's own `send`, which gives access to its connection."""
 
 
 def reset(send: Send | None) -> None:
-    """Cuts the connection under an answer with a TCP reset, as a crashed server does."""
+    """Reset the connection during a response (TCP RST), as a crashed server does."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         return
@@ -81,7 +81,7 @@ def reset(send: Send | None) -> None:
 
 
 class _Recorder:
-    """Takes an application's answer in, to be passed on in part."""
+    """Buffers an application's response so that parts of it can be sent."""
 
     def __init__(self) -> None:
         self.start: Message = {}
@@ -94,7 +94,7 @@ class _Recorder:
             self.body += message.get("body", b"")
 
     def headed(self, length: int) -> Message:
-        """The start of the answer with another content length."""
+        """The start of the response with another content length."""
         kept = [
             pair
             for pair in self.start["headers"]
@@ -116,7 +116,7 @@ class Gate:
             return
         endpoint = endpoint_name(scope["method"], f"/{path}")
         arrived = time.monotonic()
-        # Logged before it is answered, so that whoever has an answer finds it in the log.
+        # Logged before it is answered, so that a client with a response finds it in the log.
         with self.state.lock:
             log = self.state.log
             entry = len(log)
@@ -168,19 +168,19 @@ class Gate:
         with self.state.lock:
             status = self.state.chance.choice((500, 502, 503, 504))
         response = answer(error_body(provider, status, "Something went wrong"), status)
-        if status == 502:  # from a proxy in between, which speaks no JSON
+        if status == 502:  # from a proxy, which does not return JSON
             response = type(response)(_BAD_GATEWAY, 502, media_type="text/html")
         await response(scope, receive, send)
 
     async def _torn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Half of the resets come before the first byte, half in the middle of the body."""
+        """Half of the resets occur before the first byte, half in the middle of the body."""
         if self._drawn(0.5):
             taken = _Recorder()
             await self.app(scope, receive, taken)
             await send(taken.headed(len(taken.body)))
             half = taken.body[: len(taken.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-            await asyncio.sleep(0.01)  # what was written must leave before the connection goes
+            await asyncio.sleep(0.01)  # flush written data before the reset
         reset(scope.get(SERVER_SEND))
 
 

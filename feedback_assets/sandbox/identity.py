@@ -1,6 +1,6 @@
-"""Who is who: ids, e-mails and names of contacts and orders, and the way back from them.
+"""Ids, e-mails and names of contacts and orders, and the mapping back from them.
 
-Every identifier holds its position, so that looking one up needs no index.
+Every identifier encodes its position, so a look-up needs no index.
 """
 
 import re
@@ -34,7 +34,7 @@ def order_id(position: int) -> str:
 
 
 def order_source_id(position: int) -> str:
-    """The shop's order number, which the feedback providers know too."""
+    """The shop's order number, which the feedback providers use too."""
     return str(_ORDER_SOURCE + position)
 
 
@@ -56,7 +56,7 @@ def email(world: World, position: int) -> str | None:
 
 
 def find_contact(world: World, key: str) -> int | None:
-    """The position of the contact with this id, source id or e-mail (without regard to case)."""
+    """The position of the contact with this id, source id or e-mail (case-insensitive)."""
     number = _NUMBER.search(key)
     if number:
         position = int(number[1])

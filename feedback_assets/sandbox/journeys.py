@@ -1,8 +1,7 @@
-"""People's journeys: who joins through which channel, what they buy and what they click.
+"""Customer journeys: who joins through which channel, what they buy and what they click.
 
 Only bulk generation of contacts, orders and clicks belongs here; times are seconds since the
-world's origin. What happens after an order is in `answers`, how records read in the providers'
-modules.
+world's origin. Events after an order are in `answers`, rendering is in the providers' modules.
 """
 
 from dataclasses import dataclass
@@ -19,15 +18,15 @@ DAYS_BETWEEN_ORDERS = 45.0
 CLICK_FIRST, CLICK_OPTIN, CLICK_REOPTIN, CLICK_OTHER = 0, 1, 2, 3
 
 _EAGERNESS = np.array([0.5, 0.9, 1.35])
-"""How often detractors, passives and promoters buy, against the average."""
+"""Purchase frequency of detractors, passives and promoters relative to the average."""
 _ORDER_SHARES = np.array([channel.class_shares for channel in CHANNELS])
-# A channel's score is that of its orders. As promoters buy more often, it takes more detractors
-# among its people than among its orders.
+# A channel's score is that of its orders. As promoters buy more often, a channel needs a higher
+# share of detractors among its customers than among its orders.
 _PEOPLE_SHARES = _ORDER_SHARES / _EAGERNESS
 _PEOPLE_SHARES /= _PEOPLE_SHARES.sum(axis=1, keepdims=True)
 _WEIGHTS = np.array([channel.weight for channel in CHANNELS])
 _PRICES = np.array([product.cents for product in PRODUCTS])
-# Scores within detractors, passives and promoters: nought occurs, and so does every other.
+# Scores of detractors, passives and promoters; every score from 0 to 10 occurs.
 _SCORES = (
     np.repeat(np.arange(7), (12, 5, 8, 15, 15, 20, 25)).astype(np.int8),
     np.repeat((7, 8), (45, 55)).astype(np.int8),
@@ -43,14 +42,14 @@ class Contacts:
     joined: Array
     channel: Array
     mood: Array
-    """0 detractor, 1 passive, 2 promoter: how this person mostly feels."""
+    """0 detractor, 1 passive, 2 promoter: this person's typical opinion."""
     tracked: Array
     """Whether any click of this person is known."""
     currency: Array
     name: Array
-    """Which pair of first and last name."""
+    """Index of first and last name."""
     mail: Array
-    """How the e-mail is written, one of 0–299."""
+    """Format of the e-mail, 0–299."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,13 @@ class Orders:
     time: Array
     contact: Array
     arrives: Array
-    """When the order first shows: a few do so days late."""
+    """When the order first becomes visible: a few are days late."""
     linked: Array
-    """When its attribution is known; later than `arrives` where a contact is linked afterwards."""
+    """When its attribution is known; later than `arrives` if a contact is linked afterwards."""
     score: Array
-    """What the customer thinks of it, 0–10, whether or not anybody asks."""
+    """The customer's opinion of it, 0–10, whether or not they are asked."""
     refunded: Array
-    """When money goes back, or NEVER."""
+    """Time of the refund, or NEVER."""
     cents: Array
     of_contact: Array
     contact_start: Array
@@ -74,7 +73,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Clicks:
-    """Clicks contact by contact and by time within each; `by_time` holds positions by time."""
+    """Clicks by contact, then by time; `by_time` holds positions ordered by time."""
 
     contact: Array
     time: Array
@@ -99,7 +98,7 @@ def _moods(rng: np.random.Generator, channel: Array, class_shares: Array) -> Arr
 
 
 def make_contacts(seed: int, count: int, end: int) -> Contacts:
-    """`count` people who joined between the origin (and a few days) and `end`."""
+    """`count` people who joined between the origin (plus a few days) and `end`."""
     rng = generator(seed, "contacts")
     joined = np.sort(by_daylight(rng.integers(5 * DAY, end, count)).astype(np.int32))
     channel = _channels(rng, count)
@@ -156,7 +155,7 @@ def _cents(seed: int, orders: int) -> Array:
 
 
 def make_orders(seed: int, people: Contacts, start: int, end: int) -> Orders:
-    """All orders between `start` and `end`, with what will become of them."""
+    """All orders between `start` and `end`, with their later events."""
     time, contact = _order_times(seed, people, start, end)
     count = len(time)
     rng = generator(seed, "orders")
@@ -190,7 +189,7 @@ def make_orders(seed: int, people: Contacts, start: int, end: int) -> Orders:
 def _order_clicks(
     rng: np.random.Generator, people: Contacts, orders: Orders
 ) -> tuple[Array, Array, Array]:
-    """Contacts, times and channels of the clicks that lead to orders, and of idle browsing."""
+    """Contacts, times and channels of the clicks that lead to orders, and of other browsing."""
     many = _CLICKS_PER_ORDER[rng.integers(0, 100, len(orders.time))]
     contact = np.repeat(orders.contact, many)
     age = rng.random(len(contact), dtype=np.float32) ** 2 * (29.5 * DAY) + 60
@@ -207,7 +206,7 @@ def _order_clicks(
 
 
 def make_clicks(seed: int, people: Contacts, orders: Orders, end: int) -> Clicks:
-    """Every click of every tracked contact, one a contact and second."""
+    """All clicks of every tracked contact, at most one per contact and second."""
     rng = generator(seed, "clicks")
     contact, time, channel = _order_clicks(rng, people, orders)
     tracked = np.flatnonzero(people.tracked).astype(np.int32)
@@ -225,8 +224,8 @@ def make_clicks(seed: int, people: Contacts, orders: Orders, end: int) -> Clicks
     time = np.concatenate([time, first, optin, reoptin]).astype(np.int64)
     channel = np.concatenate([channel, own, own, _channels(rng, len(again))])
     chance = rng.integers(0, 256, len(contact))
-    # One sort of packed integers, a tenth of the time of an argsort: contact 20 bits, time 28,
-    # then kind 2, chance 8 and channel 5 along for the ride.
+    # One sort of packed integers takes a tenth of the time of an argsort: contact 20 bits, time 28,
+    # then kind 2, chance 8 and channel 5 as payload.
     packed = contact << 43 | time << 15 | kinds << 13 | chance << 5 | channel
     packed.sort()
     second = packed >> 15
@@ -238,7 +237,7 @@ def make_clicks(seed: int, people: Contacts, orders: Orders, end: int) -> Clicks
     return Clicks(
         contact=contact,
         time=time,
-        # Most clicks show at once, one in seven only within 24 hours.
+        # Most clicks are visible at once, one in seven only within 24 hours.
         shows=time + np.maximum(chance - 218, 0).astype(np.int32) * 2270,
         channel=(packed & 0x1F).astype(np.int8),
         kind=(packed >> 13 & 3).astype(np.int8),

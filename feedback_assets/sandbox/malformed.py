@@ -1,7 +1,7 @@
-"""How records are spoilt when the switch says so: one way in which each cannot be typed.
+"""How records are malformed if the switch is on: each in one way that makes it untypable.
 
-Every way makes the record unusable by its documentation (key or time missing, wrong type, score out
-of range); only those ways and their choice belong here.
+Every way makes the record unusable according to its documentation (missing key or time, wrong
+type, score out of range); only those ways and their selection belong here.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from feedback_assets.sandbox.view import View
 Record = dict[str, Any]
 _GONE = object()
 
-# Each way: the path of the field and what stands there instead.
+# Each way: the path of the field and its replacement value.
 _WAYS: dict[str, tuple[tuple[str, Any], ...]] = {
     "wicked_reports.contacts": (
         ("id", _GONE),
@@ -76,7 +76,7 @@ def _put(record: Record, field: str, value: Any) -> None:
 
 
 def spoil(view: View, table: str, positions: Array, records: Sequence[Record]) -> None:
-    """Changes, in place, the records at these positions as the switches say."""
+    """Modify, in place, the records at these positions according to the switches."""
     if view.faults.extra_fields:
         for record in records:
             record["internalNote"] = {"checked": True, "by": "sandbox"}
@@ -95,6 +95,6 @@ def _condemn(view: View, table: str, positions: Array, records: Sequence[Record]
         if not bad:
             continue
         field, value = ways[way]
-        if field == "purchased_at":  # it stands in two places, and either would do
+        if field == "purchased_at":  # it occurs twice, and either one suffices
             record["purchase"].pop("purchased_at", None)
         _put(record, field, value)

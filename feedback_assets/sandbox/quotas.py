@@ -1,4 +1,4 @@
-"""The providers' request quotas, counted in fixed windows that begin with their first request."""
+"""The providers' request quotas, in fixed windows that begin with their first request."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from feedback_assets.sandbox.faults import Faults
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a request meets: `wait` is seconds until the window ends."""
+    """The quota state for a request: `wait` is seconds until the window ends."""
 
     allowed: bool
     limit: int
@@ -19,7 +19,7 @@ class Standing:
 
 
 class Quota:
-    """So many requests a window of so many seconds; safe across threads."""
+    """A maximum number of requests per window of some seconds; thread-safe."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -28,7 +28,7 @@ class Quota:
         self._lock = threading.Lock()
 
     def take(self, limit: int) -> Standing:
-        """Counts one request, unless the window's are used up."""
+        """Count one request, unless the window's quota is used up."""
         with self._lock:
             now = time.monotonic()
             if now - self._start >= self.seconds:
@@ -51,7 +51,7 @@ class Quotas:
         }
 
     def take(self, provider: str, faults: Faults) -> Standing | None:
-        """The tightest standing of a provider's quotas, or None where there is none."""
+        """The tightest state among a provider's quotas, or None if it has none."""
         if provider not in self._windows:
             return None
         limits = {
@@ -70,7 +70,7 @@ class Quotas:
 
 
 def written(seconds: float, notation: str) -> str:
-    """A moment that many seconds away, in one of the notations that servers use."""
+    """The time after this many seconds, in one of the notations that servers use."""
     at = time.time() + seconds
     if notation == "seconds":
         return str(max(1, round(seconds + 0.5)))
@@ -82,7 +82,7 @@ def written(seconds: float, notation: str) -> str:
 
 
 def rate_headers(provider: str, standing: Standing, faults: Faults) -> dict[str, str]:
-    """The rate headers that a provider documents; Thanx has none."""
+    """The rate limit headers that a provider documents; Thanx has none."""
     limit, remaining = str(standing.limit), str(standing.remaining)
     if provider == "wicked_reports":
         return {

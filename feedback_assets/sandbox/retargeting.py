@@ -1,7 +1,7 @@
-"""Retargeting's `json-feedback`: the whole list, or all since a Unix time, in one body.
+"""Retargeting's `json-feedback`: the whole list, or everything since a Unix time, in one body.
 
-Undocumented, and chosen here: `t` is held against the feedback's own `added_on`, so that a younger
-review of an older feedback is missed by it; errors come with status 200.
+Undocumented, and chosen here: `t` is compared with the feedback's own `added_on`, so it misses a
+new review of older feedback; errors have status 200.
 """
 
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ _CHUNK = 1000
 
 
 def seen(view: View) -> Array:
-    """Positions of the feedback given by now."""
+    """Positions of the feedback given so far."""
     return np.arange(int(np.searchsorted(view.world.ratings.added, view.clock)))
 
 
 def _reviews(view: View, first: int, last: int) -> dict[int, list[Record]]:
-    """Reviews visible by now of the feedback in [first, last), by feedback."""
+    """Visible reviews of the feedback in [first, last), by feedback."""
     held = view.world.ratings
     start, stop = (int(held.review_start[edge]) for edge in (first, last))
     shown = start + np.flatnonzero(held.review_added[start:stop] < view.clock)
@@ -38,7 +38,7 @@ def _reviews(view: View, first: int, last: int) -> dict[int, list[Record]]:
     records, parents = [], held.review_parent[shown].tolist()
     for position, word in zip(shown.tolist(), words, strict=True):
         score = int(held.review_score[position])
-        silent = score >= 0 and word % 10 < 5  # never both are null
+        silent = score >= 0 and word % 10 < 5  # the two are never both null
         record: Record = {
             "realid": PRODUCTS[int(held.review_product[position])].id,
             "added_on": view.local(int(held.review_added[position]), " "),
@@ -54,7 +54,7 @@ def _reviews(view: View, first: int, last: int) -> dict[int, list[Record]]:
 
 
 def feedback(view: View, first: int, last: int) -> list[Record]:
-    """Order feedback at the positions [first, last), as it stands by now."""
+    """Order feedback at the positions [first, last), in its current state."""
     world, held = view.world, view.world.ratings
     positions = np.arange(first, last)
     chances = pick(world.seed, "retargeting", positions, 100).tolist()
@@ -63,7 +63,7 @@ def feedback(view: View, first: int, last: int) -> list[Record]:
     records = []
     for position, chance, word in zip(positions.tolist(), chances, words, strict=True):
         order, score = int(held.order[position]), int(held.score[position])
-        # One order in twelve came in by a way that the shop's numbers do not know.
+        # One order in twelve came through a channel outside the shop's numbering.
         number = f"M{order:06d}" if chance < 8 else identity.order_source_id(order)
         silent = score >= 0 and (word >> 8) % 10 < 4
         opinion = int(world.orders.score[order])
@@ -95,7 +95,7 @@ def _stream(view: View, first: int, last: int) -> Iterator[bytes]:
 
 
 class Retargeting:
-    """The handler; it holds nothing but the state."""
+    """The request handler; it has no state except `State`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -119,7 +119,7 @@ class Retargeting:
 
 
 def _refusal(key: str | None, customer: str | None, view: View) -> str | None:
-    """The documented message for what is missing or wrong, in the documented order."""
+    """The documented message for a missing or invalid credential, in the documented order."""
     if not customer:
         return "No customer id provided!"
     if not key:

@@ -1,7 +1,7 @@
-"""The sandbox as a server: the application, a background thread for tests, a blocking one for use.
+"""The sandbox as a server: the application, run in a background thread or blocking.
 
-It listens on loopback only unless told otherwise. Beside the providers it answers `/_sandbox/…`:
-`environment`, `truth`, `requests`, and by POST `now` and `faults`, for whoever runs it in another
+It listens on loopback only by default. Besides the providers it serves `/_sandbox/…`:
+`environment`, `truth`, `requests`, and by POST `now` and `faults`, for callers in another
 process.
 """
 
@@ -41,13 +41,13 @@ from feedback_assets.sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox: where it is, what it was asked, what it holds; and its switches."""
+    """A running sandbox: its address, requests, data and switches."""
 
     url: str
     state: State
 
     def environment(self) -> dict[str, str]:
-        """Every setting that points the project here."""
+        """All settings that point the project here."""
         settings = settings_for(self.url)
         zone = self.state.world.zone.key
         if zone != "UTC":
@@ -60,22 +60,22 @@ class Sandbox:
 
     @property
     def requests(self) -> Counter[tuple[str, str]]:
-        """How often each (provider, endpoint) was asked."""
+        """Number of requests by (provider, endpoint)."""
         return self.state.requests()
 
     @property
     def log(self) -> list[Logged]:
-        """Every request in the order of arrival, with monotonic time and status."""
+        """All requests in order of arrival, with monotonic time and status."""
         with self.state.lock:
             return list(self.state.log)
 
     def forget_requests(self) -> None:
-        """Starts counting anew."""
+        """Reset the request counts."""
         with self.state.lock:
             self.state.log = []
 
     def forget_written(self) -> None:
-        """Drops what the write endpoints made."""
+        """Delete records created through write endpoints."""
         with self.state.lock:
             self.state.written = Written()
 
@@ -83,16 +83,16 @@ class Sandbox:
         self.state.faults = faults
 
     def set_now(self, now: datetime) -> None:
-        """Moves the clock, which needs a zone: what happens at or after it is not seen."""
+        """Set the clock to a time with a zone: events at or after it are not visible."""
         self.state.set_now(now)
 
     def truth(self, first: date, last: date) -> Truth:
-        """Rows and sums that reading the UTC days first..last must give; see `truth.reckon`."""
+        """The rows and sums that reading the UTC days first..last must give; see `truth.reckon`."""
         return reckon(self.state.view(), self.state.written, first, last)
 
 
 def _control(sandbox_of: Callable[[Request], Sandbox]) -> list[BaseRoute]:
-    """The routes by which another process looks and switches."""
+    """The control routes for other processes."""
 
     def environment(request: Request) -> Response:
         return answer(sandbox_of(request).environment())
@@ -138,7 +138,7 @@ def _not_found(_request: Request, _error: Exception) -> Response:
 
 
 class _Application(Starlette):
-    """Keeps the server's own `send` within reach of what has to cut a connection."""
+    """Keeps the server's own `send` accessible to code that has to reset a connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SERVER_SEND] = send
@@ -169,7 +169,7 @@ def create_app(world: World, faults: Faults | None = None) -> Starlette:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it takes requests."""
+    """A server that calls back once it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -194,7 +194,7 @@ def _prepare(
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
-        # Longer than clients pause, so that a kept connection does not go under a request.
+        # Longer than the pauses of clients, so that no connection closes during a request.
         timeout_keep_alive=75,
     )
     return _Server(config, lambda: ready(sandbox)), listener
@@ -207,9 +207,9 @@ def serve(
     port: int = 8765,
     on_ready: Callable[[Sandbox], None] = lambda _sandbox: None,
 ) -> None:
-    """Serves until interrupted; `on_ready` is called once requests are taken."""
+    """Serve until interrupted; `on_ready` is called once requests are accepted."""
     server, listener = _prepare(State(world, faults or Faults()), host, port, on_ready)
-    # uvicorn raises an interrupt again once it has shut down; here it is the way to end.
+    # uvicorn raises an interrupt again after shutdown; here it is the normal exit.
     with listener, contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
 
@@ -226,9 +226,9 @@ def running_sandbox(
     timezone: str = "UTC",
     world: World | None = None,
 ) -> Iterator[Sandbox]:
-    """A sandbox on loopback in a background thread, on a free port unless one is given.
+    """Run a sandbox on loopback in a background thread, on a free port unless one is given.
 
-    A `world` already made is served as it is; the settings that make one are then not looked at.
+    If a `world` is given it is served unchanged, and the settings for creating one are ignored.
     """
     held = State(
         world or World(seed, days, customers, today, timezone=timezone), faults or Faults()

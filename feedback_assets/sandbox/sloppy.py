@@ -1,7 +1,7 @@
-"""Records written as sloppy software writes them: every value in another form that says the same.
+"""Records as sloppy software writes them: every value in a different but equivalent form.
 
-Only variations that lose nothing belong here. They are drawn for each record from the world's seed
-and the record's position, so that reading it again gives the same.
+Only lossless variations belong here. They are drawn for each record from the world's seed and the
+record's position, so that reading it again gives the same.
 """
 
 import random
@@ -23,12 +23,12 @@ _INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
 _ZERO_DATES = ("0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00.000Z")
 _INVISIBLE = ("\u200b", "\ufeff", "\u00ad", "\u200e")
 _BLANKS = (" ", "  ", "\u00a0", "\t")
-# Columns whose words are compared trimmed and without case.
+# Columns whose values are compared after trimming and case folding.
 _WORDS = frozenset({"currency", "payments.status"})
 
 
 def loosen(seed: int, table: str, positions: Array, records: Sequence[Record]) -> None:
-    """Rewrites, in place, values of the records at these positions."""
+    """Rewrite, in place, values of the records at these positions."""
     columns = find_table(table).columns
     nulls = (None, "null") if table.startswith("wicked_reports.") else (None,)
     for position, record in zip(positions.tolist(), records, strict=True):
@@ -39,7 +39,7 @@ def loosen(seed: int, table: str, positions: Array, records: Sequence[Record]) -
 
 
 class _Loosened:
-    """One record's chance, and what stands for null in it."""
+    """The random draws of one record, and its form of null."""
 
     def __init__(self, chance: random.Random, nulls: tuple[str | None, ...]) -> None:
         self._chance = chance
@@ -97,7 +97,7 @@ class _Loosened:
 
 
 def numbered(items: list[Any], first: int) -> Record:
-    """A list as PHP writes it once it has lost an item."""
+    """A list as PHP encodes it after an item was removed."""
     return {str(number): item for number, item in enumerate(items, start=first)}
 
 
@@ -113,7 +113,7 @@ def reviews(chance: random.Random, items: list[Any]) -> Any:
 
 def _cased(text: str, chance: random.Random) -> str:
     changed = chance.choice((str.upper, str.lower, str.title))(text)
-    # Letters such as ß have no single capital; they stay.
+    # Letters without a single capital, such as ß, are unchanged.
     return changed if changed.lower() == text.lower() and len(changed) == len(text) else text
 
 

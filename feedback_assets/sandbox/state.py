@@ -1,6 +1,6 @@
-"""What changes while the sandbox runs: clock, switches, things written, the log of requests.
+"""The mutable state of a running sandbox: clock, switches, created records, request log.
 
-One State serves all threads of a server; whatever is read together is taken under its lock.
+One State is shared by all threads of a server; values read together are read under its lock.
 """
 
 import random
@@ -21,7 +21,7 @@ _SELECTIONS_KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the sandbox saw it; `at` is monotonic seconds, status 0 a reset."""
+    """A logged request; `at` is monotonic seconds, status 0 a reset."""
 
     at: float
     provider: str
@@ -31,11 +31,11 @@ class Request:
 
 @dataclass(slots=True)
 class Written:
-    """What write endpoints made, for as long as the process lives."""
+    """Records created through write endpoints, for the lifetime of the process."""
 
     submissions: list[dict[str, Any]] = field(default_factory=list)
     trackers: list[tuple[int, int]] = field(default_factory=list)
-    """Order and time of trackers that `generate` made."""
+    """Order and time of trackers created by `generate`."""
 
 
 class State:
@@ -59,7 +59,7 @@ class State:
             self._faults = faults
 
     def set_now(self, now: datetime) -> None:
-        """Moves the clock; what happens at or after it is not seen. Needs a zone."""
+        """Set the clock; events at or after it are not visible. Needs a zone."""
         if now.tzinfo is None:
             raise ValueError("the sandbox's clock needs a time with a zone")
         with self.lock:
@@ -71,9 +71,9 @@ class State:
             return View(self.world, self._clock, self._faults)
 
     def selection(self, key: Hashable, choose: Callable[[], Array]) -> Array:
-        """The positions that a query means, chosen once for all its pages.
+        """The positions that a query selects, computed once for all its pages.
 
-        The key must name everything that `choose` depends on, the clock included.
+        The key must include everything that `choose` depends on, the clock included.
         """
         with self.lock:
             if key in self._selections:
@@ -87,6 +87,6 @@ class State:
         return chosen
 
     def requests(self) -> Counter[tuple[str, str]]:
-        """How often each endpoint was asked, refusals and faults included."""
+        """Number of requests per endpoint, including rejected and faulty ones."""
         with self.lock:
             return Counter((request.provider, request.endpoint) for request in self.log)

@@ -1,7 +1,7 @@
-"""Thanx' feedback API: the consumer's whole list and the merchant's paged one.
+"""Thanx's feedback API: the consumer's whole list and the merchant's paged one.
 
-Undocumented, and chosen here: the merchant's list runs from the oldest purchase to the newest, and
-`updated_after` leaves its own second out.
+Undocumented, and chosen here: the merchant's list is ordered by purchase, oldest first, and
+`updated_after` is exclusive.
 """
 
 from collections.abc import Iterator
@@ -33,20 +33,20 @@ _STAMPS = ("viewed", "rated", "reviewed", "responded")
 
 
 def comment(score: int, chance: int) -> str:
-    """What somebody with this score writes; `chance` is any whole number."""
+    """A comment that fits the score; `chance` is any integer."""
     words = COMMENTS_UNHAPPY if score <= 6 else COMMENTS_NEUTRAL if score <= 8 else COMMENTS_HAPPY
     return words[chance % len(words)]
 
 
 def seen(view: View) -> Array:
-    """Positions of the prompts that exist by now."""
+    """Positions of the prompts that exist so far."""
     stop = int(np.searchsorted(view.world.prompts.purchased, view.clock))
     known = view.world.orders.arrives[view.world.prompts.order[:stop]] < view.clock
     return np.flatnonzero(known)
 
 
 def states(view: View, positions: Array) -> Array:
-    """State of each prompt as an index of STATES."""
+    """State of each prompt as an index into STATES."""
     held = view.world.prompts
     state = np.zeros(len(positions), np.int8)
     state[held.viewed[positions] < view.clock] = 1
@@ -57,7 +57,7 @@ def states(view: View, positions: Array) -> Array:
 
 
 def updated(view: View, positions: Array) -> Array:
-    """When each prompt changed last, as far as the clock has come."""
+    """When each prompt last changed, up to the current time."""
     held = view.world.prompts
     last = view.world.orders.arrives[held.order[positions]].copy()
     for name in (*_STAMPS, "expires"):
@@ -67,7 +67,7 @@ def updated(view: View, positions: Array) -> Array:
 
 
 def _purchase(view: View, prompt: int, order: int, chance: int) -> tuple[str, Record]:
-    """User and purchase. Three in ten do not carry the shop's number, by `chance` of 0–99."""
+    """User and purchase. Three in ten lack the shop's number, depending on `chance` of 0–99."""
     world = view.world
     user = identity.contact_source_id(int(world.orders.contact[order]))
     purchase: Record = {
@@ -79,19 +79,19 @@ def _purchase(view: View, prompt: int, order: int, chance: int) -> tuple[str, Re
             "provider": ORDER_PROVIDERS[prompt % len(ORDER_PROVIDERS)],
         },
     }
-    if chance < 8:  # known by the purchase alone
+    if chance < 8:  # identified by the purchase only
         purchase["id"] = identity.order_id(order)
         purchase["order"] = None if chance < 4 else {"id": f"pos-{prompt}", "provider": "Olo"}
-    elif chance < 20:  # known by the customer alone
+    elif chance < 20:  # identified by the customer only
         purchase["order"] = {"id": f"pos-{prompt}", "provider": "Olo"}
-    elif chance < 30:  # known by nothing
+    elif chance < 30:  # not identified
         purchase["order"] = None
         user = f"walk-in-{prompt}"
     return user, purchase
 
 
 def feedbacks(view: View, positions: Array) -> list[Record]:
-    """Feedback records at these positions, as they stand by now."""
+    """Feedback records at these positions, in their current state."""
     world, held = view.world, view.world.prompts
     chances = pick(world.seed, "thanx-purchase", positions, 100).tolist()
     words = pick(world.seed, "thanx-words", positions, 1 << 20).tolist()
@@ -132,7 +132,7 @@ def feedbacks(view: View, positions: Array) -> list[Record]:
 
 
 def rating_sum(view: View, positions: Array) -> int:
-    """Sum of the ratings given by now at these positions."""
+    """Sum of the ratings so far at these positions."""
     held = view.world.prompts
     given = held.rated[positions] < min(view.clock, int(NEVER))
     return int(held.rating[positions][given].astype(np.int64).sum())
@@ -152,7 +152,7 @@ def _refusal(request: Request) -> Response | None:
 
 
 class Thanx:
-    """The handlers; they hold nothing but the state."""
+    """The request handlers; they have no state except `State`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -223,7 +223,7 @@ def _whole_list(view: View) -> Iterator[bytes]:
 
 
 def _moment(text: str | None) -> float | None:
-    """Epoch seconds of an ISO 8601 time; one without a zone is UTC."""
+    """Epoch seconds of an ISO 8601 time; UTC if it has no zone."""
     if not text:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What a faithful reader of the sandbox must end up with: rows and sums for a range of days.
+"""The expected result of reading the sandbox correctly: rows and sums for a range of days.
 
-Only the reckoning belongs here; it works on the world's arrays, not on rendered records, so that it
-checks the rendering too.
+Only this calculation belongs here; it uses the world's arrays rather than rendered records, so
+that it also verifies the rendering.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def _scores(scores: Array) -> int:
 def reckon(view: View, written: Written, first: date, last: date) -> Truth:
     """For each provider table, rows, sums and malformed records of the UTC days first..last.
 
-    Rows and sums are those of records that can be typed, as they stand by the clock; `malformed`
-    counts the others, whose day only the sandbox knows.
+    Rows and sums cover records that can be typed, in their current state; `malformed` counts the
+    others, whose day only the sandbox knows.
     """
     world = view.world
     start = world.since_origin(midnight(first))
@@ -95,7 +95,7 @@ def reckon(view: View, written: Written, first: date, last: date) -> Truth:
 
 
 def _add_written(truth: Truth, written: Written, start: int, stop: int) -> None:
-    """What the write endpoints made belongs to the lists too, and is never malformed."""
+    """Records created through write endpoints belong to the lists too, and are never malformed."""
     made = [record for record in written.submissions if start <= record["seconds"] < stop]
     submissions = truth["feedbackpulse.submissions"]
     submissions["rows"] += len(made)

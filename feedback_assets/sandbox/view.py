@@ -1,4 +1,4 @@
-"""What can be seen of the world at one moment: the argument of all rendering."""
+"""What is visible of the world at one moment: the argument of all rendering."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from feedback_assets.sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A world, the clock in its own seconds, and the switches; seen is what lies before it."""
+    """A world, the current time in its own seconds, and the switches; the past is visible."""
 
     world: World
     clock: int
@@ -24,7 +24,7 @@ class View:
         return zulu(self.world.epoch(seconds))
 
     def zulu_if_seen(self, seconds: int) -> str | None:
-        """The same, or None while it has not happened."""
+        """The same, or None if it has not happened yet."""
         return self.zulu(seconds) if seconds < self.clock else None
 
     def millis(self, seconds: int) -> str:
@@ -32,11 +32,11 @@ class View:
         return zulu_millis(self.world.epoch(seconds))
 
     def local(self, seconds: int, separator: str = "T") -> str:
-        """In the world's zone, without saying so."""
+        """In the world's zone, without an offset."""
         return local(self.world.epoch(seconds), self.world.zone, separator)
 
     def malformed(self, table: str, positions: Array) -> Array:
-        """Which of a table's records are spoilt; a higher rate spoils these and others."""
+        """Which of a table's records are malformed; a higher rate includes those of a lower one."""
         drawn = unit(self.world.seed, f"malformed:{table}", positions)
         spoilt: Array = drawn < self.faults.malformed_rate
         return spoilt

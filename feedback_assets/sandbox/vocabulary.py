@@ -1,6 +1,6 @@
-"""The words of the generated world: campaigns, products, names, comments, surveys.
+"""The vocabulary of the generated world: campaigns, products, names, comments, surveys.
 
-Only constants belong here, chosen to be awkward: many scripts, quotes, newlines, markup, emoji.
+Only constants belong here, chosen to be difficult: many scripts, quotes, newlines, markup, emoji.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A combination of campaign tags, the share of customers it brings, and how they feel.
+    """A combination of campaign tags, its share of customers, and their opinion.
 
-    `nps` is the net promoter score, −100 to 100, of those it brings.
+    `nps` is the net promoter score, −100 to 100, of those customers.
     """
 
     source: str
@@ -56,7 +56,7 @@ CHANNELS = (
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is sold; `cents` is its price in hundredths of whatever the order's currency is."""
+    """A product; `cents` is its price in hundredths of the order's currency, whichever it is."""
 
     id: str
     name: str

@@ -1,7 +1,7 @@
-"""Contacts, clicks and orders as Wicked Reports writes them.
+"""Contacts, clicks and orders in the format of Wicked Reports.
 
-Only rendering belongs here: positions in, records out. Strings "null", absent and empty objects are
-spread over them as the documentation allows.
+Only rendering belongs here: positions in, records out. Strings "null", missing and empty objects
+occur as the documentation allows.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def _links(contact: int, *, own: bool) -> dict[str, Any]:
 
 
 def lifetime_cents(view: View, contact: int) -> int:
-    """What a contact's orders so far come to, less what went back."""
+    """The total of a contact's orders so far, minus refunds."""
     orders = view.world.orders
     start, stop = orders.contact_start[contact : contact + 2]
     positions = orders.of_contact[start:stop]
@@ -70,7 +70,7 @@ def contacts(view: View, positions: Array) -> list[Record]:
                 record[model] = credited(view, touch, zoned=True)
             elif contact % 3 == 0:
                 record[model] = {"date": "null" if contact % 2 else None, **_NULLS}
-            elif contact % 3 == 1 and model != "reOptin":  # reOptin, where present, has a date
+            elif contact % 3 == 1 and model != "reOptin":  # reOptin always has a date if present
                 record[model] = {}
         record["urlWicked"] = (
             f"https://my.wickedreports.com/extras/customerltv?report=newlead&id={record['id']}"
@@ -88,7 +88,7 @@ def _is_last(view: View, position: int) -> bool:
 
 
 def clicks(view: View, positions: Array) -> list[Record]:
-    """Clicks at these positions (contact by contact, as the world holds them)."""
+    """Clicks at these positions (grouped by contact, as in the world)."""
     held = view.world.clicks
     people = held.contact[positions].tolist()
     times = held.time[positions].tolist()
@@ -123,7 +123,7 @@ def clicks(view: View, positions: Array) -> list[Record]:
 
 
 def _attributions(view: View, order: int, contact: int, seconds: int) -> Record:
-    """The four models; a person without clicks is "direct", all "null", or left out."""
+    """The four models; for a person without clicks "direct", all "null", or missing."""
     linked = view.seen(int(view.world.orders.linked[order]))
     if linked and not bool(view.world.contacts.tracked[contact]) and order % 5 < 3:
         return {model: {"date": view.local(seconds), **DIRECT} for model in _MODELS}
@@ -140,7 +140,7 @@ def _attributions(view: View, order: int, contact: int, seconds: int) -> Record:
 
 
 def _payments(view: View, order: int, cents: int, chance: int) -> list[Record]:
-    """What was paid, and what has gone back by now. `chance` is one of 0–999."""
+    """Payments, and refunds so far. `chance` is 0–999."""
     held = view.world.orders
     paid_at, refunded = int(held.time[order]), int(held.refunded[order])
     if chance < 30 and refunded == NEVER:
@@ -178,7 +178,7 @@ def _products(product: list[int], quantity: list[int], size: int, order: int) ->
 
 
 def orders(view: View, positions: Array, *, with_contact: bool) -> list[Record]:
-    """Orders at these positions; one contact's own list leaves the contact out."""
+    """Orders at these positions; a contact's own list omits the contact."""
     world, held = view.world, view.world.orders
     product, quantity, size = (part.tolist() for part in basket(world.seed, positions))
     people = held.contact[positions].tolist()

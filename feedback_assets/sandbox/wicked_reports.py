@@ -1,7 +1,7 @@
-"""Wicked Reports' outbound API: contacts, clicks and orders, listed by days and page by page.
+"""Wicked Reports' outbound API: contacts, clicks and orders, by day range, paginated.
 
-Undocumented, and chosen here: `from` and `to` are both included and UTC days unless the switches
-say otherwise; a limit beyond 1000 is an error; `next` on the last page leads to an empty one.
+Undocumented, and chosen here: `from` and `to` are inclusive UTC days unless the switches say
+otherwise; a limit above 1000 is an error; `next` on the last page leads to an empty one.
 """
 
 from collections.abc import Callable
@@ -37,12 +37,12 @@ def _mask(bound: str) -> int:
 
 
 def token(offset: int, bound: str) -> str:
-    """A key for the page at an offset: 32 hex digits that hold only for the query `bound`."""
+    """A key for the page at an offset: 32 hex digits that are valid only for the query `bound`."""
     return f"{(offset << 64 | offset * 0x9E3779B97F4A7C15 & (1 << 64) - 1) ^ _mask(bound):032x}"
 
 
 def offset_of(text: str, bound: str) -> int:
-    """The offset that a key stands for, or BadParameter where it was made for another query."""
+    """The offset encoded in a key; raises BadParameter if it belongs to another query."""
     try:
         opened = int(text, 16) ^ _mask(bound)
     except ValueError:
@@ -54,7 +54,7 @@ def offset_of(text: str, bound: str) -> int:
 
 
 def _period(request: Request, view: View, *, most_days: int | None) -> tuple[int, int]:
-    """Seconds [start, stop) of the world that `from` and `to` mean."""
+    """Seconds [start, stop) of the world selected by `from` and `to`."""
     first, last = (day(request.query_params.get(name), name) for name in ("from", "to"))
     if first is None or last is None:
         raise BadParameter("from and to are required")
@@ -93,7 +93,7 @@ def _page(request: Request, view: View, chosen: Array, render: Render) -> Respon
 
 
 class WickedReports:
-    """The handlers; they hold nothing but the state."""
+    """The request handlers; they have no state except `State`."""
 
     def __init__(self, state: State) -> None:
         self.state = state

@@ -1,7 +1,7 @@
 """The world that all five providers report on: one consistent set of people and events.
 
-Only its making belongs here. It is the same for the same seed, days, customers and today, and it
-holds the future too: what of it shows is decided by the clock of whoever renders it.
+Only its creation belongs here. It is the same for the same seed, days, customers and today, and
+includes the future: the clock of the renderer decides what is visible.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -17,8 +17,8 @@ MOST_DAYS = 2000
 class World:
     """People, clicks, orders, surveys and answers of `days` days up to the day before `today`.
 
-    Times inside are seconds since `origin` (epoch seconds), which lies some months before the first
-    day, since customers joined before it. `zone` is the one of stamps that carry none.
+    Times inside are seconds since `origin` (epoch seconds), which is some months before the first
+    day, since customers joined before it. `zone` is the zone of time stamps without an offset.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class World:
 
     @property
     def start_of_today(self) -> datetime:
-        """The clock's default: everything up to yesterday's last second has happened."""
+        """The clock's default: everything up to the last second of yesterday has happened."""
         return datetime(self.today.year, self.today.month, self.today.day, tzinfo=UTC)
 
     def since_origin(self, epoch: float) -> int:
-        """Epoch seconds as the world's own."""
+        """Convert epoch seconds to the world's seconds."""
         return int(epoch - self.origin)
 
     def epoch(self, seconds: int) -> int:
-        """The world's own seconds as epoch seconds."""
+        """Convert the world's seconds to epoch seconds."""
         return int(seconds) + self.origin

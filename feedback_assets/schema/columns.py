@@ -1,4 +1,4 @@
-"""What a column is: its Arrow type, its name in the provider's JSON, and who may see it."""
+"""A column's declaration: its Arrow type, its name in the provider's JSON, its personal data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ INT64 = pa.int64()
 FLOAT = pa.float64()
 DATE = pa.date32()
 STAMP = pa.timestamp("us", tz="UTC")
-# Four decimals hold every currency's minor unit and a unit price; binary floats would not add up.
+# Four decimals cover every currency's minor unit and unit prices; binary floats would not add up.
 MONEY = pa.decimal128(18, 4)
 QUANTITY = MONEY
-# Of many records: a sum of amounts that each fit their column must fit its own.
+# For sums over many records: if each amount fits its column, the sum must fit its own.
 MONEY_SUM = pa.decimal128(38, 4)
 
 
 class Personal(StrEnum):
-    """Why a column is personal data, and so what ``forget`` does with it."""
+    """Why a column is personal data, which determines what ``forget`` does with it."""
 
     EMAIL = "e-mail"
     NAME = "name"
@@ -34,10 +34,11 @@ class Personal(StrEnum):
 
 
 AMOUNT_LIMIT = 10**12
-"""Amounts and quantities of a provider lie below this, either sign; ``MONEY`` holds 100 of them."""
+"""A provider's amounts and quantities are below this in absolute value; ``MONEY`` fits 100 of
+them."""
 
 PointsAt = Literal["email", "contact", "order", "answer", "customer"]
-"""Of what a value is the name: an e-mail, somebody's id, an order, an answer, a customer key."""
+"""What a value identifies: an e-mail, a person's id, an order, an answer, a customer key."""
 _BY_KIND: dict[Personal, PointsAt] = {
     Personal.EMAIL: "email",
     Personal.ADDRESS: "email",
@@ -49,16 +50,16 @@ _BY_KIND: dict[Personal, PointsAt] = {
 class Column:
     """One column, or one field of a struct.
 
-    ``json`` is the field's name in the provider's JSON where it differs from ``name``;
-    ``fallback`` the dotted path of the field that fills it where it is null;
+    ``json`` is the field's name in the provider's JSON if it differs from ``name``;
+    ``fallback`` the dotted path of the field that fills it if it is null;
     ``source`` the columns (``group.table.column``) it is computed from, for lineage;
-    ``low`` and ``high`` the bounds of a value that counts, both included;
-    ``names`` says by what a row can be told to be somebody's, where ``personal`` does not say it;
-    ``channel``: it holds a channel's name, in which invisible characters mean nothing;
-    ``prefix`` what an answer's id lacks to be a ``feedback_id``; ``unless`` the path of the column
-    beside which this one names nothing.
+    ``low`` and ``high`` the inclusive bounds of a value that counts;
+    ``names`` says what the value identifies, if ``personal`` does not;
+    ``channel``: it contains a channel's name, in which invisible characters mean nothing;
+    ``prefix`` completes an answer's id to a ``feedback_id``; ``unless`` is the path of the column
+    that, if set, means that this one identifies nothing.
     ``epoch``: the provider writes the time stamp as a number, seconds or milliseconds since 1970.
-    ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
+    ``fields`` the fields of a struct, or of the structs in a list if ``repeated``.
     """
 
     name: str
@@ -86,19 +87,20 @@ class Column:
 
     @property
     def points_at(self) -> PointsAt | None:
-        """By what a value of it tells whose the row is; ``None`` where it does not."""
+        """What its values identify a row's person by; ``None`` if they do not."""
         return self.names or (_BY_KIND.get(self.personal) if self.personal else None)
 
     @property
     def drops_invisible(self) -> bool:
-        """Whether characters that are displayed as nothing are removed from it."""
+        """Whether invisible characters are removed from it."""
         return self.channel or self.personal in (Personal.EMAIL, Personal.ADDRESS)
 
     @property
     def recurs(self) -> bool:
-        """Whether few words or small numbers stand for its values.
+        """Whether its values are few words or small numbers that repeat.
 
-        Time stamps, amounts, and what names a person or an order are nearly all different.
+        Time stamps, amounts, and values that identify a person or an order are nearly all
+        different.
         """
         if self.personal is not None or self.names is not None:
             return False
@@ -139,9 +141,9 @@ def personal_paths(columns: tuple[Column, ...], prefix: str = "") -> dict[str, P
 def leaves(
     columns: tuple[Column, ...], prefix: str = "", *, in_lists: bool = False
 ) -> Iterator[tuple[str, Column]]:
-    """Dotted path and column of every value that is in no list.
+    """Dotted path and column of every value outside lists.
 
-    ``in_lists``: of those in lists too, by the path that Parquet has for them.
+    ``in_lists``: includes those in lists, with Parquet's paths.
     """
     for column in columns:
         path = f"{prefix}{column.name}"

@@ -1,8 +1,8 @@
-"""By what a table's rows are made, as a short text that is recorded beside each partition.
+"""How a table's rows are made, as a short text that is recorded with each partition.
 
 ``3f2a90c1d4e5b607 FEEDBACK_MATCH_DAYS=90``: a hash of declaration and code, then the settings that
-the rows depend on. Two partitions with the same text were made the same way. What goes into the
-hash is said by ``transforms.definition``, ``ingest.definition`` and ``reports.definition``.
+the rows depend on. Partitions with the same text were made the same way. The content of the hash is
+defined in ``transforms.definition``, ``ingest.definition`` and ``reports.definition``.
 """
 
 import hashlib
@@ -12,43 +12,43 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 SECRETS = frozenset({"FEEDBACK_CUSTOMER_SECRET"})
-"""Settings of which a definition holds a fingerprint, which is no value to show."""
+"""Settings recorded as a fingerprint, which is not shown."""
 
 FIRST_VERSION = "first-version"
-"""Recorded for a day of the first version in which the present rules read a row differently."""
+"""Recorded for a day of the first version with a row that the present rules read differently."""
 
 _DIGITS = 16
 
 
 @dataclass(frozen=True)
 class Definition:
-    """``code``: the hash of all that is not a setting; ``settings``: by environment variable."""
+    """``code``: the hash of everything but settings; ``settings``: by environment variable."""
 
     code: str
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """What is recorded: equal for equal definitions."""
+        """The recorded text: equal for equal definitions."""
         return " ".join(
             [self.code, *(f"{name}={value}" for name, value in sorted(self.settings.items()))]
         )
 
     @property
     def without_secrets(self) -> "Definition":
-        """The same without fingerprints, for whoever must not depend on a secret."""
+        """The definition without fingerprints, for uses that must not depend on a secret."""
         kept = {name: value for name, value in self.settings.items() if name not in SECRETS}
         return Definition(self.code, kept)
 
 
 def code_of(*parts: Any) -> str:
-    """The hash of lists, tuples, dicts, texts, numbers and nulls, whatever process takes it."""
+    """The hash of lists, tuples, dicts, texts, numbers and nulls; the same in every process."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def declared(value: Any, *, without: frozenset[str]) -> Any:
-    """A declaration as ``code_of`` takes it: all its fields, at any depth, ``without`` some."""
+    """A declaration as input for ``code_of``: all its fields, at any depth, ``without`` some."""
     if is_dataclass(value):
         return {
             one.name: declared(getattr(value, one.name), without=without)
@@ -63,7 +63,7 @@ def declared(value: Any, *, without: frozenset[str]) -> Any:
 
 
 def why(recorded: str | None, now: Definition) -> str:
-    """Why a partition with this definition is out of date; empty where it is not."""
+    """Why a partition with this definition is out of date; empty if it is not."""
     if recorded is None:
         return "built by the first version, which recorded no definition"
     if recorded == now.text:

@@ -1,4 +1,4 @@
-"""What a table is: one declaration from which parsing, schema, checks and docs follow."""
+"""Declares a table: the source for parsing, schema, checks and docs."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,17 +9,17 @@ import pyarrow as pa
 from feedback_assets.schema.columns import TEXT, Column, leaves
 
 EXTRA = Column(
-    "extra", TEXT, "Fields that the provider's document does not name, as a JSON object; else null"
+    "extra", TEXT, "Fields that the provider does not document, as a JSON object; otherwise null"
 )
 
 
 @dataclass(frozen=True)
 class Total:
-    """A sum over a list within one record, which must fit the type of what is summed.
+    """A sum over a list within one record, which must fit the type of the summed values.
 
-    ``name`` is the derived column that holds it; ``items`` the list, ``amount`` the field that is
-    added up; where there is ``having``, only of items whose field ``by`` is one of these words,
-    compared trimmed and without case.
+    ``name`` is the derived column that holds it; ``items`` the list, ``amount`` the summed field;
+    with ``having``, only items whose field ``by`` is one of these words, compared trimmed and
+    without case.
     """
 
     name: str
@@ -34,8 +34,8 @@ class Table:
     """One table of the warehouse; declared once, so compared and hashed by identity.
 
     ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
-    is computed from, which days of that one a day of this one reads; ``totals`` the sums within a
-    record that must fit.
+    is computed from, which of that table's days one day of this one reads; ``totals`` the sums
+    within a record that must fit.
     """
 
     group: str
@@ -60,13 +60,13 @@ class Table:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """``key``, with ``day`` in front where the table has no time and so counts within a day."""
+        """``key``, preceded by ``day`` if the table has no time, so keys are unique per day."""
         day = ("day",) if self.partitioned and self.event_time is None else ()
         return (*day, *self.key)
 
     @property
     def may_move(self) -> bool:
-        """Whether one key may be held on two days: where its time is no part of the key."""
+        """Whether one key may be stored on two days: if its time is not part of the key."""
         return self.partitioned and self.event_time is not None and self.event_time not in self.key
 
     @cached_property
@@ -76,7 +76,7 @@ class Table:
 
     @cached_property
     def recurring(self) -> tuple[str, ...]:
-        """Paths, as Parquet has them, of the columns in which the same values come again."""
+        """Parquet's paths of the columns whose values repeat."""
         own = {EXTRA.name, *(self.key if len(self.key) == 1 else ())}
         found = leaves(self.columns, in_lists=True)
         return tuple(path for path, column in found if column.recurs and path not in own)
@@ -87,7 +87,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Depends:
-    """Which days of an upstream table one day of a downstream table is computed from.
+    """The days of an upstream table that one day of a downstream table is computed from.
 
     ``back`` and ``ahead`` count days; ``span`` adds one of the configured spans to ``back``.
     """
@@ -118,7 +118,7 @@ def provider_table(
     example: str = "",
     totals: tuple[Total, ...] = (),
 ) -> Table:
-    """A table that holds a provider's records as they came, one row a record, and ``extra``."""
+    """A table of a provider's records as served, one row per record, plus ``extra``."""
     return Table(
         provider,
         name,

@@ -1,4 +1,4 @@
-"""How a provider writes JSON, as far as its fields do not say it themselves."""
+"""How a provider writes JSON, beyond the declarations of its fields."""
 
 from dataclasses import dataclass
 

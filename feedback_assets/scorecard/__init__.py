@@ -1,1 +1,1 @@
-"""What the scorecard of channels says: intervals, tests, order, findings; no data, no I/O."""
+"""The statistics of the channel scorecard: intervals, tests, ranking, findings; no data, no I/O."""

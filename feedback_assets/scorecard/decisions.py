@@ -1,4 +1,4 @@
-"""From rows of the scorecard to at most five findings: what to do, and what is withheld and why."""
+"""From scorecard rows to at most five findings, and the findings withheld with the reason."""
 
 import math
 from bisect import bisect_left
@@ -41,7 +41,7 @@ MOST = 5
 _ENOUGH_MATCHED = 0.6
 _ENOUGH_COVERED = 0.9
 _POINTS = 20
-# (1.96 + 0.84)²: five per cent of false alarms, four in five true differences seen.
+# (1.96 + 0.84)²: a false alarm rate of 5 % and a power of 80 %.
 _POWER = (1.96 + 0.8416) ** 2
 
 Found = list[OfChannel | Withheld]
@@ -50,9 +50,8 @@ Found = list[OfChannel | Withheld]
 def decide(rows: Iterable[ChannelRow], facts: Facts) -> Decisions:
     """The findings of the last 90 days, by first click and by campaign.
 
-    NPS and its tests are those of all answers, whatever the currency; money is that of the currency
-    with most of it. ``rows`` are those of all models, currencies and levels; what is of another
-    window is left out.
+    NPS and its tests cover all answers, whatever the currency; money is in the currency with the
+    highest net amount. ``rows`` cover all models, currencies and levels; other windows are ignored.
     """
     rows = [row for row in rows if row.window_days == WINDOW]
     currency = main_currency(rows)
@@ -82,7 +81,7 @@ def decide(rows: Iterable[ChannelRow], facts: Facts) -> Decisions:
 
 
 def main_currency(rows: Iterable[ChannelRow]) -> str | None:
-    """The currency with most net amount in the whole shop; None without orders."""
+    """The currency with the highest net amount in the whole shop; None without orders."""
     whole = [
         row
         for row in rows
@@ -95,7 +94,7 @@ def main_currency(rows: Iterable[ChannelRow]) -> str | None:
 
 
 def holds(rows: Iterable[ChannelRow], sides: Mapping[Channel, int]) -> dict[Channel, Holds]:
-    """Of each channel of ``sides``, in how many of its tested models it differs to that side."""
+    """For each channel of ``sides``, in how many tested models it differs in that direction."""
     of_model: dict[str, list[ChannelRow]] = {}
     for row in rows:
         if (row.window_days, row.level, row.currency) == (WINDOW, LEVEL, ALL):
@@ -111,7 +110,7 @@ def holds(rows: Iterable[ChannelRow], sides: Mapping[Channel, int]) -> dict[Chan
 
 
 def customers_needed(shop: ChannelRow | None) -> int | None:
-    """How many customers show a difference of 20 points four times in five, to the next ten."""
+    """Customers needed to detect a difference of 20 points with 80 % power, to the next ten."""
     if shop is None or shop.responses <= 0:
         return None
     p, d = shop.promoters / shop.responses, shop.detractors / shop.responses
@@ -200,7 +199,7 @@ def _changes(
 def _costs(
     chosen: Sequence[ChannelRow], money: Mapping[Channel, ChannelRow], currency: str | None
 ) -> Iterator[OfChannel | Withheld]:
-    """Each channel whose promoters cost more than another's, beside the cheapest of these."""
+    """Channels whose promoters cost more than another's, each with the cheapest of the others."""
     if currency is None:
         return
     priced = [
@@ -218,14 +217,14 @@ def _costs(
     highs = [_high(row) for row in covered]
     cheapest = list(accumulate(covered, _cheaper))
     for row in covered:
-        # Those whose interval ends below where this one begins.
+        # Channels whose interval ends below the start of this one.
         below = bisect_left(highs, _low(row))
         if below and row.spend is not None:
             yield PromoterCosts(row, cheapest[below - 1], Money(row.spend, currency))
 
 
 def _is_priced(row: ChannelRow) -> bool:
-    """Whether all days of its spend are known, and so what its promoters cost."""
+    """Whether the spend of all days is known, and therefore the cost of a promoter."""
     known = row.cost_per_promoter is not None and row.cost_per_promoter_low is not None
     return known and row.spend is not None and row.spend_days_missing == 0
 
@@ -247,12 +246,12 @@ def _low(row: ChannelRow) -> float:
 
 
 def _high(row: ChannelRow) -> float:
-    """The upper end of what a promoter costs; null is an end that nobody knows."""
+    """The upper end of the cost of a promoter; null means unbounded."""
     return math.inf if row.cost_per_promoter_high is None else row.cost_per_promoter_high
 
 
 def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:
-    """The first finding of each channel in the order of the kinds, and one of costs in all."""
+    """The first finding of each channel in the order of kinds, and a single one on cost."""
     withheld = [each for each in found if isinstance(each, Withheld)]
     said: dict[Channel, OfChannel] = {}
     findings = [each for each in found if not isinstance(each, Withheld)]
@@ -287,7 +286,7 @@ def _net_amount(own: ChannelRow | None, currency: str | None) -> Money:
 
 
 def _by_money(finding: Finding) -> tuple[Decimal, str, Channel]:
-    """Most money first; of equal amounts by kind and channel, so that the order is always one."""
+    """Highest amount first; equal amounts by kind and channel, for a deterministic order."""
     stake = getattr(finding, "at_stake", None)
     row = getattr(finding, "row", None)
     amount = stake.amount if isinstance(stake, Money) else Decimal(0)

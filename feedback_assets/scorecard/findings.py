@@ -1,4 +1,4 @@
-"""What can be found in the scorecard, each kind with its evidence; how it is found is elsewhere."""
+"""The kinds of findings in the scorecard, each with its evidence; detection is in ``decisions``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from feedback_assets.scorecard.rows import ChannelRow
 
 @dataclass(frozen=True)
 class Facts:
-    """What the findings take besides the scorecard.
+    """The inputs of the findings besides the scorecard.
 
-    ``matched_share`` is that of answers which met an order, 0 to 1, and None without answers;
-    ``days_held`` are days of the window; ``waiting_bought`` is by currency what the customers in
-    ``marts.detractor_queue`` bought in all.
+    ``matched_share`` is the share of answers matched to an order, 0 to 1, None without answers;
+    ``days_held`` are the stored days of the window; ``waiting_bought`` is, by currency, the total
+    purchases of the customers in ``marts.detractor_queue``.
     """
 
     matched_share: float | None
@@ -33,7 +33,7 @@ class Money:
 
 @dataclass(frozen=True)
 class Holds:
-    """In how many models a difference is beyond chance and points the same way, of those tested."""
+    """In how many of the tested models a difference is significant in the same direction."""
 
     models: int
     tested: int
@@ -45,7 +45,7 @@ class Holds:
 
 @dataclass(frozen=True)
 class Careful:
-    """The figures rest on less than they seem to; None for what is as it should be."""
+    """The figures are based on incomplete data; None for anything complete."""
 
     matched_share: float | None
     days_held: int | None
@@ -66,8 +66,8 @@ class LookAt:
 class BringsPromoters:
     """A channel above the rest; ``at_stake`` is its net amount.
 
-    ``tipping`` is how many times as readily promoters would have to answer, None where no ratio
-    makes the difference vanish.
+    ``tipping`` is how many times as likely promoters would have to be to answer for the difference
+    to vanish, None if no ratio has that effect.
     """
 
     row: ChannelRow
@@ -78,7 +78,7 @@ class BringsPromoters:
 
 @dataclass(frozen=True)
 class PromoterCosts:
-    """A promoter costs more through one channel than another; ``at_stake`` is what it spends."""
+    """A promoter costs more through one channel than another; ``at_stake`` is its spend."""
 
     row: ChannelRow
     cheaper: ChannelRow
@@ -87,7 +87,7 @@ class PromoterCosts:
 
 @dataclass(frozen=True)
 class Changed:
-    """A channel whose NPS changed against the window before; ``at_stake`` is its net amount."""
+    """A channel whose NPS changed since the previous window; ``at_stake`` is its net amount."""
 
     row: ChannelRow
     at_stake: Money
@@ -95,7 +95,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class AnswerDetractors:
-    """Detractors wait for a reply; ``at_stake`` is what they bought, None if nothing is known."""
+    """Detractors await a reply; ``at_stake`` is their purchases, None if unknown."""
 
     waiting: int
     at_stake: Money | None
@@ -103,9 +103,9 @@ class AnswerDetractors:
 
 @dataclass(frozen=True)
 class NothingStandsOut:
-    """No channel is worth a sentence; ``customers`` would show a difference of 20 points.
+    """No channel stands out; ``customers`` is the number needed to detect 20 points.
 
-    ``differ``: whether there is a difference all the same, of which what would be said is withheld.
+    ``differ``: whether there are differences all the same whose findings are withheld.
     """
 
     customers: int | None
@@ -125,14 +125,14 @@ class Reason(StrEnum):
     FIRST_ORDERS_NOT_BETTER = "answers about first orders are no better than the shop’s"
     FIRST_ORDERS_UNKNOWN = "no answers about first orders"
     ORDERS_IN_OTHER_CURRENCIES = "too many of its orders are in other currencies than its spend"
-    DAYS_BEFORE_NOT_HELD = "not all days of the window before are held"
-    SAID_ALREADY = "the channel has a sentence already"
-    MORE_MONEY_ELSEWHERE = "five sentences with more money at stake come first"
+    DAYS_BEFORE_NOT_HELD = "some days of the previous window have no data"
+    SAID_ALREADY = "the channel already has a finding"
+    MORE_MONEY_ELSEWHERE = "five findings with more money at stake come first"
 
 
 @dataclass(frozen=True)
 class Withheld:
-    """What is not said, of which channel (None: of all), and why."""
+    """A withheld finding: its channel (None: all channels) and the reason."""
 
     what: type[Finding]
     row: ChannelRow | None
@@ -142,7 +142,7 @@ class Withheld:
 
 @dataclass(frozen=True)
 class Decisions:
-    """At most five findings in the order in which they are said, and what is withheld."""
+    """At most five findings in reporting order, and the withheld ones."""
 
     findings: tuple[Finding, ...]
     withheld: tuple[Withheld, ...]

@@ -1,4 +1,4 @@
-"""Intervals and z of NPS, money and cost that count customers and not answers."""
+"""Intervals and z scores of NPS, money and cost, based on customers rather than answers."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 Z95 = 1.96
 Pair = tuple[float, float]
-"""Of one customer W, the sum of the weights, and X, that of weight times 1, 0 or −1."""
+"""Of one customer W, the sum of the weights, and X, the sum of weight times 1, 0 or −1."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """ΣW, ΣX, ΣW², ΣWX and ΣX² over customers: all that an interval needs of them."""
+    """ΣW, ΣX, ΣW², ΣWX and ΣX² over customers: sufficient for an interval."""
 
     w: float = 0.0
     x: float = 0.0
@@ -33,7 +33,7 @@ def sums(customers: Iterable[Pair]) -> Sums:
 
 
 def rest(channel: Mapping[str, Pair], totals: Mapping[str, Pair]) -> Sums:
-    """The sums over what each customer gave outside a channel; both by customer."""
+    """The sums over each customer's contribution outside a channel; both by customer."""
     return sums(
         (total[0] - channel.get(key, (0, 0))[0], total[1] - channel.get(key, (0, 0))[1])
         for key, total in totals.items()
@@ -42,7 +42,7 @@ def rest(channel: Mapping[str, Pair], totals: Mapping[str, Pair]) -> Sums:
 
 @dataclass(frozen=True)
 class Estimate:
-    """An NPS moved towards 0 by three customers, with its standard error, both in points."""
+    """An NPS shrunk towards 0 by three customers, with its standard error, both in points."""
 
     nps_adjusted: float
     nps_se: float
@@ -50,16 +50,16 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Both ends at 95 %, cut to ±100."""
+        """Both ends of the 95 % interval, clipped to ±100."""
         half = Z95 * self.nps_se
         return max(-100.0, self.nps_adjusted - half), min(100.0, self.nps_adjusted + half)
 
 
 def centre_and_variance(w: float, x: float, ww: float, wx: float, xx: float) -> tuple[float, float]:
-    """NPS / 100 and its variance after three customers of average weight were added.
+    """NPS / 100 and its variance after adding three customers of average weight.
 
-    Of the three ¾ promote, 1½ are passive and ¾ detract. Arithmetic alone, so that arrays of NumPy
-    of any one shape will do as well. ``w`` must be above 0.
+    Of the three, ¾ are promoters, 1½ passives and ¾ detractors. Only arithmetic, so NumPy arrays
+    of one common shape work as well. ``w`` must be above 0.
     """
     c = ww / w
     t = x / (w + 3 * c)
@@ -68,7 +68,7 @@ def centre_and_variance(w: float, x: float, ww: float, wx: float, xx: float) -> 
 
 
 def estimate(found: Sums) -> Estimate | None:
-    """The NPS that the sums stand for; None without answers."""
+    """The NPS estimated from the sums; None without answers."""
     if found.w <= 0:
         return None
     t, v = centre_and_variance(found.w, found.x, found.ww, found.wx, found.xx)
@@ -76,18 +76,18 @@ def estimate(found: Sums) -> Estimate | None:
 
 
 def z_between(one: Estimate, other: Estimate) -> float:
-    """How many standard errors the first of two independent estimates lies above the second."""
+    """By how many standard errors the first of two independent estimates exceeds the second."""
     return (one.nps_adjusted - other.nps_adjusted) / math.hypot(one.nps_se, other.nps_se)
 
 
 def p_value(z: float) -> float:
-    """How often chance alone would make a z at least as large, in either direction."""
+    """The probability that chance alone produces a z at least as large, in either direction."""
     return math.erfc(abs(z) / math.sqrt(2))
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with both ends of its interval, in the unit of what was averaged."""
+    """A mean and both ends of its interval, in the unit of the values."""
 
     mean: float
     low: float
@@ -95,10 +95,10 @@ class Mean:
 
 
 def money_per_customer(buyers: Sequence[tuple[float, float]]) -> Mean | None:
-    """Net amount per customer with Hall's interval, which bends with the skew of the amounts.
+    """Net amount per customer with Hall's interval, which adapts to the skew of the amounts.
 
-    ``buyers``: of each one what is credited, the share s of the customer and the net amount R. None
-    where fewer than two are known or no share is above 0.
+    ``buyers``: for each one the credited share s of the customer and the net amount R. None if
+    fewer than two are known or no share is above 0.
     """
     n, shares = len(buyers), math.fsum(s for s, _ in buyers)
     if n < 2 or shares <= 0:
@@ -107,7 +107,7 @@ def money_per_customer(buyers: Sequence[tuple[float, float]]) -> Mean | None:
     errors = [(r - m * s) / (shares / n) for s, r in buyers]
     centre = math.fsum(errors) / n
     sd = math.sqrt(math.fsum((e - centre) ** 2 for e in errors) / (n - 1))
-    # Amounts that are all alike leave nothing but the rounding of the mean.
+    # If all amounts are equal, only the rounding error of the mean remains.
     if sd <= 1e-9 * max(abs(m), 1e-9):
         return Mean(m, m, m)
     skew = math.fsum((e / sd) ** 3 for e in errors) / n
@@ -118,7 +118,7 @@ def money_per_customer(buyers: Sequence[tuple[float, float]]) -> Mean | None:
 
 
 def _unbent(z: float, skew: float, n: int) -> float:
-    """The quantile of the skewed t statistic that Hall's transformation takes to ``z``."""
+    """The quantile of the skewed t statistic that Hall's transformation maps to ``z``."""
     if abs(skew) < 1e-6:
         return z
     a, root = skew / 3, math.sqrt(n)
@@ -126,9 +126,9 @@ def _unbent(z: float, skew: float, n: int) -> float:
 
 
 def median_ranks(n: int) -> tuple[int, int] | None:
-    """Which of ``n`` values in order, from 1 on, are the ends of the median's 95 % interval.
+    """The ranks, from 1 on, among ``n`` sorted values that bound the median's 95 % interval.
 
-    None below six, where even the smallest and the largest hold the median less often.
+    None below six, where even the full range covers the median less often.
     """
     if n < 6:
         return None
@@ -139,10 +139,10 @@ def median_ranks(n: int) -> tuple[int, int] | None:
 def cost_per_promoter(
     cost_per_order: float | None, promoters: float, responses: float, effective: float
 ) -> Mean | None:
-    """What an order by a promoter costs: cost per order over the share that promotes.
+    """The cost of an order by a promoter: cost per order over the share of promoters.
 
-    The ends are those of the Agresti–Coull interval of the share, with ``effective`` responses; the
-    upper one is infinite where the share may be 0. None without cost, answers or promoters.
+    The ends come from the Agresti–Coull interval of the share, with ``effective`` responses; the
+    upper one is infinite if the share may be 0. None without cost, answers or promoters.
     """
     if cost_per_order is None or promoters <= 0 or responses <= 0 or effective <= 0:
         return None

@@ -1,4 +1,4 @@
-"""How numbers and money are written in sentences, on the page and in its tables."""
+"""The format of numbers and money in sentences, on the page and in its tables."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ def percent(part: float, places: int = 0) -> str:
 
 
 def money(amount: Decimal | float | None, currency: str, places: int = 2) -> str:
-    """``EUR 1,234.50``; a dash where there is none."""
+    """``EUR 1,234.50``; a dash if there is none."""
     if amount is None:
         return "–"
     return f"{currency}\u00a0{number(float(amount), places)}"

@@ -1,4 +1,4 @@
-"""The order of channels by NPS, and which of many differences are more than chance."""
+"""The ranking of channels by NPS, and which of many differences are significant."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ _STEPS = 200
 
 @dataclass(frozen=True)
 class Pulled:
-    """NPS pulled towards their average; ``values`` in the order given, all in points.
+    """NPS values shrunk towards their average; ``values`` in input order, all in points.
 
-    ``tau2`` is the variance of the true NPS. Where it is 0 the channels cannot be told apart and
-    there is no order among them.
+    ``tau2`` is the variance of the true NPS. If it is 0, the channels cannot be distinguished and
+    are not ranked.
     """
 
     average: float
@@ -25,7 +25,7 @@ class Pulled:
         return self.tau2 > 0
 
     def order(self) -> tuple[int, ...]:
-        """Places in what was given, the highest first; as given where there is no order."""
+        """Input positions, highest value first; in input order if there is no ranking."""
         places = range(len(self.values))
         if not self.is_ranked:
             return tuple(places)
@@ -35,8 +35,8 @@ class Pulled:
 def pull(adjusted: Sequence[float], errors: Sequence[float]) -> Pulled:
     """Shrink ``nps_adjusted`` with standard errors ``nps_se`` towards their weighted average.
 
-    The variance between channels is Paule and Mandel's. The result sorts; it never stands for an
-    NPS. Raises ``ValueError`` where the two differ in length or an error is not above 0.
+    The between-channel variance is Paule and Mandel's. Use the result for sorting only; it is not
+    an NPS. Raises ``ValueError`` if the two differ in length or an error is not above 0.
     """
     given = list(zip(adjusted, (error * error for error in errors), strict=True))
     if any(v <= 0 for _, v in given):
@@ -51,9 +51,9 @@ def pull(adjusted: Sequence[float], errors: Sequence[float]) -> Pulled:
 
 
 def paule_mandel(given: Sequence[tuple[float, float]]) -> float:
-    """The variance between values that explains how far they scatter beyond their own variances.
+    """The between-value variance that explains the scatter beyond the values' own variances.
 
-    ``given`` are values with their variances. 0 where those suffice.
+    ``given`` are values with their variances. 0 if those suffice.
     """
     wanted = len(given) - 1
     if wanted < 1 or _scatter(given, 0.0) <= wanted:
@@ -83,9 +83,9 @@ def _scatter(given: Sequence[tuple[float, float]], tau2: float) -> float:
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float = LEVEL) -> tuple[bool, ...]:
-    """Which are significant so that, of all that are, ``level`` at most are expected to be chance.
+    """Which p values are significant at a false discovery rate of at most ``level``.
 
-    The k smallest, k the largest for which the k-th smallest is at most k / m × level.
+    The k smallest, with the largest k for which the k-th smallest is at most k / m × level.
     """
     m = len(p_values)
     ranked = sorted(p_values)

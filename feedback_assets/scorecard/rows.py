@@ -10,11 +10,11 @@ from feedback_assets.scorecard.ranking import benjamini_hochberg
 
 ALL = "(all)"
 UNNAMED = frozenset({"(none)", "(unmatched)", "(unattributed)"})
-"""Sources that stand for no channel: they are in the rest, and never compared with it."""
+"""Sources that are not channels: they are part of the rest, and never compared with it."""
 FEW_SHOWN = 5
-"""Effective responses from which on an interval is shown."""
+"""Minimum effective responses to show an interval."""
 FEW_TESTED = 20
-"""Effective responses from which on a channel is tested and ranked."""
+"""Minimum effective responses to test and rank a channel."""
 
 Channel = tuple[str, str, str]
 
@@ -59,7 +59,7 @@ class ChannelRow:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "ChannelRow":
-        """The row of the mart, whose other columns are left out; ``KeyError`` if one lacks."""
+        """The row of the mart without its other columns; ``KeyError`` if one is missing."""
         return cls(**{field.name: row[field.name] for field in fields(cls)})
 
     @property
@@ -72,7 +72,7 @@ class ChannelRow:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the channel is in the family that is tested."""
+        """Whether the channel belongs to the tested family."""
         return self.is_named and self.effective_responses >= FEW_TESTED
 
 
@@ -87,13 +87,13 @@ def view(
 
 
 def beyond_chance(rows: Iterable[ChannelRow]) -> dict[Channel, int]:
-    """The channels of one view that differ from the rest beyond chance: 1 above, −1 below."""
+    """The channels of one view that differ significantly from the rest: 1 above, −1 below."""
     tested = [row for row in rows if row.is_tested]
     return _significant({row.channel: row.versus_z for row in tested})
 
 
 def changed(rows: Iterable[ChannelRow]) -> dict[Channel, int]:
-    """The channels of one view that changed beyond chance: 1 risen, −1 fallen."""
+    """The channels of one view that changed significantly: 1 risen, −1 fallen."""
     tested = [row for row in rows if row.is_tested and (row.responses_before or 0) >= FEW_TESTED]
     return _significant({row.channel: row.change_z for row in tested})
 

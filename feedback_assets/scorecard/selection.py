@@ -1,11 +1,11 @@
-"""Whether those who answered are like those who ordered, and how unlike they would have to be."""
+"""Whether respondents resemble all customers, and how much they would have to differ."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 ENOUGH = 5
-"""Answered orders that a stratum must have."""
+"""Minimum answered orders per stratum."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Stratum:
 
 
 def post_stratified(strata: Sequence[Stratum]) -> float | None:
-    """The NPS that a channel would have if every kind of its orders were answered alike.
+    """The NPS of a channel if all kinds of its orders had the same response rate.
 
     None unless every stratum has ``ENOUGH`` answers.
     """
@@ -32,17 +32,17 @@ def post_stratified(strata: Sequence[Stratum]) -> float | None:
 
 
 def is_moved(nps: float, standardised: float, interval: tuple[float, float]) -> bool:
-    """Whether post-stratifying moves an NPS by more than half of its interval's half-width."""
+    """Whether post-stratification moves an NPS by more than half of its interval's half-width."""
     return abs(standardised - nps) > (interval[1] - interval[0]) / 4
 
 
 def tipping_ratio(
     promoters: float, passives: float, detractors: float, rest_nps: float
 ) -> float | None:
-    """How many times as readily as detractors promoters must answer for a difference to vanish.
+    """How many times as likely as detractors promoters must be to answer to cancel a difference.
 
-    Passives answer √k times as readily, in between. Under 1 detractors are the readier ones. The
-    three are answers or shares; ``rest_nps`` is −100 to 100. None where no ratio will do.
+    Passives answer √k times as likely, in between. Under 1, detractors are more likely to answer.
+    The three are answers or shares; ``rest_nps`` is −100 to 100. None if no ratio suffices.
     """
     whole = promoters + passives + detractors
     if whole <= 0:
@@ -51,7 +51,7 @@ def tipping_ratio(
     r = rest_nps / 100
     if p * (1 - r) <= 0:
         return None
-    # The stable one of the two forms of the root: no difference of nearly equal numbers.
+    # The stable form of the root, without a difference of nearly equal numbers.
     root = math.sqrt(r * r * a * a + 4 * p * (1 - r) * d * (1 + r))
     u = (r * a + root) / (2 * p * (1 - r)) if r * a >= 0 else 2 * d * (1 + r) / (root - r * a)
     return 1 / (u * u) if u > 0 else None

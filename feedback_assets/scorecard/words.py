@@ -1,4 +1,4 @@
-"""The findings as sentences with their caveats, and why others are withheld."""
+"""The findings as sentences with their caveats, and the reasons for withheld ones."""
 
 from collections.abc import Iterable
 
@@ -21,19 +21,19 @@ from feedback_assets.scorecard.rows import ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
-BEYOND_CHANCE = "At most about one in twenty channels named is chance."
+BEYOND_CHANCE = "At most about one in twenty of the channels named is due to chance."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
 _KINDS = {
     LookAt: "Below the rest",
     BringsPromoters: "Above the rest",
     PromoterCosts: "Promoters cost more",
     Changed: "Changed",
-    AnswerDetractors: "Detractors wait",
+    AnswerDetractors: "Detractors waiting",
 }
 
 
 def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
-    """``facebook/spring-sale``, with the medium where it tells the channel from ``others``."""
+    """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``."""
     alike = {
         other.medium
         for other in others
@@ -61,7 +61,7 @@ def sentence(finding: Finding, others: Iterable[ChannelRow] = ()) -> str:
 
 
 def caveats(finding: Finding) -> tuple[str, ...]:
-    """What must be said with a finding about a channel."""
+    """The caveats of a finding on a channel."""
     if not isinstance(finding, LookAt | BringsPromoters | PromoterCosts | Changed):
         return ()
     rows = [finding.row]
@@ -72,7 +72,7 @@ def caveats(finding: Finding) -> tuple[str, ...]:
 
 
 def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
-    """What is not said and why: ``newsletter/weekly-digest, above the rest: …``."""
+    """A withheld finding and the reason: ``newsletter/weekly-digest, above the rest: …``."""
     kind = _KINDS[found.what]
     if found.row is not None:
         kind = f"{channel_label(found.row, others)}, {kind.lower()}"
@@ -83,8 +83,9 @@ def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
 
 
 def pulled(average: float) -> str:
-    """How a table of channels in the order of their pulled NPS is sorted."""
-    return f"Sorted by NPS pulled towards the average ({number(average)}) where customers are few."
+    """The sort order of a table of channels by shrunk NPS."""
+    mean = number(average)
+    return f"Sorted by NPS, pulled towards the average ({mean}) for channels with few customers."
 
 
 def _of_channel(finding: OfChannel, others: tuple[ChannelRow, ...]) -> str:
@@ -120,14 +121,14 @@ def _vanishes(tipping: float | None) -> str:
 def _queue(finding: AnswerDetractors) -> str:
     detractors = counted(finding.waiting, "detractor")
     if finding.at_stake is None:
-        return f"Answer {detractors}; no order of theirs is known."
-    return f"Answer {detractors}; they bought for {_whole(finding.at_stake)}."
+        return f"Answer {detractors}; they have no known orders."
+    return f"Answer {detractors}; they spent {_whole(finding.at_stake)}."
 
 
 def _nothing(finding: NothingStandsOut) -> str:
     text = "No channel differs beyond chance"
     if finding.differ:
-        text = "No difference between channels is sure enough to act on"
+        text = "No difference between channels is certain enough to act on"
     if finding.customers is None:
         return f"{text}."
     return f"{text}; 20 points need about {number(finding.customers)} customers who answer."
@@ -136,10 +137,10 @@ def _nothing(finding: NothingStandsOut) -> str:
 def _careful(finding: Careful) -> str:
     parts = []
     if finding.matched_share is not None:
-        parts.append(f"only {percent(finding.matched_share)} of answers met an order")
+        parts.append(f"only {percent(finding.matched_share)} of answers are matched with an order")
     if finding.days_held is not None:
         parts.append(
-            f"only {number(finding.days_held)} of the {number(finding.window_days)} days are held"
+            f"only {number(finding.days_held)} of the {number(finding.window_days)} days have data"
         )
     return f"Careful: {', and '.join(parts)}."
 

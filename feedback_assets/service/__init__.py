@@ -1,1 +1,1 @@
-"""Running Dagster for this project: webserver, daemon, code location, and the switches."""
+"""Runs Dagster for this project: webserver, daemon, code location and automation switches."""

@@ -1,7 +1,7 @@
-"""The name of the code location, and the switches that were set under an earlier name of it.
+"""The name of the code location, and the migration of switches from its former names.
 
 Dagster stores whether a schedule or sensor is on under the name of its code location. Version 0.1
-had three names: that of ``workspace.yaml``, the module (``dagster dev``) and the name of the
+had three names: the one in ``workspace.yaml``, the module (``dagster dev``) and the name of the
 project's directory (``dg dev``).
 """
 
@@ -14,16 +14,16 @@ from feedback_assets.settings import PROJECT_ROOT
 
 LOCATION = "feedback_assets"
 MODULE = "feedback_assets.definitions"
-# The last is that of the Helm chart.
+# The last one was used by the Helm chart.
 EARLIER = frozenset({MODULE, PROJECT_ROOT.name, "feedback-assets"}) - {LOCATION}
 REPOSITORY = "__repository__"
 
 
 def carry_over(instance: dg.DagsterInstance) -> list[str]:
-    """Move schedules and sensors that are on under an earlier name; returns their names.
+    """Move schedules and sensors that are on under a former name; returns their names.
 
-    One that was switched on or off under the present name stays as it is. What was off stays off.
-    Cursors move along, so no alert is repeated, and a schedule goes on after its last tick.
+    One that was already switched under the current name is unchanged. Those that were off stay
+    off. Cursors move along, so no alert is repeated, and a schedule continues after its last tick.
     """
     states = instance.all_instigator_state()
     ours = [state for state in states if state.repository_selector.repository_name == REPOSITORY]
@@ -41,7 +41,7 @@ def carry_over(instance: dg.DagsterInstance) -> list[str]:
             instance.add_instigator_state(_renamed(state, _last_tick(instance, state)))
             touched.add(name)
             moved.append(name)
-        # Left on, the daemon would warn of a location that is gone.
+        # If it stayed on, the daemon would warn of a missing location.
         instance.update_instigator_state(state.with_status(type(state.status).STOPPED))
     return sorted(moved)
 
@@ -52,12 +52,12 @@ def _last_tick(instance: dg.DagsterInstance, state: Any) -> float | None:
 
 
 def _renamed(state: Any, last_tick: float | None) -> Any:
-    """The state under the present name, whatever kind of origin it has."""
+    """The state under the current name, whatever kind of origin it has."""
     plain = json.loads(dg.serialize_value(state))
     origin = plain["origin"]["external_repository_origin"]["repository_location_origin"]
     origin["location_name"] = LOCATION
     data = plain["job_specific_data"] or {}
     if last_tick is not None and data.get("start_timestamp") is not None:
-        # Ticks stay under the earlier name; from its first start on, all would be missed ones.
+        # Ticks stay under the former name; without a start time, all since would count as missed.
         data["start_timestamp"] = max(data["start_timestamp"], last_tick + 1)
     return dg.deserialize_value(json.dumps(plain), cast("Any", type(state)))

@@ -1,8 +1,7 @@
-"""Dagster's own programs for this project: their environment, working directory and workspace.
+"""Dagster's programs for this project: their environment, working directory and workspace.
 
-In the working directory Dagster looks for ``.env``, and lets it win over the environment. So its
-programs start in an empty directory, and the settings come from the environment and, where that
-says nothing, from ``.env``.
+Dagster loads ``.env`` from the working directory and lets it override the environment. So its
+programs start in an empty directory, and settings come from the environment, then from ``.env``.
 """
 
 import json
@@ -22,7 +21,7 @@ WORKSPACE = "workspace.yaml"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a program of Dagster's starts: its working directory and its environment."""
+    """Where a Dagster program starts: its working directory and environment."""
 
     directory: Path
     environment: Mapping[str, str]
@@ -32,17 +31,17 @@ class Place:
         return str(self.directory / WORKSPACE)
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """A program of this Python environment with its arguments."""
+        """The command line of a program in this Python environment."""
         return [str(Path(sys.executable).with_name(program)), *arguments]
 
 
 @contextmanager
 def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
-    """A directory for a program of Dagster's, removed afterwards.
+    """A directory for a Dagster program, removed afterwards.
 
     ``given`` is the environment as it was before the settings were read.
     """
-    # The next program removes it, should this one be killed.
+    # If this process is killed, the next one removes it.
     directory = make_scratch()
     try:
         target = {
@@ -59,9 +58,9 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
 
 
 def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of ``given`` with ``.env`` below it, and this project's home."""
+    """The environment ``given``, with ``.env`` as fallback, and this project's home."""
     own = variables()
-    # The code server of a checkout reads .env itself, again at each reload.
+    # The code server of a checkout reads .env itself, and again on each reload.
     rereads = (dotenv_file().parent / "pyproject.toml").is_file()
     kept = {
         name: value

@@ -1,6 +1,6 @@
-"""The schedules and sensors that keep the tables up to date: switched, and how they stand.
+"""The schedules and sensors that keep the tables up to date: switching them, and their status.
 
-What is stored counts for every UI and daemon on this home.
+The stored state applies to every UI and daemon on this home.
 """
 
 import json
@@ -24,9 +24,9 @@ from feedback_assets.service.location import LOCATION, REPOSITORY, carry_over
 from feedback_assets.service.programs import place
 from feedback_assets.settings import Settings
 
-# The schedules that read, the sensors that follow them, and what keeps DAGSTER_HOME small. Sensors
-# that ask a provider for new answers every few minutes (``read_new_*``) spend its quota all day:
-# they are switched one by one.
+# The schedules that read, the sensors that follow them, and the clean-up of DAGSTER_HOME. Sensors
+# that poll a provider every few minutes (``read_new_*``) use its quota all day: they are switched
+# individually.
 ALWAYS = (DAILY, MONTHLY, AD_SPEND, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
 WITH_ALERT_URLS = (DETRACTORS, FAILURES)
 # A daemon reports every 30 seconds.
@@ -37,12 +37,12 @@ Defined = dg.ScheduleDefinition | dg.SensorDefinition
 
 
 class NotSwitched(RuntimeError):
-    """The definitions cannot be loaded, or Dagster refused; says why."""
+    """The definitions cannot be loaded, or Dagster refused; includes the reason."""
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A schedule or sensor and how it stands; ``switched``: ``on`` and ``off`` are about it."""
+    """A schedule or sensor and its state; ``switched``: whether ``on`` and ``off`` apply to it."""
 
     name: str
     on: bool
@@ -55,7 +55,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Status:
-    """All schedules and sensors, and when the daemon last reported, if it ever did."""
+    """All schedules and sensors, and the last heartbeat of the daemon, if any."""
 
     switches: tuple[Switch, ...]
     heartbeat: datetime | None
@@ -68,9 +68,9 @@ class Status:
 def switch(
     settings: Settings, defs: dg.Definitions, given: Mapping[str, str], *, on: bool | None
 ) -> Status:
-    """Switch the automation on or off, or neither; how it stands afterwards.
+    """Switch the automation on or off, or neither; returns the resulting status.
 
-    ``on`` leaves out the alerts where no ``FEEDBACK_ALERT_URLS`` are set; ``off`` includes them.
+    ``on`` skips the alerts if no ``FEEDBACK_ALERT_URLS`` are set; ``off`` includes them.
     ``given`` is the environment as it was before the settings were read.
     """
     defined = [*_defined(defs.schedules), *_defined(defs.sensors)]
@@ -100,7 +100,7 @@ def _defined(found: Iterable[Any] | None) -> list[Defined]:
 
 
 def _states(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What is stored of the project's schedules and sensors, by name."""
+    """The stored state of the project's schedules and sensors, by name."""
     return {
         state.instigator_name: state
         for state in instance.all_instigator_state()
@@ -114,7 +114,7 @@ def _on(states: Mapping[str, Any], name: str) -> bool:
 
 
 def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined]) -> None:
-    """Start them as the UI does, by Dagster's GraphQL, for which no webserver needs to run."""
+    """Start them like the UI, through Dagster's GraphQL API, which needs no running webserver."""
     calls = []
     for each in off:
         kind = "Schedule" if isinstance(each, dg.ScheduleDefinition) else "Sensor"
@@ -175,7 +175,7 @@ def _switch_of(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switc
 
 
 def next_tick(cron: str, zone: str, now: datetime) -> datetime | None:
-    """The next time of one of this project's schedules, whose days are all or one of the month."""
+    """The next tick of one of this project's schedules, which run daily or once a month."""
     minute, hour, wanted, _, _ = cron.split()
     today = now.astimezone(ZoneInfo(zone)).date()
     for ahead in range(62):

@@ -1,4 +1,4 @@
-"""Dagster's webserver and daemon for this project, from start to end."""
+"""Starts and stops Dagster's webserver and daemon for this project."""
 
 import os
 import signal
@@ -17,12 +17,12 @@ from feedback_assets.service.programs import place
 from feedback_assets.settings import Settings
 
 _TICK_SECONDS = 0.5
-# Dagster gives its webserver and its daemon this long to end before it kills them.
+# Seconds that Dagster gives its webserver and daemon to exit before it kills them.
 _END_SECONDS = 60
 
 
 class NotStarted(RuntimeError):
-    """The UI, or what it needs, cannot start; says why."""
+    """The UI, or something it needs, cannot start; includes the reason."""
 
 
 def run_ui(
@@ -45,8 +45,8 @@ def run_ui(
         command = there.command(
             "dagster", "dev", "-w", there.workspace, "--host", host, "--port", str(port)
         )
-        # In a session of its own, a Ctrl-C does not reach the webserver, the daemon and the code
-        # servers side by side: it is passed on to the process that ends the others in their order.
+        # In its own session, Ctrl-C does not reach webserver, daemon and code servers all at once:
+        # it is passed on to the process that stops the others in order.
         with subprocess.Popen(  # noqa: S603 - our own command
             command, cwd=there.directory, env=dict(there.environment), start_new_session=True
         ) as process:
@@ -61,7 +61,7 @@ def run_ui(
                 process.send_signal(signal.SIGINT)
                 return 0
             finally:
-                # What is left after that, or at a second Ctrl-C, is killed.
+                # Processes still running after that, or at a second Ctrl-C, are killed.
                 with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                     process.wait(_END_SECONDS)
                 with suppress(ProcessLookupError):
@@ -75,11 +75,11 @@ def url_of(host: str, port: int) -> str:
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Raise ``NotStarted`` where something listens on the port already."""
+    """Raise ``NotStarted`` if the port is already in use."""
     with suppress(OSError):
         socket.create_connection((_reachable_host(host), port), timeout=1).close()
         raise NotStarted(
-            f"port {port} is in use: stop what listens there, or choose another with --port"
+            f"port {port} is in use: stop the process that uses it, or choose another with --port"
         )
 
 
@@ -87,7 +87,7 @@ def refuse_taken(host: str, port: int) -> None:
 def interruptible() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``.
 
-    SIGINT too: a shell has the processes that it starts in the background ignore it.
+    SIGINT too: a shell makes its background processes ignore it.
     """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -103,7 +103,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _reachable_host(host: str) -> str:
-    """The address at which this machine reaches what listens on ``host``."""
+    """The address at which this machine reaches a server on ``host``."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
@@ -114,7 +114,7 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _skip_welcome(host: str, port: int) -> None:
-    """Have Dagster take its welcome dialog as seen, in a home whose dagster.yaml allows it too."""
+    """Dismiss Dagster's welcome dialog, for homes whose dagster.yaml enables it."""
     with suppress(requests.RequestException), _session() as session:
         query = {"query": "mutation { setNuxSeen }"}
         session.post(f"{url_of(host, port)}/graphql", json=query, timeout=30)
@@ -122,5 +122,5 @@ def _skip_welcome(host: str, port: int) -> None:
 
 def _session() -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # no proxy for an address of this machine
+    session.trust_env = False  # no proxy for a local address
     return session

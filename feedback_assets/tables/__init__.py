@@ -1,4 +1,4 @@
-"""All tables of the warehouse: each is declared once here, and everything else follows from it."""
+"""All tables of the warehouse: each is declared once here; everything else derives from it."""
 
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.table import Table
@@ -15,21 +15,21 @@ UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
 MART_TABLES: tuple[Table, ...] = marts.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
 ALL_TABLES: tuple[Table, ...] = READ_TABLES + DERIVED_TABLES
-"""The tables that are assets: read from a provider or a file, or computed from what was read."""
+"""The tables that are assets: read from a provider or a file, or derived."""
 REPORT_PAGES: tuple[Table, ...] = reports.PAGES
-"""The pages built from the marts; what they depend on is declared as for a table."""
+"""The pages built from the marts; their dependencies are declared as for a table."""
 OPERATION_TABLES: tuple[Table, ...] = tuple(
     table for provider in REGISTRY for table in provider.job_tables
 )
-"""The tables that jobs write; nothing materialises them."""
+"""The tables that jobs write; they are not materialised."""
 STORED_TABLES: tuple[Table, ...] = ALL_TABLES + OPERATION_TABLES
-"""Every table that the warehouse may hold."""
+"""Every table that the warehouse may contain."""
 
 _BY_NAME = {table.full_name: table for table in STORED_TABLES}
 
 
 def find_table(full_name: str) -> Table:
-    """The table named ``group.table``; ``KeyError`` naming those there are, if there is none."""
+    """The table named ``group.table``; ``KeyError`` lists the existing tables if there is none."""
     if full_name not in _BY_NAME:
         raise KeyError(f"no table {full_name!r}; there are: {', '.join(sorted(_BY_NAME))}")
     return _BY_NAME[full_name]

@@ -1,7 +1,7 @@
 """Writes ``docs/tables.md`` from the declarations: ``python -m feedback_assets.tables.document``.
 
 Every column has an anchor, and a computed column links to the columns it is computed from, so
-that a figure can be followed from a mart back to the field of the provider's JSON.
+that a figure can be traced from a mart back to the field of the provider's JSON.
 """
 
 import sys
@@ -89,7 +89,7 @@ QUARANTINE_COLUMNS = (
     ("payload", "text", "yes", "The record as the provider served it. Personal: may hold anything"),
     ("fetched_at", "time", "yes", "When it was first set aside"),
 )
-"""The columns that ``store.quarantine`` writes; a test holds the two together."""
+"""The columns that ``warehouse.quarantine`` writes; a test keeps the two in step."""
 
 _QUARANTINE = """\
 ## Quarantine

@@ -1,4 +1,4 @@
-"""The pages that are built from the marts: no Parquet, but made anew when a mart is."""
+"""The pages that are built from the marts: no Parquet, but rebuilt when a mart is."""
 
 from feedback_assets.schema.table import ALL_DAYS, Table
 from feedback_assets.tables.marts import TABLES as MARTS

@@ -1,4 +1,4 @@
-"""The unified tables: answers, orders and attribution in one shape, whoever they came from."""
+"""The unified tables: answers, orders and attribution in one shape, from all providers."""
 
 from dataclasses import replace
 

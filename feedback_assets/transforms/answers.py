@@ -1,4 +1,4 @@
-"""The answers of all providers as one query, out of the ``feedback.sql`` of each."""
+"""Combines each provider's ``feedback.sql`` into one query of all answers."""
 
 from functools import cache
 
@@ -10,9 +10,9 @@ from feedback_assets.transforms.dialect import duckdb_type
 
 @cache
 def answers_sql() -> str:
-    """The common table expressions that ``unified/feedback.sql`` selects from, ``answers`` last.
+    """The common table expressions for ``unified/feedback.sql``; the last one is ``answers``.
 
-    Every provider's part has the same columns in the same order, whichever of them it fills.
+    Each provider's part has the same columns in the same order, with nulls for those it lacks.
     """
     queries = [
         f"answers_of_{name} as (\n{answers.sql.strip()}\n)" for name, answers in ANSWERS.items()

@@ -1,4 +1,4 @@
-"""The definition of a derived table: its query, its columns, and the settings its rows read."""
+"""The definition of a derived table: its query, its columns, and the settings it depends on."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ TOUCH_DAYS = "FEEDBACK_TOUCH_DAYS"
 CUSTOMER_SECRET = "FEEDBACK_CUSTOMER_SECRET"  # noqa: S105 - a setting's name
 _PADS = ("$inner_pad", "$outer_pad")
 
-# Text in quotes as it is; a comment, which is left out; a word or number; any other character.
+# Quoted text unchanged; a comment, which is dropped; a word or number; any other character.
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<comment>--[^\n]*|/\*.*?\*/)|[\w$]+|\S""",
     re.DOTALL,
@@ -25,9 +25,9 @@ _FUNCTIONS = {function.name: function for function in FUNCTIONS}
 
 
 def derived_definition(table: Table, spans: Spans, fingerprint: str | None) -> Definition:
-    """By what the rows of ``table`` are computed.
+    """The definition that ``table`` is computed by.
 
-    ``fingerprint`` stands for the customer secret, None where there is none yet.
+    ``fingerprint`` identifies the customer secret, None if there is none yet.
     """
     tokens = frozenset(sql_tokens(sql_of(table)))
     depended = {depends.span for depends in table.depends.values()}
@@ -50,7 +50,7 @@ def _code(table: Table, sql: str) -> str:
             name: [depends.span, depends.back, depends.ahead, depends.every]
             for name, depends in table.depends.items()
         },
-        # A query sees its inputs by their declared types, whatever an old file holds.
+        # A query sees its inputs with their declared types, whatever types an old file has.
         {path: _type(path) for column in table.columns for path in column.source},
         sql_tokens(sql),
         [
@@ -61,12 +61,12 @@ def _code(table: Table, sql: str) -> str:
 
 
 def sql_tokens(sql: str) -> list[str]:
-    """The words and signs of a query, without comments and white space."""
+    """The tokens of a query, without comments and white space."""
     return [found[0] for found in _TOKEN.finditer(sql) if not found["comment"]]
 
 
 def functions_used(sql: str) -> list[Function]:
-    """The functions of ``dialect`` that a query calls, and those that they call, by name."""
+    """The ``dialect`` functions that a query calls, directly or indirectly, by name."""
     found: dict[str, Function] = {}
     texts = [sql]
     while texts:

@@ -1,7 +1,7 @@
-"""What the engines must be told so that the SQL files run: types, names and a few functions.
+"""The differences between the engines for the SQL files: types, names and a few functions.
 
-The files keep to SQL that Spark reads too. What the two spell differently is a function here;
-for the rest, sqlglot writes what DuckDB reads as Spark reads it.
+The files use SQL that Spark also reads. Where DuckDB and Spark differ, a function is defined here;
+sqlglot translates the rest from DuckDB to Spark.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from feedback_assets.schema.text import INVISIBLE, WHITE_SPACE
 
 
 def _escaped(text: str) -> str:
-    """The text as a literal of Spark's has it, whatever invisible characters are in it."""
+    """The text as a Spark literal, including invisible characters."""
     return "".join(
         f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
         for letter in text
@@ -37,7 +37,7 @@ _TYPES = {
 
 _BEGINS_VISIBLY = "(t >= '!' and t < '~')"
 _IS_ASCII = "strlen(t) = length(t)"
-# What is left of a text that is an e-mail once it has been folded.
+# What a folded text must match to be an e-mail.
 _EMAIL = "([^@]+@[^@]+|erased:[0-9a-f]{32})"
 _PLAIN_EMAIL = "[!-;=?A-~]+@[!-;=?A-~]+"
 _PAID = "('approved', 'manual', 'partially refunded')"
@@ -46,9 +46,9 @@ _DOUBLED = "cast(2 * cast(abs(total) * 10000 as decimal(38, 0)) + n as decimal(3
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the SQL files that the engines spell differently: its body for each.
+    """A function of the SQL files that differs between the engines: its body for each.
 
-    None where the engine has the function under this name.
+    None if the engine has the function under this name.
     """
 
     name: str
@@ -58,29 +58,29 @@ class Function:
 
     @property
     def macro(self) -> str:
-        """What defines the function in DuckDB."""
+        """The statement that defines the function in DuckDB."""
         return f"create macro {self.name}({', '.join(self.parameters)}) as {self.duckdb}"
 
 
 def _two_to_the(x: str) -> str:
-    """2^x by sums and products, which every machine rounds alike.
+    """2^x from sums and products, which every machine rounds the same way.
 
-    A power's last bit is the C library's or Java's to choose: of 300,000 powers, DuckDB and Spark
-    gave 29,000 different ones. Within 3e-16 of the exact value.
+    The last bit of a power depends on the C library or Java: of 300,000 powers, DuckDB and Spark
+    differed in 29,000. Within 3e-16 of the exact value.
     """
     logarithm = Decimal("0.69314718055994530941723212145818")
     terms = [f"{float(logarithm**n / factorial(n))!r}" for n in range(19)]
     terms = [term if "e" in term else f"{term}e0" for term in terms]
     fraction = reduce(lambda sum_, term: f"({sum_}) * ({x} - floor({x})) + {term}", terms[::-1])
-    # A whole power of two is exact everywhere.
+    # An integer power of two is exact everywhere.
     return f"power(2e0, floor({x})) * ({fraction})"
 
 
-# ``customer_key`` takes the pads as arguments, since a function cannot see a query's parameters.
+# ``customer_key`` takes the pads as arguments, since a function cannot read a query's parameters.
 FUNCTIONS = (
-    # Text without white space around it. Text that begins and ends with a visible ASCII character
-    # is seen to have none: trimming by a list of characters takes DuckDB 0.8 µs, and was half of
-    # the time of unified.attribution.
+    # Text without surrounding white space. If the first and last characters are visible ASCII there
+    # is none: trimming a list of characters takes DuckDB 0.8 µs, and was half of the time of
+    # unified.attribution.
     Function(
         "trimmed",
         ("t",),
@@ -88,14 +88,14 @@ FUNCTIONS = (
             else trim(t, '{WHITE_SPACE}') end""",
         spark=f"trim(both '{_escaped(WHITE_SPACE)}' from t)",
     ),
-    # Text as written, null where blank.
+    # Text unchanged, null if blank.
     Function(
         "present",
         ("t",),
         duckdb=f"""case when {_BEGINS_VISIBLY} or trim(t, '{WHITE_SPACE}') <> '' then t end""",
         spark="case when trimmed(t) <> '' then t end",
     ),
-    # NFC of a text that is not null. DuckDB's function takes a zero character for the text's end.
+    # NFC of a non-null text. DuckDB's function stops at a zero character.
     Function(
         "composed",
         ("t",),
@@ -104,11 +104,11 @@ FUNCTIONS = (
         )""",
         spark="java_method('com.ibm.icu.text.Normalizer', 'compose', t, false)",
     ),
-    # Text as names and e-mails are compared: without invisible characters, in NFC and in lower
-    # case. Each letter is lowered alone, as DuckDB does: Spark's lower looks at a word as a whole
-    # and makes two letters of one. Lower case may compose with an accent that upper case does not
-    # (h and a macron below), hence NFC again. NFC in Spark is ICU's, the second argument says
-    # "not by compatibility"; Spark has no function for it.
+    # Text as names and e-mails are compared: without invisible characters, in NFC and lower case.
+    # Letters are lowered one by one, as DuckDB does: Spark's lower looks at the whole word and can
+    # turn one letter into two. A lower-case letter may compose with an accent that upper case does
+    # not (h and a macron below), hence NFC again. Spark has no NFC function, so ICU's is called;
+    # its second argument excludes compatibility composition.
     Function(
         "folded",
         ("t",),
@@ -127,8 +127,8 @@ FUNCTIONS = (
             ))
         end""",
     ),
-    # The normal form of an e-mail, as ``tables.text.normal_email``; null where it is none. DuckDB
-    # sees in one look that nothing but the case of a usual e-mail has to be changed.
+    # The normal form of an e-mail, as in ``schema.text.normal_email``; null if it is not one. For a
+    # common e-mail, DuckDB sees with one test that only the case has to change.
     Function(
         "normal_email",
         ("t",),
@@ -155,8 +155,8 @@ FUNCTIONS = (
             ''
         )""",
     ),
-    # The name under which a source, medium or campaign counts, as ``tables.text.channel_name``;
-    # null where it is blank.
+    # The canonical name of a source, medium or campaign, as in ``schema.text.channel_name``; null
+    # if blank.
     Function(
         "channel_name",
         ("t",),
@@ -166,15 +166,15 @@ FUNCTIONS = (
         end""",
         spark="nullif(trimmed(folded(t)), '')",
     ),
-    # The code of a currency: trimmed and in upper case, null where blank. (Spark makes two letters
-    # of ß, which no currency has.)
+    # A currency code: trimmed and in upper case, null if blank. (Spark turns ß into two letters; no
+    # currency code has it.)
     Function(
         "currency_code",
         ("t",),
         duckdb="nullif(upper(trimmed(t)), '')",
         spark="nullif(upper(trimmed(t)), '')",
     ),
-    # What a payment adds to what was paid, and to what was refunded: "paid_amount (payments
+    # A payment's contribution to the paid and the refunded amount: "paid_amount (payments
     # APPROVED, MANUAL, Partially Refunded), refunded_amount (REFUNDED, absolute) … Payment statuses
     # compare trimmed and without case".
     Function(
@@ -189,15 +189,15 @@ FUNCTIONS = (
         duckdb="case when lower(trimmed(status)) = 'refunded' then abs(amount) else 0 end",
         spark="case when lower(trimmed(status)) = 'refunded' then abs(amount) else 0 end",
     ),
-    # An amount as a column holds it, null where it has too many digits.
+    # An amount in the column's type, null if it has too many digits.
     Function(
         "money",
         ("x",),
         duckdb="try_cast(x as decimal(18, 4))",
         spark="try_cast(x as decimal(18, 4))",
     ),
-    # A sum of money shared out over n, to four places, rounded half away from zero. Whole numbers:
-    # a quotient of binary floats would lose cents of large sums. Spark's ``div`` has 64 bits.
+    # A sum of money divided by n, to four places, rounded half away from zero. With integers: a
+    # binary float quotient would lose cents of large sums. Spark's ``div`` has 64 bits.
     Function(
         "money_each",
         ("total", "n"),
@@ -209,7 +209,7 @@ FUNCTIONS = (
                 / cast(2 * n as decimal(20, 0)) as decimal(34, 0)
         ) * cast(0.0001 as decimal(4, 4))""",
     ),
-    # Microseconds since 1970, so that limits are compared in whole numbers.
+    # Microseconds since 1970, so that bounds are compared as integers.
     Function("unix_micros", ("t",), duckdb="epoch_us(t)", spark=None),
     # Whole days from one date to another.
     Function(
@@ -218,7 +218,7 @@ FUNCTIONS = (
         duckdb="last_day - first_day",
         spark="datediff(last_day, first_day)",
     ),
-    # An instant as 2021-05-20T14:25:27Z; the fraction of a second is written where there is one.
+    # An instant as 2021-05-20T14:25:27Z; a fraction of a second is included if there is one.
     Function(
         "utc_text",
         ("t",),
@@ -233,9 +233,9 @@ FUNCTIONS = (
     ),
     # Two to the power of a number.
     Function("two_to_the", ("x",), duckdb=_two_to_the("x"), spark=_two_to_the("x")),
-    # A share in whole 10^-15, and such a number as a share again: whole numbers add up to the same
-    # in any order, and on any engine. What fits 64 bits is divided in 64 bits, which takes DuckDB
-    # a fifth of the time.
+    # A share in units of 10^-15, and the reverse: integers add up the same in any order, on any
+    # engine. Values that fit 64 bits are divided in 64 bits, which takes DuckDB a fifth of the
+    # time.
     Function(
         "units",
         ("x",),
@@ -262,7 +262,7 @@ FUNCTIONS = (
         spark="""cast(n div cast(1000000000000000 as decimal(16, 0)) as double)
             + cast(n % cast(1000000000000000 as decimal(16, 0)) as double) / 1e15""",
     ),
-    # Sum of a list's numbers, 0 without any.
+    # Sum of the numbers in a list, 0 if empty.
     Function(
         "added",
         ("x",),
@@ -276,8 +276,8 @@ FUNCTIONS = (
             0
         )""",
     ),
-    # Mean and sample deviation of the values in their order: a sum of floats taken in another
-    # order differs in its last bit.
+    # Mean and sample standard deviation of the values in order: a float sum in another order
+    # differs in its last bit.
     Function(
         "mean_of",
         ("x",),
@@ -302,7 +302,7 @@ FUNCTIONS = (
             so_far -> case when so_far.n > 1e0 then sqrt(so_far.squares / (so_far.n - 1e0)) end
         )""",
     ),
-    # Hex HMAC-SHA256 of the UTF-8 of a text.
+    # Hex HMAC-SHA256 of a text in UTF-8.
     Function(
         "customer_key",
         ("t", "inner_pad", "outer_pad"),
@@ -315,7 +315,7 @@ FUNCTIONS = (
 
 
 def duckdb_type(kind: pa.DataType) -> str:
-    """How DuckDB writes an Arrow type; ``TypeError`` for one that no table uses."""
+    """The DuckDB name of an Arrow type; ``TypeError`` for a type that no table uses."""
     if kind in _TYPES:
         return _TYPES[kind]
     if pa.types.is_decimal(kind):
@@ -329,10 +329,10 @@ def duckdb_type(kind: pa.DataType) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as SQL writes it whatever is in it."""
+    """A name quoted for SQL, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text as SQL writes it whatever is in it."""
+    """A text as an SQL literal, whatever it contains."""
     return "'" + text.replace("'", "''") + "'"

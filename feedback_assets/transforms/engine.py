@@ -1,4 +1,4 @@
-"""Runs a table's SQL file over the days asked for, and cuts the result into partitions."""
+"""Runs a table's SQL file over the requested days and splits the result into partitions."""
 
 import re
 from collections.abc import Iterator
@@ -31,18 +31,18 @@ _MEMORY = re.compile(r"([\d.]+) ?([KMGT])i?B", re.IGNORECASE)
 _BATCH_ROWS = 100_000
 _FIRST_DAYS = 28
 _NO_LIMIT = 1_000_000
-# At its peak a query took 40 bytes (unified.attribution) to 90 (marts.order_feedback) for each
-# value of its result; here about twice that, for the rest of the process needs room too.
+# At its peak a query used 40 bytes (unified.attribution) to 90 (marts.order_feedback) per value of
+# its result; this is about twice that, since the rest of the process needs memory too.
 _BYTES_A_VALUE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What the SQL takes from the settings.
+    """The settings that the SQL uses.
 
     ``match_days`` and ``touch_days`` are exact durations in days of 24 hours, bounds included.
-    ``customer_secret`` keys the pseudonym ``customer_key``; it is not shown by ``repr``.
-    ``memory_limit`` is DuckDB's (``"2GB"``), past which it spills into ``temp_directory``.
+    ``customer_secret`` keys the pseudonym ``customer_key``; it is excluded from ``repr``.
+    ``memory_limit`` is DuckDB's (``"2GB"``), beyond which it spills into ``temp_directory``.
     """
 
     match_days: int = 90
@@ -54,28 +54,28 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.match_days < 0 or self.touch_days < 0:
-            raise ValueError("match_days and touch_days are 0 or more")
+            raise ValueError("match_days and touch_days must be 0 or more")
 
 
 def build_days(
     table: Table, first: date, last: date, warehouse: Source, parameters: Parameters
 ) -> Iterator[tuple[date, pa.Table]]:
-    """Every day from ``first`` to ``last``, both included, in order, with its rows.
+    """Yield every day from ``first`` to ``last``, both included, in order, with its rows.
 
-    A query computes as many days as the memory holds at once, going by the rows of the days
-    before them, and half of them where that was too many; a day without rows comes as an empty
-    table. Rows have exactly ``table.schema`` and stand in the order of ``table.order_by``. What is
-    read is what ``table.depends`` declares, and what ``warehouse`` lacks of it counts as empty.
+    A query computes as many days as fit in memory, estimated from the rows of earlier days, and
+    half as many if that was too much; a day without rows is an empty table. Rows have exactly
+    ``table.schema``, ordered by ``table.order_by``. The query reads what ``table.depends``
+    declares; days missing from ``warehouse`` count as empty.
 
-    Raises ``ValueError`` for a table that has no days or days out of order, ``duckdb.Error``
-    where a file cannot be read.
+    Raises ``ValueError`` for a table without days or days out of order, ``duckdb.Error`` if a file
+    cannot be read.
     """
     if not table.partitioned:
         raise ValueError(f"{table.full_name} has no days")
     if last < first:
-        raise ValueError(f"{last} comes before {first}")
+        raise ValueError(f"{last} is before {first}")
     start, tries_left = first, TRIES - 1
-    # Of fewer days than lie before them, most of what is read would be the days before.
+    # With fewer days than the window before them, most of the reading would be that window.
     least = max(1, *_days_back(table, parameters))
     step, most = max(_FIRST_DAYS, least), _NO_LIMIT
     while start <= last:
@@ -87,7 +87,7 @@ def build_days(
                 start = day + timedelta(days=1)
                 values += rows.num_rows * rows.num_columns
         except duckdb.OutOfMemoryException:
-            # Not every operator spills; half the days are half the rows.
+            # Not every operator spills; half the days have half the rows.
             if start >= end:
                 raise
             step = most = (end - start).days // 2 + 1
@@ -108,7 +108,7 @@ def _days_back(table: Table, parameters: Parameters) -> list[int]:
 
 
 def _values_at_once(parameters: Parameters) -> int:
-    """How many values of a table a query may compute in the memory that DuckDB has."""
+    """The number of values that a query may compute in DuckDB's memory."""
     found = _MEMORY.fullmatch(parameters.memory_limit or "")
     if found is None:
         return machine_memory() // _BYTES_A_VALUE
@@ -129,10 +129,9 @@ def _build_range(
 
 
 def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.Table:
-    """The rows of a table that has no days, with exactly ``table.schema``, in order.
+    """The rows of a table without days, with exactly ``table.schema``, in order.
 
-    Raises ``ValueError`` for a table that has days, ``duckdb.Error`` where a file cannot be
-    read.
+    Raises ``ValueError`` for a table with days, ``duckdb.Error`` if a file cannot be read.
     """
     if table.partitioned:
         raise ValueError(f"{table.full_name} has days")
@@ -146,18 +145,18 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
 
 
 def last_day_held(table: Table, warehouse: Source) -> date | None:
-    """The last day held of the first partitioned table that ``table`` is computed from."""
+    """The last stored day of the first partitioned table that ``table`` is computed from."""
     for name in table.depends:
         if find_table(name).partitioned:
-            held = warehouse.days_held(find_table(name))
-            return held[-1] if held else None
+            days = warehouse.days_held(find_table(name))
+            return days[-1] if days else None
     return None
 
 
 def sql_of(table: Table) -> str:
-    """The text of the table's query; ``FileNotFoundError`` for a table that has no SQL file.
+    """The text of the table's query; ``FileNotFoundError`` for a table without an SQL file.
 
-    In that of ``unified.feedback`` the queries of the providers follow its opening comment.
+    For ``unified.feedback`` the providers' queries follow the file's opening comment.
     """
     text = _file(table.group, table.name)
     if table is not FEEDBACK:
@@ -169,12 +168,12 @@ def sql_of(table: Table) -> str:
 def query_of(
     table: Table, parameters: Parameters, first: date | None, last: date | None
 ) -> tuple[str, dict[str, Any]]:
-    """The query that computes the table, typed and in order, and the values it is run with.
+    """The query for the table, typed and ordered, and its parameter values.
 
-    ``first`` and ``last`` are the range asked for, or no first and the last day held for a table
-    without days. The values hold the key of the pseudonym: they are for DuckDB alone.
+    ``first`` and ``last`` are the requested range; for a table without days, None and the last
+    stored day. The values include the key of the pseudonym: pass them to DuckDB only.
 
-    A file that ends with ``order by`` knows what is quicker to sort by than ``table.order_by``.
+    A file that ends with ``order by`` overrides ``table.order_by`` with a faster equivalent.
     """
     text = sql_of(table).strip()
     columns = ", ".join(
@@ -190,7 +189,7 @@ def query_of(
         keys, text = [found["keys"]], text[: found.start()]
     ordered = f" order by {', '.join(keys)}" if keys else ""
     values = _values(parameters, first, last)
-    # DuckDB refuses a value that the query does not name; a name in a comment is none.
+    # DuckDB refuses a value that the query does not use; a name in a comment does not count.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
     shared = restated(text)
     before = f"with {shared}\n" if shared else ""
@@ -219,7 +218,7 @@ def _values(parameters: Parameters, first: date | None, last: date | None) -> di
 def days_to_read(
     table: Table, first: date | None, last: date | None, parameters: Parameters
 ) -> dict[str, Days]:
-    """The first and last day, of each table that the query reads, that it looks at."""
+    """For each table that the query reads, the first and last day it reads."""
     spans = Spans(parameters.match_days, parameters.touch_days)
     days: dict[str, Days] = {}
     for name, depends in table.depends.items():
@@ -246,21 +245,21 @@ def _open(
 def cut_days(
     batches: pa.RecordBatchReader, table: Table, first: date, last: date
 ) -> Iterator[tuple[date, pa.Table]]:
-    """Rows that come by day, in order, as one table a day; a day without rows as an empty one."""
+    """Split rows ordered by day into one table a day; a day without rows is an empty table."""
     day = first
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     for batch in batches:
         start = 0
-        # The rows come by day, so a batch is cut where the day changes.
+        # The rows are ordered by day, so a batch is split where the day changes.
         for run_day, length in _runs(batch.column("day")):
             while day < run_day:
-                yield day, _table(held, table)
-                day, held = day + timedelta(days=1), []
-            held.append(batch.slice(start, length))
+                yield day, _table(pending, table)
+                day, pending = day + timedelta(days=1), []
+            pending.append(batch.slice(start, length))
             start += length
     while day <= last:
-        yield day, _table(held, table)
-        day, held = day + timedelta(days=1), []
+        yield day, _table(pending, table)
+        day, pending = day + timedelta(days=1), []
 
 
 def _runs(days: pa.Array) -> list[tuple[date, int]]:

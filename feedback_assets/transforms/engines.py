@@ -1,4 +1,4 @@
-"""Which engine builds the unified tables and marts: DuckDB on one machine, Spark on many."""
+"""The engines that build the unified tables and marts: DuckDB on one machine, Spark on many."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 
 class Engine(Protocol):
-    """What builds tables; every engine gives the same rows in the same order."""
+    """Builds tables; every engine returns the same rows in the same order."""
 
     def build_days(
         self, table: Table, first: date, last: date, warehouse: Warehouse, parameters: Parameters
@@ -23,7 +23,7 @@ class Engine(Protocol):
         ...
 
     def build_whole(self, table: Table, warehouse: Warehouse, parameters: Parameters) -> pa.Table:
-        """The rows of a table that has no days."""
+        """The rows of a table without days."""
         ...
 
 
@@ -41,7 +41,7 @@ class DuckDBEngine:
 
 
 class SparkMissing(RuntimeError):
-    """Spark is the engine and is not installed."""
+    """The engine is Spark, but Spark is not installed."""
 
     def __init__(self) -> None:
         super().__init__(

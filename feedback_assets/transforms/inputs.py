@@ -1,6 +1,6 @@
-"""What a partition is computed from, in one hash: its definition, and the days its query reads.
+"""Hashes what a partition is computed from: its definition, and the days its query reads.
 
-Pure: where the content hashes come from is the caller's to know.
+Pure functions: callers supply the content hashes.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 
 Day = date | None
-"""A partition: a day, or None for a table that has none."""
+"""A partition: a day, or None for a table without days."""
 
 Contents = Mapping[str, Mapping[Day, str]]
 """By ``group.table``: the content hash of each partition, ``""`` for a day without rows."""
@@ -21,7 +21,7 @@ Contents = Mapping[str, Mapping[Day, str]]
 
 @dataclass(frozen=True)
 class Spans:
-    """The two spans of days that the settings give, as declarations of tables name them."""
+    """The two configurable spans of days, under the names that tables declare."""
 
     match_days: int
     touch_days: int
@@ -29,12 +29,12 @@ class Spans:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is known of a table: the content of each partition, and what each was built from.
+    """The recorded state of a table: each partition's content, and what it was built from.
 
-    ``content`` has ``""`` for a day without rows. ``built_from`` holds the ``inputs_hash`` of
-    each partition, and nothing for a table that is read from a provider. ``built_by`` holds the
-    definition of each partition, ``files`` the mark of its file (``store.marks``); the first
-    version recorded neither.
+    ``content`` has ``""`` for a day without rows. ``built_from`` has the ``inputs_hash`` of each
+    partition, and is empty for a table read from a provider. ``built_by`` has the definition of
+    each partition, ``files`` the mark of its file (``warehouse.marks``); the first version recorded
+    neither.
     """
 
     content: Mapping[Day, str] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Recorded:
     files: Mapping[Day, str] = field(default_factory=dict)
 
     def of_files(self, there: Mapping[Day, str]) -> "Recorded":
-        """What is known of the files that are there, given the mark of each.
+        """The recorded state of the existing files, given the mark of each.
 
-        A partition whose file is gone is not held. Of one whose file is another than the recorded
-        one, it is not known what it was built from.
+        A partition whose file is gone is dropped. If a file differs from the recorded one, what it
+        was built from is unknown.
         """
         changed = {day for day, mark in self.files.items() if there.get(day) != mark}
         return Recorded(
@@ -61,10 +61,10 @@ class Recorded:
         )
 
     def content_of(self, there: Mapping[Day, str]) -> dict[Day, str]:
-        """The content of the files that are there, given the mark of each.
+        """The content of the existing files, given the mark of each.
 
-        A file other than the recorded one counts by its mark: what is built from it is due again
-        once its content is recorded, even if that is the content recorded now.
+        A file other than the recorded one is represented by its mark: what is built from it is due
+        again once its content is recorded, even if that equals the content recorded now.
         """
         return {
             day: self.content[day]
@@ -77,12 +77,12 @@ class Recorded:
 def inputs_hashes(
     table: Table, days: Iterable[Day], contents: Contents, spans: Spans, definition: str
 ) -> dict[Day, str]:
-    """For each of ``days`` the hash of all that it is computed from, as far as that is held.
+    """For each of ``days`` the hash of everything it is computed from, as far as it exists.
 
-    ``definition`` is by what it is computed: after a change of it every partition is due.
-    The one partition of a table without days is None. A day without rows counts like a day that
-    is not held, for no query tells them apart. What does is the last day held, where the windows
-    of a table without days end.
+    ``definition`` is the table's definition: when it changes, every partition is due. The single
+    partition of a table without days is None. A day without rows counts like a missing day, since
+    no query can tell them apart, except through the last stored day, where the windows of a table
+    without days end.
     """
     if not table.partitioned:
         return {day: _of_whole(table, contents, definition) for day in days}
@@ -96,8 +96,8 @@ def inputs_hashes(
         read = days_between(
             wanted[0] - timedelta(days=back), wanted[-1] + timedelta(days=depends.ahead)
         )
-        held = contents.get(name, {})
-        tokens = [held.get(day, "") for day in read]
+        stored = contents.get(name, {})
+        tokens = [stored.get(day, "") for day in read]
         for day, digest in digests.items():
             start = (day - wanted[0]).days
             window = tokens[start : start + back + 1 + depends.ahead]
@@ -119,12 +119,12 @@ def _of_whole(table: Table, contents: Contents, definition: str) -> str:
         if not find_table(name).partitioned:
             digest.update(f"{name} {contents.get(name, {}).get(None, '')}\n".encode())
             continue
-        held = {day: text for day, text in contents.get(name, {}).items() if day is not None}
-        last = max(held, default=None)
-        # A window of days, such as the last 365, ends with the last day held.
+        stored = {day: text for day, text in contents.get(name, {}).items() if day is not None}
+        last = max(stored, default=None)
+        # A window of days, such as the last 365, ends with the last stored day.
         first = date.min
         if last is not None and not depends.every:
             first = last - timedelta(days=depends.back)
-        rows = (f"{day} {held[day]}" for day in sorted(held) if held[day] and day >= first)
+        rows = (f"{day} {stored[day]}" for day in sorted(stored) if stored[day] and day >= first)
         digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""The key of ``customer_key``, in the form in which SQL can use it: HMAC-SHA256's two pads.
+"""The key of ``customer_key`` in a form that SQL can use: the two pads of HMAC-SHA256.
 
-HMAC(key, text) = SHA256(outer ‖ SHA256(inner ‖ text)), so that a query needs no more than
-SHA-256 and never sees the secret itself in its text.
+HMAC(key, text) = SHA256(outer ‖ SHA256(inner ‖ text)), so a query needs only SHA-256 and never
+contains the secret itself.
 """
 
 import hashlib
@@ -19,5 +19,5 @@ def hmac_pads(secret: bytes) -> tuple[bytes, bytes]:
 
 
 def fingerprint(secret: bytes) -> str:
-    """What tells two secrets apart and gives neither away."""
+    """Distinguishes two secrets without revealing either."""
     return hmac.digest(secret, b"fingerprint of the customer secret", "sha256").hex()[:12]

@@ -1,14 +1,14 @@
-"""Keys that a provider gave another day: which of their rows count, written once for all queries.
+"""Rows whose day the provider changed: which of them count, defined once for all queries.
 
-Until the old day is read again, such a key is held on two days. A query that reads several days
-names one of two relations instead of the table, for ``unified.orders``:
+Until the old day is read again, the key of such a row is stored on two days. A query that reads
+several days uses one of two relations instead of the table, for ``unified.orders``:
 
 - ``unified_orders_latest``: the table without the rows that a later day replaces;
 - ``unified_orders_replaced``: the key and day of those rows, and in ``replaced_on`` the next day
   that has the key. A row counts before that day, so that a day built alone, which reads no later
   one, has the same rows as that day in a range.
 
-The later day wins because no provider table but Fullwhere's says when a record was changed.
+The later day wins, because only Fullwhere's table records when a row was changed.
 """
 
 import re
@@ -29,7 +29,7 @@ _TABLES = {_name(table): table for table in STORED_TABLES if table.may_move}
 
 
 def restated(sql: str) -> str:
-    """The common table expressions that a query names, as ``a as (…), b as (…)``; often none."""
+    """The common table expressions that a query uses, as ``a as (…), b as (…)``; often none."""
     words = set(_WORD.findall(_COMMENT.sub("", sql)))
     found = []
     for name, table in _TABLES.items():
@@ -42,7 +42,7 @@ def restated(sql: str) -> str:
 
 
 def with_restated(sql: str) -> str:
-    """A query that may be run: as it is, or with what it names of ``restated`` in front."""
+    """An executable query: unchanged, or with the ``restated`` relations it uses in front."""
     shared = restated(sql)
     return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql
 
@@ -50,7 +50,7 @@ def with_restated(sql: str) -> str:
 def _replaced(table: Table) -> str:
     name, source = _name(table), f"{quoted(table.group)}.{quoted(table.name)}"
     keys = ", ".join(quoted(part) for part in table.key)
-    # Few keys are on two days or none: to look for them is quicker than to number every row.
+    # Few keys are on two days: finding them first is faster than numbering every row.
     twice = " and ".join(f"twice.{quoted(part)} = held.{quoted(part)}" for part in table.key)
     held = ", ".join(f"held.{quoted(part)}" for part in table.key)
     return f"""{name}_replaced as (

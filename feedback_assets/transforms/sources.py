@@ -1,4 +1,4 @@
-"""Where the SQL's tables come from: a warehouse's Parquet files, or Arrow tables in memory."""
+"""The SQL's input tables: a warehouse's Parquet files, or Arrow tables in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,16 +23,17 @@ Days = tuple[date | None, date | None]
 
 @dataclass(frozen=True)
 class ArrowTables:
-    """Tables held in memory, by ``group.table``, with a ``day`` column where partitioned.
+    """In-memory tables, by ``group.table``, with a ``day`` column if partitioned.
 
-    ``days`` names the partitions held where some have no rows; else they are those of the rows.
+    ``days`` lists the partitions, for tables that have some without rows; by default the rows'
+    days.
     """
 
     rows: Mapping[str, pa.Table]
     days: Mapping[str, Sequence[date]] = field(default_factory=dict)
 
     def days_held(self, table: Table) -> list[date]:
-        """The days of which the table holds a partition, in order."""
+        """The days for which the table has a partition, in order."""
         if table.full_name in self.days:
             return sorted(self.days[table.full_name])
         if table.full_name not in self.rows:
@@ -54,13 +55,13 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with a view ``"group"."table"`` for each of ``tables``.
 
-    A view has the declared columns, and ``day`` where the table is partitioned; it is empty
-    where nothing is held, and a column that an old file lacks is null there. ``days`` limits the
+    A view has the declared columns, and ``day`` if the table is partitioned; it is empty if there
+    are no files, and a column that an old file lacks is null in its rows. ``days`` limits the
     partitions of a table, named ``group.table``, to a first and last day, both included. The
-    session's time zone is UTC whatever the machine's.
+    session's time zone is UTC on every machine.
 
-    Here the last file of each table is opened, the others by who asks the view. Either raises
-    ``duckdb.Error`` where a file cannot be read or has a column of another type.
+    This opens the last file of each table; querying the view opens the others. Both raise
+    ``duckdb.Error`` if a file cannot be read or has a column of another type.
     """
     connection = duckdb.connect(":memory:", config=_config(memory_limit, temp_directory, threads))
     try:
@@ -82,20 +83,20 @@ TRIES = 5
 
 
 def replaced(error: BaseException) -> bool:
-    """Whether DuckDB may have failed since a file was replaced while it read it."""
-    # Plain ``duckdb.Error`` for bytes that make no sense; what the SQL is to blame for has a
-    # class of its own, and no memory left too.
+    """Whether DuckDB may have failed because a file was replaced while it was read."""
+    # Plain ``duckdb.Error`` for invalid bytes; errors in the SQL have their own classes, and so has
+    # running out of memory.
     return type(error) in {duckdb.Error, duckdb.IOException, duckdb.InvalidInputException}
 
 
 again_if_replaced = retry(
     retry=retry_if_exception(replaced), stop=stop_after_attempt(TRIES), reraise=True
 )
-"""Ask once more where a file was replaced while it was read.
+"""Retry if a file was replaced while it was read.
 
-DuckDB opens a file for its footer and again for its rows; a replacement in between is an error, and
-no wrong row (203 errors, 7,773 answers and none of them wrong beside a file replaced all the time).
-A day is a file, and seldom replaced, so the next try finds it whole.
+DuckDB opens a file for its footer and again for its rows; a replacement in between is an error,
+never wrong rows (203 errors, 7,773 answers and none of them wrong with a file replaced
+continuously). A day is one file and rarely replaced, so a retry reads it whole.
 """
 
 
@@ -105,9 +106,9 @@ def ask(
 ) -> pa.Table:
     """The rows of a query over the views of ``connect``.
 
-    Raises ``duckdb.Error`` where a file cannot be read, even when it is asked again.
+    Raises ``duckdb.Error`` if a file cannot be read, even after retries.
     """
-    # A relation of the query would open all files once before it is run.
+    # Creating a relation from the query would open all files once more before running it.
     connection.execute(f"create or replace temp table asked as {query}", values)
     return connection.sql("from asked").to_arrow_table()
 
@@ -133,9 +134,9 @@ def add_view(
 def _add_view_of_files(
     connection: duckdb.DuckDBPyConnection, table: Table, files: list[str]
 ) -> None:
-    # DuckDB opens all files of a view when it is created, and again when it is asked: 0.2 s for
-    # three years of marts.order_feedback. So it is created while the variable that names its
-    # files names the last.
+    # DuckDB opens all files of a view when it is created, and again when it is queried: 0.2 s for
+    # three years of marts.order_feedback. So the view is created while the variable with its file
+    # names contains only the last one.
     variable = f"files of {table.full_name}"
     put = f"set variable {quoted(variable)} = $files"
     connection.execute(put, {"files": files[-1:]})
@@ -144,7 +145,7 @@ def _add_view_of_files(
 
 
 def view_of_file(table: Table, path: str) -> str:
-    """What creates the view of a table without days over its file."""
+    """The statement that creates the view of a table without days over its file."""
     return _view(table, _scan_files(table, literal(path)))
 
 
@@ -152,7 +153,7 @@ def _view(table: Table, read: str | None) -> str:
     columns = _columns(table)
     nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns)
     empty = f"select {nothing} where false"
-    # By name, so that a column or struct field added later is null in the files before it.
+    # By name, so that a column or struct field added later is null for older files.
     both = f"{empty} union all by name {read}" if read else empty
     wanted = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
     name = f"{quoted(table.group)}.{quoted(table.name)}"
@@ -163,9 +164,9 @@ _copies: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Path]" = WeakKeyDictionar
 
 
 def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
-    """The private directory for what a connection reads of a remote warehouse; goes with it.
+    """The private directory for copies of a remote warehouse's files; removed with the connection.
 
-    DuckDB asks an object store up to 30 times for a file, one question after the other.
+    DuckDB sends an object store up to 30 requests per file, one after the other.
     """
     if connection not in _copies:
         directory = _copies[connection] = make_scratch()
@@ -176,7 +177,7 @@ def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
 def _config(
     memory_limit: str | None, temp_directory: Path | None, threads: int | None
 ) -> dict[str, Any]:
-    # Else DuckDB spills into the current directory, which anybody may read.
+    # Otherwise DuckDB spills into the current directory, which may be readable by anyone.
     spill = temp_directory or scratch_path()
     config: dict[str, Any] = {"temp_directory": str(spill)}
     if memory_limit is not None:

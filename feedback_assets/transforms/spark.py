@@ -1,9 +1,9 @@
-"""The engine of the transforms on a Spark cluster: the same SQL files, the same rows.
+"""Runs the transforms on a Spark cluster: the same SQL files, the same rows.
 
-Spark reads the partitions, computes, and hands the rows back as Arrow, some days at a time; who
-asked writes them, so that a partition is replaced the same way whatever engine built it. Workers
-must see a warehouse that is a path. Of an object store this process reads the rows and hands them
-to Spark: Hadoop's clients of object stores are no part of PySpark.
+Spark reads the partitions, computes, and returns the rows as Arrow, some days at a time; the caller
+writes them, so that a partition is replaced the same way with every engine. Workers must be able to
+read a warehouse that is a path. From an object store, this process reads the rows and passes them
+to Spark: Hadoop's object store clients are not part of PySpark.
 """
 
 import uuid
@@ -34,19 +34,19 @@ from feedback_assets.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Rows that come to this process at once: some hundred megabytes of the widest table.
+# Rows that reach this process at once: some hundred megabytes of the widest table.
 _ROWS_AT_ONCE = 1_000_000
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     # A value that does not fit is an error and not null, as in DuckDB.
     "spark.sql.ansi.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
-    # Of more than 32 paths Spark has its workers look at each, a task a day: 2.9 s for three years,
-    # and 0.3 s where the driver does.
+    # With more than 32 paths Spark lists each in a task, here one per day: 2.9 s for three years,
+    # and 0.3 s when the driver does it.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
-# All of a local Spark is in this process's child. By default its ports are open to the network: the
-# driver's and the block manager's on the host's address, and the UI, without a password, on any.
+# A local Spark runs entirely in this process's child. By default its ports are open to the network:
+# the driver's and the block manager's on the host's address, and the UI's, unprotected, on all.
 _LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -56,7 +56,7 @@ _LOCAL_SETTINGS = {
 
 @dataclass(frozen=True)
 class SparkEngine:
-    """A Spark to build with.
+    """A Spark engine.
 
     ``address`` is a master (``spark://host:7077``, ``local[4]``) or a Spark Connect URL
     (``sc://host:15002``).
@@ -71,9 +71,10 @@ class SparkEngine:
         if not table.partitioned:
             raise ValueError(f"{table.full_name} has no days")
         if last < first:
-            raise ValueError(f"{last} comes before {first}")
+            raise ValueError(f"{last} is before {first}")
         with self._rows(table, first, last, warehouse, parameters) as computed:
-            # Kept on the cluster while it is taken away in pieces, else each piece computes all.
+            # Cached on the cluster while it is fetched in pieces; otherwise each piece recomputes
+            # it all.
             rows = computed.persist()
             try:
                 for some in _portions(rows, days_between(first, last)):
@@ -120,7 +121,7 @@ class SparkEngine:
 
 @cache
 def _session(address: str) -> "SparkSession":
-    # Some seconds, and only where Spark is the engine.
+    # Takes some seconds, so only if Spark is the engine.
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("feedback_assets")
@@ -144,7 +145,7 @@ def _partitions(
 ) -> "DataFrame":
     schema = spark_schema(table)
     if not warehouse.is_local:
-        # In one piece: of a table with empty pieces, which empty days are, Spark loses rows.
+        # In one chunk: Spark loses rows of a table with empty chunks, which empty days produce.
         rows = warehouse.read_arrow(table, *days).combine_chunks()
         return session.createDataFrame(rows, schema) if len(rows) else _no_rows(session, schema)
     files = warehouse.files(table, *days)
@@ -162,7 +163,7 @@ def _no_rows(session: "SparkSession", schema: Any) -> "DataFrame":
 
 @cache
 def spark_schema(table: Table) -> Any:
-    """The columns that the views of a table have in Spark, with ``day`` where it has days."""
+    """The columns of a table's views in Spark, with ``day`` if it has days."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
     schema = table.schema
@@ -172,7 +173,7 @@ def spark_schema(table: Table) -> Any:
 
 
 def _portions(rows: "DataFrame", days: list[date]) -> Iterator[list[date]]:
-    """The days in order, in groups of not too many rows."""
+    """Yield the days in order, in groups of limited row count."""
     counted = {row["day"]: row["count"] for row in rows.groupBy("day").count().collect()}
     portion: list[date] = []
     held = 0

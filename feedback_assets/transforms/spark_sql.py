@@ -1,4 +1,4 @@
-"""A table's query as Spark reads it, written by sqlglot from the one that DuckDB runs."""
+"""Translates a table's DuckDB query to Spark SQL with sqlglot."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,23 @@ from sqlglot import exp
 from feedback_assets.transforms.dialect import FUNCTIONS
 
 _BODIES = {function.name: function for function in FUNCTIONS if function.spark is not None}
-# The pads of the pseudonym come out of a table of one row, since a value bound to a query stands
-# in its plan, which Spark's pages and event log show.
+# The pads of the pseudonym come from a one-row table, since a bound value is part of the query's
+# plan, which Spark's UI and event log show.
 _SECRET = frozenset({"inner_pad", "outer_pad"})
 SECRETS = "secrets"
 
 
 def spark_query(query: str, views: Mapping[str, str]) -> str:
-    """The query for Spark: its functions written out, ``:name`` for ``$name``.
+    """The query for Spark: its functions expanded, ``:name`` for ``$name``.
 
-    ``views`` says which view stands for ``group.table``, and for ``SECRETS``, the one row that
-    has the columns ``inner_pad`` and ``outer_pad``.
+    ``views`` maps ``group.table`` to its view, and ``SECRETS`` to the one-row view with the columns
+    ``inner_pad`` and ``outer_pad``.
     """
 
     def named(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.db:
             view = exp.to_table(views[f"{node.db}.{node.name}"])
-            # A column may be named after the table it is of.
+            # A column may have the same name as its table.
             return exp.alias_(view, node.alias or node.name, table=True)
         if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in _SECRET:
             return exp.select(node.name).from_(views[SECRETS]).subquery()

@@ -1,1 +1,1 @@
-"""The warehouse: where the Parquet lies, how it is replaced, what is set aside."""
+"""The warehouse: where Parquet files are stored, how they are replaced, and the quarantine."""

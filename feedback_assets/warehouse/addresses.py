@@ -1,10 +1,10 @@
-"""E-mail addresses in any text, however they are written: those that may stand there, and where.
+"""Finds e-mail addresses in arbitrary text, however they are written.
 
-``addresses`` gives every reading of the text around an ``@``: ``o'brien@example.com`` may be that
-address, or ``brien@example.com`` after an apostrophe. Whoever knows the addresses takes the longest
-that is known. One that goes on in a letter, a digit or what joins two (``jimbob@example.com``,
-``jim.bob@example.com``, ``bob@example.com.au``) is another address. ``doubtful`` gives what only a
-person can decide.
+``addresses`` returns every possible reading of the text around an ``@``: ``o'brien@example.com``
+may be that address, or ``brien@example.com`` after an apostrophe. Callers that have a list of
+addresses take the longest match. An address that continues with a letter, a digit or a joiner
+(``jimbob@example.com``, ``jim.bob@example.com``, ``bob@example.com.au``) is a different address.
+``doubtful`` returns the cases that need a human decision.
 """
 
 import re
@@ -17,8 +17,8 @@ from functools import lru_cache
 from feedback_assets.schema.text import WHITE_SPACE
 from feedback_assets.warehouse.decoding import Reading, readings
 
-# An ``@`` in every form that ``decoding`` reads, written so that Python, Arrow and DuckDB read it
-# alike. Cheap: nearly no text has one.
+# An ``@`` in every form that ``decoding`` reads, written so that Python, Arrow and DuckDB match it
+# identically. Cheap, because almost no text contains one.
 AT_SIGN = (
     r"(?i)@|\x{FF20}|\x{FE6B}|[%=xu5]\{?0*40|[#3]0*64|commat|(?:bc|b9)(?:%|=|%25)a[0b]"
     r"|ff20|fe6b|65312|65131"
@@ -28,7 +28,7 @@ AT_SIGN_PATTERN = AT_SIGN.replace(r"\x{FF20}", "\uff20").replace(r"\x{FE6B}", "\
 """For Python."""
 _AT_SIGN = re.compile(AT_SIGN_PATTERN)
 
-# No escape and no address goes on over one of these; a soft line break of quoted-printable does.
+# Escapes and addresses do not cross these characters; quoted-printable's soft line break does.
 _SEGMENT = re.compile(r"(?:=\r?\n|[^\s<>\"])+")
 _LONG_SEGMENT = 4000
 _AROUND = 1500
@@ -36,39 +36,39 @@ _LONGEST_LOCAL = 128
 _LONGEST_DOMAIN = 255
 
 _WALL, _SEPARATOR, _JOINER, _LETTER, _UNSPACED = range(5)
-"""What a character is beside an address. Writing without spaces between words, such as Chinese,
-ends an address of Latin letters as a space would."""
+"""The class of a character next to an address. Scripts written without spaces between words, such
+as Chinese, end an address of Latin letters as a space would."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An address that may stand in a text from ``start`` to ``end``."""
+    """A possible address in a text, from ``start`` to ``end``."""
 
     start: int
     end: int
     address: str
 
 
-def may_hold(text: str) -> bool:
-    """Whether there may be an address in the text; seldom true where there is none."""
+def may_contain_address(text: str) -> bool:
+    """Whether the text may contain an address; false positives are rare."""
     return _AT_SIGN.search(text) is not None
 
 
 def addresses(text: str) -> Iterator[Found]:
-    """Every address that may stand in the text, those around one ``@`` from long to short."""
+    """Yield every possible address in the text; those around one ``@`` from long to short."""
     yield from _around_signs(text, _certain_spans)
 
 
 def whole_addresses(text: str) -> Iterator[Found]:
-    """The addresses that the text is, with nothing around it but blanks and brackets."""
+    """Yield the addresses that make up the whole text, apart from blanks and brackets around it."""
     for found in addresses(text):
         if not f"{text[: found.start]}{text[found.end :]}".strip(f"{WHITE_SPACE}<>\"'"):
             yield found
 
 
 def doubtful(text: str) -> Iterator[Found]:
-    """Addresses that may be meant: tagged, spelled out, or with a word right behind them."""
-    if may_hold(text):
+    """Yield possible addresses: tagged, spelled out, or directly followed by a word."""
+    if may_contain_address(text):
         yield from _around_signs(text, _possible_spans)
         for found in _around_signs(text, _certain_spans):
             local, _, domain = found.address.partition("@")
@@ -97,8 +97,8 @@ def _around_signs(
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The parts of a text in which an ``@`` may be read, and where they begin."""
-    # No sign goes over the end of a segment, so one search of the text does for all of them.
+    """Yield the parts of a text that may contain an ``@``, with their offsets."""
+    # No sign crosses the end of a segment, so one search of the text covers all of them.
     signs = [sign.start() for sign in _AT_SIGN.finditer(text)]
     passed = 0
     for segment in _SEGMENT.finditer(text) if signs else ():
@@ -162,7 +162,7 @@ def _ends(text: str, sign: int) -> Iterator[int]:
             after in (_WALL, _SEPARATOR)
             or (after == _JOINER and (only_joiners or _joined_twice(text, place)))
             or {after, kind} == {_LETTER, _UNSPACED}
-            # No name of a country or the like has a hyphen, so a word was joined to it.
+            # No top-level domain contains a hyphen, so a word was joined to it.
             or (text[place : place + 1] == "-" and not dotted and "." in text[sign:place])
         )
         if ends:
@@ -177,7 +177,7 @@ def _joined_twice(text: str, place: int) -> bool:
 
 
 def _possible_spans(text: str, sign: int) -> Iterator[tuple[int, int]]:
-    """``bob`` of ``jim+bob@…`` and what stands before a dot: ``bob@example.com.Thanks``."""
+    """``bob`` of ``jim+bob@…``, and the part before a dot: ``bob@example.com.Thanks``."""
     starts = list(_starts(text, sign))
     ends = list(_ends(text, sign))
     tagged = [
@@ -231,7 +231,7 @@ SPELLED_OUT = (
     rf"|{_OPEN}\s*(?:at|a|\S{{1,2}}t|arroba|arobase|chiocciola|klammeraffe|@)\s*{_CLOSE}"
     rf"|@\s|\s@|(?:dot|punkt|point|punto|ponto)(?:\s|{_CLOSE})"
 )
-"""A text in which an address may be spelled out, for RE2."""
+"""Matches text in which an address may be spelled out, for RE2."""
 _SPELLED_HINT = re.compile(SPELLED_OUT)
 
 
@@ -243,13 +243,13 @@ def _spelled_out(reading: Reading) -> Iterator[Found]:
         for domain, end in _domains(match["domain"]):
             finish = match.start("domain") + end
             begin, last = reading.span(match.start(), finish)
-            # Written as it is, it was decided before.
+            # Written literally, so already handled.
             if f"@{domain}" not in written:
                 yield Found(begin, last, f"{local}@{domain}")
 
 
 def _domains(written: str) -> list[tuple[str, int]]:
-    """The domain with all its parts, then with the last left out, down to two."""
+    """The whole domain, then without its last parts one by one, down to two."""
     parts = []
     place = 0
     for dot in _DOT.finditer(written):

@@ -1,4 +1,4 @@
-"""The hash of a partition's content: equal rows in equal order hash equal, whoever wrote them."""
+"""The hash of a partition's content: the same rows in the same order always hash the same."""
 
 import hashlib
 from typing import Any
@@ -11,20 +11,20 @@ import pyarrow.compute as pc
 def content_hash(rows: pa.Table) -> str:
     """SHA-256 over the schema's names and types and the values, in hex.
 
-    Neither chunks, offsets of slices, what lies under a null nor Parquet's encoding count, so
-    that two engines and two machines agree.
+    Chunks, slice offsets, values under a null and Parquet's encoding do not count, so that two
+    engines and two machines agree.
     """
     digest = hashlib.sha256()
     digest.update(f"{rows.num_rows}".encode())
     for column in rows.schema:
         digest.update(f"\0{column.name}\0{_type_name(column.type)}".encode())
-        for chunk in _one(rows.column(column.name)):
+        for chunk in _chunks(rows.column(column.name)):
             _add(digest, chunk)
     return digest.hexdigest()
 
 
 def _type_name(kind: pa.DataType) -> str:
-    """The type without what Parquet does not keep: it renames the items of a list."""
+    """The type without list item names, which Parquet does not preserve."""
     if pa.types.is_list(kind):
         return f"list<item: {_type_name(kind.value_type)}>"
     if pa.types.is_struct(kind):
@@ -33,8 +33,8 @@ def _type_name(kind: pa.DataType) -> str:
     return str(kind)
 
 
-def _one(column: pa.ChunkedArray) -> list[pa.Array]:
-    # Arrow copies a single chunk as well.
+def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
+    # combine_chunks copies even a single chunk.
     if column.num_chunks == 1:
         return [column.chunk(0)]
     combined = column.combine_chunks()
@@ -46,7 +46,7 @@ def _add(digest: Any, array: pa.Array) -> None:
     kind = array.type
     if pa.types.is_struct(kind):
         for index in range(kind.num_fields):
-            # struct_field carries the parent's nulls down, so what lies under them is not seen.
+            # struct_field propagates the parent's nulls, so values under them are ignored.
             _add(digest, pc.struct_field(array, index))
     elif pa.types.is_list(kind):
         _add_fixed(digest, pc.fill_null(pc.list_value_length(array), 0))
@@ -64,8 +64,8 @@ def _present(array: pa.Array) -> pa.Array:
 
 
 def _add_valid(digest: Any, array: pa.Array) -> None:
-    # A byte a row. Most columns have a value in each row or in none; asking Arrow for the bytes,
-    # column for column, was half of the time of hashing a small day.
+    # One byte a row. Most columns have a value in every row or in none; getting the bytes from
+    # Arrow for every column took half the time of hashing a small day.
     if array.null_count in (0, len(array)):
         digest.update((b"\0" if array.null_count else b"\1") * len(array))
     else:
@@ -73,12 +73,12 @@ def _add_valid(digest: Any, array: pa.Array) -> None:
 
 
 def _add_texts(digest: Any, texts: pa.Array) -> None:
-    """The lengths as 64-bit numbers, and the texts one after the other."""
+    """Add the lengths as 64-bit numbers, then the concatenated texts."""
     offsets, values = texts.buffers()[1:]
     if not len(texts) or offsets is None:
         return
     wide = pa.types.is_large_string(texts.type)
-    # By NumPy: two of Arrow's functions and a cast of the texts took twice as long on a small day.
+    # With NumPy: two Arrow functions and a cast took twice as long on a small day.
     places = np.frombuffer(offsets, np.int64 if wide else np.int32)
     places = places[texts.offset : texts.offset + len(texts) + 1]
     digest.update(np.diff(places).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Local copies of a remote warehouse's files, for a reader that opens each many times."""
+"""Local copies of a remote warehouse's files, for readers that open each file many times."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +19,11 @@ _LISTINGS = 5
 def copy_near(
     place: Place, find: Callable[[], list[Found]], directory: Callable[[], Path]
 ) -> list[str]:
-    """Paths of what ``find`` lists, copied into ``directory`` as they lie below the root.
+    """Paths of the files that ``find`` lists, copied into ``directory`` under the same names.
 
-    What is too large to copy stays where it is. Raises ``StoreTrouble`` where there is no room.
+    Files too large to copy stay remote. Raises ``StoreTrouble`` if the disk is full.
     """
-    # What was removed since it was listed, as replaying does, is not there in the next listing.
+    # A file removed since the listing, as replay does, is missing from the next listing.
     there = find()
     small = [found for found in there if found.size <= WHOLE_BYTES]
     if not small:
@@ -37,8 +37,9 @@ def copy_near(
             copy.write_bytes(content)
         except OSError as error:
             raise StoreTrouble(
-                f"{copy} could not be written ({error.strerror}): what is read of {place.base} "
-                "is copied there first. Make room, or set TMPDIR to a larger place."
+                f"{copy} could not be written ({error.strerror}): objects of {place.base} "
+                "are copied there before they are read. Free disk space, or set "
+                "TMPDIR to a larger place."
             ) from None
         copies[found.path] = str(copy)
     return [copies.get(found.path, found.path) for found in there]

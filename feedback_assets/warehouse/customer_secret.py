@@ -1,7 +1,7 @@
-"""By which customer secret a warehouse was built: a keyed fingerprint beside the tables.
+"""The customer secret that a warehouse was built with: a keyed fingerprint beside the tables.
 
-``<root>/customer_secret.json``. The secret cannot be derived from it. Customer keys made with two
-secrets do not match, so tables are built with one at a time.
+``<root>/customer_secret.json``. The secret cannot be derived from it. Customer keys made with
+different secrets do not match, so tables are built with one secret at a time.
 """
 
 import hmac
@@ -15,14 +15,14 @@ _TEXT = b"the customer secret of a warehouse"
 
 
 class OtherSecret(RuntimeError):
-    """The warehouse was built with another customer secret than the one that is set."""
+    """The warehouse was built with a different customer secret than the configured one."""
 
     def __init__(self, warehouse: Warehouse, what: str) -> None:
         super().__init__(
             f"{what}, and {warehouse.base} was built with another one, so its customer keys would "
             "no longer match. Set FEEDBACK_CUSTOMER_SECRET as it was then (by default it is in the "
-            "file customer_secret in the DAGSTER_HOME that built it). To change it for good, run: "
-            "feedback-assets rekey"
+            "file customer_secret in the DAGSTER_HOME that built it). To change it permanently, "
+            "run: feedback-assets rekey"
         )
 
 
@@ -31,8 +31,8 @@ def confirm_secret(
 ) -> None:
     """Raise ``OtherSecret`` unless the warehouse was built with this customer secret.
 
-    ``known`` is the secret, None if none is set or was generated so far. ``secret`` gives it,
-    generating it if need be: a warehouse that was not built with any takes this one.
+    ``known`` is the secret, or None if it is neither set nor generated yet. ``secret`` returns it
+    and generates it if necessary: a warehouse without a recorded secret adopts this one.
     """
     recorded = _recorded(warehouse)
     if recorded is None:
@@ -46,7 +46,7 @@ def confirm_secret(
 
 
 def accept_secret(warehouse: Warehouse, secret: bytes) -> bool:
-    """Have the warehouse built with this customer secret from now on; whether it is another."""
+    """Record this customer secret as the warehouse's; return whether it differs from the old."""
     fingerprint = _fingerprint(secret)
     with warehouse.locks.alone_with(FILE):
         if _recorded(warehouse) == fingerprint:
@@ -60,7 +60,7 @@ def _record_first(warehouse: Warehouse, secret: Callable[[], bytes]) -> None:
     with warehouse.locks.alone_with(FILE):
         if _recorded(warehouse) is None:
             _record(warehouse, _fingerprint(own))
-    # Another process may have been first, with another secret.
+    # Another process may have recorded a different secret first.
     confirm_secret(warehouse, own)
 
 
@@ -71,7 +71,7 @@ def _recorded(warehouse: Warehouse) -> str | None:
         return None
     try:
         return str(json.loads(content)["fingerprint"])
-    except (ValueError, KeyError, TypeError):  # damaged; no secret has this one
+    except (ValueError, KeyError, TypeError):  # damaged; matches no secret
         return ""
 
 

@@ -1,9 +1,9 @@
-"""The readings of a text: as written, and with its escapes decoded, each letter traced back.
+"""Reads a text as written and with its escapes decoded, tracing each letter to its origin.
 
 An address in a comment may be percent-encoded in a URL, escaped in JSON, an HTML entity or
-quoted-printable, once or twice, and with invisible characters in it. ``=ab`` is an escaped byte in
-one text and the beginning of a word in another, so that nothing is decoded for good: every
-decoding is one more reading beside the text itself.
+quoted-printable, once or twice, and may contain invisible characters. ``=ab`` is an escaped byte
+in one text and the start of a word in another, so every decoding is one more reading beside the
+text itself and never replaces it.
 """
 
 import re
@@ -20,26 +20,26 @@ _INVISIBLE = re.compile(INVISIBLE)
 _APOSTROPHES = str.maketrans("‘’‛ʼʹ′", "''''''")
 
 Piece = tuple[str, int, int]
-"""Letters, and from where to where in the match they were written."""
+"""Letters, and the span of the match they come from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text, and from where to where each of its letters is written in the original."""
+    """A text, and the span in the original that each of its letters comes from."""
 
     text: str
     starts: "list[int] | range"
     ends: "list[int] | range"
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the original the letters from ``start`` to ``end`` are written."""
+        """The span in the original of the letters from ``start`` to ``end``."""
         return self.starts[start], self.ends[end - 1]
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """The text as written, then every reading with some of its escapes decoded.
+    """Yield the text as written, then every reading with some of its escapes decoded.
 
-    Each is in NFC and without invisible characters.
+    Each is in NFC and has no invisible characters.
     """
     first = _visible(Reading(text, range(len(text)), range(1, len(text) + 1)))
     seen = {first.text}
@@ -110,7 +110,7 @@ def _nfc(match: re.Match[str]) -> list[Piece]:
     return [(unicodedata.normalize("NFC", match[0]), 0, len(match[0]))]
 
 
-# A letter and the marks that may be composed with it; Hangul is composed of several letters.
+# A letter and the marks that may compose with it; Hangul composes several letters.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u093c\u3099\u309a"
 _CLUSTER = re.compile(
     f"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\uac00-\ud7a3]+|.[{_MARKS}\u1dc0-\u1dff\u20d0-\u20ff]+",
@@ -119,7 +119,7 @@ _CLUSTER = re.compile(
 
 
 def _bytes(match: re.Match[str]) -> list[Piece]:
-    """A run of escaped bytes, ``%C3%A9`` or ``=C3=A9``, as UTF-8 and else as Windows-1252."""
+    """Decode a run of escaped bytes, ``%C3%A9`` or ``=C3=A9``, as UTF-8 or else Windows-1252."""
     raw = bytes.fromhex(match[0].replace(match[0][0], ""))
     pieces = []
     place = 0
@@ -137,9 +137,9 @@ def _bytes(match: re.Match[str]) -> list[Piece]:
 
 
 def _strict_percent(match: re.Match[str]) -> list[Piece]:
-    """The sign and what is not ASCII: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more is.
+    """Decode the ``@`` and non-ASCII only, as in ``email=00=40b.com`` and ``100%abe%40b.com``.
 
-    Of a run of escaped bytes what is UTF-8; the rest stays as it is written.
+    Of a run of escaped bytes, decode what is valid UTF-8 and keep the rest as written.
     """
     written = match[0]
     if match["code"]:
@@ -180,7 +180,7 @@ def _entity(match: re.Match[str]) -> list[Piece] | None:
     if match["hex"]:
         return _numbered(int(match["hex"], 16), match)
     name = match["name"]
-    # A few may be written without the semicolon, as in ``&ampx``.
+    # Some entities may omit the semicolon, as in ``&ampx``.
     letters = html5.get(f"{name};") if match[0].endswith(";") else html5.get(name)
     return None if letters is None else [(letters, 0, len(match[0]))]
 
@@ -193,7 +193,7 @@ def _numbered(code: int, match: re.Match[str]) -> list[Piece] | None:
 
 def _look_alike_letters(match: re.Match[str]) -> list[Piece]:
     letter = match[0].translate(_APOSTROPHES)
-    # Not ² and the like, which are a footnote rather than a letter of the address.
+    # Not ² and the like, which are footnotes rather than letters of the address.
     if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<small>", "<font>")):
         letter = unicodedata.normalize("NFKC", letter)
     return [(letter, 0, 1)]
@@ -218,7 +218,7 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
         _entity,
     ),
     (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
-    # The soft line break of quoted-printable; after ``email=`` it may be a line break.
+    # The soft line break of quoted-printable; after ``email=`` it may be a real line break.
     (re.compile(r"=\r?\n"), lambda _: []),
     (
         re.compile(
@@ -228,6 +228,6 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
         ),
         _strict_percent,
     ),
-    # Full-width and other letters that look alike and mean the same.
+    # Full-width and other compatibility letters that look alike and mean the same.
     (re.compile(r"[^\x00-\x7f]"), _look_alike_letters),
 )

@@ -1,8 +1,8 @@
-"""The list of erased persons: keyed hashes of what they are known by, beside the tables.
+"""The list of erased persons: keyed hashes of their identifiers, stored beside the tables.
 
-``<root>/erased/<hash of its content>.json``, a file for each addition. A file is never changed, so
-machines that add at the same time lose nothing. Nothing in it can be reversed without the key, and
-with the key only by guessing the e-mail or id.
+``<root>/erased/<hash of its content>.json``, one file for each addition. Files are never changed,
+so concurrent additions from several machines lose nothing. Nothing in it can be reversed without
+the key, and with the key only by guessing the e-mail or id.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ from feedback_assets.warehouse.addresses import (
     Found,
     addresses,
     doubtful,
-    may_hold,
+    may_contain_address,
     whole_addresses,
 )
 
 DIRECTORY = "erased"
 WORDS = "(erased)"
-"""What stands for the words of an erased person: a comment that was there is still counted."""
+"""Replaces the words of an erased person: the comment still counts as a comment."""
 _PSEUDONYM = re.compile(r"erased:[0-9a-f]{32}")
 ID_FIELD = (
     r"(?i)(?:contact|customer|user|client|subscriber|member)[ _-]?(?:source[ _-]?)?(?:id|ref)"
 )
-"""The name of a field or URL parameter that holds somebody's id. In other text an id is not looked
-for: it may be a number such as 7, which stands everywhere."""
+"""The name of a field or URL parameter that holds a person's id. Other text is not searched for
+ids: an id may be a number such as 7, which occurs everywhere."""
 _ID = re.compile(
     rf"{ID_FIELD}(?P<quote>\\*[\"']?)\s*(?P<sign>[:=]|%3[aAdD])\s*(?P<open>\\*[\"']?)(?P<id>[\w.-]+)"
 )
@@ -45,7 +45,7 @@ _HEAD = 56
 
 
 class ErasureKeyMissing(RuntimeError):
-    """There are erased persons, and the key to know them again is another one or none."""
+    """There are erased persons, but the erasure key is missing or different."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -57,12 +57,12 @@ class ErasureKeyMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Erased:
-    """Who was erased: hash → the person's own hash.
+    """The erased persons: hash → the person's own hash.
 
     ``customer_keys`` maps the hash of a customer key to the key that replaces it. ``own_keys`` are
-    the keys of pseudonyms; where they are given, any other key on an erased person's row was made
-    with a secret that is not known any more, and is replaced too. ``spelled`` are the e-mails that
-    are erased where they are spelled out, too.
+    the keys of pseudonyms; if given, any other key on an erased person's row was made with a lost
+    secret, and is replaced too. ``spelled`` are the e-mails that are also erased where they are
+    spelled out.
     """
 
     key: bytes = field(repr=False)
@@ -75,32 +75,32 @@ class Erased:
         return bool(self.persons)
 
     def person_of(self, kind: PointsAt, text: str) -> str | None:
-        """The erased person whose e-mail, id, order, answer or customer key this is."""
+        """The erased person with this e-mail, id, order, answer or customer key."""
         found = (self.persons.get(name) for name in self.hashes_of(kind, text))
         return next((person for person in found if person), None)
 
     def hash_of(self, kind: PointsAt, text: str) -> str:
-        """What stands for it in the list: e-mails compare as ``normal_email``, ids trimmed."""
+        """Its hash on the list: e-mails are compared as ``normal_email``, ids trimmed."""
         return self._digest(f"{kind}:{same_text(kind, text)}")
 
     def hashes_of(self, kind: PointsAt, text: str) -> list[str]:
-        """``hash_of``, and what stood for it in the list of the first version."""
+        """``hash_of``, and the hash that the first version stored."""
         return [self._digest(f"{kind}:{form}") for form in forms(kind, text)]
 
     @property
     def mention(self) -> str:
-        """What matches every text that ``scrubbed`` may change, for RE2."""
+        """An RE2 pattern that matches every text that ``scrubbed`` may change."""
         return f"{_MENTION}|(?:{SPELLED_OUT})" if self.spelled else _MENTION
 
     def pseudonym(self, kind: str, text: str) -> str:
-        """What replaces a value that others are compared with: equal ones stay equal."""
+        """The replacement for a value used in comparisons: equal values stay equal."""
         if is_pseudonym(text):
             return text
         same = same_text("email", text) if kind == "email" else text
         return f"erased:{self._digest(f'instead of {kind}:{same}')[:32]}"
 
     def customer_key(self, key: str) -> str:
-        """What replaces the customer key of an erased person's row."""
+        """The replacement for the customer key of an erased person's row."""
         instead = self.customer_keys.get(self.hash_of("customer", key))
         if instead is not None or self.own_keys is None:
             return instead or key
@@ -110,13 +110,13 @@ class Erased:
         return head + self._digest(f"customer key:{head}")[_HEAD:]
 
     def _is_replacement(self, key: str) -> bool:
-        # The end is computed from the beginning, so that a key that was replaced is known again.
+        # The end is computed from the beginning, so that a replacement is recognised as one.
         return key[_HEAD:] == self._digest(f"customer key:{key[:_HEAD]}")[_HEAD:]
 
     def scrubbed(self, text: str) -> str:
-        """The text without the e-mails of erased persons, and their ids where a field is named so.
+        """The text without erased persons' e-mails, and without their ids in fields named as ids.
 
-        However an e-mail is written: see ``addresses``.
+        E-mails are found however they are written: see ``addresses``.
         """
         for _ in range(_PASSES):
             found = self._known(text)
@@ -127,27 +127,27 @@ class Erased:
         return text
 
     def person_in(self, text: str) -> str | None:
-        """The erased person whose e-mail is the whole text, in whatever encoding."""
+        """The erased person whose e-mail is the whole text, in any encoding."""
         persons = (self.person_of("email", found.address) for found in whole_addresses(text))
         return next(filter(None, persons), None)
 
     def doubtful(self, text: str) -> bool:
-        """Whether a person has to decide if an erased person's e-mail is meant in the text."""
+        """Whether it takes a human to decide if the text means an erased person's e-mail."""
         return any(self.person_of("email", found.address) for found in doubtful(text))
 
     def _known(self, text: str) -> list[tuple[int, int, str]]:
-        """What is to be replaced, by what, in order and without overlaps."""
+        """The spans to replace and their replacements, in order and without overlaps."""
         found = [
             (at.start, at.end, self.pseudonym("email", at.address)) for at in self._emails(text)
         ]
         if _MAY_NAME_AN_ID.search(text):
             found += [
-                (*match.span("id"), self._instead_of_id(match))
+                (*match.span("id"), self._id_replacement(match))
                 for match in _ID.finditer(text)
                 if self.person_of("contact", match["id"])
             ]
         kept: list[tuple[int, int, str]] = []
-        # The longest of those that overlap: o'brien@… before brien@….
+        # The longest of overlapping matches: o'brien@… before brien@….
         for start, end, instead in sorted(found, key=lambda at: at[0] - at[1]):
             if all(end <= other[0] or other[1] <= start for other in kept):
                 kept.append((start, end, instead))
@@ -155,7 +155,7 @@ class Erased:
 
     def _emails(self, text: str) -> list[Found]:
         found = []
-        if may_hold(text):
+        if may_contain_address(text):
             found = [at for at in addresses(text) if self.person_of("email", at.address)]
         if self.spelled:
             found += [
@@ -163,9 +163,9 @@ class Erased:
             ]
         return found
 
-    def _instead_of_id(self, match: re.Match[str]) -> str:
+    def _id_replacement(self, match: re.Match[str]) -> str:
         instead = self.pseudonym("contact", match["id"])
-        # A bare number in JSON becomes a text.
+        # A bare number in JSON becomes a string.
         bare = match["sign"] == ":" and match["quote"] and not match["open"]
         return f"{match['quote']}{instead}{match['quote']}" if bare else instead
 
@@ -173,7 +173,7 @@ class Erased:
         return hmac.digest(self.key, text.encode(errors="surrogatepass"), "sha256").hex()
 
     def with_more(self, added: "Addition") -> "Erased":
-        """The list once this is on it."""
+        """The list with this addition."""
         return Erased(
             self.key,
             {**self.persons, **dict.fromkeys(added.hashes, added.person)},
@@ -185,10 +185,10 @@ class Erased:
 
 @dataclass(frozen=True)
 class Addition:
-    """What one person is to be known by; ``person`` is the hash of the e-mail that was given.
+    """The identifiers of one person; ``person`` is the hash of the e-mail that was given.
 
-    ``customer_keys`` maps the hash of a key to the key that replaces it: the key itself would tell
-    whoever has the secret that a person was here.
+    ``customer_keys`` maps the hash of a key to the key that replaces it: the key itself would
+    reveal to anyone with the secret that the person was here.
     """
 
     person: str
@@ -197,11 +197,11 @@ class Addition:
     spelled: frozenset[str] = frozenset()
 
 
-class Sought(Mapping[str, str]):
-    """A list on which nobody is. It keeps the hashes that were looked up in it.
+class LookupRecorder(Mapping[str, str]):
+    """An empty list that records the hashes that were looked up in it.
 
-    What none of these hashes leads to an erased person in, has nothing of one: a search goes
-    another way only once it has found something.
+    If none of these hashes belongs to an erased person, the searched file contains nothing of one;
+    only after a match does the search take the slower path.
     """
 
     def __init__(self) -> None:
@@ -219,19 +219,19 @@ class Sought(Mapping[str, str]):
 
 
 def is_pseudonym(text: str) -> bool:
-    """Whether it stands in the place of something that was erased."""
+    """Whether the text replaces an erased value."""
     return _PSEUDONYM.fullmatch(text) is not None
 
 
 def same_text(kind: PointsAt, text: str) -> str:
-    """The form in which two texts of one kind compare; empty where there is nothing to compare."""
+    """The form in which texts of one kind are compared; empty if there is nothing to compare."""
     return normal_email(text) or "" if kind == "email" else text.strip(WHITE_SPACE)
 
 
 def forms(kind: PointsAt, text: str) -> list[str]:
-    """``same_text`` where there is something to compare, and the first version's where it differs.
+    """``same_text`` if there is something to compare, and the first version's form if it differs.
 
-    The first version only trimmed and lower-cased e-mails. Who was erased then stays erased.
+    The first version only trimmed and lower-cased e-mails. Persons erased then stay erased.
     """
     found = [same_text(kind, text)]
     if kind == "email":
@@ -242,7 +242,7 @@ def forms(kind: PointsAt, text: str) -> list[str]:
 def load_erased(
     paths: Iterable[str], read: Callable[[str], bytes], secret: Callable[[], bytes] | None
 ) -> Erased | None:
-    """The list in these files, ``None`` where there are none; raises ``ErasureKeyMissing``."""
+    """The list in these files, ``None`` without files; raises ``ErasureKeyMissing``."""
     files = {path: _parsed(path, read) for path in sorted(paths)}
     if not files:
         return None
@@ -256,7 +256,7 @@ def load_erased(
 
 @lru_cache(maxsize=2)
 def _merged(key: bytes, names: tuple[str, ...]) -> Erased:
-    """All files as one list; every write asks for it, and it seldom changes."""
+    """Merge all files into one list; cached because every write needs it and it rarely changes."""
     empty = Erased(key)
     persons: dict[str, str] = {}
     customer_keys: dict[str, str] = {}
@@ -266,20 +266,20 @@ def _merged(key: bytes, names: tuple[str, ...]) -> Erased:
         persons |= file.get("persons") or dict.fromkeys(file["hashes"], file["person"])
         customer_keys |= file.get("keys", {})
         spelled.update(file.get("spelled", ()))
-        # The first version wrote the keys themselves.
+        # The first version stored the keys themselves.
         for was, now in file["customer_keys"].items():
             customer_keys[empty.hash_of("customer", was)] = now
     return Erased(key, persons, customer_keys, spelled=frozenset(spelled))
 
 
 def written_additions(key: bytes, added: Iterable[Addition]) -> tuple[str, bytes]:
-    """Name and content of the file that holds them; equal additions are one file."""
+    """Name and content of the file for these additions; equal additions give one file."""
     additions = list(added)
     persons = {name: one.person for one in additions for name in sorted(one.hashes)}
     keys: dict[str, str] = {}
     for one in additions:
         keys |= one.customer_keys
-    # ``person``, ``hashes`` and ``customer_keys`` are what the first version reads.
+    # ``person``, ``hashes`` and ``customer_keys`` are the fields that the first version reads.
     file: dict[str, Any] = {
         "key": _key_mark(key),
         "person": additions[0].person,
@@ -296,7 +296,7 @@ def written_additions(key: bytes, added: Iterable[Addition]) -> tuple[str, bytes
 
 
 _files: dict[str, dict[str, Any]] = {}
-"""What was read: the name of a file is the hash of its content."""
+"""Parsed files by name, which is the hash of the content."""
 
 
 def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, Any]:
@@ -307,5 +307,5 @@ def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, Any]:
 
 
 def _key_mark(key: bytes) -> str:
-    """By which another key is noticed."""
+    """Identifies the key, so that a different one is noticed."""
     return hmac.digest(key, b"the key of the list of erased persons", "sha256").hex()[:16]

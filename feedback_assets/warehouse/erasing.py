@@ -1,9 +1,9 @@
-"""Rows and records without their person: which are an erased person's, and what stands instead.
+"""Removes persons from rows and records: finds an erased person's rows and replaces their values.
 
-All by the declaration of the table: ``Column.points_at`` says by what a row is known to be
-somebody's, ``Column.personal`` what is replaced. What others are compared with (e-mails, ids, a
-URL that is part of a key) becomes a pseudonym, equal for equal values, so that matches and counts
-stay; words become ``(erased)``, since a comment is counted; the rest becomes null.
+The table's declaration decides: ``Column.points_at`` says which columns identify a person,
+``Column.personal`` what is replaced. Values used in comparisons (e-mails, ids, a URL that is part
+of a key) become a pseudonym, equal for equal values, so that matches and counts stay the same;
+words become ``(erased)``, since comments are counted; everything else becomes null.
 """
 
 import json
@@ -25,22 +25,22 @@ from feedback_assets.warehouse.erased import WORDS, Addition, Erased, same_text
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
-# A record that cannot be read as JSON is looked through word by word.
+# A record that is not valid JSON is searched word by word.
 _WORD = re.compile(r"[^\s\"',:;{}\[\]()<>]+")
 _FIELD = re.compile(r"[\w.\[\]]+")
-# Of a person known by one of these the other ids of the row are learned, and their orders.
+# A row identified by one of these adds its other ids and its order to the person's identifiers.
 _LEARNED: tuple[PointsAt, ...] = ("contact", "order")
 
 
 PLAIN = r"[\w.+-][\w.+'-]*@[\w.-]+"
-"""An e-mail as it is written, nothing around it: in a column of e-mails it is compared as a whole,
-so that ``o'brien@example.com`` is not taken for ``brien@example.com``."""
+"""Exactly one e-mail with nothing around it: a column of e-mails is compared as a whole, so that
+``o'brien@example.com`` does not match ``brien@example.com``."""
 _PLAIN = re.compile(PLAIN)
 
 
 @dataclass(frozen=True)
 class ErasedRows:
-    """Rows without erased persons; how many rows were theirs, and what else they are known by."""
+    """Rows without erased persons, the number of their rows, and their newly found identifiers."""
 
     rows: pa.Table
     theirs: int = 0
@@ -49,10 +49,10 @@ class ErasedRows:
 
 
 def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
-    """``rows`` in the table's order, as they would be had they been erased when they were read."""
+    """``rows`` in the table's order, as if the persons had been erased before reading."""
     learned: dict[str, set[str]] = {}
     owners = _owners(table, rows, erased)
-    # Whoever is known by an e-mail in these rows is known by the ids beside it from now on.
+    # A person identified by e-mail in these rows is from now on also identified by the ids there.
     while EXTRA in table.columns and (found := _new_names(table, rows, owners, erased)):
         for person, hashes in found.items():
             learned.setdefault(person, set()).update(hashes)
@@ -62,9 +62,9 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
     additions = tuple(Addition(person, frozenset(hashes)) for person, hashes in learned.items())
     if not concerned:
         return ErasedRows(rows, learned=additions)
-    pen = _Pen(table, erased)
+    replacer = _Replacer(table, erased)
     replacements = [
-        _scrubbed(pen.record(record) if place in owners else record, table.columns, erased)
+        _scrubbed(replacer.record(record) if place in owners else record, table.columns, erased)
         for place, record in zip(concerned, rows.take(concerned).to_pylist(), strict=True)
     ]
     put = _put_back(rows, concerned, pa.Table.from_pylist(replacements, schema=rows.schema))
@@ -74,20 +74,20 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
 
 @dataclass(frozen=True)
 class Concerned:
-    """Positions of the rows that are an erased person's, and of others' that mention them."""
+    """Positions of the rows that belong to an erased person, and of other rows that mention one."""
 
     owned: frozenset[int]
     mentioning: frozenset[int]
 
 
 def concerned_rows(table: Table, rows: pa.Table, erased: Erased) -> Concerned:
-    """Which rows ``erase_rows`` changes."""
+    """Find the rows that ``erase_rows`` changes."""
     owned = frozenset(_owners(table, rows, erased))
     return Concerned(owned, frozenset(_mentions(rows, table, erased)) - owned)
 
 
 def mentioned_in(table: Table, record: Mapping[str, Any], erased: Erased) -> dict[str, Any]:
-    """The columns of a row in which an erased person stands, as they are."""
+    """The columns of a row that mention an erased person, unchanged."""
     return {
         column.name: record[column.name]
         for column in table.columns
@@ -96,10 +96,10 @@ def mentioned_in(table: Table, record: Mapping[str, Any], erased: Erased) -> dic
 
 
 def erase_payload(table: Table, payload: str, erased: Erased) -> str:
-    """A record as it was served without its person; as it is where it is nobody's who was erased.
+    """A served record without its person; unchanged if it belongs to no erased person.
 
-    What no declaration names is left out, since nobody knows what is in it. A record that cannot
-    be read is replaced whole.
+    Undeclared fields are dropped, since their content is unknown. A record that cannot be parsed is
+    replaced as a whole.
     """
     try:
         record = _decoded(payload)
@@ -112,8 +112,8 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
             return _erased_payload(payload, erased)
         return payload if erased.scrubbed(payload) == payload else _erased_payload(payload, erased)
     try:
-        if _names_an_erased_person(record, table, erased):
-            left = _Pen(table, erased, as_json=True).record(record)
+        if _identifies_erased_person(record, table, erased):
+            left = _Replacer(table, erased, as_json=True).record(record)
             if left != record:
                 payload = _encoder.encode(left).decode()
         return erased.scrubbed(payload)
@@ -122,13 +122,13 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
 
 
 def erase_reason(reason: str) -> str:
-    """Why a record is bad without the value that it quotes."""
+    """The reason for quarantining a record, without the value that it quotes."""
     name, _, rest = reason.partition(":")
     return f"{name}: {WORDS}" if rest and _FIELD.fullmatch(name) else WORDS
 
 
 def _scrubbed(record: dict[str, Any], columns: tuple[Column, ...], erased: Erased) -> Any:
-    """``record`` with every e-mail and id of an erased person replaced, however deep it lies."""
+    """``record`` with every e-mail and id of an erased person replaced, at any depth."""
     return {column.name: _scrubbed_value(record[column.name], column, erased) for column in columns}
 
 
@@ -143,12 +143,12 @@ def _scrubbed_value(value: Any, column: Column, erased: Erased) -> Any:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a value of a column of e-mails is one address and nothing else."""
+    """Whether a value of a column of e-mails is exactly one address."""
     return _PLAIN.fullmatch(text.strip(WHITE_SPACE)) is not None
 
 
 def _owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
-    """Position → person, of the rows that are an erased person's."""
+    """Position → person, for the rows that belong to an erased person."""
     owners: dict[int, str] = {}
     for path, column in leaves(table.columns):
         kind = column.points_at
@@ -204,7 +204,7 @@ def _new_names(
 
 
 def _mentions(rows: pa.Table, table: Table, erased: Erased) -> set[int]:
-    """Positions of the rows in some text of which an erased person stands."""
+    """Positions of the rows with a text that mentions an erased person."""
     places: set[int] = set()
     for column in table.columns:
         for leaf, texts, positions in _texts(rows.column(column.name).combine_chunks(), column):
@@ -224,7 +224,7 @@ def _mentions(rows: pa.Table, table: Table, erased: Erased) -> set[int]:
 def _texts(
     values: pa.Array, column: Column, positions: pa.Array | None = None
 ) -> Iterator[tuple[Column, pa.Array, pa.Array | None]]:
-    """Every column and field of texts, in lists too; with positions where a row has several."""
+    """Every text column and field, including those in lists; with row positions for lists."""
     if column.shape == "list":
         parents = pc.list_parent_indices(values)
         values = pc.list_flatten(values)
@@ -236,12 +236,12 @@ def _texts(
         yield column, values, positions
 
 
-def _names_an_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
+def _identifies_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
     return any(_owner(kind, text, erased) for kind, text in _names(record, table))
 
 
 def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
-    """By what a record as it was served can be told to be somebody's."""
+    """The identifiers in a served record that may point at a person."""
     try:
         record = _decoded(payload)
     except (ValueError, RecursionError):
@@ -276,8 +276,8 @@ def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[st
 
 
 @dataclass(frozen=True)
-class _Pen:
-    """Writes what stands in the place of one person's values, in rows or as the provider's JSON."""
+class _Replacer:
+    """Writes the replacements for one person's values, in rows or in the provider's JSON."""
 
     table: Table
     erased: Erased
@@ -305,7 +305,7 @@ class _Pen:
         if column.points_at == "customer":
             return self.erased.customer_key(value)
         if column.personal is None:
-            # A value where no object belongs: nobody knows what is in one.
+            # A scalar in place of an object: its content is unknown.
             return WORDS if value and isinstance(value, dict | list) else value
         text = value if isinstance(value, str) else str(value)
         blank = not same_text("contact", text)
@@ -313,7 +313,7 @@ class _Pen:
 
     def _objects(self, value: Any, column: Column, prefix: str) -> Any:
         if isinstance(value, dict) and column.shape == "list" and all(map(str.isdigit, value)):
-            # PHP may serve a list as an object with numbers as keys.
+            # PHP may serve a list as an object with numeric keys.
             items = self._objects(list(value.values()), column, prefix)
             return dict(zip(value, items, strict=True))
         if isinstance(value, dict):
@@ -321,7 +321,7 @@ class _Pen:
         if isinstance(value, list):
             inner = (item if isinstance(item, dict) else None for item in value)
             return [item and self._fields(item, column.fields, prefix) for item in inner]
-        # Neither object nor list: what is in it, nobody knows.
+        # Neither object nor list: its content is unknown.
         return WORDS
 
     def _replacement(self, text: str, kind: Personal, path: str) -> str | None:
@@ -333,7 +333,7 @@ class _Pen:
                 return self.erased.pseudonym("contact", text)
             case Personal.FREE_TEXT:
                 return WORDS
-        # Two clicks that differ in the URL alone are still two.
+        # Two clicks that differ only in the URL must stay distinct.
         return self.erased.pseudonym("link", text) if path in self.table.key else None
 
 

@@ -1,7 +1,7 @@
-"""The mark of a warehouse that holds generated data: which providers were a sandbox.
+"""Marks a warehouse that contains generated data: which providers were a sandbox.
 
-It lies beside the tables, so that it goes where they go, whoever looks at them and however they
-were filled. It stays when other data is read later, since days of the sandbox may be left.
+The mark is stored beside the tables, so that it is copied with them. It stays when real data is
+read later, since days from the sandbox may remain.
 """
 
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -10,7 +10,7 @@ _DIRECTORY = "_generated"
 
 
 def mark_generated(warehouse: Warehouse, provider: str) -> None:
-    """Note that what is written for this provider comes from a sandbox."""
+    """Record that data of this provider comes from a sandbox."""
     path = f"{warehouse.base}/{_DIRECTORY}/{provider}.txt"
     if not warehouse.exists(path):
         warehouse.write_bytes(
@@ -19,6 +19,6 @@ def mark_generated(warehouse: Warehouse, provider: str) -> None:
 
 
 def generated_providers(warehouse: Warehouse) -> tuple[str, ...]:
-    """The providers of which the warehouse was ever given generated data."""
+    """The providers whose data in this warehouse was ever generated."""
     paths = warehouse.list_files(f"{warehouse.base}/{_DIRECTORY}")
     return tuple(sorted(path.rpartition("/")[2].removesuffix(".txt") for path in paths))

@@ -1,4 +1,4 @@
-"""Who writes when: locks between the processes of one machine, or of all that share a Postgres."""
+"""Write locks between the processes of one machine, or of all machines that share a Postgres."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -15,22 +15,21 @@ _TRIES = 5
 
 
 class Locks(Protocol):
-    """What a writer asks for; nothing of it is to be entered twice by one caller."""
+    """The locks that a writer takes; not reentrant."""
 
     def changing(self, *, alone: bool, partition: str = "") -> AbstractContextManager[None]:
-        """While something is written; ``alone``: while nobody else writes."""
+        """Hold while writing; with ``alone``, while no other process writes."""
 
     def alone_with(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
-        """While nobody else has this name; raises ``LockTaken`` unless it is to ``wait``."""
+        """Hold this name exclusively; raises ``LockTaken`` without ``wait``."""
 
 
 @dataclass(frozen=True)
 class MachineLocks:
     """Lock files in a directory that every process which writes the warehouse uses.
 
-    ``warehouse`` tells apart those of several warehouses there; ``variable`` is the setting that
-    says where the directory is. Two processes may write one partition at once: a rename makes the
-    day one's or the other's.
+    ``warehouse`` distinguishes several warehouses in one directory; ``variable`` is the setting for
+    the directory. Two processes may write one partition at once: the rename decides which one wins.
     """
 
     directory: Path
@@ -42,8 +41,8 @@ class MachineLocks:
         gate = self._open(f"{self.warehouse} gate")
         door = self._open(f"{self.warehouse} door")
         try:
-            # Who is to be alone keeps the gate while it waits: without one, writers that overlap
-            # all the time are let in past it, since a shared lock need not wait for it.
+            # An exclusive writer holds the gate while it waits. Without the gate, overlapping
+            # writers would pass it continuously, since a shared lock need not wait for it.
             gate.take()
             door.take(shared=not alone)
             gate.release()
@@ -70,10 +69,10 @@ class MachineLocks:
 
 
 def until_held(work: Callable[[], T]) -> T:
-    """What ``work`` gives, done again where its lock was lost: it must bear being done twice.
+    """Return the result of ``work``, run again if its lock was lost: it must be safe to run twice.
 
-    What was written without the lock may hold somebody who was erased meanwhile; the second time
-    the list is read again.
+    Data written without the lock may contain a person erased in the meantime; the second run reads
+    the list again.
     """
     for _ in range(_TRIES - 1):
         with suppress(LockLost):

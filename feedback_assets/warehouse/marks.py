@@ -1,4 +1,4 @@
-"""What tells one version of a file from another without reading it.
+"""Marks distinguish versions of a file without reading it.
 
 Marks are compared for equality only: a file that keeps its mark keeps its content.
 """
@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-# What object stores have that changes with each version: S3, Google Cloud, Azure, fsspec's memory.
+# Version attributes of object stores: S3, Google Cloud, Azure, fsspec's memory.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "created")
 
 
@@ -17,6 +17,6 @@ def local_mark(found: os.stat_result) -> str:
 
 
 def remote_mark(about: Mapping[str, Any]) -> str:
-    """The mark of an object, from what its file system says about it."""
+    """The mark of an object, from the attributes its file system reports."""
     version = next((about[name] for name in _VERSIONS if about.get(name)), "")
     return f"{about['size']} {version}".replace('"', "")

@@ -1,4 +1,4 @@
-"""Which partitions a table has, by one listing and without opening a file."""
+"""Lists a table's partitions with one listing, without opening a file."""
 
 import os
 from collections.abc import Iterator
@@ -13,30 +13,30 @@ from feedback_assets.warehouse.stored_files import list_objects, local_file
 def find_files(
     place: Place, table: Table, first: date | None = None, last: date | None = None
 ) -> list[Found]:
-    """The Parquet files held, in day order; ``first`` and ``last`` included."""
+    """The existing Parquet files in day order; ``first`` and ``last`` included."""
     if not table.partitioned:
         path = place.path(table)
         if place.is_local:
             found = local_file(path)
             return [found] if found else []
         return [one for one in list_objects(place, place.directory(table)) if one.path == path]
-    held = find_days(place, table, first, last)
-    return [found for _, found in sorted(held, key=lambda pair: (pair[0], pair[1].path))]
+    partitions = find_days(place, table, first, last)
+    return [found for _, found in sorted(partitions, key=lambda pair: (pair[0], pair[1].path))]
 
 
 def find_days(
     place: Place, table: Table, first: date | None = None, last: date | None = None
 ) -> Iterator[tuple[date, Found]]:
-    """The partitions of a table with days, each with its file, in no order."""
+    """The partitions of a table with days and their files, unordered."""
     directory = place.directory(table)
     there = _local_partitions(directory) if place.is_local else list_objects(place, directory)
     for found in there:
         day = day_in(found.path)
         if day is None or (first and day < first) or (last and day > last):
             continue
-        there_now = local_file(found.path) if place.is_local else found
-        if there_now:
-            yield day, there_now
+        existing = local_file(found.path) if place.is_local else found
+        if existing:
+            yield day, existing
 
 
 def marks(place: Place, table: Table) -> dict[date | None, str]:

@@ -1,8 +1,8 @@
-"""Where things lie under the warehouse's root: paths only, nothing is opened.
+"""Paths below the warehouse's root; nothing is opened.
 
-``<root>/<group>/<table>/day=YYYY-MM-DD/data.parquet``, or without the day for a table that is
-not partitioned. A partition is one file. The day is in the path alone: pandas and pyarrow refuse a
-directory whose partition key is a column of its files too.
+``<root>/<group>/<table>/day=YYYY-MM-DD/data.parquet``, without the day for a table that is not
+partitioned. A partition is one file. The day is only in the path: pandas and pyarrow refuse a
+directory whose partition key is also a column of its files.
 """
 
 import re
@@ -47,10 +47,10 @@ class Place:
 
     @cached_property
     def base(self) -> str:
-        """The root without a slash at its end, spelt as the file system spells what it lists.
+        """The root without a trailing slash, spelt as the file system spells listed paths.
 
         ``memory://bucket`` is listed as ``memory:///bucket``, ``s3a://`` as ``s3://``, and Azure's
-        account is no part of a path: a query may read only what begins with this.
+        account is not part of a path: a query may only read paths that begin with this.
         """
         if self.is_local:
             return str(self.local_root)
@@ -69,14 +69,14 @@ class Place:
         return f"{self.directory(table)}{middle}/{FILE}"
 
     def inside(self, path: str) -> str:
-        """A path of this warehouse as it is called on every machine, wherever it is mounted."""
+        """The path relative to the root: the same on every machine, wherever it is mounted."""
         return path.removeprefix(f"{self.base}/")
 
 
 def day_in(path: str) -> date | None:
-    """The day in the path of a partition; None where it has none, or no real one."""
+    """The day in a partition's path; None if there is none or it is not a valid date."""
     matched = _DAY.search(path)
     try:
         return date.fromisoformat(matched[1]) if matched else None
-    except ValueError:  # day=2024-02-30, made by hand
+    except ValueError:  # day=2024-02-30, created by hand
         return None

@@ -1,8 +1,8 @@
-"""Records that could not be typed, kept whole beside the tables they were meant for.
+"""Quarantine: records that could not be typed, stored unchanged beside their tables.
 
-``<root>/quarantine/<group>.<table>/<day or undated>.parquet``, and ``….2.parquet`` and so on once
-that is full: adding to 100,000 records must not rewrite them. A record is in it once, with the time
-when it was first set aside, however often it is read.
+``<root>/quarantine/<group>.<table>/<day or undated>.parquet``, then ``….2.parquet`` and so on once
+that is full: adding to 100,000 records must not rewrite them. A record is stored once, with the
+time when it was first set aside, however often it is read.
 """
 
 import re
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from feedback_assets.schema.columns import DATE, STAMP, TEXT
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.erased import Erased, Sought
+from feedback_assets.warehouse.erased import Erased, LookupRecorder
 from feedback_assets.warehouse.erasing import erase_payload, erase_reason
 from feedback_assets.warehouse.locks import until_held
 from feedback_assets.warehouse.marks import local_mark
@@ -40,13 +40,13 @@ SCHEMA = pa.schema(
 )
 UNDATED = "undated"
 _FILE = re.compile(r"/(\d{4}-\d{2}-\d{2}|undated)(?:\.(\d+))?\.parquet$")
-# Of rows in memory; on disk a tenth of it. Writing that takes some 20 ms.
+# Bytes of rows in memory; a tenth of that on disk, written in about 20 ms.
 _FULL_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """One record that could not be typed: its JSON as served, and the reason in a few words."""
+    """One record that could not be typed: its JSON as served, and a short reason."""
 
     day: date | None
     reason: str
@@ -54,16 +54,16 @@ class SetAside:
 
 
 def quarantine_directory(warehouse: Warehouse, table: Table) -> str:
-    """Where the table's quarantine lies."""
+    """The directory of the table's quarantine."""
     return f"{warehouse.base}/quarantine/{table.full_name}"
 
 
 def set_aside(
     warehouse: Warehouse, table: Table, records: Iterable[SetAside], fetched_at: datetime
 ) -> None:
-    """Add ``records`` to the table's quarantine; one that is there already stays as it is.
+    """Add ``records`` to the table's quarantine; records already there stay unchanged.
 
-    Those of erased persons are set aside without their person.
+    Records of erased persons are stored without their personal data.
     """
     kept = list(records)
 
@@ -118,8 +118,8 @@ def _add(
         there = _found(warehouse, table) if by_day else []
         for day, found in by_day.items():
             name = str(day or UNDATED)
-            held = [file for file in there if _name_and_number(file.path)[0] == name]
-            seen = [_digests(warehouse, file.path, file.mark) for file in held]
+            stored = [file for file in there if _name_and_number(file.path)[0] == name]
+            seen = [_digests(warehouse, file.path, file.mark) for file in stored]
             records = {
                 record.payload: record
                 for record, digest in ((record, _digest(record.payload)) for record in found)
@@ -136,7 +136,7 @@ def _add(
                     },
                     schema=SCHEMA,
                 )
-                last = held[-1].path if held else ""
+                last = stored[-1].path if stored else ""
                 _append(warehouse, f"{quarantine_directory(warehouse, table)}/{name}", last, new)
 
 
@@ -157,7 +157,7 @@ def _found(warehouse: Warehouse, table: Table) -> list[Found]:
 
 @lru_cache(maxsize=256)
 def _digests(warehouse: Warehouse, path: str, mark: str) -> frozenset[bytes]:  # noqa: ARG001
-    """What is in one version of a file, so that a process reads it once and not for each window."""
+    """Digests of one version of a file; cached, so that a process reads it once, not per window."""
     payloads = read_quarantine_file(warehouse, path).column("payload")
     return frozenset(map(_digest, payloads.to_pylist()))
 
@@ -167,7 +167,7 @@ def _digest(payload: str) -> bytes:
 
 
 def _append(warehouse: Warehouse, stem: str, path: str, new: pa.Table) -> None:
-    """Fill up ``path``, the day's last file if it has one, then begin others."""
+    """Fill up ``path``, the day's last file if there is one, then start new files."""
     number = _name_and_number(path)[1]
     last = read_quarantine_file(warehouse, path) if path else SCHEMA.empty_table()
     if last.nbytes >= _FULL_BYTES or not path:
@@ -181,11 +181,11 @@ def _append(warehouse: Warehouse, stem: str, path: str, new: pa.Table) -> None:
 
 
 def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
-    """Take erased persons out of what is in the table's quarantine already; how many records."""
+    """Remove erased persons from the table's existing quarantine; return the number of records."""
     count = 0
 
-    # Once whoever writes now is done, all that is set aside later knows the list as it is. So what
-    # is there can be looked through, which takes long, while others write.
+    # Once the current writers are done, every later record is checked against the new list. So
+    # existing records, which take long to search, can be searched while others write.
     until_held(lambda: _wait_for_writers(warehouse))
     erased = warehouse.erased()
     if not erased:
@@ -206,9 +206,9 @@ def _wait_for_writers(warehouse: Warehouse) -> None:
 def _erase_file(
     warehouse: Warehouse, table: Table, path: str, erased: Erased, theirs: set[str]
 ) -> None:
-    """Take erased persons out of these records of one file."""
+    """Remove erased persons from these records of one file."""
     with warehouse.locks.changing(alone=True):
-        # They may have been taken out since they were found.
+        # They may have been removed since they were found.
         rows = read_quarantine_file(warehouse, path).to_pylist()
         found = [row for row in rows if row["payload"] in theirs]
         for row in found:
@@ -222,7 +222,7 @@ def _erase_file(
 def quarantine_of(
     warehouse: Warehouse, table: Table, erased: Erased
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The records with something of an erased person in them, and the file that holds them."""
+    """The records that contain data of an erased person, and the file of each."""
     for file in _found(warehouse, table):
         for row in _records_with_erased(warehouse, table, file, erased):
             yield file.path, row
@@ -231,11 +231,11 @@ def quarantine_of(
 def _records_with_erased(
     warehouse: Warehouse, table: Table, file: Found, erased: Erased
 ) -> list[dict[str, Any]]:
-    """The records of one file with something of an erased person in them."""
-    # An address that is spelled out is looked up in a list of its own.
+    """The records of one file that contain data of an erased person."""
+    # Spelled-out addresses are looked up in a list of their own.
     if not erased.spelled:
         sought = _names_searched(warehouse, table, file.path, file.mark, erased.key)
-        if sought is not None and sought.isdisjoint(map(_short, erased.persons)):
+        if sought is not None and sought.isdisjoint(map(_hash_prefix, erased.persons)):
             return []
     rows = read_quarantine_file(warehouse, file.path).to_pylist()
     records = [SetAside(row["day"], row["reason"] or "", row["payload"]) for row in rows]
@@ -246,7 +246,7 @@ def _records_with_erased(
     ]
 
 
-# 2 MB of memory a file: 200,000 records.
+# 2 MB of memory per file of 200,000 records.
 @lru_cache(maxsize=64)
 def _names_searched(
     warehouse: Warehouse,
@@ -255,32 +255,32 @@ def _names_searched(
     mark: str,  # noqa: ARG001
     key: bytes,
 ) -> frozenset[int] | None:
-    """What is looked up in the list to search one version of a file, whoever is on the list.
+    """The hashes to look up in the list when searching one version of a file.
 
-    A record takes 0.5 ms, and ``forget`` searches twice. ``None`` where a record is changed
-    whoever is on the list.
+    A record takes 0.5 ms, and ``forget`` searches twice. ``None`` if a record changes regardless of
+    who is on the list.
     """
-    nobody = Sought()
+    lookups = LookupRecorder()
     for row in read_quarantine_file(warehouse, path).to_pylist():
         record = SetAside(row["day"], row["reason"] or "", row["payload"])
-        if _searched(table, record, Erased(key, nobody)) is not record:
+        if _searched(table, record, Erased(key, lookups)) is not record:
             return None
-    return frozenset(map(_short, nobody.hashes))
+    return frozenset(map(_hash_prefix, lookups.hashes))
 
 
-def _short(name: str) -> int:
-    """Enough of a hash to be told from others, in a quarter of the memory."""
+def _hash_prefix(name: str) -> int:
+    """A hash prefix, long enough to be unique, in a quarter of the memory."""
     return int(name[:15], 16)
 
 
 def take_out(warehouse: Warehouse, table: Table, path: str, payloads: Collection[str]) -> None:
-    """Remove these records from one quarantine file, and the file once it is empty."""
+    """Remove these records from one quarantine file, and the file itself once it is empty."""
 
     def take() -> None:
         with warehouse.locks.changing(alone=False), _alone_with(warehouse, table):
-            held = read_quarantine_file(warehouse, path)
-            gone = pc.is_in(held.column("payload"), pa.array(sorted(payloads), TEXT))
-            left = held.filter(pc.invert(gone))
+            stored = read_quarantine_file(warehouse, path)
+            gone = pc.is_in(stored.column("payload"), pa.array(sorted(payloads), TEXT))
+            left = stored.filter(pc.invert(gone))
             if left.num_rows:
                 warehouse.write_parquet(path, left)
             else:
@@ -290,12 +290,12 @@ def take_out(warehouse: Warehouse, table: Table, path: str, payloads: Collection
 
 
 def quarantine_files(warehouse: Warehouse, table: Table) -> list[str]:
-    """The files of the table's quarantine, by day and in the order in which they were begun."""
+    """The files of the table's quarantine, by day and in order of creation."""
     return _in_order(warehouse.list_files(quarantine_directory(warehouse, table)))
 
 
 def quarantine_near(warehouse: Warehouse, table: Table, directory: Callable[[], Path]) -> list[str]:
-    """``quarantine_files`` for a reader that opens them many times; see ``Warehouse.near``."""
+    """``quarantine_files`` for readers that open each many times; see ``Warehouse.near``."""
     return _in_order(warehouse.near_files(quarantine_directory(warehouse, table), directory))
 
 
@@ -304,7 +304,7 @@ def _in_order(paths: Iterable[str]) -> list[str]:
 
 
 def _name_and_number(path: str) -> tuple[str, int]:
-    """The day in the name of a file, and which of that day's files it is."""
+    """The day in a file name, and the number of the file within that day."""
     matched = _FILE.search(path)
     return (matched[1], int(matched[2] or 1)) if matched else ("", 0)
 

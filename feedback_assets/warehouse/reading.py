@@ -1,4 +1,4 @@
-"""Rows of a table as Arrow, and DuckDB's way to the files."""
+"""Reads a table's rows as Arrow, and registers the files with DuckDB."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -24,9 +24,9 @@ def read_arrow(
     last: date | None = None,
     columns: Iterable[str] | None = None,
 ) -> pa.Table:
-    """The rows of the days ``first`` to ``last``, with ``day`` where partitioned.
+    """The rows of the days ``first`` to ``last``, with ``day`` if partitioned.
 
-    A column that an older file lacks is null there.
+    A column that an older file lacks is null in its rows.
     """
     schema = table.schema
     if table.partitioned:
@@ -46,7 +46,7 @@ def read_arrow(
 
 
 def read_file(place: Place, table: Table, path: str, schema: pa.Schema) -> pa.Table:
-    """The rows of one partition's file in the columns of ``schema``."""
+    """The rows of one partition's file with the columns of ``schema``."""
     if not place.is_local:
         return _read(table, path, pa.BufferReader(read_bytes(place, path)), schema)
     with place.filesystem.open(path, "rb") as source:
@@ -54,15 +54,15 @@ def read_file(place: Place, table: Table, path: str, schema: pa.Schema) -> pa.Ta
 
 
 def register(place: Place, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Let DuckDB read the warehouse; a local one it can read as it is."""
+    """Let DuckDB read the warehouse; a local one needs nothing."""
     if not place.is_local:
         connection.register_filesystem(_without_listings(place.filesystem))
-        # It tells versions apart by the second, and would mix those of one.
+        # Its cache identifies versions by the second, and would mix those of one second.
         connection.execute("set enable_external_file_cache = false")
 
 
 def _without_listings(filesystem: Any) -> Any:
-    """The file system, which for S3 would open the version that was listed, or nothing."""
+    """The file system without cached listings: S3's would open the listed version or nothing."""
     if "s3" not in filesystem.protocol:
         return filesystem
     options = {**filesystem.storage_options, "use_listings_cache": False}

@@ -1,8 +1,8 @@
-"""An object store as the warehouse sees it: listings, whole objects, and errors with their cure.
+"""An object store as the warehouse uses it: listings, whole objects, and errors with remedies.
 
-Nothing here knows tables. An object is read by one request, so that it is one version whoever
-replaces it meanwhile; what fsspec remembers of earlier listings is never trusted, since another
-machine may have written since.
+This module does not deal with tables. An object is read with one request, so that it is a single
+version even while it is replaced; fsspec's cached listings are never trusted, since another machine
+may have written since.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,16 @@ from typing import Any
 
 from feedback_assets.warehouse.marks import remote_mark
 
-# A day of a hundred thousand answers. What is larger is read by range, where a query needs less.
+# A day of a hundred thousand answers. Larger objects are read by range, since a query needs less.
 WHOLE_BYTES = 16 * 1024 * 1024
-# At once: some connections wait while others bring, and memory holds no more than this.
+# Concurrent fetches: some wait while others transfer, and this bounds the memory used.
 _OBJECTS_AT_ONCE = 64
 _BYTES_AT_ONCE = 64 * 1024 * 1024
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and AWS_ENDPOINT_URL where "
-    "the store is not Amazon's, as docs/deploy.md says"
+    "the store is not Amazon's, as described in docs/deploy.md"
 )
-# By the names that botocore has for them: other stores need not have it installed.
+# By botocore's class names, so that other stores need not have it installed.
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 _NO_ANSWER = {
     "EndpointConnectionError",
@@ -41,7 +41,7 @@ _BUSY = ("reduce your request rate", "slow down", "try again", "internal error",
 class StoreTrouble(OSError):
     """The warehouse could not be read or written: what happened, and what to do.
 
-    ``transient``: whether the same may go well in a minute.
+    ``transient``: whether the same operation may succeed in a minute.
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
@@ -60,7 +60,7 @@ class Found:
 
 @contextmanager
 def store_errors(place: str, setting: str = "FEEDBACK_WAREHOUSE") -> Iterator[None]:
-    """Errors of an object store as ``StoreTrouble``; a missing object stays what it is.
+    """Convert errors of an object store to ``StoreTrouble``; a missing object keeps its error.
 
     ``setting`` is the variable that names the place.
     """
@@ -113,9 +113,9 @@ def _words(error: Exception) -> str:
 
 
 def listed(filesystem: Any, directory: str, spelt: str) -> list[Found]:
-    """All objects below ``directory``, as they are now; a thousand keys a request, not one a day.
+    """All objects below ``directory``, listed afresh: one request per thousand keys, not per day.
 
-    ``spelt`` is the protocol that the paths get where the file system leaves it out.
+    ``spelt`` is the protocol to prefix to paths if the file system omits it.
     """
     filesystem.invalidate_cache()
     with store_errors(directory):
@@ -125,18 +125,18 @@ def listed(filesystem: Any, directory: str, spelt: str) -> list[Found]:
             path if "://" in path else f"{spelt}://{path}", int(about["size"]), remote_mark(about)
         )
         for path, about in sorted(found.items())
-        # No name of ours; as a copy it would lie outside the directory of copies.
+        # Not one of our names; its copy would be outside the directory of copies.
         if ".." not in path.split("/")
     ]
 
 
 def fetched(filesystem: Any, objects: Sequence[Found]) -> Iterator[bytes]:
-    """The content of each, in order, each by one request and many of them at once."""
+    """Yield the content of each in order, one request each, many at once."""
     for some in _portions(objects):
         paths = [found.path for found in some]
         with store_errors(paths[0]):
-            # With a start, for without one a large object would be read in pieces, which may be
-            # those of two versions.
+            # With a start, because without one a large object would be read in pieces, possibly of
+            # two versions.
             contents = filesystem.cat_ranges(paths, 0, None, on_error="raise")
         yield from contents
 

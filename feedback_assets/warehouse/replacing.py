@@ -1,4 +1,4 @@
-"""A partition replaced as a whole, without erased persons and under the lock of its writers."""
+"""Replaces a partition as a whole, without erased persons and under the write lock."""
 
 import os
 from collections import deque
@@ -25,19 +25,19 @@ from feedback_assets.warehouse.place import Place
 from feedback_assets.warehouse.reading import read_file
 from feedback_assets.warehouse.stored_files import exists, list_files, put, read_bytes
 
-# Of small days most of the time is waiting for the disk: 365 of three rows took 1.9 s one after the
-# other, and half of that four at a time.
+# Small days mostly wait for the disk: 365 days of three rows took 1.9 s one after the other, and
+# half of that four at a time.
 _WRITERS = 4
-# More than there are cores take Python's lock from each other: 365 days of 343 rows cost 16 s with
-# four on two cores, and 13.5 with two. An object store keeps them waiting longer than that.
+# More threads than cores compete for the GIL: 365 days of 343 rows took 16 s with four on two
+# cores, and 13.5 s with two. An object store makes them wait longer than that.
 _WRITERS_TO_DISK = min(_WRITERS, max(2, os.cpu_count() or 1))
 ROWS_AT_ONCE = 200_000
-"""Rows of a day from which on it is written before the next is computed: 200 MB of the widest."""
+"""Days with at least this many rows are written before the next is computed: 200 MB at most."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What one replacement left: rows, the hash of their content whatever wrote them, and the file.
+    """The result of one replacement: rows, content hash, and the file.
 
     ``mark`` is the file's, see ``marks``.
     """
@@ -49,9 +49,9 @@ class Written:
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes to a place: ``locks`` say when, ``erasure_secret`` who is left out.
+    """Writes to a place under ``locks``, without the persons erased under ``erasure_secret``.
 
-    Where there is a list of erased persons and no key for it, writing raises ``ErasureKeyMissing``.
+    If there is a list of erased persons but no key for it, writing raises ``ErasureKeyMissing``.
     """
 
     place: Place
@@ -59,7 +59,7 @@ class Writer:
     erasure_secret: Callable[[], bytes] | None = field(repr=False)
 
     def replace(self, table: Table, day: date | None, rows: pa.Table) -> Written:
-        """Put ``rows`` in the place of a partition, at once or not at all."""
+        """Replace a partition with ``rows`` atomically."""
         path = self.place.path(table, day)
         if not rows.schema.equals(table.schema, check_metadata=True):
             rows = rows.cast(table.schema)
@@ -73,7 +73,7 @@ class Writer:
     def change(
         self, table: Table, day: date | None, change: Callable[[pa.Table], pa.Table | None]
     ) -> Written | None:
-        """Replace a partition by what ``change`` makes of it, unless that gives None."""
+        """Replace a partition with the result of ``change``, unless that is None."""
         path = self.place.path(table, day)
         written: list[tuple[pa.Table, str]] = []
 
@@ -91,7 +91,7 @@ class Writer:
         return _written(*written[-1]) if written else None
 
     def erased(self) -> Erased | None:
-        """The list of erased persons as it is now, None where nobody was erased."""
+        """The current list of erased persons, None if it is empty."""
         listed = list_files(self.place, f"{self.place.base}/{DIRECTORY}")
         additions = (path for path in listed if path.endswith(".json"))
         return load_erased(
@@ -99,14 +99,14 @@ class Writer:
         )
 
     def add_erased(self, additions: Iterable[Addition]) -> Erased:
-        """Put persons on the list; what is being written at this moment is in place by then."""
+        """Add persons to the list; waits for writes in progress to finish."""
         if self.erasure_secret is None:
             raise ValueError("this warehouse was opened without the key of the erased persons")
         key = self.erasure_secret()
 
         def add() -> None:
             with self.locks.changing(alone=True):
-                self._put_on_list(key, additions)
+                self._add_to_list(key, additions)
 
         until_held(add)
         return self.erased() or Erased(key)
@@ -116,11 +116,11 @@ class Writer:
         if erased:
             done = erase_rows(table, rows, erased)
             if done.learned:
-                self._put_on_list(erased.key, done.learned)
+                self._add_to_list(erased.key, done.learned)
             rows = done.rows
         return rows, put(self.place, path, lambda sink: encode(rows, sink, table))
 
-    def _put_on_list(self, key: bytes, additions: Iterable[Addition]) -> None:
+    def _add_to_list(self, key: bytes, additions: Iterable[Addition]) -> None:
         name, content = written_additions(key, additions)
         path = f"{self.place.base}/{DIRECTORY}/{name}"
         put(self.place, path, lambda sink: sink.write(content))
@@ -137,13 +137,13 @@ def replace_in_turn(
     writers: int,
     rows_aside: int,
 ) -> Iterator[tuple[date, Written]]:
-    """Replace each day, some at a time while the next is computed; told in order.
+    """Replace each day, several at a time while the next is computed; yields results in order.
 
-    At most ``writers`` days are being written at a time; the next after one of more rows than
-    ``rows_aside`` is computed when that is written.
+    At most ``writers`` days are written at a time; after a day of more than ``rows_aside`` rows,
+    the next one is computed only once it is written.
 
-    Where computing fails, what came before it is still replaced and told. Where writing fails,
-    that error comes in its turn, and ``writers`` less one days after it may be replaced untold.
+    If computing fails, earlier days are still replaced and yielded. If writing fails, that error is
+    raised in its turn, and up to ``writers`` - 1 later days may be replaced without being yielded.
     """
     writing: deque[tuple[date, Future[Written]]] = deque()
     failed: Exception | None = None
@@ -164,9 +164,9 @@ def replace_in_turn(
             future = pool.submit(replace, day, rows)
             writing.append((day, future))
             if rows.num_rows > rows_aside:
-                # Else a day more than there are writers is in memory, of any size.
+                # Otherwise memory holds one day more than there are writers, of any size.
                 wait([future])
-            # Else it stays in memory while the next is computed.
+            # Otherwise it stays in memory while the next is computed.
             del rows, future
         for done, future in writing:
             yield done, future.result()
@@ -177,5 +177,5 @@ def replace_in_turn(
 
 
 def writers_to(place: Place) -> int:
-    """How many partitions are written at a time where nothing else is said."""
+    """The default number of partitions written at a time."""
     return _WRITERS_TO_DISK if place.is_local else _WRITERS

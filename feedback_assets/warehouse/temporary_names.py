@@ -1,6 +1,6 @@
-"""Names for what a process is writing, by which the next one tells what a killed one left behind.
+"""Names of files being written, by which later processes recognise leftovers of killed ones.
 
-Only names of this project's form are ever removed, and only where nobody can be writing them.
+Only names of this project's form are ever removed, and only when no process can be writing them.
 """
 
 import os
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from feedback_assets.files.unusable import Unusable
 
-# Nothing takes as long to write; what is older was left by a machine that is gone.
+# Nothing takes this long to write; older files were left by a machine that is gone.
 _ABANDONED_SECONDS = 24 * 3600
 _FILE = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
 _DIRECTORY = re.compile(r"^feedback-assets\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{32}$")
 _SUFFIXES = ("", ".2", ".3", ".4")
-# The volumes of a pod are open to all users, and nobody else is in it.
+# Volumes in a pod are writable for all users, and there is only one user in it.
 _POD = "KUBERNETES_SERVICE_HOST"
 _in_use: set[str] = set()
 """Names of the files and directories that this process is writing."""
@@ -29,9 +29,9 @@ _making_lock = threading.Lock()
 
 
 def private_directory() -> Path:
-    """A directory for temporary files of this user alone, on this machine.
+    """A directory for this user's private temporary files on this machine.
 
-    Raises ``Unusable`` where other users could put theirs in its place.
+    Raises ``Unusable`` if other users could replace its files.
     """
     parent = Path(tempfile.gettempdir())
     if _others_may_replace(parent):
@@ -39,7 +39,7 @@ def private_directory() -> Path:
             f"TMPDIR={parent}: other users can replace the files in it. Set its sticky bit "
             f"(chmod +t {parent}), or set TMPDIR to a directory that only you can write to"
         )
-    # Where a name is somebody else's, the next one.
+    # If a name belongs to another user, try the next one.
     for suffix in _SUFFIXES:
         directory = parent / f"feedback-assets-{os.getuid()}{suffix}"
         try:
@@ -48,14 +48,14 @@ def private_directory() -> Path:
             continue
         except OSError as error:
             raise Unusable(
-                f"{directory} cannot be created ({error.strerror}). Make room or fix its "
+                f"{directory} cannot be created ({error.strerror}). Free disk space or fix its "
                 "permissions, or set TMPDIR to another directory"
             ) from None
         if _is_private(directory):
             return directory
     raise Unusable(
-        f"{parent}/feedback-assets-{os.getuid()} and other names like it belong to somebody else, "
-        "or others can write to them: remove them, or set TMPDIR to another directory"
+        f"{parent}/feedback-assets-{os.getuid()} and similar names belong to another user, "
+        "or other users can write to them: remove them, or set TMPDIR to another directory"
     )
 
 
@@ -63,14 +63,14 @@ def _others_may_replace(parent: Path) -> bool:
     found = parent.stat()
     if found.st_mode & stat.S_ISVTX or _POD in os.environ:
         return False
-    # A group of the user's own, as most systems make one, has no other members.
+    # A user's private group, the default on most systems, has no other members.
     own_group = found.st_gid == os.getuid()
     return bool(found.st_mode & (stat.S_IWOTH if own_group else stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _is_private(directory: Path) -> bool:
     try:
-        # Checked on the descriptor, so that what is checked is what was opened; not a link.
+        # Checked on the descriptor, so that the checked file is the opened one; links are refused.
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return False
@@ -86,26 +86,26 @@ def _is_private(directory: Path) -> bool:
 
 
 def new_temporary(directory: Path) -> Path:
-    """A name beside a file, for what will replace it; ``release`` it when that is done."""
+    """A temporary name beside a file that is about to be replaced; ``release`` it afterwards."""
     return directory / _register(f".{_unique_suffix()}.tmp")
 
 
 def release(path: Path) -> None:
-    """This process no longer writes there."""
+    """Unregister a name that this process no longer writes."""
     _in_use.discard(path.name)
 
 
 def remove_abandoned(directory: Path) -> None:
-    """Remove what a killed process left half-written in a partition."""
+    """Remove files that a killed process left half-written in a partition."""
     for entry in os.scandir(directory):
         if _is_abandoned(entry, _FILE):
             Path(entry.path).unlink(missing_ok=True)
 
 
 def scratch_path() -> Path:
-    """A new name in this user's temporary directory, where rows wait that memory cannot hold.
+    """A new name in this user's temporary directory, for rows that do not fit in memory.
 
-    What killed processes of this user left there is removed first: it holds personal data.
+    Leftovers of this user's killed processes are removed first: they contain personal data.
     """
     root = private_directory()
     with _making_lock:
@@ -116,14 +116,14 @@ def scratch_path() -> Path:
 
 
 def make_scratch() -> Path:
-    """A new private directory there; ``remove_scratch`` takes it away."""
+    """Create a new private directory there; ``remove_scratch`` removes it."""
     path = scratch_path()
     path.mkdir(mode=0o700)
     return path
 
 
 def remove_scratch(path: Path) -> None:
-    """Take away a directory that ``make_scratch`` made, with all that is in it."""
+    """Remove a directory created by ``make_scratch``, with its contents."""
     shutil.rmtree(path, ignore_errors=True)
     release(path)
 
@@ -155,12 +155,12 @@ def _is_abandoned(entry: os.DirEntry[str], form: re.Pattern[str]) -> bool:
     pid = int(found["pid"])
     if old or found["host"] != socket.gethostname():
         return old
-    # A restarted container has the host name and the process id of the killed one.
+    # A restarted container reuses the host name and process id of the killed one.
     return entry.name not in _in_use if pid == os.getpid() else not is_alive(pid)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this machine has such a process, whoever's it is."""
+    """Whether a process with this id exists on this machine, under any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""The warehouse as all others use it: one object, each of whose methods is a line.
+"""The warehouse's public interface: one object whose methods delegate in one line.
 
-What they do is in ``place`` (paths), ``partitions`` (listing), ``reading``, ``copies``,
+The implementation is in ``place`` (paths), ``partitions`` (listing), ``reading``, ``copies``,
 ``replacing`` and ``stored_files``.
 """
 
@@ -35,10 +35,10 @@ _OWN_HOME = ".feedback-assets"
 class Warehouse(Place):
     """The Parquet tables under one root: a local path or any fsspec URI.
 
-    Whatever is written comes without the persons on its list of erased ones, whose key
-    ``erasure_secret`` gives; where there is such a list and no key, writing fails. Who writes
-    when is agreed on over ``coordination``; without it among the processes of this machine, by
-    files beside the tables, or for a remote warehouse in ``home``, the ``DAGSTER_HOME``.
+    Data is always written without erased persons, whose list has the key ``erasure_secret``; if
+    there is a list but no key, writing fails. Writers are synchronised through ``coordination``;
+    without it, between the processes of this machine by files beside the tables, or for a remote
+    warehouse in ``home``, the ``DAGSTER_HOME``.
     """
 
     erasure_secret: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
@@ -47,16 +47,16 @@ class Warehouse(Place):
 
     @property
     def locks(self) -> Locks:
-        """What a writer holds while it writes.
+        """The locks that writers hold.
 
-        What is written before a person is put on the list is seen by the search that follows,
-        and what is written after it knows the list.
+        Data written before a person is added to the list is covered by the search that follows;
+        data written afterwards is checked against the list.
         """
         if self.coordination is not None:
             return SharedLocks(self.coordination)
         if self.is_local:
-            # Beside the tables, so that all who write them meet there, whatever their TMPDIR,
-            # DAGSTER_HOME or name for the place.
+            # Beside the tables, so that all writers share them, whatever their TMPDIR, DAGSTER_HOME
+            # or spelling of the path.
             return MachineLocks(self.local_root / LOCKS)
         home = self.home or Path(os.environ.get("DAGSTER_HOME") or Path.home() / _OWN_HOME)
         return MachineLocks(home / "locks", self.base, "DAGSTER_HOME")
@@ -66,11 +66,11 @@ class Warehouse(Place):
         return replacing.Writer(self, self.locks, self.erasure_secret)
 
     def files(self, table: Table, first: date | None = None, last: date | None = None) -> list[str]:
-        """Paths of the Parquet files held, in day order; ``first`` and ``last`` included."""
+        """Paths of the existing Parquet files in day order; ``first`` and ``last`` included."""
         return [found.path for found in partitions.find_files(self, table, first, last)]
 
     def days_held(self, table: Table) -> list[date]:
-        """The days of which the table holds a partition, in order."""
+        """The days for which the table has a partition, in order."""
         return sorted({day for day, _ in partitions.find_days(self, table)})
 
     def marks(self, table: Table) -> dict[date | None, str]:
@@ -80,9 +80,9 @@ class Warehouse(Place):
     def near(
         self, table: Table, first: date | None, last: date | None, directory: Callable[[], Path]
     ) -> list[str]:
-        """``files`` for a reader that opens them many times: of a remote warehouse, copies.
+        """``files`` for readers that open each many times: local copies of a remote warehouse.
 
-        They lie in ``directory``, as below the root; what is too large to copy stays where it is.
+        They are stored in ``directory`` under the same relative paths; too large files stay remote.
         """
         if self.is_local:
             return self.files(table, first, last)
@@ -91,7 +91,7 @@ class Warehouse(Place):
         )
 
     def near_files(self, below: str, directory: Callable[[], Path]) -> list[str]:
-        """``list_files`` as ``near`` does it."""
+        """``list_files`` with local copies, as in ``near``."""
         if self.is_local:
             return self.list_files(below)
         return copies.copy_near(self, lambda: stored_files.list_objects(self, below), directory)
@@ -103,9 +103,9 @@ class Warehouse(Place):
         last: date | None = None,
         columns: Iterable[str] | None = None,
     ) -> pa.Table:
-        """The rows of the days ``first`` to ``last``, with ``day`` where partitioned.
+        """The rows of the days ``first`` to ``last``, with ``day`` if partitioned.
 
-        A column that an older file lacks is null there.
+        A column that an older file lacks is null in its rows.
         """
         return reading.read_arrow(self, table, first, last, columns)
 
@@ -114,11 +114,11 @@ class Warehouse(Place):
         reading.register(self, connection)
 
     def replace_day(self, table: Table, day: date, rows: pa.Table) -> Written:
-        """Put ``rows`` in the place of the partition of ``day``, at once or not at all."""
+        """Replace the partition of ``day`` with ``rows`` atomically."""
         return self._writer.replace(table, day, rows)
 
     def replace_whole(self, table: Table, rows: pa.Table) -> Written:
-        """Put ``rows`` in the place of a table that is not partitioned."""
+        """Replace a table that is not partitioned with ``rows``."""
         return self._writer.replace(table, None, rows)
 
     def replace_days(
@@ -129,7 +129,7 @@ class Warehouse(Place):
         writers: int | None = None,
         rows_aside: int = replacing.ROWS_AT_ONCE,
     ) -> Iterator[tuple[date, Written]]:
-        """As ``replace_day`` for each day, as ``replacing.replace_in_turn`` says; in order."""
+        """``replace_day`` for each day, in order; see ``replacing.replace_in_turn``."""
         return replacing.replace_in_turn(
             lambda day, rows: self.replace_day(table, day, rows),
             days,
@@ -140,49 +140,49 @@ class Warehouse(Place):
     def change_partition(
         self, table: Table, day: date | None, change: Callable[[pa.Table], pa.Table | None]
     ) -> Written | None:
-        """Replace a partition by what ``change`` makes of it, unless that gives None.
+        """Replace a partition with the result of ``change``, unless that is None.
 
-        Nobody else writes meanwhile. Done again, it may find that it is as it should be.
+        No other process writes meanwhile. ``change`` may be called again on its own result.
         """
         return self._writer.change(table, day, change)
 
     def erased(self) -> Erased | None:
-        """The list of erased persons as it is now, ``None`` where nobody was erased.
+        """The current list of erased persons, ``None`` if it is empty.
 
-        Raises ``ErasureKeyMissing`` where there is one and its key is not that of this warehouse.
+        Raises ``ErasureKeyMissing`` if there is a list and its key is not this warehouse's.
         """
         return self._writer.erased()
 
     def add_erased(self, *additions: Addition) -> Erased:
-        """Put persons on the list; what is being written at this moment is in place by then."""
+        """Add persons to the list; waits for writes in progress to finish."""
         return self._writer.add_erased(additions)
 
     def list_files(self, directory: str) -> list[str]:
-        """All files below a directory of the warehouse; none if there is no such directory."""
+        """All files below a directory of the warehouse; empty if the directory does not exist."""
         return stored_files.list_files(self, directory)
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return stored_files.exists(self, path)
 
     def remove(self, path: str) -> None:
-        """Remove one file; nothing happens where there is none."""
+        """Remove one file; does nothing if it does not exist."""
         stored_files.remove(self, path)
 
     def read_bytes(self, path: str) -> bytes:
-        """The content of one file, of one version whoever replaces it meanwhile."""
+        """The content of one file, in a single version even while it is replaced."""
         return stored_files.read_bytes(self, path)
 
     def write_bytes(self, path: str, content: bytes) -> None:
-        """Write a file that is no table so that a reader finds the old one or the new one.
+        """Write a file other than a table's so that readers see either the old or the new one.
 
-        Raises ``NotWritten`` where the disk or the object store refuses it.
+        Raises ``NotWritten`` if the disk or the object store refuses the write.
         """
         stored_files.put(self, path, lambda sink: sink.write(content))
 
     def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> str:
-        """Write one Parquet file as ``write_bytes`` does; its mark.
+        """Write one Parquet file as ``write_bytes`` does; returns its mark.
 
-        ``table`` is the one whose rows they are, if they are a table's.
+        ``table`` is the table that the rows belong to, if any.
         """
         return stored_files.put(self, path, lambda sink: encode(rows, sink, table))

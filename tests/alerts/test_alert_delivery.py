@@ -1,4 +1,4 @@
-"""Delivery: each URL on its own, in plain text, and its credentials nowhere."""
+"""Delivery: every URL is independent, messages are plain text, and credentials never leak."""
 
 import logging
 import socket
@@ -31,7 +31,7 @@ TOKEN = "TIiajkdnlazkcOXrIdevi7FQ"
 
 
 class Mailbox:
-    """A mail server's end: what was delivered to it."""
+    """A mail server that records what was delivered to it."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -43,7 +43,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, str]]:
-    """A mailbox, and the URL that mails go to."""
+    """A mailbox, and the alert URL that delivers to it."""
     box = Mailbox()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ def chosen(*urls: str) -> tuple[Target, ...]:
     return targets(load_settings({"FEEDBACK_ALERT_URLS": ", ".join(urls)}))
 
 
-def test_a_webhook_gets_title_and_text_as_they_are(httpserver: HTTPServer) -> None:
+def test_a_webhook_receives_title_and_text_unchanged(httpserver: HTTPServer) -> None:
     (target,) = chosen(hook(httpserver))
     assert deliver(target, Message("Two lines", f"first\n{NASTY}")) == ""
     ((request, _),) = httpserver.log
@@ -74,7 +74,7 @@ def test_a_webhook_gets_title_and_text_as_they_are(httpserver: HTTPServer) -> No
 
 
 @pytest.mark.parametrize("form", ["", "&format=text", "&format=html"])
-def test_a_mail_shows_what_a_stranger_wrote_and_obeys_nothing_of_it(
+def test_a_mail_shows_customer_text_without_interpreting_it(
     mailbox: tuple[Mailbox, str], form: str
 ) -> None:
     box, url = mailbox
@@ -91,7 +91,7 @@ def test_a_mail_shows_what_a_stranger_wrote_and_obeys_nothing_of_it(
             assert "<b>x</b>" in part.get_content()
 
 
-def test_what_strangers_write_makes_no_link_and_calls_nobody() -> None:
+def test_customer_text_creates_no_link_and_mentions_no_one() -> None:
     shown = harmless(f"{NASTY}\n\x1b[31mwww.evil.example ana@example.com", 500)
     for live in ("https://", "@channel", "<!here", "www.", "\n", "\x1b"):
         assert live not in shown
@@ -100,7 +100,7 @@ def test_what_strangers_write_makes_no_link_and_calls_nobody() -> None:
     assert harmless(None, 400) == ""
 
 
-def test_one_url_that_fails_is_tried_again_and_the_others_are_not(
+def test_only_the_url_that_failed_is_retried(
     httpserver: HTTPServer,
 ) -> None:
     good = hook(httpserver, "/good")
@@ -123,13 +123,13 @@ def test_one_url_that_fails_is_tried_again_and_the_others_are_not(
     sent = send_pending(both, sent.pending, compose)
     assert sent.pending == {}
     assert [request.path for request, _ in httpserver.log] == ["/bad"]
-    # A URL that was taken out of the setting is forgotten.
+    # A URL removed from the setting is forgotten.
     assert send_pending(both[:1], pending | {"gone": ["a"]}, compose).pending == {
         both[0].key: ["a", "b"]
     }
 
 
-def test_a_url_is_no_redirect_to_elsewhere(httpserver: HTTPServer) -> None:
+def test_an_alert_url_does_not_follow_redirects(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data(
         "", 302, headers={"Location": httpserver.url_for("/elsewhere")}
     )
@@ -143,7 +143,7 @@ def test_a_url_is_no_redirect_to_elsewhere(httpserver: HTTPServer) -> None:
     "text",
     ["hunter2hunter2", "nosuch://hunter2hunter2/x", "slack://hunter2hunter2", "json:// hunter2"],
 )
-def test_a_url_that_cannot_be_used_stops_the_load_and_is_not_shown(text: str) -> None:
+def test_an_invalid_url_stops_loading_and_is_not_shown(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         build_defs(load_settings({"FEEDBACK_ALERT_URLS": f"{text}, json://127.0.0.1/x"}))
     assert str(caught.value).startswith("FEEDBACK_ALERT_URLS: ")
@@ -153,7 +153,7 @@ def test_a_url_that_cannot_be_used_stops_the_load_and_is_not_shown(text: str) ->
     assert caught.value.__cause__ is None
 
 
-def test_urls_are_split_where_one_begins() -> None:
+def test_urls_are_split_where_a_new_url_begins() -> None:
     mail = "mailto://me:a,b@example.com?to=a@b.example,c@d.example"
     settings = load_settings(
         {"FEEDBACK_ALERT_URLS": f" {mail} , json://host/x\njson://host/y, {mail}"}
@@ -162,7 +162,7 @@ def test_urls_are_split_where_one_begins() -> None:
     assert load_settings({}).alert_urls == ()
 
 
-def test_nothing_of_a_url_that_may_be_a_secret_is_seen(
+def test_no_possible_secret_in_a_url_is_shown(
     httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, project: Project
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -174,7 +174,7 @@ def test_nothing_of_a_url_that_may_be_a_secret_is_seen(
     assert "403" in reason
     kept = "".join(path.read_text() for path in project.home.glob("*.json"))
     assert "JSON" in kept
-    # The local server logs what it is asked.
+    # The local test server logs the requested URL.
     logged = " ".join(r.getMessage() for r in caplog.records if r.name != "werkzeug")
     said = f"{reason} {logged} {target!r} {settings!r} {kept}"
     for secret in ("hunter2", TOKEN, "Sup3rS3cret"):
@@ -182,14 +182,14 @@ def test_nothing_of_a_url_that_may_be_a_secret_is_seen(
         assert secret not in mask(f"see {secret}")
 
 
-def test_words_of_a_url_are_not_taken_for_secrets() -> None:
+def test_plain_words_in_a_url_are_not_treated_as_secrets() -> None:
     url = f"https://hooks.slack.com/services/{TOKEN}?format=markdown&overflow=truncate"
     assert url_secrets(url) == {url, TOKEN}
     assert "qwertyuiopasdfghjklz" in url_secrets("json://host/qwertyuiopasdfghjklz")
     assert "p@ss" in url_secrets("mailto://me:p%40ss@example.com")
 
 
-def test_the_command_says_which_url_took_the_test(
+def test_the_command_reports_which_url_accepted_the_test(
     project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = project.run("alert-test")

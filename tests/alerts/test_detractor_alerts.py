@@ -1,4 +1,4 @@
-"""Detractor alerts: each new unhappy customer once, with what is at stake, and no flood."""
+"""Detractor alerts: one per new unhappy customer, with the amount at stake, and never a flood."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ COMMENT = "Cold! <b>See</b> https://evil.example @channel"
 
 
 def answer(number: int, *, days_ago: float = 1, **other: Any) -> dict[str, Any]:
-    """A row of ``marts.order_feedback``, by a detractor unless told otherwise."""
+    """A row of ``marts.order_feedback``, by default from a detractor."""
     row: dict[str, Any] = {
         "feedback_id": f"thanx:{number}",
         "provider": "thanx",
@@ -50,7 +50,7 @@ def answer(number: int, *, days_ago: float = 1, **other: Any) -> dict[str, Any]:
 
 
 class Shop:
-    """Marts as a run would leave them, a webhook, and a daemon that ticks the sensor."""
+    """Marts as a run leaves them, a webhook, and a daemon that ticks the sensor."""
 
     def __init__(self, project: Project, server: HTTPServer) -> None:
         self.project, self.server = project, server
@@ -68,7 +68,7 @@ class Shop:
         return Response("", self.status)
 
     def build(self, *answers: dict[str, Any], customer: str = "320") -> None:
-        """Write the marts of these answers, and say so to the instance."""
+        """Write the marts of these answers and record the materialisation in the instance."""
         columns = set(ORDER_FEEDBACK.schema.names)
         days: dict[Any, list[dict[str, Any]]] = {}
         for row in answers:
@@ -109,7 +109,7 @@ def told(project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPat
     return Shop(project, httpserver)
 
 
-def test_a_new_detractor_is_told_once_with_what_is_at_stake(
+def test_a_new_detractor_triggers_one_alert_with_the_amount_at_stake(
     told: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_UI_URL", "https://dagster.shop.example/")
@@ -117,7 +117,7 @@ def test_a_new_detractor_is_told_once_with_what_is_at_stake(
     told.build(old)
     assert "Ignoring 1 existing detractors" in told.tick()
     told.build(old, answer(2))
-    assert told.tick() == "Told: URL 1 (JSON)."
+    assert told.tick() == "Sent: URL 1 (JSON)."
     ((title, body),) = told.messages
     assert title == "Unhappy customer: 2 of 10 at thanx"
     for part in (
@@ -138,18 +138,18 @@ def test_a_new_detractor_is_told_once_with_what_is_at_stake(
     assert "@channel" not in body
 
 
-def test_nothing_is_repeated_when_marts_are_built_again_or_a_tick_is_repeated(told: Shop) -> None:
+def test_rebuilding_marts_or_repeating_a_tick_repeats_no_alert(told: Shop) -> None:
     told.build(answer(1))
     told.tick()
     told.build(answer(1), answer(2))
     told.tick()
-    assert told.tick() == "marts.detractor_queue was not built since."
+    assert told.tick() == "marts.detractor_queue has not been built since."
     told.build(answer(1), answer(2, score=0, comment="again"), customer="400")
-    assert told.tick() == "No new detractor."
+    assert told.tick() == "No new detractors."
     assert len(told.messages) == 1
 
 
-def test_only_unhappy_customers_of_the_last_days_are_told(told: Shop) -> None:
+def test_only_recent_detractors_trigger_alerts(told: Shop) -> None:
     told.build(answer(1))
     told.tick()
     told.build(
@@ -158,11 +158,11 @@ def test_only_unhappy_customers_of_the_last_days_are_told(told: Shop) -> None:
         answer(3, is_spam=True),
         answer(4, score=9, nps_class="promoter"),
     )
-    assert told.tick() == "No new detractor."
+    assert told.tick() == "No new detractors."
     assert told.messages == []
 
 
-def test_one_who_was_answered_before_anybody_was_told_is_told_as_answered(told: Shop) -> None:
+def test_a_detractor_already_answered_is_reported_as_answered(told: Shop) -> None:
     told.build(answer(1))
     told.tick()
     told.build(answer(1), answer(2, reply="We are sorry", replied_at=NOW))
@@ -172,7 +172,7 @@ def test_one_who_was_answered_before_anybody_was_told_is_told_as_answered(told: 
     assert "We are sorry" not in body
 
 
-def test_many_at_once_are_one_message_with_the_newest_in_full(told: Shop) -> None:
+def test_many_detractors_make_one_message_with_the_newest_in_full(told: Shop) -> None:
     told.build(answer(0))
     told.tick()
     many = [answer(n, days_ago=n / 50) for n in range(1, 41)]
@@ -185,23 +185,23 @@ def test_many_at_once_are_one_message_with_the_newest_in_full(told: Shop) -> Non
     assert shown == list(range(1, SHOWN + 1))
 
 
-def test_what_was_not_delivered_is_delivered_later_with_what_came_since(told: Shop) -> None:
+def test_undelivered_alerts_are_sent_later_with_newer_ones(told: Shop) -> None:
     told.build(answer(0))
     told.tick()
     told.status = 500
     told.build(answer(0), answer(1))
-    assert "Tried again at the next tick: URL 1 (JSON)" in told.tick()
+    assert "Retrying at the next tick: URL 1 (JSON)" in told.tick()
     told.build(answer(0), answer(1), answer(2))
     told.tick()
     told.status = 200
-    # No mart was built since, but something is pending.
-    assert told.tick() == "Told: URL 1 (JSON)."
+    # No mart was built since, but an alert is pending.
+    assert told.tick() == "Sent: URL 1 (JSON)."
     ((title, _),) = told.messages
     assert title == "2 unhappy customers"
     assert COMMENT[:5] not in (told.cursor or "")
 
 
-def test_an_answer_without_order_or_words_and_with_an_odd_order_number_is_told_too(
+def test_an_answer_without_order_or_comment_or_with_an_odd_order_number_triggers_an_alert(
     told: Shop,
 ) -> None:
     told.build(answer(0))
@@ -210,15 +210,15 @@ def test_an_answer_without_order_or_words_and_with_an_odd_order_number_is_told_t
     told.build(answer(0), answer(1, **nothing), answer(2, order_id="'; drop table x"))
     told.tick()
     ((_, body),) = told.messages
-    assert "No order was found" in body
+    assert "No matching order" in body
     assert "No comment." in body
     assert "feedback-assets query" not in body
 
 
-def test_without_a_url_or_before_the_mart_is_built_the_tick_says_so(
+def test_without_a_url_or_a_mart_the_tick_reports_why_it_skips(
     told: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "never built" in told.tick()
+    assert "not been built yet" in told.tick()
     monkeypatch.delenv("FEEDBACK_ALERT_URLS")
     assert "FEEDBACK_ALERT_URLS is not set" in told.tick()
     assert told.cursor is None
@@ -226,10 +226,10 @@ def test_without_a_url_or_before_the_mart_is_built_the_tick_says_so(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_marts_of_a_backfill_give_the_alerts(
+def test_marts_built_by_a_backfill_trigger_alerts(
     shop: Project,
 ) -> None:
-    """Against the project's own marts: who is in the queue and recent is told."""
+    """With the project's own marts: recent customers in the queue trigger alerts."""
     select = "+key:marts/detractor_queue"
     first = YESTERDAY - timedelta(days=3)
     assert shop.backfill(first, YESTERDAY, "--select", select).exit_code == 0

@@ -1,4 +1,4 @@
-"""Failure alerts: once for each cause, with what to do, and again once it was gone."""
+"""Failure alerts: one per cause, with a remedy, and again when the cause returns."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Operator:
-    """A shop, its runs, a daemon that ticks the sensor, and the messages that come."""
+    """A shop, its runs, a daemon that ticks the sensor, and the messages received."""
 
     def __init__(self, shop: Project, server: HTTPServer) -> None:
         self.shop = shop
@@ -71,7 +71,7 @@ def operator(shop: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPa
     return Operator(shop, httpserver)
 
 
-def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_right(
+def test_a_wrong_key_alerts_once_for_all_failed_runs_and_again_after_a_recovery(
     operator: Operator, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_UI_URL", "https://dagster.shop.example")
@@ -79,10 +79,10 @@ def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     assert operator.tick() == "Ignoring existing failures; alerting on new ones."
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=2))
     assert not operator.run("feedbackpulse.submissions", YESTERDAY - timedelta(days=9))
-    assert operator.tick() == "Told: URL 1 (JSON)."
+    assert operator.tick() == "Sent: URL 1 (JSON)."
     ((title, body),) = operator.messages
     assert title == "feedbackpulse: refused with 401"
     for part in (
@@ -95,18 +95,18 @@ def test_a_wrong_key_is_told_once_however_many_runs_fail_and_again_after_it_was_
         assert part in body, part
     assert "wrong-and-secret" not in body
     assert not operator.run("feedbackpulse.submissions")
-    assert "Told before, and not gone: feedbackpulse: refused with 401" in operator.tick()
+    assert "Already sent, still failing: feedbackpulse: refused with 401" in operator.tick()
 
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     assert operator.run("feedbackpulse.submissions")
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     assert not operator.run("feedbackpulse.submissions")
     operator.tick()
     assert len(operator.messages) == 2
 
 
-def test_a_table_that_cannot_be_built_is_named_and_nothing_of_its_content_told(
+def test_a_failed_table_is_named_without_any_of_its_content(
     operator: Operator,
 ) -> None:
     operator.tick()
@@ -118,13 +118,15 @@ def test_a_table_that_cannot_be_built_is_named_and_nothing_of_its_content_told(
     assert not operator.run("marts.nps_daily")
     operator.tick()
     ((title, body),) = operator.messages
-    assert title.startswith("marts.nps_daily fails: ")
+    assert title.startswith("marts.nps_daily failed: ")
     assert "marts.nps_daily; 1 run, 1 day" in body
     assert "run's page" in body
     assert "ana@example.com" not in body
 
 
-def test_a_run_whose_process_died_is_told_unless_it_is_started_again(operator: Operator) -> None:
+def test_a_run_whose_process_died_triggers_an_alert_unless_it_is_retried(
+    operator: Operator,
+) -> None:
     operator.tick()
     keys = frozenset([dg.AssetKey(["wicked_reports", "orders"])])
     for tags in ({"dagster/will_retry": "true"}, {}):
@@ -134,12 +136,12 @@ def test_a_run_whose_process_died_is_told_unless_it_is_started_again(operator: O
         operator.instance.report_run_failed(run)
     operator.tick()
     ((title, body),) = operator.messages
-    assert title == "wicked_reports.orders: the run ended without a step that failed"
+    assert title == "wicked_reports.orders: the run ended without a failed step"
     assert "1 run." in body
 
 
 @pytest.mark.slow
-def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
+def test_an_undelivered_alert_is_sent_later_even_if_the_cause_is_gone(
     operator: Operator, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator.tick()
@@ -147,7 +149,7 @@ def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
     right = sandbox.environment()["FEEDBACKPULSE_API_KEY"]
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     operator.run("feedbackpulse.submissions")
-    assert "Tried again at the next tick" in operator.tick()
+    assert "Retrying at the next tick" in operator.tick()
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", right)
     operator.run("feedbackpulse.submissions")
     operator.tick()
@@ -155,17 +157,17 @@ def test_an_alert_that_was_not_taken_is_told_later_even_if_the_cause_is_gone(
     operator.tick()
     ((_, body),) = operator.messages
     assert "It has succeeded since." in body
-    assert operator.tick() == "All is well."
+    assert operator.tick() == "No failures."
 
 
-def test_without_a_url_the_tick_says_so(
+def test_without_a_url_the_tick_reports_that_it_skips(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FEEDBACK_ALERT_URLS")
     assert "FEEDBACK_ALERT_URLS is not set" in operator.tick()
 
 
-# The account of causes, without any run.
+# The bookkeeping of causes, without any run.
 
 DAY = date(2026, 3, 1)
 ORDERS, CLICKS = "wicked_reports.orders", "wicked_reports.clicks"
@@ -184,31 +186,31 @@ def fine(at: float, table: str = ORDERS) -> Ended:
 
 
 def news(state: State, *runs: Ended, busy: set[str] | None = None) -> tuple[State, list[str]]:
-    """The state after a look, all told, and what was told."""
+    """The state after an evaluation with everything delivered, and the delivered alerts."""
     after = take(state, runs, busy or set(), ["t"])
     after = decode(encode(after), State) or after
     return after_delivery(after, {}), after.pending["t"]
 
 
-def test_forty_runs_of_a_backfill_with_one_cause_are_one_alert_with_all_their_days() -> None:
+def test_forty_failed_runs_with_one_cause_make_one_alert_with_all_their_days() -> None:
     after = take(State(0), [failed(n) for n in range(1, 41)], set(), ["t"])
     message = compose(after.causes, after.pending["t"], "")
     assert message is not None
     assert "40 runs, 40 days: 2026-03-02 to 2026-04-10" in message.body
 
 
-def test_two_causes_are_two_alerts_in_one_message_and_two_tables_of_a_cause_one() -> None:
-    other = "thanx: cannot be reached or fails"
+def test_one_message_has_one_alert_for_each_cause_however_many_tables_it_affects() -> None:
+    other = "thanx: unreachable or failing"
     runs = [failed(1), failed(2, CLICKS), failed(3, "thanx.feedbacks", other)]
     after = take(State(0), runs, set(), ["t"])
     assert after.pending["t"] == ["wicked_reports: refused with 401", other]
     message = compose(after.causes, after.pending["t"], "")
     assert message is not None
-    assert message.title == "Runs fail, for 2 reasons"
+    assert message.title == "Runs failed for 2 reasons"
     assert f"{CLICKS}, {ORDERS}; 2 runs" in message.body
 
 
-def test_a_cause_is_gone_when_all_that_it_hit_succeeded_later() -> None:
+def test_a_cause_is_resolved_once_everything_it_affected_has_succeeded() -> None:
     state, first = news(State(0), failed(1), failed(2, CLICKS))
     state, _ = news(state, fine(3))
     state, again = news(state, failed(4))
@@ -219,7 +221,7 @@ def test_a_cause_is_gone_when_all_that_it_hit_succeeded_later() -> None:
     assert len(again) == 1
 
 
-def test_windows_that_succeed_between_windows_that_fail_are_no_recovery() -> None:
+def test_successful_windows_between_failed_windows_are_not_a_recovery() -> None:
     state, first = news(State(0), failed(1), busy={ORDERS})
     for n in range(2, 40, 2):
         state, again = news(state, fine(n), busy={ORDERS})
@@ -228,19 +230,19 @@ def test_windows_that_succeed_between_windows_that_fail_are_no_recovery() -> Non
         assert again == []
     state, _ = news(state, fine(50), busy={ORDERS})
     assert state.causes
-    # The last of them ended well, and nothing is under way any more.
+    # The last run succeeded, and no run is in progress.
     state, _ = news(state)
     assert state.causes == {}
     assert len(first) == 1
 
 
-def test_runs_are_taken_in_the_order_in_which_they_ended() -> None:
+def test_runs_are_processed_in_the_order_in_which_they_ended() -> None:
     state, told_of = news(State(0), fine(2), failed(1))
     assert len(told_of) == 1
     assert state.causes == {}
 
 
-def test_a_state_that_cannot_be_read_begins_anew() -> None:
+def test_an_unreadable_cursor_is_reset() -> None:
     assert decode(None, State) is None
     assert decode("{}", State) is None
     assert decode("nonsense", State) is None

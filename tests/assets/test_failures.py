@@ -1,4 +1,4 @@
-"""What an asset says where the place of its tables cannot be used: one line, whatever the asset."""
+"""If the warehouse location is unusable, every asset fails with one line."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ TABLES = {table.full_name: table for table in (*ALL_TABLES, PAGE)}
 
 
 def _failure(project: Project, name: str) -> Any:
-    """What the step that failed left on its event, after a run of two days."""
+    """The failure event of the failed step, after a run of two days."""
     table = TABLES[name]
     tags = {
         "dagster/asset_partition_range_start": str(BEFORE),
@@ -48,13 +48,13 @@ def _failure(project: Project, name: str) -> Any:
         ("reports.nps", "reports.nps: "),
     ],
 )
-def test_a_warehouse_whose_locks_cannot_be_used_fails_every_asset_in_one_line(
+def test_a_warehouse_without_usable_locks_fails_every_asset_in_one_line(
     shop: Project, name: str, begins: str
 ) -> None:
     root = Path(shop.settings.warehouse)
     root.mkdir(parents=True)
     locks = root / ".locks"
-    # Where a directory has to be.
+    # A file where a directory is expected.
     (root / "reports" if name == "reports.nps" else locks).write_text("a file")
     data = _failure(shop, name)
     said = data.user_failure_data.description
@@ -62,12 +62,12 @@ def test_a_warehouse_whose_locks_cannot_be_used_fails_every_asset_in_one_line(
     assert len(said.splitlines()) == 1
     assert "FEEDBACK_WAREHOUSE" in said
     assert "Error" not in said
-    # Nothing is chained to it: the UI shows the line without the error that it stems from.
+    # The error has no cause attached: the UI shows the line without the original error.
     assert data.error.cause is None
     assert data.error.context is None
 
 
-def test_another_customer_secret_is_said_in_one_line(
+def test_a_changed_customer_secret_is_reported_in_one_line(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "the first of two secrets")
@@ -78,7 +78,7 @@ def test_another_customer_secret_is_said_in_one_line(
     assert said.startswith(f"unified.orders, {SPAN}: FEEDBACK_CUSTOMER_SECRET is not the former")
 
 
-def test_what_may_go_well_in_a_minute_is_retried_and_what_is_a_fault_is_not_caught() -> None:
+def test_transient_errors_are_retried_and_bugs_are_not_caught() -> None:
     table = find_table("unified.orders")
     for error, again in (
         (StoreTrouble("busy", transient=True), True),

@@ -1,4 +1,4 @@
-"""The numbers in the plots of a table's page: NPS, shares and money, of each day's rows alone."""
+"""The numbers plotted on a table's page: NPS, shares and money of each day."""
 
 from decimal import Decimal
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_day_without_responses_has_no_nps() -> None:
     assert numbers("marts.nps_daily", nobody) == {"responses": 0}
 
 
-def test_models_that_credit_the_same_answers_are_not_added_up() -> None:
+def test_attribution_models_are_not_added_up() -> None:
     third = 1 / 3
     credited = [counts(third, third, 0, model="linear") for _ in range(3)]
     assert numbers("marts.nps_by_attribution", *credited, counts(1, 1, 0, model="last_click")) == {
@@ -60,7 +60,7 @@ def test_models_that_credit_the_same_answers_are_not_added_up() -> None:
     }
 
 
-def test_match_coverage_plots_the_share_matched() -> None:
+def test_match_coverage_plots_the_matched_share() -> None:
     found = numbers(
         "marts.match_coverage",
         {"provider": "thanx", "match_method": "order_id", "responses": 2},
@@ -70,7 +70,7 @@ def test_match_coverage_plots_the_share_matched() -> None:
     assert found == {"answers": 8, "matched_percent": 37.5}
 
 
-def test_money_is_plotted_by_currency_and_a_text_that_is_no_code_is_no_plot() -> None:
+def test_money_is_plotted_by_currency_and_invalid_codes_are_not_plotted() -> None:
     given = [("EUR", "10.5"), ("USD", "1"), ("EUR", "2"), ("<b>", "7"), (None, "8"), ("GBP", None)]
     orders = [
         {"currency": currency, "net_amount": amount and Decimal(amount)}
@@ -84,7 +84,7 @@ def test_money_is_plotted_by_currency_and_a_text_that_is_no_code_is_no_plot() ->
     }
 
 
-def test_at_most_five_currencies_are_plotted_those_with_the_most_orders() -> None:
+def test_only_the_five_currencies_with_the_most_orders_are_plotted() -> None:
     orders = [
         {"currency": f"A{letter}A", "net_amount": Decimal(1)}
         for many, letter in enumerate("ABCDEFG")
@@ -107,12 +107,12 @@ def test_attribution_counts_orders_not_touches() -> None:
 
 
 @pytest.mark.parametrize("table", DERIVED_TABLES, ids=lambda table: table.full_name)
-def test_every_derived_table_has_numbers_with_and_without_rows(table: Table) -> None:
+def test_every_derived_table_has_metrics_with_and_without_rows(table: Table) -> None:
     found = plotted(table, table.schema.empty_table())
     assert found
     assert all(type(value) in (int, float) for value in found.values())
 
 
 @pytest.mark.parametrize("table", PROVIDER_TABLES, ids=lambda table: table.full_name)
-def test_provider_tables_have_the_counts_of_their_reading_instead(table: Table) -> None:
+def test_provider_tables_report_read_counts_instead(table: Table) -> None:
     assert plotted(table, table.schema.empty_table()) == {}

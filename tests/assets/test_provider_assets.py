@@ -1,4 +1,4 @@
-"""Provider tables as assets: what a run leaves on each day's materialisation."""
+"""Provider tables as assets: what a run records on each day's materialisation."""
 
 import json
 from datetime import date, timedelta
@@ -58,7 +58,7 @@ def counts_by_day(instance: dg.DagsterInstance, table: Table) -> dict[str, dict[
 
 
 @pytest.mark.parametrize("days", [1, 5])
-def test_every_record_of_a_run_is_accounted_for_on_its_days(
+def test_every_record_of_a_run_is_counted_on_its_day(
     shop: Project, sandbox: Sandbox, days: int
 ) -> None:
     first = YESTERDAY - timedelta(days=6)
@@ -84,7 +84,7 @@ def test_every_record_of_a_run_is_accounted_for_on_its_days(
             assert rows == sandbox.truth(first, last)[table.full_name]["rows"]
 
 
-def test_a_range_run_leaves_the_same_days_as_runs_of_a_day(shop: Project) -> None:
+def test_a_range_run_writes_the_same_days_as_single_day_runs(shop: Project) -> None:
     first = YESTERDAY - timedelta(days=4)
     names = ["wicked_reports.orders", "retargeting.product_reviews"]
     tables = [find_table(name) for name in names]
@@ -115,7 +115,7 @@ def test_materialising_without_credentials_names_every_missing_variable(project:
     assert str(day) in text
 
 
-def test_a_failed_run_leaves_what_was_held_and_says_so(
+def test_a_failed_run_keeps_existing_data_and_says_so(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = YESTERDAY - timedelta(days=1)
@@ -132,7 +132,7 @@ def test_a_failed_run_leaves_what_was_held_and_says_so(
     assert not any(event.is_step_up_for_retry for event in result.all_node_events)
 
 
-def test_order_feedback_and_reviews_come_from_one_read(shop: Project, sandbox: Sandbox) -> None:
+def test_one_read_produces_order_feedback_and_reviews(shop: Project, sandbox: Sandbox) -> None:
     names = ["retargeting.order_feedback", "retargeting.product_reviews"]
     with dg.DagsterInstance.ephemeral() as instance:
         assert materialise(shop, names, YESTERDAY, YESTERDAY, instance).success
@@ -140,7 +140,7 @@ def test_order_feedback_and_reviews_come_from_one_read(shop: Project, sandbox: S
     assert sum(asked.values()) == 1
 
 
-def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) -> None:
+def test_dagster_shows_no_credential_of_a_resource(shop: Project) -> None:
     settings = shop.settings
     secrets = [settings.of("retargeting", name) for name in ("rest_key", "customer_id")]
     assert None not in secrets
@@ -165,7 +165,7 @@ def test_a_resource_shows_each_argument_of_its_client_and_secrets_by_variable(
     assert shown["zone"] == shop.settings.zone("retargeting")
 
 
-def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(
+def test_a_list_with_missing_rows_is_read_twice_then_fails_and_keeps_the_old_day(
     project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = {"id": "a", "sourceId": "s", "date": f"{YESTERDAY}T10:00:00Z"}
@@ -182,7 +182,7 @@ def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(
 
 
 def answer_orders_until(httpserver: HTTPServer, failing: date, status: int) -> None:
-    """An order a window; a window that ends after ``failing`` is refused."""
+    """One order per window; a window that ends after ``failing`` is rejected."""
 
     def answer(request: Request) -> Response:
         if date.fromisoformat(request.args["to"][:10]) > failing:
@@ -204,7 +204,7 @@ def orders_only(
     return project
 
 
-def test_a_range_is_read_in_windows_and_those_before_one_that_fails_count_as_read(
+def test_windows_read_before_a_failed_window_count_as_materialised(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
     orders = find_table("wicked_reports.orders")
@@ -233,7 +233,7 @@ def serve_orders(httpserver: HTTPServer, *rows: dict[str, Any]) -> None:
     httpserver.expect_request("/orders").respond_with_json(answer)
 
 
-def test_a_provider_that_changes_its_date_format_fails_the_asset_and_the_old_day_stays(
+def test_a_changed_date_format_fails_the_asset_and_keeps_the_old_day(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
     orders = find_table("wicked_reports.orders")
@@ -256,7 +256,7 @@ def test_a_provider_that_changes_its_date_format_fails_the_asset_and_the_old_day
     assert "200" in told.stdout
 
 
-def test_a_window_that_cannot_be_read_keeps_no_later_one_from_being_read(
+def test_an_unreadable_window_does_not_block_later_windows(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
     orders = find_table("wicked_reports.orders")
@@ -280,7 +280,7 @@ def test_a_window_that_cannot_be_read_keeps_no_later_one_from_being_read(
     assert orders_only.warehouse.days_held(orders) == read
 
 
-def test_reviews_that_cannot_be_read_fail_alone(
+def test_unreadable_reviews_fail_alone(
     project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ["retargeting.order_feedback", "retargeting.product_reviews"]
@@ -314,9 +314,7 @@ def retried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("retried_at_once")
-def test_a_second_try_goes_on_at_the_window_that_failed(
-    orders_only: Project, httpserver: HTTPServer
-) -> None:
+def test_a_retry_resumes_at_the_failed_window(orders_only: Project, httpserver: HTTPServer) -> None:
     first = YESTERDAY - timedelta(days=55)
     answer_orders_until(httpserver, YESTERDAY - timedelta(days=5), 503)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -329,7 +327,7 @@ def test_a_second_try_goes_on_at_the_window_that_failed(
 
 
 @pytest.mark.usefixtures("retried_at_once")
-def test_a_second_try_that_succeeds_counts_the_days_of_the_first_one_too(
+def test_a_successful_retry_also_counts_the_days_of_the_first_try(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
     orders = find_table("wicked_reports.orders")
@@ -354,11 +352,11 @@ def test_a_second_try_that_succeeds_counts_the_days_of_the_first_one_too(
     assert sorted(known) == [str(day) for day in days_between(first, YESTERDAY)]
     assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
     assert all(counts["content_hash"] and counts["definition"] for counts in known.values())
-    # The first window is asked for once.
+    # The first window is requested once.
     assert [response.status_code for _, response in httpserver.log] == [200, 503, 503, 200]
 
 
-def test_a_warehouse_that_was_read_from_a_sandbox_is_marked_and_stays_so(
+def test_a_warehouse_filled_from_a_sandbox_stays_marked(
     shop: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "wicked_reports.orders"

@@ -1,4 +1,4 @@
-"""What is known of a partition from its last materialisation, to be recorded again."""
+"""Metadata of a partition's last materialisation, recorded again."""
 
 import dagster as dg
 
@@ -9,7 +9,7 @@ from tests.conftest import YESTERDAY
 TABLE = find_table("marts.nps_daily")
 
 
-def test_recording_a_day_again_keeps_its_numbers_but_no_picture_and_no_cost_of_a_run() -> None:
+def test_recording_a_day_again_keeps_its_metrics_but_not_its_plot_or_run_cost() -> None:
     said = {"nps": 12.5, "responses": 8, "content_hash": "abc", "requests": 3, "bytes": 900}
     with dg.DagsterInstance.ephemeral() as instance:
         instance.report_runless_asset_event(

@@ -1,4 +1,4 @@
-"""The page as an asset: built last, built again when a mart changed, with a picture in the UI."""
+"""The report page as an asset: built last, rebuilt when a mart changes, with a plot in the UI."""
 
 import csv
 import html
@@ -42,7 +42,7 @@ def materialise(project: Project, instance: dg.DagsterInstance) -> dg.ExecuteInP
     return job.execute_in_process(instance=instance, asset_selection=[KEY])
 
 
-def test_an_empty_warehouse_gets_a_page_that_says_so(project: Project) -> None:
+def test_an_empty_warehouse_produces_a_page_that_says_so(project: Project) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert materialise(project, instance).success
         shown = metadata(instance, "reports.nps")
@@ -50,7 +50,7 @@ def test_an_empty_warehouse_gets_a_page_that_says_so(project: Project) -> None:
         content = file.read()
     assert shown["bytes"] == len(content)
     assert shown["last_day"] == "none"
-    assert b"No answers are held yet" in content
+    assert b"There are no answers yet" in content
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_page_has_an_address_that_a_browser_opens(
         assert page_url(Warehouse(warehouse)) is None
 
 
-def test_the_page_waits_for_every_mart_and_stands_last_in_a_backfill(project: Project) -> None:
+def test_the_page_is_built_after_every_mart_at_the_end_of_a_backfill(project: Project) -> None:
     spec = project.defs.resolve_asset_graph().get(KEY)
     assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in MART_TABLES}
     assert spec.group_name == "reports"
@@ -81,7 +81,7 @@ def test_the_page_waits_for_every_mart_and_stands_last_in_a_backfill(project: Pr
     assert plan.days_of(PAGE) == 1
 
 
-def test_missing_leaves_a_page_that_is_there_unless_a_mart_is_made(project: Project) -> None:
+def test_missing_keeps_an_existing_page_unless_a_mart_is_built(project: Project) -> None:
     project.warehouse.write_bytes(page_path(project.warehouse), b"there")
     plan = make_plan([PAGE], FIRST, YESTERDAY, held=held_partitions(project.warehouse, [PAGE]))
     assert not plan.building
@@ -92,7 +92,7 @@ def test_missing_leaves_a_page_that_is_there_unless_a_mart_is_made(project: Proj
     assert [run.tables for run in plan.building] == [(daily,), (PAGE,)]
 
 
-def test_every_asset_says_what_a_row_of_it_is(project: Project) -> None:
+def test_every_asset_describes_its_rows(project: Project) -> None:
     for spec in project.defs.resolve_all_asset_specs():
         description = str(spec.description)
         assert description.startswith(("One row is ", "One page")), spec.key
@@ -103,7 +103,7 @@ def test_every_asset_says_what_a_row_of_it_is(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_backfill_leaves_a_page_of_its_own_numbers_and_pictures_in_the_ui(
+def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
     shop: Project,
 ) -> None:
     result = shop.backfill(FIRST, YESTERDAY)

@@ -1,4 +1,4 @@
-"""What Dagster is told of every table beside its columns: owner, age, code, days, runs."""
+"""Asset metadata beyond columns: owners, freshness, code references, partitions, runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.conftest import YESTERDAY, Project
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
+def test_every_table_has_an_owner_a_freshness_policy_and_existing_code_references(
     project: Project,
 ) -> None:
     specs = {".".join(spec.key.path): spec for spec in project.defs.resolve_all_asset_specs()}
@@ -31,7 +31,7 @@ def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
             assert Path(reference.file_path).is_file(), reference.file_path
 
 
-def test_owners_are_those_of_the_setting(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_owners_come_from_the_setting(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEEDBACK_OWNERS", "team:insights, ana@shop.example")
     defs = build_defs(load_settings())
     assert {tuple(spec.owners) for spec in defs.resolve_all_asset_specs() if spec.group_name} == {
@@ -39,7 +39,7 @@ def test_owners_are_those_of_the_setting(project: Project, monkeypatch: pytest.M
     }
 
 
-def test_links_to_the_code_lead_into_the_repository_that_is_set(
+def test_code_references_point_into_the_configured_repository(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_REPOSITORY_URL", "https://github.com/shop/feedback.git")
@@ -67,7 +67,7 @@ def test_provider_and_personal_data_are_tags(project: Project) -> None:
     assert tags["marts.nps_daily"].keys().isdisjoint({"provider", "personal_data"})
 
 
-def test_the_key_of_a_table_and_its_example_are_metadata_and_the_key_has_the_day_it_counts_in(
+def test_key_example_and_the_day_column_of_the_key_are_metadata(
     project: Project,
 ) -> None:
     specs = {".".join(spec.key.path): spec for spec in project.defs.resolve_all_asset_specs()}
@@ -84,7 +84,7 @@ def test_the_key_of_a_table_and_its_example_are_metadata_and_the_key_has_the_day
         assert "".join(example.split()) == "".join(f"```sql{table.example}```".split())
 
 
-def test_a_backfill_from_the_ui_builds_the_days_it_was_given_and_no_later_one(
+def test_a_backfill_from_the_ui_builds_only_the_selected_days(
     project: Project,
 ) -> None:
     graph = project.defs.resolve_asset_graph()
@@ -107,7 +107,7 @@ def test_a_backfill_from_the_ui_builds_the_days_it_was_given_and_no_later_one(
             assert key in target.non_partitioned_asset_keys
 
 
-def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_at_a_time(
+def test_each_list_has_its_own_run_and_derived_tables_build_one_at_a_time(
     project: Project,
 ) -> None:
     graph = project.defs.resolve_asset_graph()
@@ -117,9 +117,9 @@ def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_
         assert {pool for node in nodes for pool in node.pools or ()} == {source.provider}
         (policy,) = {node.backfill_policy for node in nodes}
         policies.append(policy)
-    # Dagster puts assets with equal policies into one run, and reads them there one by one.
+    # Dagster puts assets with equal policies into one run and reads them there one by one.
     assert len(set(policies)) == len(SOURCES)
-    # The backfill dialog shows the number; a history of ten years is one run.
+    # The backfill dialog shows this number; ten years of history are one run.
     most = [policy.max_partitions_per_run for policy in policies if policy is not None]
     assert min(most) >= 3650
     assert max(most) < 3700
@@ -129,7 +129,7 @@ def test_each_list_is_read_by_a_run_of_its_own_and_derived_tables_are_built_one_
         assert node.backfill_policy not in policies
 
 
-def test_the_fields_of_an_object_are_columns_of_their_own_on_the_table_s_page() -> None:
+def test_the_table_page_lists_the_fields_of_an_object_as_columns() -> None:
     shown = {
         column.name: column for column in column_schema(find_table("wicked_reports.orders")).columns
     }

@@ -1,11 +1,10 @@
-"""The daemon under a clock that a test moves: Dagster's own schedules, sensors and run queue.
+"""A daemon with a clock that tests move: Dagster's own schedules, sensors and run queue.
 
-What a daemon process does in loops is done here step by step, on the project's real instance and
-code location. What is not as in production: the code location and the runs live in this process,
-since a moved clock ends where the process ends; and, for the time it takes, the definitions are
-built once for each set of settings, and the events of all runs are in one SQLite file instead of
-one a run. Together the two halve the time of a day.
-"""
+The loops of the daemon process run here step by step, on the project's real instance and code
+location. Differences from production: the code location and the runs live in this process, because
+a moved clock only affects one process; and, to save time, the definitions are built once per set of
+settings, and all run events are in one SQLite file instead of one per run. Both together halve the
+time of a simulated day."""
 
 import functools
 import logging
@@ -42,7 +41,7 @@ _IN_PROCESS = {
     "module": "dagster._core.launcher.sync_in_memory_run_launcher",
     "class": "SyncInMemoryRunLauncher",
 }
-# Capturing what a step prints redirects the output of this process, and so of the test.
+# Capturing a step's output would redirect the output of this process, and so of the test.
 _NOTHING_CAPTURED = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
@@ -52,7 +51,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clock:
-    """The time of this process: all that asks for it is told the same."""
+    """The clock of this process, the same for every caller."""
 
     traveller: time_machine.Traveller
 
@@ -61,7 +60,7 @@ class Clock:
         return datetime.now(UTC)
 
     def move_to(self, moment: datetime) -> None:
-        """Forward only: what was stored would else lie in the future."""
+        """Move forward only: otherwise stored times would be in the future."""
         assert moment >= self.now
         self.traveller.move_to(moment)
 
@@ -71,7 +70,7 @@ class Clock:
 
 @contextmanager
 def moving_clock(start: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """The clock at ``start``; who would sleep for a second or more moves it instead."""
+    """The clock, set to ``start``; sleeping for a second or more moves it instead."""
     really = time.sleep
     with time_machine.travel(start) as traveller:
         clock = Clock(traveller)
@@ -83,7 +82,7 @@ def moving_clock(start: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
 
 class Daemon:
-    """What ``dagster-daemon run`` loops over, one step of each loop at a time."""
+    """The loops of ``dagster-daemon run``, one step at a time."""
 
     def __init__(self, instance: dg.DagsterInstance, workspace: Any, clock: Clock) -> None:
         self.instance = instance
@@ -94,7 +93,7 @@ class Daemon:
         self._retries = EventLogConsumerDaemon()
 
     def switch_on(self, *names: str) -> None:
-        """These schedules and sensors."""
+        """Start these schedules and sensors."""
         location = self._workspace.create_request_context().code_locations[0]
         (repository,) = location.get_repositories().values()
         for schedule in repository.get_schedules():
@@ -114,7 +113,7 @@ class Daemon:
         _carry_out(execute_sensor_iteration(self._workspace, _LOG, None, None))
 
     def run_queue(self) -> None:
-        """Every run that is queued, six at a time as `dagster.yaml` has it."""
+        """Launch every queued run, six at a time as in `dagster.yaml`."""
         queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
         while self.instance.get_runs_count(queued):
             before = self.instance.get_runs_count(queued)
@@ -123,7 +122,7 @@ class Daemon:
             assert self.instance.get_runs_count(queued) != before
 
     def settle(self) -> None:
-        """Half minute by half minute, until a look of every sensor leads to no run."""
+        """Advance by half minutes until an evaluation of every sensor requests no run."""
         while True:
             before = self.instance.get_runs_count()
             self.clock.wait(31)
@@ -138,7 +137,7 @@ class Daemon:
 
 
 def _carry_out(steps: Iterator[Any]) -> None:
-    """A step that fails yields its error and goes on, as a daemon has to; a test must not."""
+    """Run a step. The daemon continues after a step that yields an error; a test must fail."""
     for step in steps:
         assert not isinstance(step, SerializableErrorInfo), step
 
@@ -154,7 +153,7 @@ def _one_file_of_events(directory: Path) -> dict[str, Any]:
 
 
 def make_home(project: Project) -> None:
-    """``DAGSTER_HOME`` with the project's `dagster.yaml`, before anything else makes it."""
+    """Create ``DAGSTER_HOME`` with the project's `dagster.yaml` before Dagster creates it."""
     home = project.settings.dagster_home
     home.mkdir(parents=True)
     config = (PROJECT_ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
@@ -165,7 +164,7 @@ def make_home(project: Project) -> None:
 
 @contextmanager
 def daemon(project: Project, clock: Clock) -> Iterator[Daemon]:
-    """Over the instance in ``DAGSTER_HOME`` as ``make_home`` left it."""
+    """A daemon over the instance that ``make_home`` created."""
     ref = InstanceRef.from_dir(
         str(project.settings.dagster_home),
         overrides={"run_launcher": _IN_PROCESS, "compute_logs": _NOTHING_CAPTURED},

@@ -1,4 +1,4 @@
-"""Fourteen days of schedules, sensors and moving providers: what is left, what each day cost."""
+"""Fourteen days of schedules, sensors and changing providers: the final state and daily cost."""
 
 import math
 import sys
@@ -26,8 +26,8 @@ from tests.conftest import Project, configure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-# The last day is the first of a month, when the monthly schedule reads as well. All days since the
-# first one lie in the 30 that are read again by default, so that nothing may differ at the end.
+# The last day is the first of a month, so the monthly schedule runs too. All days since the first
+# are within the 30 days that are reread by default, so the end state must match exactly.
 LAST_TICK = date(2025, 11, 1)
 DAYS = 14
 FIRST_TICK = LAST_TICK - timedelta(days=DAYS - 1)
@@ -44,7 +44,7 @@ Partitions = dict[str, Counter[Day]]
 
 @dataclass(frozen=True)
 class Morning:
-    """What the daemon did between six and its rest, and what it found and left."""
+    """What the daemon did between six o'clock and idle, with the state before and after."""
 
     runs: list[RunRecord]
     before: Contents
@@ -70,7 +70,7 @@ class Morning:
 
     @property
     def changed(self) -> set[tuple[str, Day]]:
-        """Partitions whose content is another one; no rows and not held is the same."""
+        """Partitions whose content changed; an empty and a missing partition count as equal."""
         return {
             partition
             for partition, content in self.after.items()
@@ -78,7 +78,7 @@ class Morning:
         }
 
     def due(self, table: Table, project: Project) -> set[Day]:
-        """The partitions that the changes require, by the declaration of the table alone."""
+        """The partitions to rebuild after the changes, by the table's declaration alone."""
         settings = project.settings
         if not table.partitioned:
             news = any(self._held(name)[0] < self._held(name)[1] for name in table.depends)
@@ -120,7 +120,7 @@ def _failed(runs: list[RunRecord]) -> list[RunRecord]:
 
 
 def _windows(source: Source, today: date, settings_days: int | None) -> int:
-    """How many runs it takes to read a list for the trailing days, or since the start."""
+    """The number of runs that read a list for the trailing days, or since the start."""
     days = (today - START).days
     if settings_days is not None:
         days = min(days, settings_days)
@@ -128,15 +128,14 @@ def _windows(source: Source, today: date, settings_days: int | None) -> int:
 
 
 def _stretches(days: set[Day]) -> int:
-    """How many runs of days that follow each other."""
+    """The number of runs of consecutive days."""
     return sum(day is None or day - timedelta(days=1) not in days for day in days)
 
 
 def _requests_recorded(instance: dg.DagsterInstance, runs: list[RunRecord]) -> int:
-    """What the materialisations of the runs say that they asked, on the last day of each run.
+    """The request counts in the runs' materialisations, on the last day of each run.
 
-    A list that fills two tables says it on both.
-    """
+    A list that fills two tables reports it on both."""
     total = 0
     for run in runs:
         logs = instance.all_logs(
@@ -179,7 +178,7 @@ def _line(day: date, morning: Morning) -> str:
     )
 
 
-def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_more_than_changed(
+def test_a_fortnight_of_refreshes_equals_a_full_rebuild_and_builds_only_what_changed(
     project: Project,
     providers: Sandbox,
     tmp_path: Path,
@@ -194,7 +193,7 @@ def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_mor
         providers.set_now(clock.now)
         make_home(project)
         assert project.backfill(START, clock.now.date() - timedelta(days=1)).exit_code == 0
-        # What other sensors do is held by tests of their own: here each run has one cause.
+        # Other sensors have their own tests: here each run has one cause.
         with daemon(project, clock) as machine:
             machine.switch_on(DAILY, MONTHLY, NAME)
             diary = _live_through(machine, project, providers, clock)
@@ -212,9 +211,9 @@ def test_a_fortnight_leaves_what_building_from_nothing_gives_and_no_day_does_mor
 
 
 def _live_through(machine: Daemon, project: Project, providers: Sandbox, clock: Clock) -> list[str]:
-    """A line a morning: what was read, asked and built."""
+    """One line per morning: what was read, requested and built."""
     diary: list[str] = []
-    # What the command built is not built again, and at noon nothing is due.
+    # What the command built is not rebuilt, and at noon nothing is due.
     machine.settle()
     restated: set[tuple[str, Day]] = set()
     known = len(machine.runs())
@@ -236,7 +235,7 @@ def _live_through(machine: Daemon, project: Project, providers: Sandbox, clock: 
             for name, of in morning.changed
             if of is not None and of < day - timedelta(days=4)
         }
-        # By noon all is at rest: another look costs no run.
+        # By noon the system is idle: another evaluation starts no run.
         known = len(machine.runs())
         clock.move_to(six + timedelta(hours=2))
         machine.settle()
@@ -252,7 +251,7 @@ def _live_through(machine: Daemon, project: Project, providers: Sandbox, clock: 
         for table in source.tables
         if table in RESTATED_FOR_EVER
     }
-    # All that is restated was read again, nothing was new, and so nothing is built.
+    # All restated days were reread without changes, so nothing is built.
     assert monthly.building == []
     assert monthly.after == monthly.before
     return diary
@@ -281,8 +280,8 @@ def _reading_is_the_refresh(machine: Daemon, project: Project, day: date, mornin
                 assert morning.after[name, of] == content
     else:
         assert failed == []
-        # What the tables' pages say was asked is what the providers were asked, and building
-        # asks nothing.
+        # The request counts on the tables' pages match the providers' counts, and building
+        # sends no requests.
         assert _requests_recorded(machine.instance, morning.reading) == sum(
             morning.requests.values()
         )
@@ -296,14 +295,14 @@ def _building_is_what_changed(project: Project, morning: Morning) -> None:
         if table.partitioned:
             assert set(built) == due, table.full_name
         else:
-            # One that looks back a year at most need not care for what is older.
+            # Tables that look back at most a year need not consider older days.
             assert set(built) <= due, table.full_name
         runs = [run for run in morning.building if _tables(run) == [table.full_name]]
         assert len(runs) == _stretches(set(built)), table.full_name
 
 
 def _a_late_answer_met_its_order(project: Project) -> None:
-    """The fortnight had an answer that came a week or more after the order that it was given on."""
+    """At least one answer arrived a week or more after its order."""
     rows = project.warehouse.read_arrow(find_table("marts.order_feedback"), FIRST_TICK).to_pylist()
     waits = [row["days_to_response"] for row in rows if row["match_method"] == "order_id"]
     assert max(waits) >= 7

@@ -1,4 +1,4 @@
-"""The limits of the pools: one command sets them, a second one changes nothing."""
+"""Pool limits: one command sets them, and a second call changes nothing."""
 
 import dagster as dg
 
@@ -11,7 +11,7 @@ def pools(instance: dg.DagsterInstance) -> dict[str, int]:
     return {found.name: found.limit for found in instance.event_log_storage.get_pool_limits()}
 
 
-def test_every_pool_of_an_asset_gets_a_limit_and_doing_it_again_changes_nothing(
+def test_every_asset_pool_gets_a_limit_and_setting_it_again_changes_nothing(
     shop: Project,
 ) -> None:
     first = shop.run("limits")
@@ -24,12 +24,12 @@ def test_every_pool_of_an_asset_gets_a_limit_and_doing_it_again_changes_nothing(
     assert set(set_first) == named
     assert set_first["retargeting"] == set_first["duckdb"] == 1
     again = shop.run("limits")
-    assert again.output.count("as it was") == len(named)
+    assert again.output.count("unchanged") == len(named)
     with open_instance(shop.settings) as instance:
         assert pools(instance) == set_first
 
 
-def test_a_limit_that_somebody_set_otherwise_is_put_right_and_said(project: Project) -> None:
+def test_a_manually_changed_limit_is_reset_and_reported(project: Project) -> None:
     with open_instance(project.settings) as instance:
         instance.event_log_storage.set_concurrency_slots("thanx", 7)
         (thanx,) = [

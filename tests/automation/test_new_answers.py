@@ -1,4 +1,4 @@
-"""New answers: what providers say is new is read once, when its day is over, and never lost."""
+"""New answers: each is read once after its day ends, and none is lost."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -50,7 +50,7 @@ def _busy() -> Iterator[Sandbox]:
 
 
 class Watcher:
-    """A daemon that ticks one sensor and does what it asks, by a clock that the test moves."""
+    """A daemon that ticks one sensor and launches its requests; the test moves its clock."""
 
     def __init__(self, project: Project, sandbox: Sandbox, provider: str) -> None:
         self.project, self.sandbox, self.provider = project, sandbox, provider
@@ -67,7 +67,7 @@ class Watcher:
         )
 
     def tick(self, now: datetime, *, run: bool = True) -> tuple[list[str], str]:
-        """The days that are requested and were not under the same key, and what the tick says."""
+        """The days requested under a new run key, and the tick's message."""
         self.now = now
         self.sandbox.set_now(now)
         self.sandbox.forget_requests()
@@ -110,7 +110,7 @@ def watched(
 
 
 def given_since(project: Project, provider: str, since: datetime) -> dict[str, tuple[date, Any]]:
-    """Every answer that the provider has now and that was given since, with its day."""
+    """All current answers of the provider given since then, with their day."""
     feed = next(feed for feed in feeds(project.settings) if feed.provider == provider)
     with connect(provider, project.settings) as client:
         pages = list(
@@ -132,7 +132,7 @@ def given_since(project: Project, provider: str, since: datetime) -> dict[str, t
 
 @pytest.mark.slow
 @each_provider
-def test_what_is_answered_is_read_once_when_its_day_is_over(
+def test_new_answers_are_read_once_after_their_day_ends(
     watched: tuple[Project, Sandbox], provider: str
 ) -> None:
     watcher = Watcher(*watched, provider)
@@ -152,14 +152,14 @@ def test_what_is_answered_is_read_once_when_its_day_is_over(
     assert over
     for key, row in over.items():
         assert {name: held[key][name] for name in row} == row
-    # A daemon that lost its cursor: what it sees of days that are over is all held.
+    # The daemon lost its cursor: all finished days that it sees are stored.
     fresh = Watcher(*watched, provider)
     assert fresh.tick(watcher.now)[0] == []
 
 
 @pytest.mark.slow
 @each_provider
-def test_while_a_provider_is_down_the_tick_says_so_and_nothing_is_lost(
+def test_while_a_provider_is_down_the_tick_reports_it_and_loses_nothing(
     watched: tuple[Project, Sandbox], provider: str
 ) -> None:
     watcher = Watcher(*watched, provider)
@@ -185,13 +185,13 @@ def test_a_wrong_key_is_named_with_its_variable(
     monkeypatch.setenv("FEEDBACKPULSE_API_KEY", "wrong-and-secret")
     watcher = Watcher(*watched, "feedbackpulse")
     _, said = watcher.tick(NOON)
-    # Also of a first look that fails: the next one asks since then.
+    # A failed first evaluation also sets the start for the next one.
     assert remembered(watcher.cursor, NOON + timedelta(days=1)).asked == NOON
     assert "FEEDBACKPULSE_API_KEY" in said
     assert "wrong-and-secret" not in said
 
 
-def test_a_run_that_failed_is_requested_again_the_next_day_and_not_before(
+def test_a_failed_run_is_requested_again_only_on_the_next_day(
     watched: tuple[Project, Sandbox],
 ) -> None:
     watcher = Watcher(*watched, "retargeting")
@@ -204,7 +204,7 @@ def test_a_run_that_failed_is_requested_again_the_next_day_and_not_before(
     assert str(DAY) in watcher.tick(midnight + timedelta(days=1), run=False)[0]
 
 
-def test_more_answers_than_a_page_are_all_seen(
+def test_answers_beyond_the_first_page_are_detected(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_sandbox(seed=3, days=30, customers=2000, faults=Faults(quotas=False)) as sandbox:
@@ -219,11 +219,11 @@ def test_more_answers_than_a_page_are_all_seen(
     assert sandbox.requests.total() == -(-truth // 100)
 
 
-def test_the_sensors_are_those_of_loaded_providers_and_off() -> None:
+def test_only_loaded_providers_have_sensors_and_these_start_stopped() -> None:
     def names(environ: dict[str, str]) -> set[str]:
         return {sensor.name for sensor in new_answers_sensors(load_settings(environ))}
 
-    # A user's list at Thanx cannot be asked what is new.
+    # Thanx's consumer list cannot be filtered by new answers.
     assert names({}) == {"read_new_feedbackpulse", "read_new_retargeting"}
     assert names({"FEEDBACK_PROVIDERS": "thanx,wicked_reports", "THANX_MERCHANT_ID": "m"}) == {
         "read_new_thanx"
@@ -232,7 +232,7 @@ def test_the_sensors_are_those_of_loaded_providers_and_off() -> None:
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
 
-# The account of what is owed, without any provider.
+# The bookkeeping of pending days, without any provider.
 
 TODAY = date(2026, 3, 10)
 MORNING = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -251,7 +251,7 @@ def test_an_answer_of_today_waits_until_its_day_is_a_partition() -> None:
     assert [(reading.first, reading.last) for reading in due] == [(TUESDAY, TUESDAY)]
 
 
-def test_a_change_of_an_answer_asks_for_its_day_again_under_another_key() -> None:
+def test_a_changed_answer_requests_its_day_again_with_a_new_run_key() -> None:
     state, first = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     state, same = settle(state, News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     state, other = settle(state, News({MONDAY: {"a": "2"}}), nothing_held, MORNING, 30)
@@ -261,7 +261,7 @@ def test_a_change_of_an_answer_asks_for_its_day_again_under_another_key() -> Non
     assert (state.owed, state.requested) == ({}, {})
 
 
-def test_a_row_that_does_not_land_with_its_day_asks_for_no_run_of_its_own() -> None:
+def test_a_row_that_does_not_land_with_its_day_requests_no_extra_run() -> None:
     news = News({MONDAY: {"a": "1", "b": "2"}})
     state, first = settle(State(MORNING), news, nothing_held, MORNING, 30)
     state, rest = settle(state, news, lambda _day, _keys: {"a": "1"}, MORNING, 30)
@@ -269,7 +269,7 @@ def test_a_row_that_does_not_land_with_its_day_asks_for_no_run_of_its_own() -> N
     assert state.owed == {MONDAY: {"b": "2"}}
 
 
-def test_a_tick_whose_cursor_was_lost_asks_under_the_same_key() -> None:
+def test_a_tick_with_a_lost_cursor_requests_the_same_run_key() -> None:
     news = News({MONDAY: {"b": "2", "a": "1"}})
     other = News({MONDAY: {"a": "1", "b": "2"}})
     assert (
@@ -278,7 +278,7 @@ def test_a_tick_whose_cursor_was_lost_asks_under_the_same_key() -> None:
     )
 
 
-def test_what_no_run_lands_is_not_asked_for_for_ever() -> None:
+def test_rows_that_no_run_lands_are_not_requested_for_ever() -> None:
     state, due = settle(State(MORNING), News({MONDAY: {"a": "1"}}), nothing_held, MORNING, 30)
     asked = len(due)
     for day in range(1, 10):
@@ -311,6 +311,6 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
 
 
 @pytest.mark.parametrize("cursor", [None, "", "not json", '{"other": 1}'])
-def test_without_a_cursor_that_can_be_read_news_begin_now(cursor: str | None) -> None:
+def test_an_unreadable_cursor_is_reset_to_now(cursor: str | None) -> None:
     here = MORNING.astimezone(ZoneInfo("Europe/Paris"))
     assert remembered(cursor, here) == State(asked=here)

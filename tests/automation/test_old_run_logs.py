@@ -1,4 +1,4 @@
-"""Logs of old runs go; runs, materialisations and checks stay. Holds Dagster to what that needs."""
+"""Old run logs are removed; runs, materialisations and checks stay. Pins Dagster's behaviour."""
 
 import json
 import re
@@ -97,7 +97,7 @@ def known(instance: dg.DagsterInstance) -> dict[str, Any]:
     }
 
 
-def test_dagster_keeps_a_database_for_each_run_and_copies_asset_events(
+def test_dagster_keeps_one_database_for_each_run_and_copies_asset_events(
     instance: dg.DagsterInstance, home: Path
 ) -> None:
     run = materialized(instance, "a")
@@ -114,7 +114,7 @@ def test_dagster_keeps_a_database_for_each_run_and_copies_asset_events(
     assert not path.exists(), f"reading assets opens databases of runs: {LAYOUT_CHANGED}"
 
 
-def test_only_logs_of_runs_that_ended_before_are_removed_and_all_else_reads_as_before(
+def test_only_logs_of_old_finished_runs_are_removed(
     instance: dg.DagsterInstance, home: Path
 ) -> None:
     old = materialized(instance, "a")
@@ -139,9 +139,7 @@ def test_only_logs_of_runs_that_ended_before_are_removed_and_all_else_reads_as_b
         assert again.get_records_for_run(old).records == []
 
 
-def test_a_run_whose_logs_were_removed_can_still_be_deleted(
-    instance: dg.DagsterInstance, home: Path
-) -> None:
+def test_a_run_without_logs_can_still_be_deleted(instance: dg.DagsterInstance, home: Path) -> None:
     run = materialized(instance, "a")
     remove_old_logs(instance, home, datetime.now(UTC) + KEEP)
     with dg.DagsterInstance.from_config(str(home)) as again:
@@ -150,7 +148,7 @@ def test_a_run_whose_logs_were_removed_can_still_be_deleted(
         assert again.get_materialized_partitions(KEY) == set()
 
 
-def test_the_job_says_what_it_removed_and_its_schedule_is_part_of_the_automation(
+def test_the_job_reports_what_it_removed_and_automation_includes_its_schedule(
     project: Project,
 ) -> None:
     defs = build_defs(project.settings)
@@ -167,7 +165,7 @@ def test_the_job_says_what_it_removed_and_its_schedule_is_part_of_the_automation
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_documented_statement_removes_the_logs_in_postgres_and_nothing_else(
+def test_the_documented_statement_removes_only_the_logs_in_postgres(
     home: Path, postgres: PostgresDatabase
 ) -> None:
     documented = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
@@ -216,7 +214,7 @@ _PAGES = """
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_asset_pages_sensors_and_missing_days_answer_as_before(shop: Project) -> None:
+def test_removing_logs_leaves_asset_pages_sensors_and_missing_days_unchanged(shop: Project) -> None:
     table = find_table("feedbackpulse.submissions")
     select = 'key:"feedbackpulse/submissions"'
     filled = shop.backfill(YESTERDAY, YESTERDAY, "--select", select)
@@ -238,7 +236,7 @@ def test_asset_pages_sensors_and_missing_days_answer_as_before(shop: Project) ->
 
 
 def pages(project: Project) -> Any:
-    """What the UI asks for the page of a table and the list of runs."""
+    """The UI's queries for a table's page and the run list."""
     with place(project.settings, {}) as there:
         answer = there.directory / "answer.json"
         command = there.command(

@@ -1,4 +1,4 @@
-"""The refresh on a real instance: what changed at the providers is built again, and only that."""
+"""The refresh sensor on a real instance: only what changed at the providers is rebuilt."""
 
 import shutil
 import subprocess
@@ -48,7 +48,7 @@ Partitions = dict[Table, set[Day]]
 
 
 class Robot:
-    """A daemon without a clock: evaluates schedule and sensor, and carries out what they ask."""
+    """A daemon without a clock: evaluates schedule and sensor and launches the requested runs."""
 
     def __init__(self, project: Project, instance: dg.DagsterInstance) -> None:
         self.defs = project.defs
@@ -58,7 +58,7 @@ class Robot:
         self.keys: set[str] = set()
 
     def tick(self) -> tuple[list[dg.RunRequest], str]:
-        """What the sensor requests that it never requested before, and what it says."""
+        """The sensor's requests that are new, and its message."""
         with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, definitions=self.defs
         ) as context:
@@ -87,7 +87,7 @@ class Robot:
         assert result.success
 
     def settle(self) -> Partitions:
-        """Tick until nothing is due; every partition that was built, none of them twice."""
+        """Tick until nothing is due; return every built partition, each built once."""
         built: Partitions = {}
         for _ in range(10):
             requests, _ = self.tick()
@@ -108,7 +108,7 @@ class Robot:
 
 
 def contents(project: Project) -> dict[tuple[str, Day], str]:
-    """The content of every partition, as the files have it; "" where there are no rows."""
+    """The content of every partition in the files; "" if it is empty."""
     found: dict[tuple[str, Day], str] = {}
     for table in ALL:
         rows = project.warehouse.read_arrow(table)
@@ -131,7 +131,7 @@ def rebuild(project: Project, table: Table) -> None:
 
 
 def reads(table: Table, day: Day, changed: set[tuple[str, Day]], settings: Settings) -> bool:
-    """Whether a partition is computed from one that changed, by the declaration of its table."""
+    """Whether a partition depends on a changed one, by the table's declaration."""
     for other, moved in changed:
         depends = table.depends.get(other)
         if depends is None or moved is None:
@@ -144,7 +144,7 @@ def reads(table: Table, day: Day, changed: set[tuple[str, Day]], settings: Setti
 
 @pytest.fixture
 def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Project, Sandbox]]:
-    """A project and providers of few people, so that hours change a day or two."""
+    """A project and providers with few people, so that a few hours change only a day or two."""
     faults = Faults(quotas=False)
     with running_sandbox(seed=7, days=60, customers=60, faults=faults) as sandbox:
         configure(monkeypatch, sandbox)
@@ -155,7 +155,7 @@ def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_nothing(
+def test_only_changed_partitions_are_rebuilt_and_tables_equal_a_full_rebuild(
     small: tuple[Project, Sandbox],
 ) -> None:
     project, sandbox = small
@@ -163,8 +163,8 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
     assert project.backfill(FIRST, YESTERDAY).exit_code == 0
     with open_instance(project.settings) as instance:
         robot = Robot(project, instance)
-        # What the command built is recorded like what the daemon builds.
-        assert robot.tick() == ([], "All is up to date.")
+        # The command's builds are recorded like the daemon's.
+        assert robot.tick() == ([], "Everything is up to date.")
         assert robot.tick()[0] == []
         before = contents(project)
 
@@ -174,16 +174,16 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
             str(dg.PartitionKeyRange(str(FIRST), str(YESTERDAY)))
         }
         built = robot.settle()
-        assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
+        assert robot.tick() == ([], "Nothing has changed since the last build.")
         after = contents(project)
 
-        # A daemon that starts anew, without a cursor.
-        assert Robot(project, instance).tick() == ([], "All is up to date.")
-        # Read once more, with nothing new at the providers.
+        # A restarted daemon without a cursor.
+        assert Robot(project, instance).tick() == ([], "Everything is up to date.")
+        # Read again without changes at the providers.
         for request in requests:
             if request.asset_selection == [dg.AssetKey(["wicked_reports", "orders"])]:
                 robot.execute(request)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
     changed = {partition for partition in after if after[partition] != before[partition]}
     restated = {day for name, day in changed if find_table(name) in PROVIDER_TABLES}
@@ -204,7 +204,7 @@ def test_only_what_changed_is_built_again_and_the_tables_equal_those_built_from_
     assert contents(project) == after
 
 
-def test_the_sensor_waits_for_runs_that_still_read(shop: Project) -> None:
+def test_the_sensor_waits_for_running_reads(shop: Project) -> None:
     with open_instance(shop.settings) as instance:
         robot = Robot(shop, instance)
         key = dg.AssetKey(["wicked_reports", "orders"])
@@ -215,10 +215,10 @@ def test_the_sensor_waits_for_runs_that_still_read(shop: Project) -> None:
         assert requests == []
         assert run.run_id in reason
         instance.report_run_failed(run)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
 
-def test_a_build_that_failed_is_requested_under_the_same_key_until_the_next_day_or_other_data(
+def test_a_failed_build_keeps_its_run_key_until_the_next_day_or_new_data(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = ("--select", 'key:"wicked_reports/orders"')
@@ -239,7 +239,7 @@ def test_a_build_that_failed_is_requested_under_the_same_key_until_the_next_day_
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_daemon_builds_what_the_command_read_and_then_rests(
+def test_the_daemon_builds_what_the_command_read_and_then_stays_idle(
     small: tuple[Project, Sandbox], tmp_path: Path
 ) -> None:
     project, _ = small
@@ -277,13 +277,13 @@ def _switch_daily(command: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_daemon_reads_every_list_at_the_time_that_is_set(
+def test_the_daemon_reads_every_list_at_the_configured_time(
     small: tuple[Project, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, sandbox = small
     monkeypatch.setenv("FEEDBACK_REFRESH_DAYS", "3")
     open_instance(project.settings).dispose()
-    # A daemon that comes late makes it up, a schedule that is switched on late does not.
+    # A late daemon catches up; a schedule that is started late does not.
     for seconds in (90, 180, 360):
         at = (datetime.now(UTC) + timedelta(seconds=seconds)).replace(second=0, microsecond=0)
         monkeypatch.setenv("FEEDBACK_REFRESH_AT", f"{at:%H:%M}")

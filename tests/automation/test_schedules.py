@@ -1,4 +1,4 @@
-"""The schedules: which days they ask for, in how many runs, under which keys."""
+"""Schedules: which days they request, in how many runs, under which keys."""
 
 import re
 import subprocess
@@ -45,11 +45,11 @@ def asked(found: ScheduleExecutionData) -> Asked:
     ]
 
 
-def test_every_table_is_read_once_for_the_last_days_in_windows_that_can_be_asked() -> None:
+def test_the_last_days_of_every_table_are_read_once_in_valid_windows() -> None:
     found = asked(evaluate(DAILY, SIX))
     orders = [(first, last) for names, first, last in found if names == ["wicked_reports.orders"]]
     assert orders == [("2026-02-08", "2026-03-07"), ("2026-03-08", "2026-03-09")]
-    # A list that comes whole is read once, and both of its tables are filled.
+    # An unfiltered list is read once and fills both of its tables.
     assert (
         ["retargeting.order_feedback", "retargeting.product_reviews"], "2026-02-08", "2026-03-09"
     ) in found  # fmt: skip
@@ -69,7 +69,7 @@ def test_spend_files_are_read_in_one_run_a_day_and_not_by_the_monthly_schedule()
     assert asked_for(MONTHLY) == []
 
 
-def test_a_tick_has_the_same_keys_whenever_it_is_evaluated_and_each_run_its_own() -> None:
+def test_run_keys_are_unique_and_do_not_depend_on_when_a_tick_is_evaluated() -> None:
     keys = [
         [request.run_key for request in evaluate(DAILY, SIX).run_requests or []] for _ in range(2)
     ]
@@ -77,19 +77,19 @@ def test_a_tick_has_the_same_keys_whenever_it_is_evaluated_and_each_run_its_own(
     assert len(set(keys[0])) == len(keys[0])
 
 
-def test_no_day_is_asked_for_before_the_start_or_that_is_not_over() -> None:
+def test_no_day_before_the_start_or_still_in_progress_is_requested() -> None:
     found = asked(evaluate(DAILY, SIX, FEEDBACK_START_DATE="2026-03-05"))
     assert {(first, last) for _, first, last in found} == {("2026-03-05", "2026-03-09")}
     nothing = evaluate(DAILY, SIX, FEEDBACK_START_DATE="2026-03-10")
     assert not nothing.run_requests
     assert "FEEDBACK_START_DATE" in (nothing.skip_message or "")
-    # Six in the morning in Auckland is the evening of the day before.
+    # Six in the morning in Auckland is the evening before in UTC.
     early = SIX - timedelta(hours=13)
     found = asked(evaluate(DAILY, early, FEEDBACK_REFRESH_DAYS="2"))
     assert {(first, last) for _, first, last in found} == {("2026-03-07", "2026-03-08")}
 
 
-def test_once_a_month_what_can_be_restated_for_ever_is_read_since_the_start() -> None:
+def test_once_a_month_tables_restated_without_limit_are_read_from_the_start() -> None:
     found = asked(evaluate(MONTHLY, SIX, FEEDBACK_START_DATE="2026-01-01"))
     assert {name for names, _, _ in found for name in names} == {
         "wicked_reports.contacts",
@@ -116,7 +116,7 @@ def test_once_a_month_what_can_be_restated_for_ever_is_read_since_the_start() ->
         ),
     ],
 )
-def test_time_and_zone_are_settings_and_all_is_off_until_it_is_switched_on(
+def test_time_and_zone_are_settings_and_schedules_start_stopped(
     environ: dict[str, str], daily: str, monthly: str, zone: str
 ) -> None:
     defs = build_defs(load_settings(environ))
@@ -129,12 +129,10 @@ def test_time_and_zone_are_settings_and_all_is_off_until_it_is_switched_on(
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
 
-def test_without_a_provider_whose_past_is_restated_the_month_reads_only_what_a_check_named() -> (
-    None
-):
+def test_without_restating_providers_the_monthly_run_reads_only_days_named_by_a_check() -> None:
     found = evaluate(MONTHLY, SIX, FEEDBACK_PROVIDERS="thanx")
     assert not found.run_requests
-    assert found.skip_message == "keys_on_one_day named no day."
+    assert found.skip_message == "keys_on_one_day listed no days."
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Backfills from the command line: what is read again, what fails alone, what it costs."""
+"""Backfills from the command line: what is reread, what fails alone, and what it costs."""
 
 import math
 import shlex
@@ -29,14 +29,12 @@ def test_a_year_of_a_table_is_fourteen_windows_of_at_most_28_days() -> None:
     assert sum(run.days for run in lane.runs) == 365
 
 
-def test_a_list_that_comes_whole_is_read_once_for_any_range() -> None:
+def test_an_unfiltered_list_is_read_once_for_any_range() -> None:
     plan = make_plan([REVIEWS], YESTERDAY - timedelta(days=364), YESTERDAY)
     assert [run.days for lane in plan.reading for run in lane.runs] == [365]
 
 
-def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
-    shop: Project, sandbox: Sandbox
-) -> None:
+def test_missing_reads_only_the_gaps(shop: Project, sandbox: Sandbox) -> None:
     select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
     assert shop.backfill(FIRST, FIRST + timedelta(days=1), *select).exit_code == 0
     late = FIRST + timedelta(days=4)
@@ -55,13 +53,13 @@ def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
     assert rows.num_rows == sandbox.truth(FIRST, YESTERDAY)[ORDERS.full_name]["rows"]
 
 
-def test_a_provider_with_a_wrong_key_fails_alone_and_what_needs_it_is_not_built(
+def test_a_provider_with_a_wrong_key_fails_alone_and_its_dependants_are_not_built(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WICKED_REPORTS_API_KEY", "wrong-and-secret")
     result = shop.backfill(YESTERDAY - timedelta(days=30), YESTERDAY)
     assert result.exit_code == 1
-    # One cause, one line, whatever the number of tables.
+    # One cause gives one line, regardless of the number of tables.
     said = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
     (line,) = said
     names = "wicked_reports.contacts, wicked_reports.clicks, wicked_reports.orders"
@@ -78,18 +76,18 @@ def test_a_provider_with_a_wrong_key_fails_alone_and_what_needs_it_is_not_built(
     assert shop.warehouse.files(find_table("unified.feedback"))
     assert not shop.warehouse.files(find_table("unified.orders"))
     asked = {key: n for key, n in sandbox.requests.items() if key[0] == "wicked_reports"}
-    # Once a list and not once a window: a wrong key stays wrong.
+    # Once per list and not per window: a wrong key stays wrong.
     assert sum(asked.values()) == 3
 
 
-def test_tables_are_built_without_a_provider_from_what_is_held(project: Project) -> None:
-    # Nothing is read, so it is no matter that nothing is configured.
+def test_derived_tables_build_from_stored_data_without_a_provider(project: Project) -> None:
+    # Nothing is read, so missing configuration does not matter.
     result = project.backfill(FIRST, YESTERDAY, "--select", 'key:"unified/orders"')
     assert result.exit_code == 0, result.output
 
 
 @pytest.mark.slow
-def test_any_subset_of_the_providers_builds_every_mart(
+def test_any_subset_of_providers_builds_every_mart(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, sandbox)
@@ -109,7 +107,7 @@ def test_any_subset_of_the_providers_builds_every_mart(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_need(
+def test_a_year_takes_at_most_a_fifth_more_requests_than_necessary(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=364)
@@ -131,7 +129,7 @@ def test_a_year_asks_each_list_at_most_a_fifth_more_often_than_rows_and_windows_
         ("feedbackpulse.submissions", "feedbackpulse", "submissions", 100),
     ):
         sent = sum(n for key, n in asked.items() if key[0] == provider and endpoint in key[1])
-        # Pages end with their window: each window needs its rows' pages, rounded up.
+        # Pages do not span windows: each window needs its rows' pages, rounded up.
         needed = truth[table]["rows"] / page + windows
 
         assert sent <= 1.2 * needed, (table, sent, needed)

@@ -1,4 +1,4 @@
-"""A backfill that is stopped half-way: nothing is left under way, and it goes on where it was."""
+"""A backfill stopped halfway: no run stays active, and the next one resumes where it stopped."""
 
 import re
 import shlex
@@ -38,7 +38,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def wait_until_the_second_window_is_read(
     shop: Project, sandbox: Sandbox, process: subprocess.Popen[str]
 ) -> None:
-    """Of the trackers, whose windows have several pages."""
+    """Wait for the trackers, whose windows have several pages."""
 
     def asked() -> int:
         return sum(n for key, n in sandbox.requests.items() if key[0] == "fullwhere")
@@ -51,12 +51,12 @@ def wait_until_the_second_window_is_read(
         time.sleep(0.05)
         if asked_before is None and shop.warehouse.days_held(TABLES[1]):
             asked_before = asked()
-            # So slowly from now on that it cannot be done before it is told to stop.
+            # Slow enough that it cannot finish before the stop signal.
             sandbox.set_faults(Faults(quotas=False, latency=3))
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_backfill_that_is_stopped_leaves_no_run_under_way_and_goes_on_where_it_was(
+def test_a_stopped_backfill_leaves_no_active_run_and_resumes_where_it_stopped(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals
 ) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.5))
@@ -85,7 +85,7 @@ def test_a_backfill_that_is_stopped_leaves_no_run_under_way_and_goes_on_where_it
     sandbox.forget_requests()
     assert shop.run("backfill", *days, "--select", SELECT).exit_code == 0
     assert after_resuming == contents(shop)
-    # Three windows of 28 days; of those that were there nothing was asked for again.
+    # Three windows of 28 days; existing days were not requested again.
     for (provider, endpoint), asked in sandbox.requests.items():
         windows_left = 3 - held[provider] // 28
         assert resumed[provider, endpoint] <= asked * windows_left / 3 + windows_left

@@ -1,4 +1,4 @@
-"""The commands on a warehouse in an object store: every row as on a disk, every hash equal."""
+"""Commands on a warehouse in an object store: the same rows and hashes as on a disk."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ WHOM = """
 
 
 def hashes(warehouse: Warehouse) -> dict[str, str]:
-    """The content of every partition, and of what is in quarantine, by where it lies."""
+    """The content hash of every partition and of the quarantine, by path."""
     found = {
         path.removeprefix(warehouse.base): content_hash(
             read_file(warehouse, table, path, table.schema)
@@ -53,7 +53,7 @@ def objects(warehouse: Warehouse) -> set[str]:
     }
 
 
-def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_disk(
+def test_an_object_store_gives_the_same_builds_queries_erasures_and_replays_as_a_disk(
     s3: ObjectStore,
     shop: Project,
     sandbox: Sandbox,
@@ -97,11 +97,11 @@ def test_what_is_built_asked_erased_and_replayed_in_an_object_store_is_as_on_a_d
     assert left
 
 
-def test_a_key_that_is_withdrawn_in_the_middle_of_a_backfill_leaves_each_day_old_or_new(
+def test_a_key_revoked_during_a_backfill_leaves_each_day_old_or_new(
     s3: ObjectStore, shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = ("--select", 'key:"wicked_reports/orders"')
-    # Some of the records are missing, so that the old day is another than the new one.
+    # Some records are missing, so that the old and the new day differ.
     sandbox.set_faults(Faults(quotas=False, malformed_rate=0.5))
     assert shop.backfill(FIRST, YESTERDAY, *select).exit_code == 0
     old = hashes(shop.warehouse)

@@ -1,4 +1,4 @@
-"""Two backfills at the same time, in two processes: one quota, and each other's days unharmed."""
+"""Two concurrent backfills in two processes: one quota, and neither damages the other's days."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ SELECT = " or ".join(f'key:"{table.group}/{table.name}"' for table in TABLES)
 
 @pytest.fixture
 def strict() -> Iterator[Sandbox]:
-    """Providers that allow little and answer 429 to the first request too many."""
+    """Providers with a low limit that return 429 for the first request over it."""
     faults = Faults(wicked_reports_per_minute=PER_MINUTE, feedbackpulse_per_minute=PER_MINUTE)
     with running_sandbox(seed=9, days=60, customers=200, faults=faults) as sandbox:
         yield sandbox
@@ -41,7 +41,7 @@ def contents(project: Project) -> dict[str, str]:
     return {table.full_name: content_hash(project.warehouse.read_arrow(table)) for table in TABLES}
 
 
-def test_two_at_once_keep_one_quota_and_leave_what_one_alone_leaves(
+def test_two_concurrent_backfills_share_one_quota_and_write_the_same_tables_as_one(
     project: Project, strict: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, strict)

@@ -1,4 +1,4 @@
-"""The processes of a backfill: one that is killed fails its tables, none outlives the command."""
+"""Backfill processes: a killed one fails its tables only, and none outlives the command."""
 
 import os
 import signal
@@ -38,15 +38,13 @@ def wait_for(found: Callable[[], Any]) -> Any:
 
 
 def process_that_reads(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
-    """The id of the process whose run reads a table; 0 where none has begun."""
+    """The id of the process whose run reads a table, or 0."""
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     reading = (run for run in runs if key in (run.asset_selection or ()))
     return next((int(run.tags[PROCESS_TAG].split()[-1]) for run in reading), 0)
 
 
-def test_a_process_that_is_killed_fails_its_tables_and_no_others(
-    shop: Project, sandbox: Sandbox
-) -> None:
+def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.3))
     with open_instance(shop.settings) as instance:
 
@@ -71,7 +69,7 @@ def test_a_process_that_is_killed_fails_its_tables_and_no_others(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_no_process_outlives_a_command_that_is_killed(shop: Project, sandbox: Sandbox) -> None:
+def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=3))
     command = Path(sys.executable).with_name("feedback-assets")
     days = ("--from", str(FIRST), "--to", str(YESTERDAY))
@@ -83,5 +81,5 @@ def test_no_process_outlives_a_command_that_is_killed(shop: Project, sandbox: Sa
         process.kill()
         process.wait()
         wait_for(lambda: not is_alive(reading))
-        # The process itself wrote the end of its run.
+        # The process itself recorded the end of its run.
         wait_for(lambda: not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))

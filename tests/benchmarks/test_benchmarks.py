@@ -1,4 +1,4 @@
-"""Every benchmark still runs and prints its ratio; how fast is not a test's to say."""
+"""Every benchmark runs and prints its ratio; the tests do not judge speed."""
 
 import json
 import os

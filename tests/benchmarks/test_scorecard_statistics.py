@@ -1,4 +1,4 @@
-"""What the simulations of the scorecard draw, and where they write."""
+"""What the scorecard simulations sample, and where they write."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ def draw() -> np.random.Generator:
     return np.random.default_rng(3)
 
 
-def test_the_older_method_is_the_interval_of_nps_by_channel() -> None:
+def test_the_older_method_equals_the_interval_of_nps_by_channel() -> None:
     centre, variance = adjusted_wald(np.array([20.0]), np.array([9.5]), np.array([4.5]))
     half = 1.96 * np.sqrt(variance)
     interval = Counts(20, 9.5, 6, 4.5).interval
     assert interval == pytest.approx((100 * (centre - half)[0], 100 * (centre + half)[0]))
 
 
-def test_whole_answers_of_different_customers_are_the_same_to_both_methods(world: Demo) -> None:
+def test_both_methods_agree_on_one_full_answer_for_each_customer(world: Demo) -> None:
     channel, truth = answers(draw(), 50, 30, kinds(world)["whole, one each, 0"], (0.5, 0.2))
     assert truth == pytest.approx(0.3)
     assert (channel.w == 30).all()
@@ -35,21 +35,21 @@ def test_whole_answers_of_different_customers_are_the_same_to_both_methods(world
 
 
 @pytest.mark.parametrize("kind", ["whole, 1 to 5, 0.7", "shared, 1 to 5, 0.7"])
-def test_what_is_drawn_has_the_nps_and_size_that_it_should(world: Demo, kind: str) -> None:
+def test_samples_have_the_intended_nps_and_size(world: Demo, kind: str) -> None:
     channel, truth = answers(draw(), 4000, 30, kinds(world)[kind], (0.55, 0.2))
     assert channel.x.sum() / channel.w.sum() == pytest.approx(truth, abs=0.02)
     assert channel.x == pytest.approx(channel.p - channel.d)
     assert (channel.w <= 30 + 1e-9).all()
 
 
-def test_who_answers_more_often_moves_the_nps_that_is_sought(world: Demo) -> None:
+def test_frequent_respondents_shift_the_expected_nps(world: Demo) -> None:
     often = kinds(world)["whole, promoters more often, 0.7"]
     channel, truth = answers(draw(), 4000, 60, often, (0.55, 0.2))
     assert truth > 0.4
     assert channel.x.sum() / channel.w.sum() == pytest.approx(truth, abs=0.02)
 
 
-def test_two_answers_of_a_customer_are_as_alike_as_they_should_be(world: Demo) -> None:
+def test_two_answers_of_a_customer_have_the_intended_correlation(world: Demo) -> None:
     pairs = kinds(world)["whole, 1 to 5, 0.7"]
     pairs = type(pairs)(lambda _, base: np.full(base.shape, 2), pairs.weights, 0.7)
     channel, truth = answers(draw(), 20_000, 2, pairs, (0.5, 0.3))
@@ -58,7 +58,7 @@ def test_two_answers_of_a_customer_are_as_alike_as_they_should_be(world: Demo) -
     assert channel.x.var() / (2 * scatter) - 1 == pytest.approx(0.7, abs=0.03)
 
 
-def test_the_demo_has_its_customers_and_every_answer_is_credited_once(world: Demo) -> None:
+def test_the_demo_has_its_customers_and_credits_every_answer_once(world: Demo) -> None:
     sizes = np.bincount(world.customer)
     assert sizes.sum() ** 2 / (sizes**2).sum() == pytest.approx(1000, rel=0.05)
     for credit in world.credit.values():
@@ -66,7 +66,7 @@ def test_the_demo_has_its_customers_and_every_answer_is_credited_once(world: Dem
     assert (world.credit["linear"] > world.credit["first_click"]).any()
 
 
-def test_without_effects_nothing_differs_and_half_the_channels_are_average(world: Demo) -> None:
+def test_without_effects_no_channel_differs_and_with_them_half_are_average(world: Demo) -> None:
     level = compared(draw(), 2, world.without_effects(), "linear")
     assert abs(level.truth).max() < 1e-9
     # Only the share of answers without an order varies between a channel and the rest.
@@ -81,7 +81,7 @@ def test_counting_customers_raises_fewer_false_alarms(world: Demo) -> None:
     assert (abs(found.by_answer) > 1.96).mean() > 0.085
 
 
-def test_the_table_is_put_between_the_markers_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_table_is_written_only_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\\1\n{END}\nafter\n", encoding="utf-8")
     put("new \\1", page)

@@ -1,4 +1,4 @@
-"""The checks: green on what a backfill leaves, and red when the rule they hold is broken."""
+"""Checks pass on a backfill's output and fail when their rule is broken."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -43,7 +43,7 @@ def built(shop: Project) -> Project:
     return shop
 
 
-def test_after_a_backfill_every_check_of_every_table_passes_and_says_how_much_it_saw(
+def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
     built: Project,
 ) -> None:
     seen = set()
@@ -62,7 +62,7 @@ def test_after_a_backfill_every_check_of_every_table_passes_and_says_how_much_it
 
 
 def _every_rule_sees_what_it_is_for(project: Project) -> None:
-    """Break each table in turn; one backfill serves all, since they take seconds."""
+    """Break each table in turn; one backfill serves all, as it takes seconds."""
 
     def change(name: str, edit: Any) -> None:
         table = find_table(name)
@@ -107,7 +107,7 @@ def _every_rule_sees_what_it_is_for(project: Project) -> None:
 
 
 def _an_order_that_moved_is_its_later_day_s(project: Project) -> None:
-    """Give an order with a customer a row without one on a later day, and build what reads it."""
+    """Give an order with a customer a later row without one, and rebuild its dependants."""
     orders, value = find_table("unified.orders"), find_table("marts.customer_value")
     first, last = (
         project.warehouse.read_arrow(orders, day, day).drop_columns(["day"])
@@ -131,7 +131,7 @@ def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
 
 
 def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
-    """The check as the UI's button runs it, without a run of the table."""
+    """Run the check as the UI's button does, without a run of the table."""
     key = dg.AssetKey(name.split("."))
     keys = project.defs.resolve_asset_graph().get_check_keys_for_assets({key})
     job = project.defs.resolve_implicit_global_asset_job_def().get_subset(
@@ -144,7 +144,7 @@ def checked(project: Project, name: str, check: str) -> dg.AssetCheckEvaluation:
 
 
 @pytest.mark.slow
-def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop: Project) -> None:
+def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Project) -> None:
     mart, check = "marts.customer_value", "customers_money_adds_up"
     before = YESTERDAY - timedelta(days=1)
     everything = ("--select", '+key:"marts/customer_value"')
@@ -164,7 +164,7 @@ def test_a_check_compares_only_what_was_built_from_the_inputs_that_are_held(shop
     table, orders = find_table(mart), find_table("unified.orders")
     shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
     assert not checked(shop, mart, check).passed, "the inputs are those it was built from"
-    # Between replacing a file and recording it, as every backfill beside this one is.
+    # As between replacing and recording a file, in every concurrent backfill.
     day = shop.warehouse.read_arrow(orders, FIRST, FIRST).drop_columns(["day"])
     shop.warehouse.replace_day(orders, FIRST, day.slice(1))
     assert checked(shop, mart, check).passed
@@ -180,7 +180,7 @@ def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
     ][:2]
 
     def without_first(of: Table, day: date) -> Callable[[], object]:
-        """Take out a row; returns what puts it back."""
+        """Remove a row; return a function that restores it."""
         rows = shop.warehouse.read_arrow(of, day, day).drop_columns(["day"])
         shop.warehouse.replace_day(of, day, rows.slice(1))
         return partial(shop.warehouse.replace_day, of, day, rows)
@@ -197,7 +197,7 @@ def _of_a_range_the_days_that_can_be_compared_are(shop: Project) -> None:
         put()
 
 
-def test_keys_are_compared_so_many_at_a_time_and_each_once(
+def test_keys_are_compared_in_batches_and_each_key_once(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = 'key:"wicked_reports/orders"'
@@ -213,7 +213,7 @@ def test_keys_are_compared_so_many_at_a_time_and_each_once(
     assert found(shop, table.full_name, "keys_unique") == together
 
 
-def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
+def test_a_large_quarantine_and_a_missing_yesterday_warn(project: Project) -> None:
     table = find_table("thanx.feedbacks")
     assert found(project, table.full_name, "yesterday_is_there")["violations"] == 1
     now = pa.scalar(0, pa.timestamp("us", tz="UTC")).as_py()
@@ -224,7 +224,7 @@ def test_too_much_in_quarantine_and_a_missing_yesterday_warn(project: Project) -
     assert numbers["share"] == 1.0
 
 
-def test_records_without_a_date_count_as_quarantined_whatever_days_are_checked(
+def test_undated_records_count_as_quarantined_for_any_checked_days(
     project: Project,
 ) -> None:
     table = find_table("feedbackpulse.submissions")
@@ -243,7 +243,7 @@ def test_records_without_a_date_count_as_quarantined_whatever_days_are_checked(
 
 
 @pytest.mark.parametrize("last", [FIRST, YESTERDAY])
-def test_checks_are_evaluated_by_single_and_by_range_runs(shop: Project, last: date) -> None:
+def test_single_day_runs_and_range_runs_evaluate_checks(shop: Project, last: date) -> None:
     names = ["wicked_reports.orders", "unified.orders"]
     with dg.DagsterInstance.ephemeral() as instance:
         result = materialise(shop, names, FIRST, last, instance)
@@ -271,7 +271,7 @@ def test_the_days_of_a_run_are_read_from_its_tags() -> None:
     ) == (date(2024, 1, 2), date(2024, 1, 5))
 
 
-def test_the_description_of_a_check_says_what_it_compares(project: Project) -> None:
+def test_a_check_description_explains_what_it_compares(project: Project) -> None:
     described = {
         (spec.asset_key.to_user_string(), spec.name): spec.description
         for checks in project.defs.asset_checks or []
@@ -290,6 +290,6 @@ def test_the_description_of_a_check_says_what_it_compares(project: Project) -> N
     )
 
 
-def test_every_rule_has_its_table_and_its_sql() -> None:
+def test_every_rule_has_a_table_and_a_sql_file() -> None:
     tables: set[Table] = {find_table(rule.table) for rule in RULES}
     assert tables <= set(ALL_TABLES)

@@ -1,4 +1,4 @@
-"""A machine of its own for a test: a process with its own temporary directory and its own mount."""
+"""A simulated machine: a process with its own temporary directory and mount."""
 
 import contextlib
 import multiprocessing
@@ -20,7 +20,7 @@ KEY = b"key of the list"
 
 
 class SlowWarehouse(Warehouse):
-    """Takes a moment before a file is in its place, and notes when it wrote which one."""
+    """Pauses before a file is in place, and records when it wrote which file."""
 
     def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
         began = time.monotonic()
@@ -31,7 +31,7 @@ class SlowWarehouse(Warehouse):
 
 
 def mounted(root: Path, number: int) -> Path:
-    """The warehouse at another place of the file system, as a second machine may have it."""
+    """The warehouse at another path, as a second machine may mount it."""
     place = root / f"mount{number}"
     if not place.exists():
         (root / "warehouse").mkdir(exist_ok=True)
@@ -55,13 +55,13 @@ def _run(work: Any, root: Path, number: int, url: str | None, pipe: Connection, 
 def machine(
     work: Callable[..., Any], root: Path, number: int, url: str | None, *args: Any
 ) -> Iterator[Connection]:
-    """``work(warehouse, pipe, *args)`` in a process; what it returns is the last of the pipe."""
+    """Run ``work(warehouse, pipe, *args)`` in a process; its result is sent last."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=_run, args=(work, root, number, url, there, args)
     )
     process.start()
-    there.close()  # so that whoever waits for one that died hears of it
+    there.close()  # so that a reader of the pipe notices a dead process
     try:
         yield here
         process.join(60)

@@ -1,4 +1,4 @@
-"""The Postgres of several machines: waited for while it restarts, and every error with its cure."""
+"""The Postgres of several machines: restarts are waited for, and every error has a remedy."""
 
 import contextlib
 import logging
@@ -30,7 +30,7 @@ def report_backend(coordination: Coordination, pipe: Any) -> None:
 
 
 @slow
-def test_one_connection_serves_one_work_after_the_other(postgres: PostgresDatabase) -> None:
+def test_one_connection_is_reused_for_consecutive_work(postgres: PostgresDatabase) -> None:
     coordination = Coordination(postgres.url)
     first = coordination.run(backend)
     assert {coordination.run(backend) for _ in range(5)} == {first}
@@ -38,7 +38,7 @@ def test_one_connection_serves_one_work_after_the_other(postgres: PostgresDataba
 
 
 @slow
-def test_a_forked_child_has_a_connection_of_its_own_and_the_parent_keeps_its(
+def test_a_forked_child_opens_its_own_connection_and_the_parent_keeps_its_connection(
     postgres: PostgresDatabase,
 ) -> None:
     coordination = Coordination(postgres.url)
@@ -54,7 +54,7 @@ def test_a_forked_child_has_a_connection_of_its_own_and_the_parent_keeps_its(
 
 
 @slow
-def test_a_server_that_restarts_is_waited_for(
+def test_a_restarting_server_is_waited_for(
     postgres: PostgresDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     coordination = Coordination(postgres.url)
@@ -76,7 +76,7 @@ def test_a_server_that_restarts_is_waited_for(
 
 
 @slow
-def test_a_server_that_stays_away_is_an_error_with_its_cure(postgres: PostgresDatabase) -> None:
+def test_a_server_that_stays_down_is_an_error_with_a_remedy(postgres: PostgresDatabase) -> None:
     coordination = Coordination(postgres.url, patience=0.5)
     coordination.run(backend)
     postgres.server.stop()
@@ -92,7 +92,7 @@ def test_a_server_that_stays_away_is_an_error_with_its_cure(postgres: PostgresDa
 
 
 @slow
-def test_waiting_ends_when_it_is_told_to(postgres: PostgresDatabase) -> None:
+def test_closing_ends_the_wait(postgres: PostgresDatabase) -> None:
     coordination = Coordination(postgres.url)
     postgres.server.stop()
     stop = threading.Event()
@@ -100,22 +100,24 @@ def test_waiting_ends_when_it_is_told_to(postgres: PostgresDatabase) -> None:
     began = time.monotonic()
     with pytest.raises(CoordinationUnavailable):
         coordination.run(backend, stop)
-    assert time.monotonic() - began < 60  # and not the two minutes of its patience
+    assert time.monotonic() - began < 60  # not the full two minutes of patience
 
 
 @slow
 @pytest.mark.parametrize("wrong", ["password", "database"])
-def test_what_waiting_does_not_mend_fails_at_once(postgres: PostgresDatabase, wrong: str) -> None:
+def test_permanent_errors_fail_at_once(postgres: PostgresDatabase, wrong: str) -> None:
     url = {
         "password": postgres.url.replace(postgres.server.password, "wrong"),
         "database": postgres.server.url("nowhere"),
     }[wrong]
-    # Of the tests' two minutes none are left if it is waited for.
+    # Waiting would use up the test's two minutes.
     with pytest.raises(CoordinationUnavailable, match=r"refuses: .*; fix user, password"):
         Coordination(url, patience=3600).run(backend)
 
 
-def test_without_the_driver_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_driver_the_error_names_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("feedback_assets.coordination.database.find_spec", lambda name: None)
     with pytest.raises(CoordinationUnavailable, match=r"pip install 'feedback-assets\[server\]'"):
         Coordination("postgresql://u:p@127.0.0.1/none").run(os.getpid)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Runs of a project that shares: quota and locks are in Postgres, and its password is nowhere."""
+"""Runs with a shared database: quota and locks are in Postgres, its password nowhere."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not gra
 def sharing(
     shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project that shares with other machines."""
+    """A project that shares a database with other machines."""
     monkeypatch.setenv("FEEDBACK_COORDINATION_URL", postgres.url)
     # Machines that share generate no secrets of their own.
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "a secret that all machines have")
@@ -32,7 +32,7 @@ def sharing(
     assert leaks(secrets, files_of(home, warehouse)) == []
 
 
-def test_a_backfill_takes_its_quota_and_its_lock_from_postgres(
+def test_a_backfill_uses_quota_and_lock_in_postgres(
     sharing: Project, postgres: PostgresDatabase
 ) -> None:
     done = []
@@ -53,7 +53,7 @@ def test_a_backfill_takes_its_quota_and_its_lock_from_postgres(
     assert not sharing.settings.quota_dir.exists()
 
 
-def test_a_password_that_is_refused_fails_the_run_and_says_what_to_mend(
+def test_a_refused_password_fails_the_run_and_names_the_variable_to_fix(
     sharing: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = postgres.url.replace(postgres.server.password, "another-secret")

@@ -1,4 +1,4 @@
-"""Locks over machines: who writes alone does, and no lock outlives whoever held it."""
+"""Locks across machines: exclusive access is exclusive, and no lock outlives its owner."""
 
 import multiprocessing
 import threading
@@ -11,7 +11,7 @@ from feedback_assets.coordination.shared_locks import LockLost, LockTaken, Share
 from tests.servers.postgres import PostgresDatabase
 
 pytestmark = pytest.mark.slow
-BUSY = "kept a lock for 0.2 s"
+BUSY = "did not release a lock held by another process within 0.2 s"
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def one(postgres: PostgresDatabase) -> SharedLocks:
 
 @pytest.fixture
 def other(postgres: PostgresDatabase) -> SharedLocks:
-    """Another machine, which waits for no lock longer than a moment."""
+    """Another machine, which waits only briefly for a lock."""
     return SharedLocks(Coordination(postgres.url, lock_patience=0.2))
 
 
-def test_many_write_at_once_but_one_partition_one_at_a_time(
+def test_writers_run_concurrently_but_one_at_a_time_for_each_partition(
     one: SharedLocks, other: SharedLocks
 ) -> None:
     with one.changing(alone=False, partition="a"):
@@ -37,7 +37,7 @@ def test_many_write_at_once_but_one_partition_one_at_a_time(
         pass
 
 
-def test_who_works_alone_waits_for_all_and_all_for_him(
+def test_exclusive_work_waits_for_all_writers_and_blocks_them(
     one: SharedLocks, other: SharedLocks
 ) -> None:
     with (
@@ -54,7 +54,7 @@ def test_who_works_alone_waits_for_all_and_all_for_him(
         pass
 
 
-def test_threads_of_one_process_are_held_apart_too(one: SharedLocks) -> None:
+def test_threads_of_one_process_exclude_each_other_too(one: SharedLocks) -> None:
     inside, most = [0], [0]
 
     def work() -> None:
@@ -70,7 +70,7 @@ def test_threads_of_one_process_are_held_apart_too(one: SharedLocks) -> None:
     assert most == [1]
 
 
-def test_a_name_is_one_s_alone_and_who_does_not_wait_is_told(
+def test_a_named_lock_has_one_owner_and_a_non_waiting_caller_is_refused(
     one: SharedLocks, other: SharedLocks
 ) -> None:
     with one.alone_with("links"):
@@ -88,7 +88,7 @@ def hold(url: str, pipe: Any) -> None:
         threading.Event().wait()
 
 
-def test_a_killed_machine_holds_nothing(postgres: PostgresDatabase, one: SharedLocks) -> None:
+def test_a_killed_machine_releases_its_locks(postgres: PostgresDatabase, one: SharedLocks) -> None:
     here, there = multiprocessing.Pipe()
     holder = multiprocessing.get_context("spawn").Process(target=hold, args=(postgres.url, there))
     holder.start()
@@ -99,11 +99,11 @@ def test_a_killed_machine_holds_nothing(postgres: PostgresDatabase, one: SharedL
         pass
 
 
-def test_a_lock_that_a_restart_took_is_reported_at_its_end(
+def test_a_lock_lost_in_a_restart_is_reported_on_release(
     postgres: PostgresDatabase, one: SharedLocks
 ) -> None:
     with (
-        pytest.raises(LockLost, match="another may have done it too; run it again"),
+        pytest.raises(LockLost, match="another process may have done the same work; run it again"),
         one.changing(alone=True),
     ):
         postgres.server.restart()
@@ -111,7 +111,7 @@ def test_a_lock_that_a_restart_took_is_reported_at_its_end(
         pass
 
 
-def test_an_error_of_the_work_is_raised_as_it_is_and_the_lock_is_free(
+def test_an_error_inside_the_lock_is_raised_unchanged_and_frees_the_lock(
     one: SharedLocks, other: SharedLocks
 ) -> None:
     with pytest.raises(ZeroDivisionError), one.changing(alone=True):

@@ -1,4 +1,4 @@
-"""A quota over machines: never over the limit as the provider saw it, whatever their clocks say."""
+"""A quota across machines: the provider never sees too many requests, whatever the clocks."""
 
 import contextlib
 import multiprocessing
@@ -27,7 +27,7 @@ ENOUGH = 3 * ALLOWED.requests + 1
 
 @dataclass
 class Provider:
-    """What a provider noted: each request from the asking for it to its arrival."""
+    """The provider's log: the time of sending and arrival of each request."""
 
     url: str = ""
     came: list[Taken] = field(default_factory=list)
@@ -64,7 +64,7 @@ def noting_server() -> Iterator[Provider]:
 
 
 def hammer(url: str, database: str, home: Path, ahead: float, start: Any, enough: Any) -> None:
-    """A machine of its own: its home, its clock, three threads."""
+    """A simulated machine with its own home, clock and three threads."""
     import time_machine
 
     quota = Quota("shared", ALLOWED, kept_in=Coordination(database))
@@ -85,7 +85,7 @@ def hammer(url: str, database: str, home: Path, ahead: float, start: Any, enough
 
 @contextlib.contextmanager
 def hammering(postgres: PostgresDatabase, tmp_path: Path) -> Iterator[Provider]:
-    """What comes of two machines, their clocks an hour apart, which stop after the block."""
+    """Two machines with clocks an hour apart, stopped after the block; yields their results."""
     context = multiprocessing.get_context("spawn")
     start, enough = context.Barrier(3), context.Event()
     with noting_server() as provider:
@@ -108,7 +108,7 @@ def hammering(postgres: PostgresDatabase, tmp_path: Path) -> Iterator[Provider]:
         assert [machine.exitcode for machine in machines] == [0, 0]
 
 
-def test_two_machines_never_exceed_one_quota_and_use_it(
+def test_two_machines_use_one_quota_fully_and_never_exceed_it(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     with hammering(postgres, tmp_path) as provider:
@@ -116,12 +116,12 @@ def test_two_machines_never_exceed_one_quota_and_use_it(
     assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
     rate = ALLOWED.rate()
     assert quick_quarter(provider.came, rate.limit) < 1.05 * rate.interval / 1000
-    # What has left the window does not pile up.
+    # Rows that left the window do not accumulate.
     held = int(postgres.run_sql("select count(*) from feedback_quota"))
     assert held <= 3 * ALLOWED.requests < len(provider.came)
 
 
-def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
+def test_a_server_crash_stops_no_caller_and_never_exceeds_the_quota(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     with hammering(postgres, tmp_path) as provider:
@@ -132,7 +132,7 @@ def test_a_crash_of_the_server_stops_nobody_and_lets_nothing_through(
     assert most_in_any_window(provider.came, ALLOWED.seconds) <= ALLOWED.requests
 
 
-def test_several_allowances_hold_at_once(postgres: PostgresDatabase) -> None:
+def test_several_rate_limits_apply_at_once(postgres: PostgresDatabase) -> None:
     quota = Quota(
         "thanx", Allowance(5, 0.1), Allowance(12, 0.6), kept_in=Coordination(postgres.url)
     )
@@ -143,7 +143,7 @@ def test_several_allowances_hold_at_once(postgres: PostgresDatabase) -> None:
     assert most_in_any_window(notes.taken, 0.6) <= 12
 
 
-def test_two_providers_have_a_quota_each(postgres: PostgresDatabase) -> None:
+def test_each_provider_has_its_own_quota(postgres: PostgresDatabase) -> None:
     shared = Coordination(postgres.url)
     Quota("one", Allowance(1, 60), kept_in=shared).acquire()
     assert Quota("other", Allowance(1, 60), kept_in=shared).acquire() < 30
@@ -165,7 +165,7 @@ def test_closing_ends_a_wait_for_the_server(postgres: PostgresDatabase) -> None:
         quota.acquire()
 
 
-def test_a_clock_of_the_server_that_was_turned_back_does_not_block_for_hours(
+def test_a_server_clock_set_back_does_not_block_for_hours(
     postgres: PostgresDatabase,
 ) -> None:
     quota = Quota("clock", Allowance(1, 0.2), kept_in=Coordination(postgres.url))

@@ -42,7 +42,7 @@ def write_days(warehouse: SlowWarehouse, pipe: Connection, number: int) -> Any:
     pipe.send("ready")
     pipe.recv()
     rounds = 0
-    # Until the other has had as many rounds too, or they may never meet.
+    # Wait until the other machine has had as many rounds, or they may never overlap.
     while rounds < ROUNDS or not pipe.poll():
         recorded = {day: warehouse.replace_day(SALES, day, versions[day]) for day in DAYS}
         rounds += 1
@@ -52,7 +52,7 @@ def write_days(warehouse: SlowWarehouse, pipe: Connection, number: int) -> Any:
 
 
 @pytest.mark.parametrize("coordinated", [True, False])
-def test_a_day_that_two_write_at_once_is_whole_and_one_of_the_two(
+def test_a_day_written_by_two_machines_at_once_is_one_complete_version(
     postgres: PostgresDatabase, tmp_path: Path, coordinated: bool
 ) -> None:
     url = postgres.url if coordinated else None
@@ -92,7 +92,7 @@ def anas() -> pa.Table:
 
 
 def forget_ana(warehouse: Warehouse) -> None:
-    """The list, then every partition held, as ``forget`` does it."""
+    """Update the list, then every stored partition, as ``forget`` does."""
     empty = Erased(KEY)
     person = empty.hash_of("email", EMAIL)
     erased = warehouse.add_erased(Addition(person, frozenset({person})))
@@ -105,7 +105,7 @@ def forget_ana(warehouse: Warehouse) -> None:
         warehouse.change_partition(CONTACTS, day, change)
 
 
-def test_whoever_writes_on_another_machine_does_not_bring_an_erased_person_back(
+def test_a_writer_on_another_machine_does_not_restore_an_erased_person(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     here = Warehouse(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))
@@ -133,7 +133,7 @@ def test_whoever_writes_on_another_machine_does_not_bring_an_erased_person_back(
     assert EMAIL not in str(rows.to_pylist())
 
 
-def test_a_partition_whose_lock_was_lost_is_written_again_without_who_was_erased_meanwhile(
+def test_a_partition_whose_lock_was_lost_is_rewritten_without_people_erased_meanwhile(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     other = Warehouse(str(mounted(tmp_path, 2)), lambda: KEY, Coordination(postgres.url))
@@ -142,7 +142,7 @@ def test_a_partition_whose_lock_was_lost_is_written_again_without_who_was_erased
     class Interrupted(Warehouse):
         def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
             if not written:
-                # The server restarts between the look at the list and the writing.
+                # The server restarts between reading the list and writing.
                 postgres.server.restart()
                 forget_ana(other)
             written.append(path)
@@ -165,7 +165,7 @@ def put_aside(warehouse: SlowWarehouse, pipe: Connection, number: int) -> Any:
     return None
 
 
-def test_no_record_that_two_machines_set_aside_at_once_is_lost(
+def test_concurrent_quarantining_on_two_machines_loses_no_record(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     with (
@@ -182,7 +182,7 @@ def test_no_record_that_two_machines_set_aside_at_once_is_lost(
     assert read_quarantine_file(held, path).num_rows == 20
 
 
-def test_a_writing_alone_is_counted_once_where_its_lock_was_lost(
+def test_an_exclusive_write_is_counted_once_when_its_lock_was_lost(
     postgres: PostgresDatabase, tmp_path: Path
 ) -> None:
     here = Warehouse(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))

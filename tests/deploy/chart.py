@@ -1,9 +1,9 @@
 """Dagster's chart with the values of deploy/kubernetes: ``python -m tests.deploy.chart CHART.tgz``.
 
-The chart is held to its own schema, rendered by Helm's library (``pip install helm-python-sdk``),
-every object to Kubernetes' schemas, the instance and the launcher of the runs to Dagster's. Chart
-and library are not the project's, so it is no test: start it when values or Dagster change.
-"""
+Validates the chart against its own schema, renders it with Helm's library (``pip install
+helm-python-sdk``), and validates every object against Kubernetes' schemas, and the instance and the
+run launcher against Dagster's. Chart and library are not part of the project, so this is not a
+test: run it when the values or Dagster change."""
 
 import json
 import re
@@ -30,7 +30,7 @@ from tests.deploy.kubernetes import (
     values,
 )
 
-# The chart's schemas fetch Kubernetes' definitions at every use; these are the same, here.
+# The chart's schemas fetch Kubernetes' definitions on every use; these are local copies.
 _FETCHED = re.compile(r'"https://[^"#]+/_definitions\.json#/definitions/')
 _DEFINITIONS = (
     Path(kubernetes_validate.__file__).parent
@@ -39,7 +39,7 @@ _DEFINITIONS = (
 
 
 def render(chart: str) -> tuple[str, list[dict[str, Any]]]:
-    """The chart's version, and the objects that it makes of the values."""
+    """The chart's version, and the objects rendered from the values."""
     import helm_python  # type: ignore[import-not-found, unused-ignore]
 
     with tempfile.TemporaryDirectory() as name, tarfile.open(chart) as packed:
@@ -75,7 +75,7 @@ def main(chart: str) -> None:
         (Path(home) / "dagster.yaml").write_text(config)
         InstanceRef.from_dir(home)
     launcher = yaml.safe_load(config)["run_launcher"]["config"]
-    # What tests/deploy/test_kubernetes.py takes for the chart's work is the chart's work.
+    # The chart must behave as tests/deploy/test_kubernetes.py assumes.
     assert launcher == launcher_config(values()), launcher
     pods = {
         name: item["spec"]["template"]

@@ -1,4 +1,4 @@
-"""deploy/image/Dockerfile as its instructions, one each, continued lines joined."""
+"""deploy/image/Dockerfile as a list of instructions, with continued lines joined."""
 
 import re
 from pathlib import Path
@@ -8,12 +8,12 @@ DOCKERFILE = ROOT / "deploy" / "image" / "Dockerfile"
 
 
 def instructions(word: str) -> list[str]:
-    """What follows an instruction's word, for each of its kind."""
+    """The arguments of the instructions, by keyword."""
     text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE)
     joined = re.sub(r"\\\n\s*", " ", text)
     return re.findall(rf"^{word} (.+)$", joined, re.MULTILINE)
 
 
 def environment() -> dict[str, str]:
-    """The variables of the finished image."""
+    """The environment variables of the final image."""
     return dict(re.findall(r"(\w+)=(\S+)", instructions("ENV")[-1]))

@@ -1,4 +1,4 @@
-"""What deploy/kubernetes comes to: the launcher's config, a run's job, Kubernetes' schemas."""
+"""The effect of deploy/kubernetes: the launcher's config, a run's job, Kubernetes' schemas."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +15,19 @@ from kubernetes.client import ApiClient
 
 KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 VALUES = KUBERNETES / "values.yaml"
-# The oldest that is still kept up, and the newest that there is a schema of.
+# The oldest supported version, and the newest that has a schema.
 VERSIONS = ("1.34", "1.37")
 RELEASE, NAMESPACE = "dagster", "feedback-assets"
 
 
 def values() -> dict[str, Any]:
-    """The values, read."""
+    """The parsed values."""
     found: dict[str, Any] = yaml.safe_load(VALUES.read_text())
     return found
 
 
 def hold_to_kubernetes(item: dict[str, Any]) -> None:
-    """Raise unless Kubernetes takes the object and knows every field of it."""
+    """Raise unless the object is valid for Kubernetes and has no unknown field."""
     for version in VERSIONS:
         kubernetes_validate.validate(item, version, strict=True)
 
@@ -38,7 +38,7 @@ def policies() -> list[dict[str, Any]]:
 
 
 def selected(policy: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a policy is about pods with these labels."""
+    """Whether a policy selects pods with these labels."""
     selector = policy["spec"]["podSelector"]
     return all(
         labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()
@@ -48,7 +48,7 @@ def selected(policy: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 def launcher_config(held: dict[str, Any]) -> dict[str, Any]:
-    """What the chart makes of ``runLauncher`` in ``dagster.yaml``."""
+    """The config that the chart renders from ``runLauncher`` in ``dagster.yaml``."""
     given = held["runLauncher"]["config"]["k8sRunLauncher"]
     of_runs = given["runK8sConfig"]
     return {
@@ -68,7 +68,7 @@ def launcher_config(held: dict[str, Any]) -> dict[str, Any]:
 
 
 def code_context(held: dict[str, Any]) -> dict[str, Any]:
-    """What the chart has the code server say of itself, for the runs that it launches."""
+    """The container context that the chart gives the code server for the runs it launches."""
     users = held["dagster-user-deployments"]
     (code,) = users["deployments"]
     return {
@@ -90,11 +90,11 @@ def code_context(held: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_of_a_run(launcher: dict[str, Any], context: dict[str, Any], image: str) -> dict[str, Any]:
-    """The job that Dagster makes of a run, as it is sent to Kubernetes."""
+    """The job that Dagster creates for a run, as sent to Kubernetes."""
     kind = resolve_to_config_type(dg.Shape(K8sRunLauncher.config_type()))
     result = process_config(kind, launcher)
     assert result.success, result.errors
-    # As the launcher itself does, which would connect to a cluster.
+    # As the launcher does, but without connecting to a cluster.
     config = SimpleNamespace(**dict.fromkeys(K8sRunLauncher.config_type()) | result.value)
     origin = SimpleNamespace(repository_origin=SimpleNamespace(container_context=context))
     run: Any = SimpleNamespace(job_code_origin=origin, tags={})

@@ -1,4 +1,4 @@
-"""compose.yaml: well formed, in step with the files beside it, and open where it should be."""
+"""compose.yaml: valid, consistent with the files next to it, and exposed only where intended."""
 
 import os
 import re
@@ -31,12 +31,12 @@ OURS = [name for name, service in SERVICES.items() if "feedback-assets" in servi
 
 
 def after(name: str, option: str) -> str:
-    """What a service's command has after an option."""
+    """The value of an option in a service's command."""
     command = SERVICES[name]["command"]
     return str(command[command.index(option) + 1])
 
 
-def test_it_is_what_the_schema_of_compose_files_allows() -> None:
+def test_the_file_matches_the_compose_schema() -> None:
     tool = Path(sys.executable).with_name("check-jsonschema")
     said = subprocess.run(
         [tool, "--builtin-schema", "vendor.compose-spec", COMPOSE / "compose.yaml"],
@@ -47,7 +47,7 @@ def test_it_is_what_the_schema_of_compose_files_allows() -> None:
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_whoever_asks_for_a_port_asks_for_the_one_that_is_listened_on() -> None:
+def test_clients_use_the_port_the_service_listens_on() -> None:
     (server,) = read(COMPOSE / "workspace.yaml")["load_from"]
     code = server["grpc_server"]
     assert code["host"] == "code"
@@ -67,7 +67,7 @@ def test_whoever_asks_for_a_port_asks_for_the_one_that_is_listened_on() -> None:
     assert SERVICES["webserver"]["networks"] == ["storage", "outside"]
 
 
-def test_the_webservers_are_reached_through_the_proxy_alone_and_that_from_this_machine() -> None:
+def test_webservers_are_reachable_only_through_the_local_proxy() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["webserver"]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["webserver"]["ports"])
     for name in ("webserver", "viewers"):
@@ -79,7 +79,7 @@ def test_the_webservers_are_reached_through_the_proxy_alone_and_that_from_this_m
     assert SERVICES["postgres"]["networks"] == ["storage"]
 
 
-def test_the_keys_of_the_providers_are_given_to_those_who_run_the_project_alone() -> None:
+def test_only_services_that_run_the_project_receive_provider_keys() -> None:
     assert [name for name in SERVICES if "settings.env" in SERVICES[name].get("env_file", [])] == [
         "prepare",
         "code",
@@ -94,7 +94,7 @@ def test_the_keys_of_the_providers_are_given_to_those_who_run_the_project_alone(
     assert len(ignored.stdout.split()) == 2
 
 
-def test_each_service_is_pinned_may_little_and_says_whether_it_is_well() -> None:
+def test_each_service_is_pinned_unprivileged_and_has_a_health_check() -> None:
     for name, service in SERVICES.items():
         assert re.search(r":\d+\.\d+", service["image"]), name
         assert "no-new-privileges:true" in service["security_opt"], name
@@ -108,7 +108,7 @@ def test_each_service_is_pinned_may_little_and_says_whether_it_is_well() -> None
             assert other in SERVICES
 
 
-def test_every_file_that_is_mounted_is_there_or_the_page_says_how_to_make_it() -> None:
+def test_every_mounted_file_exists_or_the_page_explains_how_to_create_it() -> None:
     page = (COMPOSE / "README.md").read_text()
     for service in SERVICES.values():
         for mount in service.get("volumes", []):
@@ -123,19 +123,24 @@ def test_every_file_that_is_mounted_is_there_or_the_page_says_how_to_make_it() -
             assert name in page, name
 
 
-def test_the_image_finds_its_directories_where_the_volumes_are() -> None:
+def test_the_image_uses_the_mounted_directories() -> None:
     for name in OURS:
         targets = {mount.split(":")[1] for mount in SERVICES[name]["volumes"]}
         assert {HOME, f"{HOME}/dagster.yaml", environment()["TMPDIR"]} <= targets, name
         assert SERVICES[name]["environment"] == {
             key: environment()[key]
-            for key in ("DAGSTER_HOME", "TMPDIR", "DAGSTER_DISABLE_TELEMETRY")
+            for key in (
+                "DAGSTER_HOME",
+                "TMPDIR",
+                "DAGSTER_DISABLE_TELEMETRY",
+                "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR",
+            )
         }
     for name in ("code", "prepare"):
         assert f"warehouse:{environment()['FEEDBACK_WAREHOUSE']}" in SERVICES[name]["volumes"]
 
 
-def test_the_instance_is_that_of_one_machine_but_for_storage_and_queue(
+def test_the_instance_differs_from_one_machine_only_in_storage_and_queue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = read(COMPOSE / "dagster.yaml")
@@ -158,7 +163,7 @@ def test_the_instance_is_that_of_one_machine_but_for_storage_and_queue(
         if isinstance(value, dict)
     ]
     assert sorted(asked) == sorted([*given, "POSTGRES_PASSWORD"])
-    # The driver that SQLAlchemy would take by itself is another one.
+    # SQLAlchemy would choose another driver by default.
     make_url(f"{storage['postgres']['postgres_db']['scheme']}://").get_dialect().import_dbapi()
     shutil.copy(COMPOSE / "dagster.yaml", tmp_path)
     ref = InstanceRef.from_dir(str(tmp_path))
@@ -166,7 +171,7 @@ def test_the_instance_is_that_of_one_machine_but_for_storage_and_queue(
     assert ref.storage_data.class_name == "DagsterPostgresStorage"
 
 
-def test_nginx_takes_the_proxy_as_the_container_starts_it(tmp_path: Path) -> None:
+def test_nginx_accepts_the_proxy_configuration_of_the_container(tmp_path: Path) -> None:
     nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed")
@@ -193,7 +198,7 @@ def test_nginx_takes_the_proxy_as_the_container_starts_it(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_code_server_starts_and_is_well_by_its_own_account(
+def test_the_code_server_starts_and_reports_healthy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (port,) = free_ports(1)

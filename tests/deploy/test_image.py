@@ -1,4 +1,4 @@
-"""The image: what it is built from, who runs in it, and what is not in it."""
+"""The image: its base, its user, and what it must not contain."""
 
 import re
 import subprocess
@@ -13,13 +13,13 @@ from tests.deploy.image import DOCKERFILE, ROOT, environment, instructions
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_the_linter_of_dockerfiles_has_nothing_to_say() -> None:
+def test_the_dockerfile_linter_finds_nothing() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     said = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_both_stages_are_one_exact_version_of_a_python_that_the_pins_are_for() -> None:
+def test_both_stages_use_one_exact_python_version_that_the_pins_support() -> None:
     images = {line.split()[0] for line in instructions("FROM")}
     (image,) = images
     found = re.fullmatch(r"python:(3\.\d+\.\d+)-slim-[a-z]+", image)
@@ -30,7 +30,7 @@ def test_both_stages_are_one_exact_version_of_a_python_that_the_pins_are_for() -
     assert found[1].startswith(f"{pinned_for[1]}.")
 
 
-def test_nothing_is_installed_but_what_has_a_digest_and_the_package_itself() -> None:
+def test_only_hashed_packages_and_the_project_are_installed() -> None:
     installs = [line for line in instructions("RUN") if "pip install" in line]
     assert [("--require-hashes" in line, "--no-build-isolation" in line) for line in installs] == [
         (True, False),
@@ -39,7 +39,7 @@ def test_nothing_is_installed_but_what_has_a_digest_and_the_package_itself() -> 
     assert all("--no-deps" in line for line in installs)
 
 
-def test_the_build_sees_what_is_copied_and_nothing_else_of_the_project() -> None:
+def test_the_build_context_has_only_what_is_copied() -> None:
     ignored = [
         line
         for line in (ROOT / ".dockerignore").read_text().splitlines()
@@ -58,7 +58,7 @@ def test_the_build_sees_what_is_copied_and_nothing_else_of_the_project() -> None
     assert not any(name.startswith((".env", "dagster_home", "data")) for name in let_in)
 
 
-def test_a_container_is_not_root_and_owns_the_directories_that_it_writes() -> None:
+def test_a_container_is_not_root_and_owns_the_directories_it_writes() -> None:
     user, group = instructions("USER")[-1].split(":")
     (made,) = [line for line in instructions("RUN") if "useradd" in line]
     assert f"--uid {user} " in made
@@ -67,16 +67,16 @@ def test_a_container_is_not_root_and_owns_the_directories_that_it_writes() -> No
         assert environment()[name] in made.split("--owner=feedback")[1]
 
 
-def test_no_part_of_it_uploads_logs() -> None:
+def test_no_component_uploads_logs() -> None:
     assert environment()["DAGSTER_DISABLE_TELEMETRY"]
 
 
-def test_it_starts_without_a_shell_and_with_somebody_who_passes_signals_on() -> None:
+def test_the_image_starts_without_a_shell_and_with_an_init_process() -> None:
     assert instructions("ENTRYPOINT") == ['["tini", "--"]']
     assert instructions("CMD") == ['["feedback-assets", "--help"]']
 
 
-def test_every_file_that_names_the_image_names_the_version_of_the_project() -> None:
+def test_every_image_reference_uses_the_project_version() -> None:
     deploy = ROOT / "deploy"
     named = {
         (path.name, version)

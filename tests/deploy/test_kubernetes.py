@@ -1,4 +1,4 @@
-"""The values of Dagster's chart and the objects beside it, as far as it shows without a cluster."""
+"""The values of Dagster's chart and the extra objects, as far as testable without a cluster."""
 
 import re
 from importlib.metadata import version
@@ -34,11 +34,11 @@ POD = RUN["spec"]["template"]["spec"]
 @pytest.mark.parametrize(
     "item", [*SECRETS, *policies(), RUN], ids=lambda item: item["metadata"]["name"]
 )
-def test_kubernetes_takes_each_object(item: dict[str, Any]) -> None:
+def test_kubernetes_accepts_each_object(item: dict[str, Any]) -> None:
     hold_to_kubernetes(item)
 
 
-def test_the_chart_that_is_named_is_that_of_the_pinned_dagster() -> None:
+def test_the_named_chart_matches_the_pinned_dagster() -> None:
     ((pinned, _),) = pins("constraints-image.txt")["dagster"]
     for path in (VALUES, KUBERNETES / "README.md"):
         named = re.findall(r"(?:version|--version) (\d+\.\d+\.\d+)", path.read_text())
@@ -48,7 +48,7 @@ def test_the_chart_that_is_named_is_that_of_the_pinned_dagster() -> None:
     assert version("dagster-k8s").split(".")[-1] == str(pinned).split(".")[-1]
 
 
-def test_every_variable_is_a_setting_and_every_secret_setting_is_in_the_secret() -> None:
+def test_every_variable_is_a_setting_and_the_secret_has_every_secret_setting() -> None:
     providers = SECRETS[1]["stringData"]
     plain = {each["name"] for each in CODE["env"]}
     assert plain - SETTINGS == {"AWS_REGION"}  # s3fs reads it
@@ -60,7 +60,7 @@ def test_every_variable_is_a_setting_and_every_secret_setting_is_in_the_secret()
     assert {value for each in SECRETS for value in each["stringData"].values()} == {""}
 
 
-def test_a_run_has_the_secrets_that_there_are_and_a_key_of_its_own_for_the_bucket() -> None:
+def test_a_run_gets_the_existing_secrets_and_its_own_bucket_key() -> None:
     names = {each["metadata"]["name"] for each in SECRETS}
     (container,) = POD["containers"]
     asked = {each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each}
@@ -75,7 +75,7 @@ def test_a_run_has_the_secrets_that_there_are_and_a_key_of_its_own_for_the_bucke
     assert "annotations" not in HELD["serviceAccount"]
 
 
-def test_every_pod_is_the_user_of_the_image_and_writes_where_the_image_says() -> None:
+def test_every_pod_runs_as_the_image_user_and_writes_to_its_directories() -> None:
     user, group = map(int, instructions("USER")[-1].split(":"))
     written = {environment()["DAGSTER_HOME"], environment()["TMPDIR"]}
     assert HELD["global"]["dagsterHome"] == environment()["DAGSTER_HOME"]
@@ -93,7 +93,7 @@ def test_every_pod_is_the_user_of_the_image_and_writes_where_the_image_says() ->
     assert container["resources"] == CODE["resources"]
 
 
-def test_ports_and_modules_are_those_of_the_compose_file() -> None:
+def test_ports_and_modules_match_the_compose_file() -> None:
     compose = yaml.safe_load((ROOT / "deploy" / "compose" / "compose.yaml").read_text())["services"]
     assert str(CODE["port"]) in compose["code"]["command"]
     assert CODE["dagsterApiGrpcArgs"] == compose["code"]["command"][-2:]
@@ -107,7 +107,7 @@ def test_ports_and_modules_are_those_of_the_compose_file() -> None:
     assert opened == {CODE["port"], web["service"]["port"]}
 
 
-def test_both_speak_to_postgres_with_the_same_driver() -> None:
+def test_both_use_the_same_postgres_driver() -> None:
     compose = yaml.safe_load((ROOT / "deploy" / "compose" / "dagster.yaml").read_text())
     assert (
         HELD["postgresql"]["postgresqlScheme"]
@@ -115,7 +115,7 @@ def test_both_speak_to_postgres_with_the_same_driver() -> None:
     )
 
 
-def test_nobody_opens_a_connection_to_a_run() -> None:
+def test_runs_accept_no_connections() -> None:
     (policy,) = [
         each for each in policies() if selected(each, RUN["spec"]["template"]["metadata"]["labels"])
     ]

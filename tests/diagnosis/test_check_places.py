@@ -1,4 +1,4 @@
-"""What ``check`` says of the warehouse and of the database that machines share."""
+"""What ``check`` reports about the warehouse and the shared database."""
 
 import os
 import socket
@@ -21,34 +21,34 @@ def of_warehouse(root: object) -> Verdict:
     return verdict
 
 
-def test_a_warehouse_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+def test_checking_a_writable_warehouse_leaves_it_unchanged(tmp_path: Path) -> None:
     verdict = of_warehouse(tmp_path)
     assert (verdict.provider, verdict.failed) == ("warehouse", False)
     assert verdict.text == f"{tmp_path} can be listed and written"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_warehouse_that_is_not_there_yet_is_not_created(tmp_path: Path) -> None:
+def test_checking_a_missing_warehouse_does_not_create_it(tmp_path: Path) -> None:
     verdict = of_warehouse(tmp_path / "a" / "b")
     assert not verdict.failed
     assert verdict.text == f"{tmp_path}/a/b does not exist yet; the first backfill creates it"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_warehouse_that_cannot_be_written_fails_with_the_variable_to_fix() -> None:
+def test_a_read_only_warehouse_fails_and_names_the_variable_to_fix() -> None:
     verdict = of_warehouse("/proc")
     assert verdict.failed
     assert verdict.fix == ("FEEDBACK_WAREHOUSE",)
     assert "was not written" in verdict.text
 
 
-def test_check_has_a_line_for_the_warehouse_after_the_providers(project: Project) -> None:
+def test_check_prints_the_warehouse_after_the_providers(project: Project) -> None:
     output = project.run("check").output.splitlines()
     (place,) = [number for number, line in enumerate(output) if line.startswith("✓ warehouse: ")]
     assert place == 5
 
 
-def test_check_fails_where_the_warehouse_does(
+def test_check_fails_when_the_warehouse_fails(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", "/proc")
@@ -58,7 +58,7 @@ def test_check_fails_where_the_warehouse_does(
     assert "Next: fix FEEDBACK_WAREHOUSE in the environment, then check again:" in result.output
 
 
-def test_a_database_that_does_not_answer_fails_with_the_variable_and_no_password(
+def test_an_unreachable_database_fails_with_the_variable_and_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedback_assets.diagnosis.places._PATIENCE_SECONDS", 0.1)
@@ -75,7 +75,7 @@ def test_a_database_that_does_not_answer_fails_with_the_variable_and_no_password
 
 
 @pytest.mark.slow
-def test_a_wrong_secret_and_a_missing_bucket_of_an_object_store_fail(
+def test_a_wrong_secret_and_a_missing_bucket_fail(
     s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import s3fs
@@ -95,7 +95,7 @@ def test_a_wrong_secret_and_a_missing_bucket_of_an_object_store_fail(
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="mounts a file system")
-def test_a_home_that_is_full_or_read_only_is_one_line_of_a_backfill(
+def test_a_full_or_read_only_home_fails_a_backfill_in_one_line(
     shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "small"

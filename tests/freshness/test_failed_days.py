@@ -1,4 +1,4 @@
-"""Days whose last run failed: they are named until they recover, also where no check ran."""
+"""Days whose last run failed are named until they recover, even if no check ran."""
 
 from datetime import timedelta
 from typing import Any
@@ -40,7 +40,7 @@ def tick(project: Project, instance: dg.DagsterInstance, cursor: str | None) -> 
         return sensor.evaluate_tick(context).cursor
 
 
-def test_failed_days_are_named_as_ranges_by_the_sensor_and_a_day_that_recovers_no_longer(
+def test_the_sensor_names_failed_days_as_ranges_until_they_recover(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [SUBMISSIONS.full_name]
@@ -74,7 +74,7 @@ def test_failed_days_are_named_as_ranges_by_the_sensor_and_a_day_that_recovers_n
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_provider_that_is_down_fails_its_days_holds_no_other_and_recovers(
+def test_an_unavailable_provider_fails_its_days_blocks_no_other_and_recovers(
     shop: Project, sandbox: Sandbox
 ) -> None:
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"thanx"})))

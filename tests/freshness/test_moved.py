@@ -1,4 +1,4 @@
-"""A record that was given another day: found on both, read again by the month, counted once."""
+"""A record that moved to another day: found on both, reread by the monthly run, counted once."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -69,7 +69,7 @@ def _check(project: Project, table: Table) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_an_order_that_moved_is_named_with_both_days_counted_once_and_gone_after_the_month(
+def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_monthly_run(
     project: Project, served: list[dict[str, Any]]
 ) -> None:
     wanted = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
@@ -121,7 +121,7 @@ def test_an_order_that_moved_is_named_with_both_days_counted_once_and_gone_after
     assert _number(project, "select sum(net_amount) from marts.customer_value") == Decimal(128)
 
 
-def test_every_daily_table_whose_key_is_without_a_time_is_checked() -> None:
+def test_every_daily_table_without_a_time_in_its_key_is_checked() -> None:
     assert {table.full_name for table in PROVIDER_TABLES if checked(table)} == {
         "wicked_reports.contacts",
         "wicked_reports.orders",
@@ -134,12 +134,12 @@ def test_every_daily_table_whose_key_is_without_a_time_is_checked() -> None:
 @pytest.mark.parametrize(
     "table", [*filter(checked, PROVIDER_TABLES)], ids=lambda table: table.full_name
 )
-def test_a_key_on_three_days_is_named_once_and_the_id_of_a_person_is_not(
+def test_a_key_on_three_days_is_named_once_and_personal_ids_are_not_named(
     project: Project, table: Table
 ) -> None:
     [key] = table.key
     for value in (1, 2):
-        # The first key is held on one day, the second on three.
+        # The first key is stored on one day, the second on three.
         for day in [OLD, NEW, YESTERDAY][:: 1 if value == 2 else 3]:
             held = project.warehouse.read_arrow(table, day, day).drop_columns(["day"])
             row = dict.fromkeys(table.schema.names)

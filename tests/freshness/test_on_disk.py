@@ -1,4 +1,4 @@
-"""Files that no run recorded are noticed and put right, however they came about."""
+"""Files that no run recorded are noticed and handled, whatever their origin."""
 
 import os
 import random
@@ -41,7 +41,7 @@ SECRET = "the same in every home, long enough"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Sandbox]]:
-    """Home and warehouse after a backfill of three days of everything, for tests to copy."""
+    """Home and warehouse after a full backfill of three days, for tests to copy."""
     root = tmp_path_factory.mktemp("built")
     with (
         running_sandbox(seed=7, days=20, customers=250, faults=Faults(quotas=False)) as sandbox,
@@ -54,9 +54,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Sand
 
 @pytest.fixture
 def held(project: Project, built: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Three days of everything, up to date."""
+    """Three complete, up-to-date days."""
     root, sandbox = built
-    # With the times of the files, by which they are known.
+    # Keep the modification times, which identify the files.
     shutil.copytree(root, project.home, dirs_exist_ok=True)
     _use(monkeypatch, project.home, sandbox)
     return project
@@ -79,7 +79,7 @@ def _doubled(orders: pa.Table) -> pa.Table:
 
 
 def _restate(project: Project) -> None:
-    """Replace a day of orders as a run does that is killed before it records anything."""
+    """Replace a day of orders like a run that is killed before it records anything."""
     rows = project.warehouse.read_arrow(ORDERS, FIRST, FIRST).drop_columns("day")
     project.warehouse.replace_day(ORDERS, FIRST, _doubled(rows))
 
@@ -89,7 +89,7 @@ def _amounts(project: Project, table: str) -> object:
 
 
 def _equals_a_clean_build(project: Project, first: date = FIRST) -> None:
-    """Every derived table, in order, is what its query makes of the files on disk."""
+    """Every derived table, in order, equals the result of its query over the files on disk."""
     held = contents(project)
     values = parameters(project.settings)
     for table in DERIVED_TABLES:
@@ -107,11 +107,11 @@ def _nothing_left(project: Project) -> None:
         for table in PROVIDER_TABLES + DERIVED_TABLES:
             there = on_disk.marks(project.warehouse, table)
             assert not len(on_disk.difference(read_recorded(instance, table), there)), table
-        assert Robot(project, instance).tick() == ([], "All is up to date.")
+        assert Robot(project, instance).tick() == ([], "Everything is up to date.")
 
 
 @pytest.mark.slow
-def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: Project) -> None:
+def test_missing_builds_the_dependants_of_a_day_replaced_by_a_killed_run(held: Project) -> None:
     before = _amounts(held, "unified.orders")
     _restate(held)
     assert _amounts(held, "unified.orders") == before
@@ -129,7 +129,7 @@ def test_missing_builds_what_depends_on_a_day_that_a_killed_run_replaced(held: P
 
 
 @pytest.mark.slow
-def test_missing_rebuilds_what_reads_days_that_are_held_for_the_first_time(held: Project) -> None:
+def test_missing_rebuilds_tables_that_read_newly_stored_days(held: Project) -> None:
     first = FIRST - timedelta(days=2)
     assert held.backfill(first, YESTERDAY, "--missing").exit_code == 0
     _nothing_left(held)
@@ -141,7 +141,7 @@ def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -
     unified, nps = find_table("unified.orders"), find_table("marts.nps_daily")
     with open_instance(held.settings) as instance:
         robot = Robot(held, instance)
-        assert robot.tick() == ([], "All is up to date.")
+        assert robot.tick() == ([], "Everything is up to date.")
 
         _restate(held)
         assert robot.settle()[unified] == {FIRST}
@@ -157,7 +157,7 @@ def test_the_sensor_notices_replaced_restored_and_deleted_files(held: Project) -
     _equals_a_clean_build(held)
 
 
-def test_a_file_that_no_run_recorded_is_an_input_unlike_any_that_was_recorded() -> None:
+def test_an_unrecorded_file_differs_from_every_recorded_input() -> None:
     known = Recorded({FIRST: "a", YESTERDAY: "b"}, files={FIRST: "mark a", YESTERDAY: "mark b"})
     there = {FIRST: "mark a", YESTERDAY: "copied by hand", None: "new"}
     assert known.content_of(there) == {
@@ -171,7 +171,7 @@ def test_a_file_that_no_run_recorded_is_an_input_unlike_any_that_was_recorded() 
 
 
 @pytest.mark.slow
-def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
+def test_moving_the_start_date_changes_no_table_and_moving_it_back_catches_up(
     held: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(held)
@@ -179,7 +179,7 @@ def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
     _nothing_left(held)
     refused = held.backfill(FIRST, YESTERDAY, "--missing")
     assert refused.exit_code == 2
-    assert f"--from {FIRST} lies before FEEDBACK_START_DATE={YESTERDAY}" in refused.stderr
+    assert f"--from {FIRST} is before FEEDBACK_START_DATE={YESTERDAY}" in refused.stderr
     assert contents(held) == before
 
     _restate(held)
@@ -194,7 +194,7 @@ def test_a_start_date_that_moves_changes_no_table_and_moving_it_back_catches_up(
 
 
 @pytest.mark.slow
-def test_another_home_learns_what_is_held_without_asking_a_provider(
+def test_a_new_home_learns_the_stored_partitions_without_requests(
     held: Project, built: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _, sandbox = built
@@ -211,7 +211,7 @@ def test_another_home_learns_what_is_held_without_asking_a_provider(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300 + 120 * KILLS)
-def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
+def test_a_killed_reread_leaves_no_stale_mart(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
 ) -> None:
     first = YESTERDAY - timedelta(days=34)  # two windows
@@ -220,7 +220,7 @@ def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
     log = project.home / "log"
     with (
         running_sandbox(seed=7, days=45, customers=60, faults=Faults(quotas=False)) as one,
-        # The same days restated: other people, other orders.
+        # The same days restated with other people and orders.
         running_sandbox(seed=8, days=45, customers=60, faults=Faults(quotas=False)) as other,
     ):
         _use(monkeypatch, project.home, one)
@@ -251,7 +251,7 @@ def test_a_reading_that_is_killed_at_any_moment_leaves_nothing_stale(
 
 
 def end_killed_runs(project: Project) -> None:
-    """What the daemon's run monitoring does; until then the sensor waits for them."""
+    """Do the work of the daemon's run monitoring; until then the sensor waits for these runs."""
     with open_instance(project.settings) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
             health = instance.run_launcher.check_run_worker_health(run)

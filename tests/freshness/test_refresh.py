@@ -1,4 +1,4 @@
-"""The planner: against a warehouse simulated day by day, whatever changes in whatever order."""
+"""The planner against a warehouse simulated day by day, with changes in any order."""
 
 import random
 import time
@@ -22,13 +22,13 @@ DAYS = [START + timedelta(days=n) for n in range(9)]
 Inputs = frozenset[tuple[str, object, str]]
 DEFINITIONS = {table.full_name: "as first written" for table in DERIVED_TABLES}
 
-# Which derived tables are defined anew, and by which of three definitions.
+# Which derived tables have a changed definition, and which of three definitions.
 redefined = st.lists(
     st.tuples(st.sampled_from(DERIVED_TABLES), st.sampled_from(["as first written", "b", "c"])),
     max_size=2,
 )
 
-# Content of a provider's day: missing, without rows, or one of two versions.
+# Content of a provider's day: missing, empty, or one of two versions.
 changes = st.lists(
     st.tuples(
         st.sampled_from(PROVIDER_TABLES), st.sampled_from(DAYS), st.sampled_from(["", "a", "b"])
@@ -38,7 +38,7 @@ changes = st.lists(
 
 
 class Simulated:
-    """Tables whose content is a function of their inputs, read by brute force."""
+    """Tables whose content is a function of their inputs, computed by brute force."""
 
     def __init__(self) -> None:
         self.content: dict[str, dict[Day, str]] = {}
@@ -47,7 +47,7 @@ class Simulated:
         self.definitions = dict(DEFINITIONS)
 
     def inputs(self, table: Table, day: Day) -> Inputs:
-        """All that a partition is computed from: rows, where a window ends, the definition."""
+        """Everything a partition is computed from: rows, the end of the window, the definition."""
         found: set[tuple[str, object, str]] = set()
         if any(self.content.get(name) for name in table.depends):
             found.add((table.full_name, "defined", self.definitions[table.full_name]))
@@ -66,7 +66,7 @@ class Simulated:
 
     def build(self, table: Table, day: Day) -> None:
         inputs = self.inputs(table, day)
-        # Few contents, so that other inputs often give the same rows, and often none.
+        # Few possible contents, so that different inputs often give equal rows, and often none.
         rows = "", "x", "y"
         chosen = random.Random(repr(sorted(map(repr, inputs)))).choice(rows) if inputs else ""
         contents = {
@@ -96,7 +96,7 @@ class Simulated:
         ).builds
 
     def settle(self) -> None:
-        """Build until nothing is due; every build is needed, and none is made twice."""
+        """Build until nothing is due; every build must be necessary, and none is repeated."""
         built = set()
         for _ in range(20):
             builds = self.plan()
@@ -122,7 +122,7 @@ def days_of(build: Build) -> Iterator[Day]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(changes, redefined), min_size=1, max_size=4))
-def test_after_any_changes_the_tables_are_those_built_from_nothing_and_no_build_was_in_vain(
+def test_after_any_changes_tables_equal_a_full_rebuild_and_no_build_is_wasted(
     rounds: list[tuple[list[tuple[Table, date, str]], list[tuple[Table, str]]]],
 ) -> None:
     world, provider = Simulated(), {}
@@ -143,14 +143,14 @@ def test_after_any_changes_the_tables_are_those_built_from_nothing_and_no_build_
             assert world.built_of[table.full_name, day] == world.inputs(table, day)
 
 
-def test_the_tables_stand_in_the_order_in_which_they_depend_on_each_other() -> None:
+def test_tables_are_listed_in_dependency_order() -> None:
     seen = {table.full_name for table in PROVIDER_TABLES}
     for table in DERIVED_TABLES:
         assert set(table.depends) <= seen, table.full_name
         seen.add(table.full_name)
 
 
-def test_a_day_that_only_a_window_reaches_is_built_again_but_not_made() -> None:
+def test_a_day_reached_only_by_a_window_is_rebuilt_but_not_created() -> None:
     world = Simulated()
     world.content["wicked_reports.clicks"] = {DAYS[0]: "a"}
     world.content["wicked_reports.orders"] = {DAYS[0]: "a", DAYS[2]: "a"}
@@ -164,9 +164,7 @@ def test_a_day_that_only_a_window_reaches_is_built_again_but_not_made() -> None:
     assert due == [DAYS[0], DAYS[2]]
 
 
-def test_a_day_without_rows_that_comes_in_changes_no_window_but_ends_those_of_whole_tables() -> (
-    None
-):
+def test_a_new_empty_day_changes_no_window_but_extends_whole_tables() -> None:
     world = Simulated()
     for name in ("wicked_reports.orders", "feedbackpulse.submissions"):
         world.content[name] = dict.fromkeys(DAYS[:4], "a")
@@ -180,7 +178,7 @@ def test_a_day_without_rows_that_comes_in_changes_no_window_but_ends_those_of_wh
     }
 
 
-def test_content_that_goes_and_comes_back_has_a_version_of_its_own_each_time() -> None:
+def test_content_that_returns_gets_a_new_version_each_time() -> None:
     world, versions = Simulated(), []
     orders = find_table("unified.orders")
     for rows in ("a", "b", "a"):
@@ -193,7 +191,7 @@ def test_content_that_goes_and_comes_back_has_a_version_of_its_own_each_time() -
     assert len(set(versions)) == 3
 
 
-def test_a_longer_window_is_another_input() -> None:
+def test_a_longer_window_is_a_different_input() -> None:
     attribution = find_table("unified.attribution")
     contents = {"wicked_reports.orders": {START: "a"}}
     hashes = {
@@ -203,7 +201,7 @@ def test_a_longer_window_is_another_input() -> None:
     assert hashes[30] != hashes[31]
 
 
-def test_another_definition_makes_every_day_of_its_table_due_and_of_no_other() -> None:
+def test_a_changed_definition_makes_only_its_own_table_due() -> None:
     world = Simulated()
     world.content["wicked_reports.orders"] = dict.fromkeys(DAYS[:3], "a")
     world.settle()
@@ -215,7 +213,7 @@ def test_another_definition_makes_every_day_of_its_table_due_and_of_no_other() -
 
 @pytest.mark.parametrize("longest", [None, 1, 3])
 @given(days=st.sets(st.integers(0, 30)))
-def test_ranges_hold_every_day_once_in_as_few_pieces_as_can_be(
+def test_ranges_cover_every_day_once_with_as_few_ranges_as_possible(
     longest: int | None, days: set[int]
 ) -> None:
     found = list(ranges({START + timedelta(days=n) for n in days}, longest))
@@ -230,7 +228,7 @@ def test_ranges_hold_every_day_once_in_as_few_pieces_as_can_be(
         assert all((end - start).days < longest for start, end in found)
 
 
-def test_three_years_are_planned_in_less_than_two_seconds() -> None:
+def test_planning_three_years_takes_less_than_two_seconds() -> None:
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(1096)]
     held = {day: f"{n:064d}" for n, day in enumerate(days)}
     recorded = {table.full_name: Recorded(held) for table in PROVIDER_TABLES + DERIVED_TABLES}
@@ -242,7 +240,7 @@ def test_three_years_are_planned_in_less_than_two_seconds() -> None:
     assert {build.table.full_name for build in plan.builds} >= {"unified.feedback"}
 
 
-def test_days_read_for_the_first_time_make_stale_what_reads_them() -> None:
+def test_newly_read_days_make_the_tables_that_read_them_stale() -> None:
     def stale(new: dict[str, set[Day]]) -> dict[str, set[Day]]:
         return stale_partitions(
             DERIVED_TABLES, recorded, SPANS, DAYS[0], DAYS[-1], definitions=definitions, new=new

@@ -1,4 +1,4 @@
-"""One record of each table as its provider's document shows it, and how the tests vary it."""
+"""One record of each table as in the provider's documentation, and how the tests vary it."""
 
 import copy
 import json
@@ -198,12 +198,12 @@ CONTACTS, CLICKS, ORDERS, FEEDBACKS, TRACKERS, SUBMISSIONS, ORDER_FEEDBACK, REVI
 
 
 def typing_of(table: Table, zone: str = "UTC") -> Typing:
-    """How the table's source says that its JSON is typed."""
+    """The JSON typing declared by the table's source."""
     return next(source.typing(zone) for source in SOURCES if table in source.tables)
 
 
 def documented(table: Table, **changes: Any) -> Record:
-    """The document's record with some top-level fields changed; ``...`` takes a field away."""
+    """The documented record with some top-level fields changed; ``...`` removes a field."""
     record = copy.deepcopy(DOCUMENTED[table.full_name]) | changes
     return {name: value for name, value in record.items() if value is not ...}
 
@@ -213,7 +213,7 @@ def as_json(*records: Any) -> bytes:
 
 
 def parse(table: Table, *records: Any, zone: str = "UTC") -> Parsed:
-    """What becomes of a page of these records; counted, so that no test forgets to."""
+    """Parse a page of these records; the counts are always checked."""
     return parse_bytes(table, as_json(*records), len(records), zone=zone)
 
 

@@ -1,4 +1,4 @@
-"""Stored rows typed again: the same where the rules are, and different where they are not."""
+"""Stored rows parsed again: equal under the same rules, different where the rules changed."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ UNNAMED = {"more": {"a": [1, 2.5, None]}, "more_text": "é", "more_flag": True, 
 
 
 def variants(table: Table) -> list[dict[str, Any]]:
-    """The documented record, and what the wire may add to it or leave out."""
+    """The documented record with fields that responses may add or omit."""
     record = documented(table)
     bare = [
         documented(table, **{name: None})
@@ -55,7 +55,7 @@ def variants(table: Table) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", PROVIDER_TABLES, ids=lambda table: table.full_name)
-def test_a_row_that_was_just_read_is_read_the_same_again(table: Table) -> None:
+def test_a_freshly_read_row_parses_to_the_same_row(table: Table) -> None:
     read = parse(table, *variants(table)).rows
     assert read.num_rows > 1
     again = read_again(table, read, typing_of(table, "Europe/Paris"))
@@ -68,24 +68,26 @@ def test_a_row_that_was_just_read_is_read_the_same_again(table: Table) -> None:
     score=st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
     number=st.integers(-(2**63), 2**63 - 1),
 )
-def test_whatever_values_it_holds(text: str | None, score: float | None, number: int) -> None:
+def test_any_values_parse_to_the_same_row(
+    text: str | None, score: float | None, number: int
+) -> None:
     record = documented(SUBMISSIONS, text_feedback=text, sentiment_score=score, campaign_id=number)
     read = parse(SUBMISSIONS, record).rows
     assert not read_again(SUBMISSIONS, read, typing_of(SUBMISSIONS)).differs
 
 
-def test_a_day_without_rows_is_read_the_same_again() -> None:
+def test_an_empty_day_parses_to_the_same_empty_day() -> None:
     assert not read_again(CLICKS, CLICKS.schema.empty_table(), typing_of(CLICKS)).differs
 
 
-def test_a_value_that_the_declaration_no_longer_takes_differs() -> None:
+def test_a_value_the_declaration_no_longer_accepts_is_a_difference() -> None:
     read = parse(SUBMISSIONS, documented(SUBMISSIONS)).rows
     place = read.schema.get_field_index("nps_score")
     stored = read.set_column(place, read.schema.field(place), pa.array([11], pa.int8()))
     assert read_again(SUBMISSIONS, stored, typing_of(SUBMISSIONS)).differs
 
 
-def test_a_field_that_was_nobody_s_and_is_a_column_now_differs() -> None:
+def test_an_extra_field_that_became_a_column_is_a_difference() -> None:
     before = documented(ORDERS, channel="web")
     read = parse(ORDERS, before).rows
     assert json.loads(read["extra"][0].as_py()) == {"channel": "web"}
@@ -97,7 +99,7 @@ def test_a_field_that_was_nobody_s_and_is_a_column_now_differs() -> None:
     assert not read_again(now, stored, typing_of(ORDERS)).differs
 
 
-def test_reviews_that_were_left_inside_their_feedback_name_the_day_they_belong_to() -> None:
+def test_reviews_left_inside_their_feedback_name_their_day() -> None:
     read = parse(ORDER_FEEDBACK, documented(ORDER_FEEDBACK)).rows
     place = read.schema.get_field_index("extra")
     review = {"realid": "2183", "added_on": "2022-03-20 11:45:32", "score": 9, "comment": "x"}

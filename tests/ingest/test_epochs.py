@@ -1,4 +1,4 @@
-"""Time stamps that are numbers: every notation, the ends of the calendar, and one row at a time."""
+"""Numeric timestamps: every notation, the limits of the calendar, and single rows."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -56,7 +56,7 @@ def one(**fields: Any) -> dict[str, Any]:
     return dict(row)
 
 
-def test_seconds_and_milliseconds_are_read_wherever_they_stand() -> None:
+def test_seconds_and_milliseconds_are_read_at_any_depth() -> None:
     moment = datetime(2020, 6, 18, 6, 0, 27, tzinfo=UTC)
     row = one(
         seenAt=AT * 1000 + 123,
@@ -87,10 +87,8 @@ def test_seconds_and_milliseconds_are_read_wherever_they_stand() -> None:
         ("253402300799.999999", LAST),
     ],
 )
-def test_a_number_of_seconds_is_read_however_it_is_written(
-    written: str, expected: datetime
-) -> None:
-    # Alone, among good ones, beside a field that no document names, and beside a bad record.
+def test_every_notation_of_seconds_is_read(written: str, expected: datetime) -> None:
+    # Alone, among valid records, next to an undocumented field, and next to a bad record.
     good = {"id": "0", "at": AT}
     this = f'{{"id": "1", "at": {written}}}'.encode()
     for others in ([], [good] * 40, [{**good, "new": 1}], [{"id": "2", "at": "soon"}]):
@@ -107,7 +105,7 @@ def test_a_number_of_seconds_is_read_however_it_is_written(
         '"1_592_460_027"', '"NaN"', '"Infinity"', "NaN", '"0x5eeb"', '"１５９２"',
     ],
 )  # fmt: skip
-def test_what_is_no_time_is_set_aside_and_nothing_else_with_it(written: str) -> None:
+def test_only_the_record_with_an_invalid_time_is_quarantined(written: str) -> None:
     this = f'{{"id": "1", "at": {written}}}'.encode()
     for others in ([], [{"id": "0", "at": AT}], [{"id": "0", "at": AT, "new": 1}]):
         parsed = parse(*others, this)
@@ -117,14 +115,14 @@ def test_what_is_no_time_is_set_aside_and_nothing_else_with_it(written: str) -> 
         assert bad.day is None
 
 
-def test_a_time_that_is_missing_is_null_where_it_may_be() -> None:
+def test_a_missing_time_is_null_in_a_nullable_column() -> None:
     assert one(seenAt=None)["seen"] is None
     assert one()["seen"] is None
     (bad,) = parse({"id": "1", "at": None}).bad
     assert "at" in bad.reason
 
 
-def test_a_record_that_is_set_aside_for_another_reason_keeps_its_day() -> None:
+def test_a_record_quarantined_for_another_reason_keeps_its_day() -> None:
     for at in (AT, str(AT), AT + 0.25):
         (bad,) = parse({"id": "1", "at": at, "score": 11}).bad
         assert bad.day == DAY
@@ -144,7 +142,7 @@ NUMBERS = st.one_of(
 
 
 def _expected(number: Decimal, unit: str) -> datetime | None:
-    """By whole microseconds, cut off towards zero, as integers alone."""
+    """Whole microseconds, truncated towards zero, computed with integers only."""
     scale = 1_000_000 if unit == "s" else 1_000
     if abs(number) > 10**16:
         return None
@@ -157,7 +155,7 @@ def _expected(number: Decimal, unit: str) -> datetime | None:
 
 
 @given(st.lists(st.tuples(NUMBERS, st.booleans(), st.booleans()), min_size=1, max_size=6))
-def test_a_page_and_each_of_its_records_alone_say_what_integers_say(
+def test_a_page_and_single_records_agree_with_plain_integers(
     drawn: list[tuple[int | Decimal, bool, bool]],
 ) -> None:
     records = []
@@ -182,13 +180,13 @@ def test_a_page_and_each_of_its_records_alone_say_what_integers_say(
     st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None)),
     st.sampled_from(["s", "ms"]),
 )
-def test_a_moment_written_as_a_number_is_the_moment_again(at: datetime, unit: Any) -> None:
+def test_a_time_written_as_a_number_reads_back_as_the_same_time(at: datetime, unit: Any) -> None:
     moment = at.replace(tzinfo=UTC)
     assert from_epoch(to_epoch(moment, unit), unit) == moment
 
 
 @given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)), st.sampled_from(["s", "ms"]))
-def test_a_column_of_integers_is_read_like_each_of_them(
+def test_a_column_of_integers_is_read_like_single_integers(
     numbers: list[int | None], unit: Any
 ) -> None:
     stamps, outside = parse_epochs(pa.array(numbers, pa.int64()), unit)
@@ -199,7 +197,7 @@ def test_a_column_of_integers_is_read_like_each_of_them(
     assert [n for n, one in enumerate(found) if one] == wrong
 
 
-def test_stored_rows_are_read_again_as_they_are() -> None:
+def test_stored_rows_read_back_unchanged() -> None:
     rows = parse(
         {"id": "1", "at": AT, "seenAt": AT * 1000 + 1, "each": [{"at": 5}], "new": 1},
         {"id": "2", "at": AT + 0.5, "inner": {"at": -1.25}},
@@ -208,7 +206,7 @@ def test_stored_rows_are_read_again_as_they_are() -> None:
     assert not read_again(TICKS, rows, Typing("Europe/Paris")).differs
 
 
-def test_another_unit_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changing_the_unit_changes_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     source = type("_Source", (), {"null_text": False})
     monkeypatch.setattr("feedback_assets.ingest.definition.source_of", lambda _table: source)
 
@@ -221,7 +219,7 @@ def test_another_unit_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> 
     assert len({code(None), code("s"), code("ms")}) == 3
 
 
-def test_seconds_of_a_page_are_read_at_once() -> None:
+def test_a_page_of_seconds_is_read() -> None:
     records = msgspec.json.encode([{"id": str(n), "at": AT + n} for n in range(1000)])
     rows = parse_page(records, TICKS, Typing()).rows
     assert rows["at"].to_pylist() == [START + timedelta(seconds=AT + n) for n in range(1000)]

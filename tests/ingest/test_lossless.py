@@ -1,4 +1,4 @@
-"""What says the same in another form is read, and kept in one form; what does not fit is not."""
+"""Equivalent values in another form are read and normalised; values that do not fit are not."""
 
 import json
 from decimal import Decimal
@@ -17,7 +17,7 @@ from tests.ingest.documents import (
     parse,
 )
 
-UNTYPED = 5  # a record that makes Arrow refuse the page it is in
+UNTYPED = 5  # a record that makes Arrow reject its page
 
 LOSSLESS: dict[str, list[tuple[Any, Any]]] = {
     "string": [(27047, "27047"), (0, "0"), (-5, "-5"), (10**25, "1" + "0" * 25)],
@@ -39,7 +39,7 @@ LOSSLESS: dict[str, list[tuple[Any, Any]]] = {
 
 
 @every_column
-def test_a_value_that_says_the_same_in_another_form_is_read(table: Table, column: Column) -> None:
+def test_an_equivalent_value_in_another_form_is_read(table: Table, column: Column) -> None:
     kind = column.shape if column.shape != "value" else str(column.type)
     for written, meant in LOSSLESS[kind]:
         if column.low is not None and column.high == 5:
@@ -49,7 +49,7 @@ def test_a_value_that_says_the_same_in_another_form_is_read(table: Table, column
         if isinstance(meant, Decimal):
             same[column.json_name] = float(meant)
         expected = parse(table, same).rows
-        if not expected.num_rows:  # a key, an event time or the object that holds it is missing
+        if not expected.num_rows:  # a key, an event time or the parent object is missing
             assert only_bad(parse(table, record)).endswith(": missing")
             continue
         good = documented(table)
@@ -58,7 +58,7 @@ def test_a_value_that_says_the_same_in_another_form_is_read(table: Table, column
             assert rows.slice(0, 1).equals(expected), (written, len(page))
 
 
-def test_a_number_in_a_nested_field_is_read_too_and_a_half_is_no_id() -> None:
+def test_a_nested_number_is_read_and_a_fraction_is_not_a_valid_id() -> None:
     record = documented(
         ORDERS,
         contact={"id": 5, "email": "a@example.com"},
@@ -78,7 +78,7 @@ def test_a_number_in_a_nested_field_is_read_too_and_a_half_is_no_id() -> None:
     )
 
 
-def test_unknown_fields_beside_values_in_another_form_are_kept_as_they_came() -> None:
+def test_unknown_fields_next_to_converted_values_are_kept_unchanged() -> None:
     record = documented(ORDERS, amount="79", id=5, new={"id": 6, "amount": "7"})
     record["products"] = {"1": {"id": 7, "sku": 8}}
     row = only_row(parse(ORDERS, record))
@@ -91,7 +91,7 @@ def test_unknown_fields_beside_values_in_another_form_are_kept_as_they_came() ->
 LETTER, COMPOSED = "e\u0301", "\u00e9"
 
 
-def test_text_is_kept_composed_at_any_depth_and_the_payload_of_a_bad_record_as_it_came() -> None:
+def test_text_is_stored_composed_at_any_depth_and_bad_payloads_unchanged() -> None:
     record = documented(
         ORDERS,
         currency=LETTER,
@@ -111,7 +111,7 @@ def test_text_is_kept_composed_at_any_depth_and_the_payload_of_a_bad_record_as_i
     assert json.loads(bad.payload)["currency"] == LETTER
 
 
-def test_two_ids_that_differ_by_composition_alone_are_one_key() -> None:
+def test_two_ids_that_differ_only_in_unicode_composition_are_one_key() -> None:
     rows = parse(ORDERS, documented(ORDERS, id=LETTER), documented(ORDERS, id=COMPOSED)).rows
     assert rows.column("id").to_pylist() == [COMPOSED, COMPOSED]
 
@@ -119,7 +119,7 @@ def test_two_ids_that_differ_by_composition_alone_are_one_key() -> None:
 HIDDEN = "\u200b\ufeff"
 
 
-def test_invisible_characters_are_removed_from_emails_and_channel_names_alone() -> None:
+def test_invisible_characters_are_removed_only_from_emails_and_channel_names() -> None:
     touch = dict.fromkeys(("source", "medium", "campaign", "content"), f"e{HIDDEN}\u0301")
     order = documented(ORDERS, attributions={"firstClick": touch}, currency=f"U{HIDDEN}")
     order["contact"]["email"] = f"jose{HIDDEN}\u0301@example.com"
@@ -139,7 +139,7 @@ def paid(*amounts: float, status: str = "Approved ") -> list[dict[str, Any]]:
     return [{"status": status, "amount": amount} for amount in amounts]
 
 
-def test_an_order_whose_payments_add_up_to_more_than_their_type_holds_is_set_aside() -> None:
+def test_an_order_whose_payments_overflow_their_type_is_quarantined() -> None:
     most = 999_999_999_999.99
     kept = documented(ORDERS, payments=paid(*[most] * 100) + paid(*[most] * 99, status="REFUNDED"))
     failed = documented(ORDERS, payments=paid(*[most] * 300, status="FAILED"))
@@ -153,7 +153,7 @@ def test_an_order_whose_payments_add_up_to_more_than_their_type_holds_is_set_asi
         )
 
 
-def test_an_order_of_more_products_than_their_type_holds_is_set_aside() -> None:
+def test_an_order_whose_product_count_overflows_its_type_is_quarantined() -> None:
     products = [None, {"id": "p"}, *[{"qty": 999_999_999_999}] * 101]
     assert only_bad(parse(ORDERS, documented(ORDERS, products=products))) == (
         "products: item_count adds up to 100999999999899.0000, out of range"

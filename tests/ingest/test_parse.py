@@ -1,4 +1,4 @@
-"""A page of records to rows: what is kept, what is set aside and why, table by table."""
+"""A page of records to rows: what is kept, what is quarantined and why, table by table."""
 
 import json
 from datetime import UTC, date, datetime
@@ -34,7 +34,7 @@ from tests.ingest.documents import (
 )
 
 all_tables = pytest.mark.parametrize("table", PROVIDER_TABLES, ids=NAMES)
-UNTYPED = 5  # a record that makes Arrow refuse the page it is in
+UNTYPED = 5  # a record that makes Arrow reject its page
 
 
 def at(*parts: int) -> datetime:
@@ -42,7 +42,7 @@ def at(*parts: int) -> datetime:
 
 
 @all_tables
-def test_the_documents_record_becomes_a_row_with_every_documented_field(table: Table) -> None:
+def test_the_documented_record_becomes_a_row_with_every_documented_field(table: Table) -> None:
     record = documented(table)
     row = only_row(parse(table, record))
     for column in table.columns:
@@ -55,7 +55,7 @@ def test_the_documents_record_becomes_a_row_with_every_documented_field(table: T
     assert row["extra"] is None
 
 
-def test_nested_objects_and_arrays_keep_their_places_and_values() -> None:
+def test_nested_objects_and_arrays_keep_their_structure_and_values() -> None:
     row = only_row(parse(ORDERS, documented(ORDERS), zone="America/New_York"))
     touch = {"date": at(2020, 6, 18, 6, 0, 27), **dict.fromkeys(
         ("source", "medium", "campaign", "content", "term"), "direct")}  # fmt: skip
@@ -72,21 +72,21 @@ def test_nested_objects_and_arrays_keep_their_places_and_values() -> None:
     assert row["links"]["clicks"]["href"] == "/contacts/AB-1234567/clicks"
 
 
-def test_the_time_of_a_thanx_purchase_is_read_wherever_it_stands() -> None:
+def test_the_time_of_a_thanx_purchase_is_read_from_either_field() -> None:
     inside = only_row(parse(FEEDBACKS, documented(FEEDBACKS)))
     assert inside["purchased_at"] == inside["purchase"]["purchased_at"] == at(2020, 1, 1, 20)
     top = only_row(parse(FEEDBACKS, documented(FEEDBACKS, purchased_at="2020-02-02T00:00:00Z")))
     assert top["purchased_at"] == at(2020, 2, 2)
 
 
-def test_an_order_number_is_lifted_out_of_the_order() -> None:
+def test_the_order_number_is_extracted_from_the_order() -> None:
     for table in (ORDER_FEEDBACK, REVIEWS):
         assert only_row(parse(table, documented(table)))["order_no"] == "27047"
         assert "order_no: missing" in only_bad(parse(table, documented(table, order={})))
 
 
 @pytest.mark.parametrize(("stamp", "hour"), [("01:30:00", 5), ("02:30:00", 7)])
-def test_a_nested_stamp_without_zone_is_read_in_the_providers_zone_at_a_clock_change(
+def test_a_nested_timestamp_without_zone_uses_the_providers_zone_at_a_clock_change(
     stamp: str, hour: int
 ) -> None:
     day = "2024-11-03" if hour == 5 else "2024-03-10"
@@ -99,7 +99,9 @@ def test_a_nested_stamp_without_zone_is_read_in_the_providers_zone_at_a_clock_ch
 
 
 @all_tables
-def test_a_record_without_key_or_event_time_is_set_aside_with_the_fields_name(table: Table) -> None:
+def test_a_record_without_key_or_event_time_is_quarantined_with_the_field_name(
+    table: Table,
+) -> None:
     needed = [column for column in table.columns if not column.nullable]
     assert len(needed) >= 2
     for column in needed:
@@ -161,7 +163,7 @@ def _wrong(column: Column) -> list[Any]:
 
 
 @every_column
-def test_a_value_of_the_wrong_type_sets_its_record_aside_and_the_rest_lands(
+def test_a_value_of_the_wrong_type_quarantines_only_its_record(
     table: Table, column: Column
 ) -> None:
     good = documented(table)
@@ -189,7 +191,7 @@ def test_a_value_of_the_wrong_type_sets_its_record_aside_and_the_rest_lands(
          "attributions.lastClick.term: expected text, got an array"),
     ],
 )  # fmt: skip
-def test_the_reason_names_the_nested_field_and_what_stands_there(
+def test_the_reason_names_the_nested_field_and_its_value(
     path: str, value: Any, reason: str
 ) -> None:
     bad = documented(ORDERS, **{path: value})
@@ -202,7 +204,7 @@ def test_the_reason_names_the_nested_field_and_what_stands_there(
     "record", [None, 5, 1.5, True, "text", "null", [], [[]], {}, [{"id": "a"}]]
 )
 @all_tables
-def test_what_is_no_record_is_set_aside_whatever_it_is(table: Table, record: Any) -> None:
+def test_anything_that_is_not_a_record_is_quarantined(table: Table, record: Any) -> None:
     parsed = parse(table, documented(table), record, documented(table))
     assert parsed.rows.num_rows == 2
     assert json.loads(parsed.bad[0].payload) == record
@@ -234,11 +236,11 @@ def test_a_score_counts_from_its_lowest_to_its_highest_value_and_zero_is_a_score
 
 
 @pytest.mark.parametrize("score", [0, -3, 4.5, 100, 1e6, None])
-def test_a_product_reviews_score_is_any_number(score: float | None) -> None:
+def test_a_product_review_score_can_be_any_number(score: float | None) -> None:
     assert only_row(parse(REVIEWS, documented(REVIEWS, score=score)))["score"] == score
 
 
-def test_a_whole_number_may_be_written_with_a_point_in_any_integer_column() -> None:
+def test_any_integer_column_accepts_a_whole_number_with_a_decimal_point() -> None:
     row = only_row(parse(SUBMISSIONS, documented(SUBMISSIONS, id=42.0, nps_score=9.0)))
     assert (row["id"], row["nps_score"]) == (42, 9)
     assert only_row(parse(TRACKERS, documented(TRACKERS, clicks=3.0)))["clicks"] == 3
@@ -284,7 +286,9 @@ def test_money_is_rounded_to_four_decimals_half_to_even_and_exactly(
      "1e34", "3.4028236692093846346e34", "1e37", "1e38", "1e40", "1e60", "-1e76", "1e300", "1e999",
      "340282366920938463463.374607431768211456", "9" * 40, "9" * 5000, '"1e30"', '"1e999999"'],
 )  # fmt: skip
-def test_money_that_no_column_holds_is_set_aside_and_never_wraps_around(written: str) -> None:
+def test_money_that_overflows_its_column_is_quarantined_and_never_wraps_around(
+    written: str,
+) -> None:
     page = as_json(documented(ORDERS), documented(ORDERS, amount="here"))
     parsed = parse_bytes(ORDERS, page.replace(b'"here"', written.encode()), 2)
     assert parsed.rows.column("amount").to_pylist() == [Decimal(79)]
@@ -295,7 +299,7 @@ def test_money_that_no_column_holds_is_set_aside_and_never_wraps_around(written:
 
 
 @pytest.mark.parametrize("table", [CONTACTS, CLICKS, ORDERS], ids=lambda table: table.name)
-def test_the_text_null_is_null_in_any_field_of_wicked_reports_at_any_depth(table: Table) -> None:
+def test_wicked_reports_text_null_is_null_at_any_depth(table: Table) -> None:
     needed = {column.json_name for column in table.columns if not column.nullable}
     for path in _paths(documented(table)):
         record = documented(table)
@@ -321,18 +325,18 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def test_the_text_null_in_a_bad_record_is_kept_as_it_was_served() -> None:
+def test_the_text_null_in_a_bad_record_is_kept_unchanged() -> None:
     (bad,) = parse(ORDERS, documented(ORDERS, date="null", currency="null")).bad
     assert json.loads(bad.payload)["currency"] == "null"
 
 
-def test_only_wicked_reports_means_null_by_the_text_null() -> None:
+def test_only_wicked_reports_treats_the_text_null_as_null() -> None:
     row = only_row(parse(SUBMISSIONS, documented(SUBMISSIONS, customer_name="null")))
     assert row["customer_name"] == "null"
     assert only_bad(parse(SUBMISSIONS, documented(SUBMISSIONS, nps_score="null")))
 
 
-def test_an_empty_array_in_the_place_of_an_object_is_an_empty_object() -> None:
+def test_an_empty_array_in_place_of_an_object_is_an_empty_object() -> None:
     links = only_row(parse(CONTACTS, documented(CONTACTS, links=[])))["links"]
     assert links == {"clicks": None, "orders": None}
     assert links == only_row(parse(CONTACTS, documented(CONTACTS, links={})))["links"]
@@ -364,7 +368,7 @@ UNKNOWN: list[tuple[dict[str, Any], Any]] = [
 
 
 @pytest.mark.parametrize(("fields", "extra"), UNKNOWN)
-def test_unknown_fields_at_every_depth_are_kept_as_json_whatever_way_the_page_took(
+def test_both_parsers_keep_unknown_fields_at_every_depth_as_json(
     fields: dict[str, Any], extra: Any
 ) -> None:
     record = documented(ORDERS, **fields)
@@ -378,7 +382,7 @@ def test_unknown_fields_at_every_depth_are_kept_as_json_whatever_way_the_page_to
 
 
 @all_tables
-def test_unknown_fields_may_be_of_a_different_type_in_every_record(table: Table) -> None:
+def test_unknown_fields_may_have_a_different_type_in_every_record(table: Table) -> None:
     values: list[Any] = [1, "x", None, True, 1.5, [1], [[]], {"a": 1}, {"a": [2]}, {}, []]
     parsed = parse(table, documented(table), *[documented(table, new=value) for value in values])
     assert parsed.bad == ()
@@ -387,7 +391,7 @@ def test_unknown_fields_may_be_of_a_different_type_in_every_record(table: Table)
     assert [json.loads(extra) for extra in extras[1:]] == [{"new": value} for value in values]
 
 
-def test_a_record_that_is_mended_keeps_its_place_for_the_later_read_to_win() -> None:
+def test_a_repaired_record_keeps_its_position_so_the_later_read_wins() -> None:
     records = [documented(ORDERS, sourceId=str(n)) for n in range(100)]
     records[10]["links"] = []
     records[20]["amount"] = 16.299999999999997
@@ -397,7 +401,7 @@ def test_a_record_that_is_mended_keeps_its_place_for_the_later_read_to_win() -> 
     assert parsed.rows.column("source_id").to_pylist() == [str(n) for n in range(100)]
 
 
-def test_of_a_key_twice_in_one_record_the_last_value_counts() -> None:
+def test_the_last_value_of_a_duplicate_key_wins() -> None:
     good = as_json(documented(ORDERS))[1:-1]
     twice = good[:-1] + b', "id": "second", "amount": 5}'
     page = b"[" + b",".join([good] * 40 + [twice] + [good] * 40) + b"]"
@@ -407,7 +411,7 @@ def test_of_a_key_twice_in_one_record_the_last_value_counts() -> None:
     assert parsed.rows.column("amount").to_pylist()[40] == Decimal(5)
 
 
-def test_a_text_cut_within_an_emoji_is_kept_with_a_replacement_character() -> None:
+def test_text_cut_within_an_emoji_gets_a_replacement_character() -> None:
     good = as_json(documented(SUBMISSIONS))[1:-1]
     cut = good.replace(b"Absolutely", rb"\ud83d\ude00 \ud83d")
     parsed = parse_bytes(SUBMISSIONS, b"[" + good + b"," + cut + b"," + good + b"]", 3)
@@ -416,7 +420,7 @@ def test_a_text_cut_within_an_emoji_is_kept_with_a_replacement_character() -> No
     assert comment == "\U0001f600 \ufffd love this product!"
 
 
-def test_bytes_that_are_no_text_set_their_record_aside_and_no_other() -> None:
+def test_invalid_bytes_quarantine_only_their_record() -> None:
     good = as_json(documented(SUBMISSIONS))[1:-1]
     broken = good.replace(b"Absolutely", b"\xff\xfe")
     parsed = parse_bytes(SUBMISSIONS, b"[" + b",".join([good, broken, good]) + b"]", 3)
@@ -427,7 +431,7 @@ def test_bytes_that_are_no_text_set_their_record_aside_and_no_other() -> None:
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 @pytest.mark.parametrize("depth", [500, 3_000, 100_000])
 @all_tables
-def test_a_record_nested_too_deep_is_set_aside_and_the_process_lives(
+def test_a_record_nested_too_deep_is_quarantined_without_a_crash(
     table: Table, depth: int, brackets: str
 ) -> None:
     opening = b"[" if brackets == "[]" else b'{"a":'
@@ -439,7 +443,7 @@ def test_a_record_nested_too_deep_is_set_aside_and_the_process_lives(
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "01", "+1", ".5", "-"])
-def test_a_number_that_is_no_json_sets_its_record_aside(number: str) -> None:
+def test_a_number_that_is_not_valid_json_quarantines_its_record(number: str) -> None:
     page = as_json(documented(REVIEWS), documented(REVIEWS, score="here"))
     parsed = parse_bytes(REVIEWS, page.replace(b'"here"', number.encode()), 2)
     assert parsed.rows.num_rows == 1
@@ -449,19 +453,19 @@ def test_a_number_that_is_no_json_sets_its_record_aside(number: str) -> None:
 
 @pytest.mark.parametrize("page", [b"", b"{}", b"null", b"5", b'"x"', b"[", b"[{}", b"[]]", b"[}",
                                   b'[],"q":[]', b'[]}{"r":[]', b"<html>", b"\xff"])  # fmt: skip
-def test_a_page_that_is_no_array_is_an_error_and_never_no_rows(page: bytes) -> None:
+def test_a_page_that_is_not_an_array_is_an_error_and_never_empty(page: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         parse_page(page, ORDERS, typing_of(ORDERS))
 
 
 @all_tables
-def test_an_empty_page_has_no_rows_and_the_schema(table: Table) -> None:
+def test_an_empty_page_has_the_schema_and_no_rows(table: Table) -> None:
     for page in (b"[]", b" [ ] \n"):
         assert parse_bytes(table, page, 0).rows.equals(table.schema.empty_table())
 
 
 @all_tables
-def test_a_stamp_beyond_the_years_that_people_can_read_is_set_aside(table: Table) -> None:
+def test_a_timestamp_beyond_the_supported_years_is_quarantined(table: Table) -> None:
     column = table.column(table.event_time or "")
     for stamp in ("0000-01-01", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"):
         parsed = parse(table, documented(table), documented(table, **{column.json_name: stamp}))

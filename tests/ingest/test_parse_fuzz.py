@@ -1,4 +1,4 @@
-"""Records spoilt at random in every table: no crash, no loss, the same whichever way is taken."""
+"""Randomly damaged records in every table: no crash, no loss, the same result on both paths."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 @st.composite
 def records(draw: st.DrawFn, table: Table) -> Any:  # noqa: C901 - every way of spoiling
-    """The document's record, spoilt in up to three places, or no record at all."""
+    """The documented record, damaged in up to three places, or no record at all."""
     if draw(st.integers(0, 15)) == 0:
         return draw(values)
     record = json.loads(json.dumps(documented(table)))
@@ -81,7 +81,7 @@ def records(draw: st.DrawFn, table: Table) -> Any:  # noqa: C901 - every way of 
 
 @st.composite
 def loose(draw: st.DrawFn, table: Table) -> Any:
-    """The document's record, with any number of its values written in another form."""
+    """The documented record, with any number of its values in another form."""
     record = json.loads(json.dumps(documented(table)))
     for holder, step in places(record):
         value = holder[step]
@@ -114,7 +114,7 @@ ZONE = "America/New_York"
 @fuzzed
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_every_record_of_a_page_is_a_row_or_set_aside_as_if_it_had_come_alone(
+def test_every_record_lands_or_is_quarantined_as_if_parsed_alone(
     table: Table, data: st.DataObject
 ) -> None:
     page = data.draw(st.lists(records(table), max_size=6))
@@ -130,9 +130,7 @@ def test_every_record_of_a_page_is_a_row_or_set_aside_as_if_it_had_come_alone(
 @fuzzed
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_a_page_read_at_once_and_one_walked_through_give_the_same(
-    table: Table, data: st.DataObject
-) -> None:
+def test_both_parsers_give_the_same_rows(table: Table, data: st.DataObject) -> None:
     page = data.draw(st.lists(records(table), min_size=1, max_size=4))
     text = as_json(*page)
     walked = _Page(text, text, table, typing_of(table, ZONE))
@@ -145,7 +143,7 @@ def test_a_page_read_at_once_and_one_walked_through_give_the_same(
 @fuzzed
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_a_page_written_loosely_gives_the_rows_of_a_tidy_one(
+def test_a_loosely_formatted_page_gives_the_rows_of_a_tidy_one(
     table: Table, data: st.DataObject
 ) -> None:
     page = data.draw(st.lists(loose(table), min_size=1, max_size=4))
@@ -160,12 +158,10 @@ def test_a_page_written_loosely_gives_the_rows_of_a_tidy_one(
 @fuzzed
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_bytes_flipped_anywhere_in_a_record_cost_at_most_that_record(
-    table: Table, data: st.DataObject
-) -> None:
+def test_flipped_bytes_cost_at_most_their_record(table: Table, data: st.DataObject) -> None:
     good = as_json(documented(table))[1:-1]
     spoilt = bytearray(good)
-    # Neither quotes nor brackets nor commas: the array must still be one.
+    # No quotes, brackets or commas: the array must stay valid.
     soft = [index for index, byte in enumerate(good) if chr(byte).isalnum()]
     for _ in range(data.draw(st.integers(1, 4))):
         spoilt[data.draw(st.sampled_from(soft))] = data.draw(
@@ -176,7 +172,7 @@ def test_bytes_flipped_anywhere_in_a_record_cost_at_most_that_record(
 
 
 @fuzzed
-def test_a_large_page_with_every_kind_of_bad_record_keeps_its_good_ones_in_order(
+def test_a_large_page_with_every_kind_of_bad_record_keeps_the_good_records_in_order(
     table: Table,
 ) -> None:
     numbers = np.random.default_rng(3)
@@ -187,6 +183,6 @@ def test_a_large_page_with_every_kind_of_bad_record_keeps_its_good_ones_in_order
     for record in bad:
         page.insert(int(numbers.integers(0, len(page))), record)
     parsed = parse(table, *page)
-    # Thanx reads the time of the purchase elsewhere; but a bad one is bad all the same.
+    # Thanx reads the purchase time from elsewhere; an invalid one is invalid all the same.
     assert len(parsed.bad) == len(bad)
     assert parsed.rows.equals(parse(table, *good).rows)

@@ -1,4 +1,4 @@
-"""Whoever changes how a record is read raises the version of the reading rules."""
+"""A change in how records are read must raise the version of the reading rules."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from tests.ingest.documents import (
     parse_bytes,
 )
 
-# What the corpus reads as, by the version of the rules.
+# The rows parsed from the corpus, by version of the rules.
 # pragma: allowlist nextline secret
 KNOWN = {2: "a650bf1b576763075d55a47a5055fa40879beaf96af6b0a5e1751681a991edc3"}
 
@@ -82,13 +82,13 @@ TREES = [
 
 
 def without_nulls(value: Any) -> Any:
-    """A row without its nulls, so that a new column is no new way of reading."""
+    """A row without nulls, so that a new column alone does not change the result."""
     if isinstance(value, dict):
         return {name: without_nulls(part) for name, part in value.items() if part is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def test_a_change_in_how_records_are_read_raises_the_version_of_the_rules() -> None:
+def test_a_change_in_parsing_requires_a_new_version_of_the_reading_rules() -> None:
     read = [parse(table, *records, zone="America/New_York") for table, records in AWKWARD.items()]
     feedback, reviews = split_reviews(as_json(*TREES))
     read.append(parse_bytes(ORDER_FEEDBACK, feedback.records, feedback.count))

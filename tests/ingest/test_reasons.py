@@ -1,4 +1,4 @@
-"""Reasons that are counted and told quote nothing of what a customer wrote."""
+"""Reasons in counts and messages quote nothing that a customer wrote."""
 
 import pytest
 
@@ -19,12 +19,14 @@ from tests.ingest.documents import ORDERS, SUBMISSIONS, documented, only_bad, pa
         ("id", ..., "id: missing"),
     ],
 )
-def test_a_reason_is_told_without_the_value_it_quotes(field: str, value: object, told: str) -> None:
+def test_a_reason_is_reported_without_the_quoted_value(
+    field: str, value: object, told: str
+) -> None:
     reason = only_bad(parse(SUBMISSIONS, documented(SUBMISSIONS, **{field: value})))
     assert general_reason(reason) == told
 
 
-def test_the_place_in_a_list_and_a_sum_are_left_out() -> None:
+def test_list_positions_and_sums_are_left_out() -> None:
     wrong = [{"amount": 1}, {"amount": "x"}]
     reason = only_bad(parse(ORDERS, documented(ORDERS, payments=wrong)))
     assert general_reason(reason) == "payments[].amount: expected an amount, got the text"

@@ -1,4 +1,4 @@
-"""What is read of each provider, over HTTP from a server that answers as the document shows."""
+"""What is read from each provider, over HTTP from a server that responds as documented."""
 
 import json
 from datetime import date
@@ -17,14 +17,14 @@ from feedback_assets.warehouse.warehouse import Warehouse
 DAY = date(2024, 3, 2)
 
 
-def test_every_provider_table_is_read_by_one_source() -> None:
+def test_every_provider_table_has_one_source() -> None:
     read = [table for source in SOURCES for table in source.tables]
     assert sorted(table.full_name for table in read) == sorted(
         table.full_name for table in PROVIDER_TABLES
     )
 
 
-def test_a_feedback_that_is_set_aside_is_kept_with_its_reviews_which_land(
+def test_a_quarantined_feedback_keeps_its_reviews_and_the_reviews_land(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     bad = {

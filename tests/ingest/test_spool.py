@@ -1,4 +1,4 @@
-"""Rows on their way to their days: once per key, sorted, in bounded memory."""
+"""Rows spooled to their days: one per key, sorted, in bounded memory."""
 
 import os
 import stat
@@ -54,7 +54,7 @@ def test_the_later_read_wins_across_pages_days_and_spills(rows_in_memory: int) -
     assert duplicates == len(reads) - len(found)
 
 
-def test_what_waits_on_the_disk_is_for_its_owner_alone_and_gone_afterwards(
+def test_spill_files_are_private_and_removed_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -72,7 +72,7 @@ def test_what_waits_on_the_disk_is_for_its_owner_alone_and_gone_afterwards(
 
 
 @pytest.mark.parametrize("rows_in_memory", [1, 1000])
-def test_a_row_read_again_with_a_time_outside_the_window_has_left_it(rows_in_memory: int) -> None:
+def test_a_row_reread_with_a_time_outside_the_window_leaves_the_window(rows_in_memory: int) -> None:
     with Spool(ORDERS, rows_in_memory) as spool:
         spool.add(parse(ORDERS, order(1, 0), order(2, 0)).rows)
         later = parse(ORDERS, order(1, 9), order(3, 0)).rows
@@ -83,7 +83,7 @@ def test_a_row_read_again_with_a_time_outside_the_window_has_left_it(rows_in_mem
 
 
 @pytest.mark.parametrize("rows_in_memory", [1, 1000])
-def test_clicks_without_campaign_parameters_are_one_row_per_key_too(rows_in_memory: int) -> None:
+def test_clicks_without_campaign_parameters_are_also_one_row_per_key(rows_in_memory: int) -> None:
     when = "2024-03-01T10:00:00Z"
     clicks = [
         documented(CLICKS, date=when, utms=..., wickedid=str(version)) for version in range(3)
@@ -108,7 +108,7 @@ def test_keys_whose_hashes_are_equal_are_still_different_keys(
     assert found == [(["o0003"], 1), (["o0001", "o0002"], 0)]
 
 
-def test_rows_come_sorted_by_time_and_key_in_whatever_order_they_were_read() -> None:
+def test_rows_are_sorted_by_time_and_key_in_any_read_order() -> None:
     records = [order(number, 0) for number in range(30)]
     for number, record in enumerate(records):
         record["date"] = f"2024-03-01T{number % 3:02}:00:00Z"
@@ -119,13 +119,13 @@ def test_rows_come_sorted_by_time_and_key_in_whatever_order_they_were_read() -> 
     assert keys == sorted(keys)
 
 
-def test_a_day_without_rows_is_empty_with_the_tables_schema() -> None:
+def test_an_empty_day_has_the_schema_of_the_table() -> None:
     for _, rows, duplicates in collect(ORDERS, [[]], 2, 10):
         assert rows.equals(ORDERS.schema.empty_table())
         assert duplicates == 0
 
 
-def test_what_waits_on_the_disk_makes_room_for_what_comes_after_it(
+def test_clearing_the_spool_frees_its_spill_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

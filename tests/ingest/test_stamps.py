@@ -1,4 +1,4 @@
-"""Time stamps: every notation, zones that come and go, and hours that occur twice or never."""
+"""Timestamps: every notation, mixed time zones, and hours that occur twice or never."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +33,7 @@ def one(text: str | None, zone: str = "UTC") -> Any:
         ("2020-06-18", utc(2020, 6, 18, 4)),
     ],
 )
-def test_a_stamp_is_read_in_the_zone_it_carries_or_else_in_the_one_given(
+def test_a_timestamp_is_read_in_its_own_zone_or_the_default_zone(
     text: str, expected: datetime
 ) -> None:
     assert one(text, "America/New_York") == expected
@@ -43,10 +43,10 @@ def test_a_stamp_is_read_in_the_zone_it_carries_or_else_in_the_one_given(
 @pytest.mark.parametrize(
     ("zone", "text", "expected"),
     [
-        # The clock shows 01:30 twice: it is the first.
+        # The clock shows 01:30 twice: the first one counts.
         ("America/New_York", "2024-11-03T01:30:00", utc(2024, 11, 3, 5, 30)),
         ("Europe/Paris", "2024-10-27 02:30:00", utc(2024, 10, 27, 0, 30)),
-        # 02:30 never occurs: it is the moment at which the clock skips it.
+        # 02:30 never occurs: it means the instant of the clock change.
         ("America/New_York", "2024-03-10T02:30:00", utc(2024, 3, 10, 7)),
         ("Europe/Paris", "2024-03-31 02:30:00", utc(2024, 3, 31, 1)),
         ("America/New_York", "2024-03-10T01:59:59", utc(2024, 3, 10, 6, 59, 59)),
@@ -54,14 +54,14 @@ def test_a_stamp_is_read_in_the_zone_it_carries_or_else_in_the_one_given(
         ("Asia/Kathmandu", "2024-03-10T03:00:00", utc(2024, 3, 9, 21, 15)),
     ],
 )
-def test_an_hour_that_occurs_twice_or_never_is_still_one_moment(
+def test_a_repeated_or_skipped_hour_is_still_one_instant(
     zone: str, text: str, expected: datetime
 ) -> None:
     assert one(text, zone) == expected
     assert to_utc(text, zone) == expected
 
 
-def test_stamps_with_and_without_zone_may_stand_in_one_column() -> None:
+def test_one_column_may_mix_timestamps_with_and_without_zone() -> None:
     texts = pa.array(["2020-06-18T06:00:00Z", None, "2020-06-18T06:00:00", "", " "])
     expected = [utc(2020, 6, 18, 6), None, utc(2020, 6, 18, 4), None, None]
     assert parse_stamps(texts, "Europe/Paris").to_pylist() == expected
@@ -77,7 +77,7 @@ def test_stamps_with_and_without_zone_may_stand_in_one_column() -> None:
         "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "２０20-06-18", "Z",
     ],
 )  # fmt: skip
-def test_what_is_no_time_stamp_is_refused_and_found_among_good_ones(text: str) -> None:
+def test_an_invalid_timestamp_is_rejected_and_located_among_valid_ones(text: str) -> None:
     with pytest.raises(pa.ArrowInvalid):
         one(text)
     assert to_utc(text, "UTC") is None
@@ -85,6 +85,6 @@ def test_what_is_no_time_stamp_is_refused_and_found_among_good_ones(text: str) -
     assert find_unreadable(pa.array([*good, text, *good, text]), "UTC") == [15, 31]
 
 
-def test_what_arrow_does_not_read_but_means_a_time_is_brought_into_its_form() -> None:
+def test_timestamps_that_arrow_cannot_read_are_normalised() -> None:
     assert canonical_stamp(" 2020-06-18t06:00:27,5z ") == "2020-06-18T06:00:27.500000Z"
     assert canonical_stamp("  ") is None

@@ -1,4 +1,4 @@
-"""One reading of one window: every record accounted for, and all or nothing replaced."""
+"""One read of one window: every record is counted, and all or nothing is replaced."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -78,7 +78,7 @@ def column(counts: list[DayCounts], name: str) -> list[int]:
     return [getattr(day, name) for day in counts]
 
 
-def test_each_day_counts_what_became_of_its_records(warehouse: Warehouse) -> None:
+def test_each_day_counts_the_outcome_of_its_records(warehouse: Warehouse) -> None:
     counts = read(
         warehouse,
         page(ORDERS, order(1, 0), order(2, 1), order(3, 1, amount="x"), order(2, 1, sourceId="b")),
@@ -98,7 +98,7 @@ def test_a_record_outside_the_window_counts_on_the_nearest_day(warehouse: Wareho
     assert column(counts, "rows") == [1, 1, 1]
 
 
-def test_a_bad_record_dated_outside_the_window_is_outside_and_not_set_aside(
+def test_a_bad_record_outside_the_window_counts_as_outside_not_quarantined(
     warehouse: Warehouse,
 ) -> None:
     counts = read(warehouse, page(ORDERS, order(1, 0, amount={}), order(2, 4, amount={})))
@@ -117,7 +117,7 @@ def test_a_bad_record_served_again_is_a_duplicate(warehouse: Warehouse) -> None:
     ]
 
 
-def test_a_bad_record_without_a_day_is_set_aside_undated(warehouse: Warehouse) -> None:
+def test_a_bad_record_without_a_day_is_quarantined_undated(warehouse: Warehouse) -> None:
     counts = read(warehouse, page(ORDERS, order(1, 1, date="soon"), order(2, 1)))
     assert column(counts, "quarantined") == [1, 0, 0]
     (row,) = set_aside(warehouse)
@@ -126,7 +126,7 @@ def test_a_bad_record_without_a_day_is_set_aside_undated(warehouse: Warehouse) -
     assert row["reason"] == 'date: the text "soon" is no ISO 8601 time stamp'
 
 
-def test_a_window_in_which_everything_was_set_aside_keeps_its_days_and_the_records(
+def test_a_fully_quarantined_window_keeps_its_days_and_its_records(
     warehouse: Warehouse,
 ) -> None:
     read(warehouse, page(ORDERS, order(1, 1), order(2, 2)))
@@ -142,7 +142,7 @@ def test_a_window_in_which_everything_was_set_aside_keeps_its_days_and_the_recor
 
 
 @pytest.mark.parametrize("bad", [order(1, 1, amount="x"), order(1, 1, date="soon"), None])
-def test_one_record_that_was_set_aside_is_everything_where_no_other_was_served(
+def test_a_single_quarantined_record_makes_a_fully_quarantined_window(
     warehouse: Warehouse, bad: Any
 ) -> None:
     with pytest.raises(EverythingSetAside):
@@ -151,7 +151,7 @@ def test_one_record_that_was_set_aside_is_everything_where_no_other_was_served(
     read(warehouse, page(ORDERS, bad, order(2, 2)))
 
 
-def test_a_bad_record_of_another_day_leaves_a_window_without_records_empty(
+def test_a_bad_record_of_another_day_leaves_an_empty_window_empty(
     warehouse: Warehouse,
 ) -> None:
     counts = read(warehouse, page(ORDERS, order(1, 9, amount="x"), order(2, 9)))
@@ -167,7 +167,7 @@ def test_a_bad_record_of_another_day_leaves_a_window_without_records_empty(
          True),
     ],
 )  # fmt: skip
-def test_an_undated_record_of_a_whole_list_says_nothing_of_one_window(
+def test_an_undated_record_of_an_unfiltered_list_does_not_fail_a_window(
     warehouse: Warehouse, records: list[Any], refused: bool
 ) -> None:
     def reading() -> dict[Table, list[DayCounts]]:
@@ -183,7 +183,7 @@ def test_an_undated_record_of_a_whole_list_says_nothing_of_one_window(
     assert len(set_aside(warehouse, FEEDBACKS)) == 1
 
 
-def test_reviews_that_were_all_set_aside_keep_no_feedback_from_landing(
+def test_fully_quarantined_reviews_do_not_block_their_feedback(
     warehouse: Warehouse,
 ) -> None:
     tree = documented(ORDER_FEEDBACK, added_on="2024-03-02 10:00:00", product_reviews="many")
@@ -200,7 +200,7 @@ def test_reviews_that_were_all_set_aside_keep_no_feedback_from_landing(
     assert warehouse.days_held(REVIEWS) == []
 
 
-def test_a_row_read_again_after_it_moved_out_of_the_window_is_not_left_behind(
+def test_a_row_that_moved_out_of_the_window_is_not_left_behind(
     warehouse: Warehouse,
 ) -> None:
     counts = read(warehouse, page(ORDERS, order(1, 1)), page(ORDERS, order(1, 0)))
@@ -209,7 +209,7 @@ def test_a_row_read_again_after_it_moved_out_of_the_window_is_not_left_behind(
     assert column(counts, "outside_window") == [1, 0, 0]
 
 
-def test_a_day_without_rows_is_a_file_with_the_schema_and_no_rows(warehouse: Warehouse) -> None:
+def test_an_empty_day_is_a_file_with_the_schema_and_no_rows(warehouse: Warehouse) -> None:
     read(warehouse)
     for day in (FIRST, LAST):
         file = pq.ParquetFile(warehouse.path(ORDERS, day))
@@ -217,7 +217,7 @@ def test_a_day_without_rows_is_a_file_with_the_schema_and_no_rows(warehouse: War
         assert file.schema_arrow.equals(ORDERS.schema)
 
 
-def test_reading_the_same_twice_leaves_the_same(warehouse: Warehouse) -> None:
+def test_reading_the_same_data_twice_changes_nothing(warehouse: Warehouse) -> None:
     records = [order(number, number % 3 + 1) for number in range(40)] + [order(9, 1, amount="x"), 5]
     before = read(warehouse, page(ORDERS, *records))
     held, aside = warehouse.read_arrow(ORDERS), set_aside(warehouse)
@@ -233,7 +233,7 @@ def missing() -> RowsMissing:
 
 
 class Readings:
-    """Readings of one window, one after the other; an exception among the pages is raised."""
+    """Consecutive reads of one window; an exception among the pages is raised."""
 
     def __init__(self, *readings: Iterable[Any]) -> None:
         self.left = list(readings)
@@ -245,7 +245,7 @@ class Readings:
             yield part
 
 
-def test_a_window_with_rows_missing_is_read_once_more_from_the_start(warehouse: Warehouse) -> None:
+def test_a_window_with_missing_rows_is_reread_once_from_the_start(warehouse: Warehouse) -> None:
     readings = Readings(
         [page(ORDERS, order(1, 1), order(8, 1), 5, order(7, 0)), missing()],
         [page(ORDERS, order(1, 1), order(2, 2))],
@@ -268,7 +268,7 @@ def test_a_window_with_rows_missing_is_read_once_more_from_the_start(warehouse: 
         ([[page(ORDERS, 7), {ORDERS.full_name: Page(b"{}", 1)}]], ValueError),
     ],
 )  # fmt: skip
-def test_an_error_in_mid_reading_leaves_everything_as_it_was(
+def test_an_error_while_reading_leaves_everything_unchanged(
     warehouse: Warehouse,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -289,7 +289,7 @@ def test_an_error_in_mid_reading_leaves_everything_as_it_was(
     assert [path for path in waiting.rglob("*") if path.is_file()] == []
 
 
-def test_feedback_and_its_reviews_come_from_one_reading_and_are_counted_apart(
+def test_feedback_and_reviews_come_from_one_read_and_are_counted_separately(
     warehouse: Warehouse,
 ) -> None:
     review = {"realid": "1", "added_on": "2024-03-03 10:00:00", "score": 9, "comment": None}
@@ -315,7 +315,7 @@ def test_feedback_and_its_reviews_come_from_one_reading_and_are_counted_apart(
     assert sum(column(counts[REVIEWS], "fetched")) == reviews.count == 5
 
 
-def test_a_part_of_a_page_for_a_table_that_is_not_wanted_is_passed_over(
+def test_records_of_an_unselected_table_are_skipped(
     warehouse: Warehouse,
 ) -> None:
     pages = [page(ORDERS, order(1, 1)) | page(FEEDBACKS, 5)]
@@ -336,7 +336,7 @@ records = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(pages=st.lists(st.lists(records, max_size=8), max_size=4), spill=st.sampled_from([1, 5, 99]))
-def test_every_record_is_kept_outside_duplicate_or_set_aside(
+def test_every_record_is_kept_outside_duplicate_or_quarantined(
     tmp_path_factory: pytest.TempPathFactory, pages: list[list[Any]], spill: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -370,12 +370,12 @@ def test_every_record_is_kept_outside_duplicate_or_set_aside(
     assert sum(column(counts, "quarantined")) == len(set_aside(warehouse))
 
 
-def test_the_provider_is_asked_for_one_day_before_and_two_after() -> None:
+def test_the_request_spans_one_day_before_and_two_after() -> None:
     assert asked(FIRST, LAST) == (date(2024, 3, 1), date(2024, 3, 6))
     assert (asked(FIRST, FIRST + timedelta(days=27))[1] - asked(FIRST, FIRST)[0]).days == 30
 
 
-def test_the_content_hash_is_that_of_what_is_held(warehouse: Warehouse) -> None:
+def test_the_content_hash_matches_the_stored_partition(warehouse: Warehouse) -> None:
     for day in read(warehouse, page(ORDERS, order(1, 1), order(2, 1))):
         held = pq.read_table(warehouse.path(ORDERS, day.day), partitioning=None)
         assert content_hash(held) == day.content_hash

@@ -1,4 +1,4 @@
-"""Starting a job in a test, what it left, and filling the warehouse without Dagster."""
+"""Launching a job in a test, inspecting its result, and filling the warehouse without Dagster."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tests.conftest import Project
 
 @dataclass(frozen=True)
 class Launched:
-    """What a run of a job left: metadata of its output or of its failure, and every event."""
+    """The result of a job run: metadata of its output or failure, and every event."""
 
     success: bool
     metadata: dict[str, Any]
@@ -27,7 +27,7 @@ class Launched:
 
 
 def op_of(project: Project, job: str) -> str:
-    """The one op of a job; Dagster wants another name for it than the job's."""
+    """The job's only op; Dagster requires a name different from the job's."""
     (name,) = (node.name for node in project.defs.get_job_def(job).graph.nodes)
     return name
 
@@ -48,7 +48,7 @@ def launch(project: Project, job: str, config: dict[str, Any] | None = None) -> 
             data = event.step_failure_data.user_failure_data
             assert data is not None, event.step_failure_data.error
             failure, metadata = data.description or "", dict(data.metadata)
-            # The exception of a client is not chained: no text of it can be seen.
+            # A client's exception is not chained, so none of its text is visible.
             assert event.step_failure_data.error is not None
             assert event.step_failure_data.error.context is None
     return Launched(

@@ -1,4 +1,4 @@
-"""One customer on one page: who they are, what they bought, clicked and said."""
+"""One customer on one page: identity, purchases, clicks and answers."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def found(project: Project, key: str) -> Customer:
 
 @pytest.fixture
 def answered(shop: Project) -> dict[str, object]:
-    """An answer held in the warehouse, and the order that it was matched with."""
+    """A stored answer, and its matched order."""
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "thanx.feedbacks")
     names = ("unified.orders", "unified.attribution", "unified.feedback", "marts.order_feedback")
     fill(shop, FIRST, YESTERDAY, *names)
@@ -46,7 +46,7 @@ def answered(shop: Project) -> dict[str, object]:
     return {**by_id[answer["order_id"]], "comment": answer["comment"], "score": answer["score"]}
 
 
-def test_the_page_is_the_same_by_email_id_and_source_id(
+def test_email_id_and_source_id_lead_to_the_same_page(
     shop: Project, sandbox: Sandbox, answered: dict[str, object]
 ) -> None:
     keys = [str(answered[name]) for name in ("customer_email", "contact_id", "contact_source_id")]
@@ -60,11 +60,11 @@ def test_the_page_is_the_same_by_email_id_and_source_id(
     assert [word for word in ("Customer", "Orders", "Clicks", "Feedback") if word in text] == [
         "Customer", "Orders", "Clicks", "Feedback"
     ]  # fmt: skip
-    # Contact, orders and clicks, each once.
+    # Contact, orders and clicks, one request each.
     assert sum(sandbox.requests.values()) == 3 * len(keys)
 
 
-def test_an_order_s_net_amount_is_that_of_the_tables(
+def test_the_net_amount_of_an_order_equals_the_tables(
     shop: Project, answered: dict[str, object]
 ) -> None:
     held = shop.warehouse.read_arrow(find_table("unified.orders")).to_pylist()
@@ -81,7 +81,7 @@ def test_an_order_s_net_amount_is_that_of_the_tables(
     assert mine == {key: value for key, value in live.items() if key in mine}
 
 
-def test_lists_are_newest_first_and_the_newest_fifty_are_shown(shop: Project) -> None:
+def test_lists_show_the_newest_fifty_newest_first(shop: Project) -> None:
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "unified.orders")
     key = shop.warehouse.read_arrow(find_table("unified.orders"))["contact_id"][0].as_py()
     customer = found(shop, key)
@@ -96,7 +96,7 @@ def test_lists_are_newest_first_and_the_newest_fifty_are_shown(shop: Project) ->
     assert f"the newest {SHOWN} are shown" in orders.note
 
 
-def test_the_job_leaves_the_page_as_markdown_and_nothing_of_it_anywhere_else(
+def test_the_job_stores_the_page_only_as_markdown_metadata(
     shop: Project, answered: dict[str, object]
 ) -> None:
     run = launch(shop, JOB, {"key": str(answered["contact_id"])})
@@ -112,7 +112,7 @@ def test_the_job_leaves_the_page_as_markdown_and_nothing_of_it_anywhere_else(
     assert "STEP_OUTPUT" in telling[0]
 
 
-def test_a_key_that_nobody_has_is_said_to_be_so(shop: Project) -> None:
+def test_an_unknown_key_is_reported_as_unknown(shop: Project) -> None:
     for key in ("nobody@example.com", "AB-9999999", "no such id"):
         result = shop.run("contact", key)
         assert result.exit_code == 1
@@ -126,7 +126,7 @@ def test_a_key_that_nobody_has_is_said_to_be_so(shop: Project) -> None:
         found(shop, "nobody@example.com")
 
 
-def test_a_key_that_names_nobody_is_not_asked_for(shop: Project, sandbox: Sandbox) -> None:
+def test_an_invalid_contact_key_is_not_requested(shop: Project, sandbox: Sandbox) -> None:
     for key in ("", " ", ".."):
         result = shop.run("contact", key)
         assert result.exit_code == 1
@@ -134,7 +134,7 @@ def test_a_key_that_names_nobody_is_not_asked_for(shop: Project, sandbox: Sandbo
     assert sum(sandbox.requests.values()) == 0
 
 
-def test_without_credentials_it_names_the_variable_to_set(project: Project) -> None:
+def test_without_credentials_the_error_names_the_variable_to_set(project: Project) -> None:
     result = project.run("contact", "ana@example.com")
     assert result.exit_code == 1
     assert "WICKED_REPORTS_API_KEY" in result.stderr
@@ -153,7 +153,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_that_a_stranger_wrote_is_obeyed_by_the_page(text: str) -> None:
+def test_the_page_does_not_interpret_customer_text(text: str) -> None:
     answer = {
         "provider": "thanx",
         "responded_at": datetime(2024, 5, 1, 10, tzinfo=UTC),
@@ -176,7 +176,7 @@ def test_nothing_that_a_stranger_wrote_is_obeyed_by_the_page(text: str) -> None:
     inner = [child for token in tokens for child in token.children or ()]
     assert {child.type for child in inner} <= {"text", "text_special"}
     assert not [token for token in tokens if token.type.startswith(("html", "code", "fence"))]
-    # What is shown is what was written, on one line; addresses are no addresses any more.
+    # Text is shown unchanged on one line; addresses are not clickable.
     shown = ["".join(c.content for c in token.children or ()) for token in tokens if token.children]
     assert [cell.replace("\u2060", "") for cell in shown].count(plain(text)) == 7
     for cell in shown:
@@ -184,7 +184,7 @@ def test_nothing_that_a_stranger_wrote_is_obeyed_by_the_page(text: str) -> None:
         assert "www." not in cell
 
 
-def test_a_terminal_is_told_nothing_by_what_strangers_wrote(
+def test_customer_text_does_not_control_the_terminal(
     project: Project, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contact = {
@@ -209,4 +209,4 @@ def test_a_terminal_is_told_nothing_by_what_strangers_wrote(
     assert "null" not in result.stdout
     assert "yesterday" in result.stdout
     assert json.dumps(contact["email"]).strip('"') in result.stdout
-    assert "None, held in the warehouse." in result.stdout
+    assert "None, stored in the warehouse." in result.stdout

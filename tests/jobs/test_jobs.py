@@ -1,4 +1,4 @@
-"""The jobs as an operator finds them: which there are, when they run, how they are started."""
+"""The jobs from an operator's view: which exist, their schedules, how to start them."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 JOBS = {"generate_survey_trackers", "create_submission", "refresh_contact", "check_providers"}
 
 
-def test_every_job_is_there_with_a_description_and_none_is_on_a_schedule(project: Project) -> None:
+def test_every_job_has_a_description_and_no_schedule(project: Project) -> None:
     repository = project.defs.get_repository_def()
     assert {name for name in repository.job_names if name in JOBS} == JOBS
     for job in operation_jobs(project.settings):
@@ -35,7 +35,7 @@ def test_every_job_is_there_with_a_description_and_none_is_on_a_schedule(project
         assert not {target.job_name for target in sensor.targets} & JOBS
 
 
-def test_a_job_of_a_provider_that_is_not_loaded_is_not_there(
+def test_a_provider_that_is_not_loaded_has_no_job(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_PROVIDERS", "thanx,fullwhere")
@@ -46,7 +46,7 @@ def test_a_job_of_a_provider_that_is_not_loaded_is_not_there(
     assert project.defs.get_job_def("check_providers")
 
 
-def test_check_providers_gives_a_row_for_each_provider(shop: Project) -> None:
+def test_check_providers_returns_a_row_for_each_provider(shop: Project) -> None:
     run = launch(shop, "check_providers")
     assert run.success
     rows = [record.data for record in run.metadata["providers"].records]
@@ -54,7 +54,7 @@ def test_check_providers_gives_a_row_for_each_provider(shop: Project) -> None:
     assert all(row["configured"] and not row["failed"] for row in rows)
 
 
-def test_check_providers_fails_where_a_configured_one_does_and_says_what_to_do(
+def test_check_providers_fails_with_a_remedy_when_a_configured_provider_fails(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THANX_ACCESS_TOKEN", "wrong-and-secret")
@@ -99,7 +99,7 @@ def _configs() -> list[dict[str, Any]]:
     return [config for config in found if isinstance(config, dict) and set(config) == {"ops"}]
 
 
-def test_every_job_has_its_section_and_every_config_of_the_page_is_valid(
+def test_every_job_has_a_section_and_every_documented_config_is_valid(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", "730")
@@ -113,12 +113,12 @@ def test_every_job_has_its_section_and_every_config_of_the_page_is_valid(
         assert dg.validate_run_config(project.defs.get_job_def(jobs[name]), config)
 
 
-def test_the_definitions_are_ones_that_the_webserver_can_load(project: Project) -> None:
+def test_the_webserver_can_load_the_definitions(project: Project) -> None:
     assert project.defs.get_repository_def().get_all_jobs()
 
 
 @pytest.mark.slow
-def test_every_command_of_the_page_runs(
+def test_every_documented_command_runs(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", "730")
@@ -146,5 +146,5 @@ def test_every_command_of_the_page_runs(
 
 
 def _of_somebody(text: str) -> str:
-    """The text with the page's key, which is nobody's here, changed for somebody's id."""
+    """The text with the page's placeholder key replaced by an existing id."""
     return re.sub(r'(key"?: "?)ana@example\.com', r"\1C20001", text)

@@ -1,4 +1,4 @@
-"""What was set aside and can be typed by now lands on its day, once, and the rest stays."""
+"""Quarantined records that now parse land on their day, once, and the rest stays."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ from feedback_assets.warehouse.quarantine import (
 from tests.conftest import YESTERDAY, Project
 
 DAY = YESTERDAY - timedelta(days=3)
-# As an earlier version declared it: the score ended at 9.
+# As declared by an earlier version: the score ended at 9.
 STRICTER = dataclasses.replace(
     SUBMISSIONS,
     columns=tuple(
@@ -42,7 +42,7 @@ def submission(number: int, score: int, day: date = DAY, **more: Any) -> dict[st
 
 
 def read(project: Project, table: Table, *records: dict[str, Any]) -> list[DayCounts]:
-    """Read these records of the day, as one page."""
+    """Read these records of the day as one page."""
 
     def pages() -> Iterator[dict[str, Page]]:
         yield {table.full_name: Page(json.dumps(records).encode(), len(records))}
@@ -63,7 +63,7 @@ def waiting(project: Project, table: Table = SUBMISSIONS) -> list[str]:
     ]
 
 
-def test_what_the_declaration_takes_by_now_lands_and_leaves_and_the_rest_stays(
+def test_records_that_now_parse_land_and_the_rest_stays_quarantined(
     project: Project,
 ) -> None:
     read(project, STRICTER, submission(2, 10), submission(3, 11), submission(1, 5))
@@ -74,13 +74,14 @@ def test_what_the_declaration_takes_by_now_lands_and_leaves_and_the_rest_stays(
     assert held(project) == {1: 5, 2: 10}
     assert [json.loads(payload)["id"] for payload in waiting(project)] == [3]
     again = project.run("replay")
-    assert "1 record(s), 0 landed on 0 day(s), 0 superseded, 0 of days not held, 1 still bad" in (
-        again.stdout
+    assert (
+        "1 record(s), 0 landed on 0 day(s), 0 superseded, 0 for days not loaded, 1 still invalid"
+        in (again.stdout)
     )
     assert held(project) == {1: 5, 2: 10}
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(project: Project) -> None:
+def test_a_dry_run_reports_the_same_and_changes_nothing(project: Project) -> None:
     read(project, STRICTER, submission(2, 10), submission(1, 5))
     told = project.run("replay", "--dry-run", "--table", "feedbackpulse.submissions")
     assert "1 would land on 1 day(s)" in told.stdout
@@ -88,7 +89,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(project: Project) -> None:
     assert len(waiting(project)) == 1
 
 
-def test_a_row_that_was_read_later_stays_and_of_two_records_the_later_one_lands(
+def test_a_row_read_later_stays_and_the_later_of_two_records_lands(
     project: Project,
 ) -> None:
     read(project, STRICTER, submission(1, 10), submission(9, 5))
@@ -103,17 +104,19 @@ def test_a_row_that_was_read_later_stays_and_of_two_records_the_later_one_lands(
     assert not quarantine_files(project.warehouse, SUBMISSIONS)
 
 
-def test_a_record_of_a_day_that_is_not_held_waits(project: Project) -> None:
+def test_a_record_of_a_missing_day_stays_quarantined(project: Project) -> None:
     read(project, SUBMISSIONS)
     other = DAY + timedelta(days=1)
     record = SetAside(None, "created_at", json.dumps(submission(1, 9, other)))
     set_aside(project.warehouse, SUBMISSIONS, [record], datetime.now(UTC))
-    assert "0 landed on 0 day(s), 0 superseded, 1 of days not held" in project.run("replay").stdout
+    assert (
+        "0 landed on 0 day(s), 0 superseded, 1 for days not loaded" in project.run("replay").stdout
+    )
     assert project.warehouse.days_held(SUBMISSIONS) == [DAY]
     assert len(waiting(project)) == 1
 
 
-def test_an_order_s_feedback_that_was_set_aside_with_its_reviews_lands_without_them(
+def test_order_feedback_quarantined_with_its_reviews_lands_without_them(
     project: Project,
 ) -> None:
     read(project, ORDER_FEEDBACK)
@@ -131,7 +134,7 @@ def test_an_order_s_feedback_that_was_set_aside_with_its_reviews_lands_without_t
     assert (row["order_no"], row["score"], row["comment"], row["extra"]) == ("77", 9, "gut", None)
 
 
-def test_what_landed_is_recorded_so_that_what_follows_from_it_is_built(project: Project) -> None:
+def test_landed_records_are_recorded_so_that_dependants_are_rebuilt(project: Project) -> None:
     read(project, STRICTER, submission(2, 10), submission(1, 5))
     project.run("replay")
     with open_instance(project.settings) as instance:
@@ -144,7 +147,7 @@ def test_what_landed_is_recorded_so_that_what_follows_from_it_is_built(project: 
     }
 
 
-def test_a_replay_does_not_bring_an_erased_person_back(project: Project) -> None:
+def test_a_replay_does_not_restore_an_erased_person(project: Project) -> None:
     somebody = {"customer_email": "Ana@Example.com ", "customer_name": "Ana", "text_feedback": "!"}
     read(project, STRICTER, submission(2, 10, **somebody), submission(1, 5))
     assert project.run("forget", "ana@example.com").exit_code == 0
@@ -157,7 +160,7 @@ def test_a_replay_does_not_bring_an_erased_person_back(project: Project) -> None
     assert row["text_feedback"] == "(erased)"
 
 
-def test_a_table_that_no_provider_fills_is_refused(project: Project) -> None:
+def test_a_table_without_a_provider_is_rejected(project: Project) -> None:
     told = project.run("replay", "--table", "marts.nps_daily")
     assert told.exit_code == 2
     assert "feedbackpulse.submissions" in told.stderr
@@ -166,11 +169,11 @@ def test_a_table_that_no_provider_fills_is_refused(project: Project) -> None:
 BROKEN = ("{", "not JSON", "1", "null", "[]", '"text"', '{"id": 7}', "")
 
 
-def test_every_record_of_a_large_quarantine_gets_its_own_row(project: Project) -> None:
+def test_every_record_of_a_large_quarantine_lands_as_its_own_row(project: Project) -> None:
     read(project, SUBMISSIONS)
     good = {number: json.dumps(submission(number, number % 11)) for number in range(2500)}
     payloads = [*good.values(), *BROKEN]
-    # Good and bad ones beside each other, in batches and in several files.
+    # Valid and invalid records mixed, in batches and in several files.
     payloads.sort(key=lambda payload: zlib.crc32(payload.encode()))
     for undated in (False, True):
         records = [

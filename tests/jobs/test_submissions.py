@@ -1,4 +1,4 @@
-"""A submission is checked, sent once, and said to have been made."""
+"""A submission is validated, sent once, and reported."""
 
 import dagster as dg
 import pytest
@@ -14,7 +14,7 @@ JOB = "create_submission"
 SENT = ("feedbackpulse", "create_submission")
 
 
-def test_a_submission_is_made_as_configured_and_its_id_and_status_are_on_the_output(
+def test_a_submission_matches_its_config_and_outputs_its_id_and_status(
     shop: Project, sandbox: Sandbox
 ) -> None:
     given = {
@@ -50,10 +50,10 @@ def test_a_submission_is_made_as_configured_and_its_id_and_status_are_on_the_out
         ({"campaign_id": 1, "nps_score": 11}, "nps_score"),
         ({"campaign_id": 1, "star_rating": 0}, "star_rating"),
         ({"campaign_id": 0, "nps_score": 9}, "campaign_id"),
-        ({"campaign_id": 1, "customer_name": "Ana"}, "says nothing"),
+        ({"campaign_id": 1, "customer_name": "Ana"}, "is empty"),
     ],
 )
-def test_what_the_provider_rules_out_is_refused_before_anything_is_sent(
+def test_an_invalid_submission_is_rejected_before_any_request(
     shop: Project, sandbox: Sandbox, config: dict[str, object], words: str
 ) -> None:
     run = launch(shop, JOB, config)
@@ -63,7 +63,7 @@ def test_what_the_provider_rules_out_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("config", [{}, {"campaign_id": "one"}, {"campaign_id": 1, "score": 9}])
-def test_a_config_of_other_fields_or_types_does_not_start(
+def test_a_config_with_wrong_fields_or_types_does_not_start(
     shop: Project, config: dict[str, object]
 ) -> None:
     op = op_of(shop, JOB)
@@ -71,22 +71,20 @@ def test_a_config_of_other_fields_or_types_does_not_start(
         dg.validate_run_config(shop.defs.get_job_def(JOB), {"ops": {op: {"config": config}}})
 
 
-def test_one_that_may_have_landed_is_not_sent_again_by_anybody(
-    shop: Project, sandbox: Sandbox
-) -> None:
+def test_a_submission_that_may_have_landed_is_never_resent(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"feedbackpulse"})))
     run = launch(shop, JOB, {"campaign_id": 1, "nps_score": 9})
     assert not run.success
     assert not run.retried
-    assert "may have landed" in run.failure
+    assert "may have been processed" in run.failure
     assert sum(sandbox.requests.values()) == 1
     job = shop.defs.get_job_def(JOB)
-    # Neither by the instance, which runs again what died.
+    # Run retries of the instance do not resend it either.
     assert job.tags["dagster/max_retries"] == "0"
     assert all(node.definition.retry_policy is None for node in job.nodes)  # type: ignore[attr-defined]
 
 
-def test_without_credentials_it_names_the_variables_to_set(project: Project) -> None:
+def test_without_credentials_the_error_names_the_variables_to_set(project: Project) -> None:
     run = launch(project, JOB, {"campaign_id": 1, "nps_score": 9})
     assert not run.success
     assert "FEEDBACKPULSE_URL" in run.failure

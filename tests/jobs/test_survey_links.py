@@ -1,4 +1,4 @@
-"""Survey links for a day's orders: who is asked for, once, and what is kept when it goes wrong."""
+"""Survey links for a day's orders: who gets a request, once, and what is kept after an error."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ ASKED = ("fullwhere", "survey_tracker_generate")
 
 @pytest.fixture
 def orders(shop: Project, sandbox: Sandbox) -> Iterator[Project]:
-    """A shop with the orders of some days, and the trackers from then on, in its warehouse."""
+    """A shop with the orders of some days and the trackers since then in its warehouse."""
     sandbox.forget_written()
     fill(shop, FIRST, YESTERDAY, "wicked_reports.orders", "fullwhere.survey_trackers")
     fill(shop, FIRST, YESTERDAY, "unified.orders")
@@ -39,7 +39,7 @@ def orders(shop: Project, sandbox: Sandbox) -> Iterator[Project]:
 
 @pytest.fixture
 def day(orders: Project) -> date:
-    """A day, long enough ago for its surveys to be sent, with orders that have no tracker."""
+    """A past day whose surveys are due, with orders that have no tracker."""
     days = (FIRST + timedelta(days=offset) for offset in range(20))
     return next(day for day in days if len(find_due(orders.warehouse, day).due) >= 3)
 
@@ -49,7 +49,7 @@ def links(project: Project) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_dry_run_is_what_one_gets_unless_told_otherwise_and_it_asks_nothing(
+def test_dry_run_is_the_default_and_sends_no_request(
     orders: Project, day: date, sandbox: Sandbox
 ) -> None:
     run = launch(orders, JOB, {"day": str(day)})
@@ -66,7 +66,7 @@ def test_a_dry_run_is_what_one_gets_unless_told_otherwise_and_it_asks_nothing(
     assert not orders.warehouse.files(GENERATED)
 
 
-def test_an_order_has_a_tracker_whether_that_names_its_source_id_or_its_id(
+def test_a_tracker_matches_an_order_by_source_id_or_id(
     orders: Project,
     day: date,
 ) -> None:
@@ -78,7 +78,7 @@ def test_an_order_has_a_tracker_whether_that_names_its_source_id_or_its_id(
     assert due.with_tracker == len(rows) - len(without)
 
 
-def test_every_order_without_a_tracker_is_asked_for_once_and_its_link_kept(
+def test_every_order_without_a_tracker_is_requested_once_and_its_link_stored(
     orders: Project, day: date, sandbox: Sandbox
 ) -> None:
     due = find_due(orders.warehouse, day).due
@@ -103,7 +103,7 @@ def test_every_order_without_a_tracker_is_asked_for_once_and_its_link_kept(
     assert not any("survey.example" in event for run in (first, second) for event in run.events)
 
 
-def test_the_links_can_be_asked_for_by_query(orders: Project, day: date) -> None:
+def test_links_can_be_queried(orders: Project, day: date) -> None:
     sql = "select count(link) as n from survey_links.generated"
     assert orders.run("query", sql, "--csv").stdout == "n\n0\n"
     run = launch(orders, JOB, {"day": str(day), "dry_run": False})
@@ -111,7 +111,7 @@ def test_the_links_can_be_asked_for_by_query(orders: Project, day: date) -> None
 
 
 def serve(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, *answers: Response) -> list[str]:
-    """A Fullwhere that gives these answers in turn; returns the purchases it was asked for."""
+    """A Fullwhere that returns these responses in turn; yields the requested purchases."""
     asked: list[str] = []
 
     def answer(request: Request) -> Response:
@@ -133,7 +133,7 @@ def refusal(status: int) -> Response:
     return Response(json.dumps(body), status, mimetype="application/json")
 
 
-def test_an_error_midway_fails_the_run_keeps_what_was_got_and_the_next_asks_for_the_rest(
+def test_an_error_midway_fails_the_run_and_the_next_run_requests_the_rest(
     orders: Project,
     day: date,
     sandbox: Sandbox,
@@ -146,10 +146,10 @@ def test_an_error_midway_fails_the_run_keeps_what_was_got_and_the_next_asks_for_
         run = launch(orders, JOB, {"day": str(day), "dry_run": False})
     assert not run.success
     assert not run.retried
-    # The one that may have landed is not sent a second time.
+    # The request that may have landed is not sent again.
     assert asked == [order.source_id for order in due[:2]]
-    assert "may have landed" in run.failure
-    assert "1 orders were answered before, and their links are kept" in run.failure
+    assert "may have been processed" in run.failure
+    assert "1 orders were answered before the error; their links are stored" in run.failure
     assert run.metadata["asked"] == 1
     assert [row["order_id"] for row in links(orders)] == [due[0].order_id]
     assert launch(orders, JOB, {"day": str(day), "dry_run": False}).success
@@ -157,7 +157,7 @@ def test_an_error_midway_fails_the_run_keeps_what_was_got_and_the_next_asks_for_
     assert {row["order_id"] for row in links(orders)} == {order.order_id for order in due}
 
 
-def test_an_order_that_fullwhere_does_not_know_does_not_hold_the_others(
+def test_an_order_unknown_to_fullwhere_does_not_block_the_others(
     orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due = find_due(orders.warehouse, day).due
@@ -170,7 +170,7 @@ def test_an_order_that_fullwhere_does_not_know_does_not_hold_the_others(
     assert [order.order_id for order in find_due(orders.warehouse, day).due] == [due[0].order_id]
 
 
-def test_an_answer_without_a_tracker_that_can_be_read_is_set_aside_and_not_asked_for_again(
+def test_a_response_with_an_unreadable_tracker_is_quarantined_and_not_requested_again(
     orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due = find_due(orders.warehouse, day).due
@@ -186,7 +186,7 @@ def test_an_answer_without_a_tracker_that_can_be_read_is_set_aside_and_not_asked
     assert not find_due(orders.warehouse, day).due
 
 
-def test_an_answer_of_another_shape_fails_and_names_the_keys_there_were(
+def test_a_response_of_another_shape_fails_and_names_its_keys(
     orders: Project, day: date, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Response('{"queued": true}', 201, mimetype="application/json")
@@ -198,7 +198,7 @@ def test_an_answer_of_another_shape_fails_and_names_the_keys_there_were(
     assert not orders.warehouse.files(GENERATED)
 
 
-def test_two_runs_at_once_do_not_ask_for_the_same_orders(orders: Project, day: date) -> None:
+def test_two_concurrent_runs_do_not_request_the_same_orders(orders: Project, day: date) -> None:
     @contextmanager
     def another() -> Iterator[Fullwhere]:
         generate_links(another, orders.warehouse, day)
@@ -212,7 +212,7 @@ def test_two_runs_at_once_do_not_ask_for_the_same_orders(orders: Project, day: d
     ("config", "words"),
     [({"day": "yesterday"}, "YYYY-MM-DD"), ({"day": "2024-05-01", "limit": 0}, "1 or more")],
 )
-def test_a_config_that_cannot_be_is_refused_in_words(
+def test_an_invalid_config_is_rejected_with_an_explanation(
     shop: Project, config: dict[str, object], words: str
 ) -> None:
     run = launch(shop, JOB, config)
@@ -220,17 +220,17 @@ def test_a_config_that_cannot_be_is_refused_in_words(
     assert words in run.failure
 
 
-def test_a_day_of_which_nothing_is_held_is_said_to_be_so(shop: Project) -> None:
+def test_a_day_without_data_is_reported(shop: Project) -> None:
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == 0
-    assert "unified.orders holds nothing" in run.metadata["warning"]
+    assert "unified.orders has no data" in run.metadata["warning"]
     fill(shop, DAY, DAY, "wicked_reports.orders", "unified.orders")
     run = launch(shop, JOB, {"day": str(DAY)})
     assert run.metadata["to_ask"] == run.metadata["orders"] > 0
-    assert "fullwhere.survey_trackers holds nothing" in run.metadata["warning"]
+    assert "fullwhere.survey_trackers has no data" in run.metadata["warning"]
 
 
-def test_the_tables_that_jobs_write_are_declared_like_every_other() -> None:
+def test_tables_written_by_jobs_are_declared_like_every_other() -> None:
     for table in OPERATION_TABLES:
         assert find_table(table.full_name) is table
         names = set(table.schema.names)

@@ -1,4 +1,4 @@
-"""However an e-mail is written, and wherever: after ``forget`` it is in no byte of what is kept."""
+"""After ``forget``, an e-mail in any spelling and place is in no stored byte."""
 
 import json
 import re
@@ -32,13 +32,13 @@ def put(table: Table, *records: dict[str, Any]) -> None:
 
 
 def writer() -> Warehouse:
-    """The warehouse as a backfill opens it, with the key of the list of erased people."""
+    """The warehouse as a backfill opens it, with the key of the erasure list."""
     settings = load_settings()
     return Warehouse(settings.warehouse, settings.erasure_secret)
 
 
 def fill(email: str, texts: list[str]) -> None:
-    """The person's rows, and rows of others with each of the texts wherever a text may stand."""
+    """The person's rows, and other rows with each of the texts in every text column."""
     numbered = list(enumerate(texts))
     put(CONTACTS, contact(1, email, first_name="Ana"), *(
         contact(10 + n, "cy@example.com", extra=json.dumps({"note": text})) for n, text in numbered
@@ -73,7 +73,7 @@ def fill(email: str, texts: list[str]) -> None:
 
 
 def assert_gone(project: Project, email: str, texts: list[str]) -> None:
-    """Nothing that was written, nor the address as it is, in any byte or value."""
+    """Neither a written text nor the address itself is in any byte or value."""
     roots = (Path(project.settings.warehouse), project.settings.dagster_home)
     plain = re.compile(rf"(?i)(?<![\w.+'-]){re.escape(email)}(?![\w-])")
     for path, content in stored(*roots):
@@ -96,7 +96,7 @@ def assert_gone(project: Project, email: str, texts: list[str]) -> None:
         max_size=10,
     ),
 )
-def test_an_e_mail_is_gone_from_every_byte_however_and_wherever_it_was_written(
+def test_an_erased_email_leaves_no_byte_in_any_encoding_or_place(
     project: Project, monkeypatch: pytest.MonkeyPatch, email: str, written: list[tuple[str, ...]]
 ) -> None:
     root = Path(project.home) / secrets.token_hex(4)
@@ -104,10 +104,10 @@ def test_an_e_mail_is_gone_from_every_byte_however_and_wherever_it_was_written(
     texts = [f"{before}{ENCODINGS[encoding](email)}{after}" for encoding, before, after in written]
     surely = [text for text in texts if len(text.strip()) >= len(email)]
     fill(email, texts)
-    # Nothing was ever run here, so no page is rebuilt.
+    # No run exists here, so no page is rebuilt.
     done = operation.forget(load_settings(), dg.Definitions(), email)
     assert done.verified, done.left
     assert_gone(project, email, surely)
-    # What a provider goes on serving is written without the person too.
+    # What a provider continues to serve is also written without the person.
     fill(email, texts)
     assert_gone(project, email, surely)

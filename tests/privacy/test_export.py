@@ -1,4 +1,4 @@
-"""A person's data in one folder that nobody else can read: what is exported is what is erased."""
+"""A person's data in one private folder: the export covers exactly what erasure covers."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from tests.privacy.test_forget import (  # noqa: F401 - a fixture
 
 @pytest.fixture
 def held(small: Project) -> Project:  # noqa: F811
-    """Ana's data, somebody's answer that mentions her, and a record of hers in the quarantine."""
+    """Ana's data, another person's answer that mentions her, and her record in the quarantine."""
     put(small, ORDER_FEEDBACK, answer(101, "from Ana"), answer(200, f"Ask {EMAIL}"))
     bad = json.dumps({"id": "AB-9", "email": EMAIL.upper(), "firstName": "Ana", "createDate": "?"})
     set_aside(small.warehouse, CONTACTS, [SetAside(None, "createDate: ?", bad)], AT)
@@ -61,7 +61,7 @@ def key_of(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(row.get(part)) for part in table.key if part in row)
 
 
-def test_what_is_exported_is_what_is_erased(held: Project) -> None:
+def test_export_covers_exactly_what_erasure_covers(held: Project) -> None:
     before = rows(held)
     told = held.run("export", EMAIL, "--to", str(held.home / "out"))
     assert told.exit_code == 0, told.output
@@ -80,11 +80,11 @@ def test_what_is_exported_is_what_is_erased(held: Project) -> None:
     assert json.loads(record["payload"])["firstName"] == "Ana"
     again = held.run("export", EMAIL, "--to", str(held.home / "again"))
     assert again.exit_code == 0
-    assert again.output.strip() == "Nothing is held on this person."
+    assert again.output.strip() == "No data is stored about this person."
     assert not (held.home / "again").exists()
 
 
-def test_every_file_is_described_and_for_its_owner_alone(held: Project) -> None:
+def test_every_file_is_described_and_private(held: Project) -> None:
     mask = os.umask(0)
     try:
         held.run("export", EMAIL, "--to", str(held.home / "out"))
@@ -99,7 +99,7 @@ def test_every_file_is_described_and_for_its_owner_alone(held: Project) -> None:
     assert str(DAY) in text
 
 
-def test_a_folder_that_exists_is_not_overwritten(held: Project) -> None:
+def test_an_existing_folder_is_not_overwritten(held: Project) -> None:
     there = held.home / "out"
     there.mkdir()
     told = held.run("export", EMAIL, "--to", str(there))
@@ -108,14 +108,14 @@ def test_a_folder_that_exists_is_not_overwritten(held: Project) -> None:
     assert list(there.iterdir()) == []
 
 
-def test_an_e_mail_that_several_people_share_is_not_exported_unasked(held: Project) -> None:
+def test_a_shared_email_is_not_exported_without_confirmation(held: Project) -> None:
     told = held.run("export", EMAIL, "--to", str(held.home / "out"), "--at-most", "1")
     assert told.exit_code == 1
     assert "--at-most 2" in told.stderr
     assert not (held.home / "out").exists()
 
 
-def test_an_export_changes_nothing_and_nobody_is_put_on_the_list(held: Project) -> None:
+def test_an_export_changes_nothing_and_adds_no_one_to_the_erasure_list(held: Project) -> None:
     before = rows(held)
     held.run("export", EMAIL, "--to", str(held.home / "out"))
     assert rows(held) == before
@@ -137,7 +137,7 @@ def test_runs_that_name_the_person_are_exported(
     assert EMAIL.upper() in json.dumps(run["config"])
 
 
-def test_every_exported_row_is_a_row_of_its_day(held: Project) -> None:
+def test_every_exported_row_is_a_row_of_its_partition(held: Project) -> None:
     held.run("export", EMAIL, "--to", str(held.home / "out"))
     for row in exported(held.home / "out")["wicked_reports.contacts"]:
         ids = rows_of(held.warehouse, CONTACTS, DAY).column("id").to_pylist()

@@ -1,4 +1,4 @@
-"""Forgetting a person: nothing of them is left in any byte, and no number changes."""
+"""Forgetting a person: no byte of them remains, and no figure changes."""
 
 import json
 import math
@@ -43,7 +43,7 @@ FIRST = YESTERDAY - timedelta(days=DAYS - 1)
 DAY = YESTERDAY - timedelta(days=3)
 AT = datetime.combine(DAY, time(9), UTC)
 EMAIL = "ana@example.com"
-# Somebody who answered several providers, with words.
+# A person who answered several providers with comments.
 WHOM = """
     select orders.customer_email as email
     from unified.orders as orders
@@ -62,7 +62,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 class Replies:
-    """A merchant who never says the same twice."""
+    """Merchant replies that are all different."""
 
     def __len__(self) -> int:
         return 1 << 20
@@ -73,7 +73,7 @@ class Replies:
 
 @dataclass(frozen=True)
 class Shop:
-    """A project whose tables were built from a sandbox that goes on serving the person."""
+    """A project whose tables were built from a sandbox that continues to serve the person."""
 
     project: Project
     sandbox: Sandbox
@@ -87,7 +87,7 @@ class Shop:
 
 @pytest.fixture
 def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    # A world where nobody has another's name or words, so that each can be looked for.
+    # A world in which names and words are unique, so that each can be searched for.
     said = thanx.comment
     for module in (thanx, feedbackpulse, retargeting):
         monkeypatch.setattr(module, "comment", lambda score, n: f"{said(score, n)} Case {n}.")
@@ -110,7 +110,7 @@ def read(project: Project) -> Rows:
 
 
 def texts_of(rows: Rows, email: str) -> Texts:
-    """What is looked for in every byte, by what the tables say before anything is erased."""
+    """The texts to search for, from the tables before the erasure."""
     contacts = [
         row for row in rows["wicked_reports.contacts"] if normal_email(row["email"]) == email
     ]
@@ -154,7 +154,7 @@ def texts_of(rows: Rows, email: str) -> Texts:
 
 
 def stored(*roots: Path) -> Iterator[tuple[str, str]]:
-    """Every file below these: Parquet as its values, SQLite as its rows and its bytes, the rest."""
+    """Every file below: Parquet as values, SQLite as rows and bytes, others as bytes."""
     for path in (path for root in roots for path in sorted(root.rglob("*")) if path.is_file()):
         if path.suffix == ".parquet":
             rows = pq.read_table(path, partitioning=None)
@@ -168,7 +168,7 @@ def stored(*roots: Path) -> Iterator[tuple[str, str]]:
 
 
 def places(wanted: Texts, *roots: Path) -> dict[str, set[str]]:
-    """Where something of it stands."""
+    """The places that contain any of the texts."""
     found: dict[str, set[str]] = {}
     looked_for = {text.lower() for texts in wanted.values() for text in texts}
     for path, text in stored(*roots):
@@ -180,7 +180,7 @@ def places(wanted: Texts, *roots: Path) -> dict[str, set[str]]:
 
 
 def numbers(project: Project) -> Rows:
-    """Every mart; of what tells the person, whether it is there."""
+    """Every mart; identifying columns only as present or absent."""
     found = {}
     for table in MART_TABLES:
         found[table.full_name] = project.warehouse.read_arrow(table).to_pylist()
@@ -211,7 +211,7 @@ def contents(project: Project) -> dict[str, str]:
 
 
 def start(project: Project, instance: dg.DagsterInstance, job: str, config: dict[str, Any]) -> None:
-    """A run of an operator's job, as the UI would leave it."""
+    """Run an operator's job as the UI would."""
     run_config = {"ops": {op_of(project, job): {"config": config}}}
     assert (
         project.defs.get_job_def(job)
@@ -222,7 +222,7 @@ def start(project: Project, instance: dg.DagsterInstance, job: str, config: dict
 
 @pytest.mark.slow
 @pytest.mark.timeout(480)
-def test_nothing_of_an_erased_person_is_left_in_any_byte_and_no_number_changes(shop: Shop) -> None:
+def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> None:
     project, email = shop.project, shop.email
     wanted, before = texts_of(read(project), email), numbers(project)
     assert all(wanted.values()), wanted
@@ -241,7 +241,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_byte_and_no_number_changes(s
     assert project.backfill(FIRST, YESTERDAY).exit_code == 0
     assert places(wanted, *shop.roots) == {}
     assert_equal(before, numbers(project))
-    # What is written over is what is read anew, so nothing has to be built for ever.
+    # Rereads are written without the person, so nothing needs to be rebuilt.
     assert contents(project) == erased
     with open_instance(project.settings) as instance:
         plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))
@@ -250,7 +250,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_byte_and_no_number_changes(s
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_runs_that_name_the_person_are_deleted_to_the_last_byte_and_the_others_stay(
+def test_runs_that_name_the_person_are_deleted_completely_and_others_stay(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, sandbox)
@@ -297,7 +297,7 @@ def answer(number: int, comment: str) -> dict[str, Any]:
 
 @pytest.fixture
 def small(project: Project) -> Project:
-    """A warehouse with three people: Ana, who writes her e-mail in two ways, Bo and Cy."""
+    """A warehouse with three people: Ana, with two spellings of her e-mail, Bo and Cy."""
     put(
         project,
         CONTACTS,
@@ -322,7 +322,7 @@ def anything_of_ana(project: Project) -> bool:
     return bool(places(wanted, Path(project.settings.warehouse)))
 
 
-def test_all_contacts_of_an_e_mail_go_however_it_is_written_and_nobody_else(small: Project) -> None:
+def test_only_contacts_of_the_email_are_erased_in_any_spelling(small: Project) -> None:
     before = read(small)
     told = small.run("forget", "  Ana@EXAMPLE.com ")
     assert told.exit_code == 0
@@ -336,7 +336,7 @@ def test_all_contacts_of_an_e_mail_go_however_it_is_written_and_nobody_else(smal
         assert len(rows) == len(after[name])
 
 
-def test_forgetting_twice_changes_nothing_more(small: Project) -> None:
+def test_forgetting_twice_changes_nothing(small: Project) -> None:
     assert small.run("forget", EMAIL).exit_code == 0
     before = {path: path.stat().st_mtime_ns for path in Path(small.settings.warehouse).rglob("*.*")}
     told = small.run("forget", EMAIL)
@@ -349,7 +349,7 @@ def test_forgetting_twice_changes_nothing_more(small: Project) -> None:
 
 
 @pytest.mark.parametrize("after", range(5))
-def test_a_run_that_is_killed_half_way_is_finished_by_the_next_one(
+def test_the_next_run_completes_a_killed_run(
     small: Project, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     change, done = Warehouse.change_partition, []
@@ -369,10 +369,10 @@ def test_a_run_that_is_killed_half_way_is_finished_by_the_next_one(
     assert not anything_of_ana(small)
 
 
-def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(project: Project) -> None:
+def test_a_person_without_data_is_still_added_to_the_list(project: Project) -> None:
     told = project.run("forget", EMAIL)
     assert told.exit_code == 0
-    assert "nothing of them is held" in told.output
+    assert "no data about them was found" in told.output
     writing = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
     rows = pa.Table.from_pylist([contact(1, EMAIL, first_name="Ana")], schema=CONTACTS.schema)
     writing.replace_day(CONTACTS, DAY, rows)
@@ -382,14 +382,14 @@ def test_somebody_of_whom_nothing_is_held_is_put_on_the_list_all_the_same(projec
 @pytest.mark.parametrize(
     "text", ["", "  ", "ana", "@example.com", "ana@", "n/a", "a@b@c", "erased:" + "0" * 32]
 )
-def test_what_is_no_e_mail_is_refused(project: Project, text: str) -> None:
+def test_an_invalid_email_is_rejected(project: Project, text: str) -> None:
     told = project.run("forget", text)
     assert told.exit_code == 1
     assert "is not an e-mail address" in told.stderr
     assert not (Path(project.settings.warehouse) / "erased").exists()
 
 
-def test_an_e_mail_that_leads_to_many_contacts_needs_a_second_thought(small: Project) -> None:
+def test_an_email_with_many_contacts_needs_confirmation(small: Project) -> None:
     told = small.run("forget", EMAIL, "--at-most", "1")
     assert told.exit_code == 1
     assert "2 contact ids" in told.stderr
@@ -398,7 +398,7 @@ def test_an_e_mail_that_leads_to_many_contacts_needs_a_second_thought(small: Pro
     assert small.run("forget", EMAIL, "--at-most", "2").exit_code == 0
 
 
-def test_a_second_e_mail_of_the_same_contact_goes_too(small: Project) -> None:
+def test_a_second_email_of_the_same_contact_is_erased_too(small: Project) -> None:
     put(small, ORDERS, order(102, "AB-1", "ana2@example.com"), day=DAY - timedelta(days=1))
     put(
         small,
@@ -407,16 +407,16 @@ def test_a_second_e_mail_of_the_same_contact_goes_too(small: Project) -> None:
         day=DAY - timedelta(days=1),
     )
     told = small.run("forget", EMAIL)
-    assert "Known by 2 e-mail(s)" in told.output
+    assert "Identified by 2 e-mail(s)" in told.output
     assert not places({"e-mail": {"ana2@"}}, Path(small.settings.warehouse))
-    # The order and the answer still meet by it.
+    # The order and the answer still match by it.
     rows = read(small)
     (mine,) = [row for row in rows["wicked_reports.orders"] if row["id"] == "WR-102"]
     (given,) = [row for row in rows["feedbackpulse.submissions"] if row["id"] == 3]
     assert mine["contact"]["email"] == given["customer_email"]
 
 
-def test_a_dry_run_says_what_would_be_rewritten_and_changes_nothing(small: Project) -> None:
+def test_a_dry_run_reports_what_would_be_rewritten_and_changes_nothing(small: Project) -> None:
     before = read(small)
     told = small.run("forget", EMAIL, "--dry-run")
     assert told.exit_code == 0
@@ -425,7 +425,7 @@ def test_a_dry_run_says_what_would_be_rewritten_and_changes_nothing(small: Proje
     assert not (Path(small.settings.warehouse) / "erased").exists()
 
 
-def test_whoever_writes_at_the_same_time_does_not_bring_the_person_back(small: Project) -> None:
+def test_a_concurrent_writer_does_not_restore_the_person(small: Project) -> None:
     settings = small.settings
     stop = threading.Event()
     both = [contact(number, EMAIL, first_name="Ana") for number in (1, 2)]
@@ -462,7 +462,7 @@ def test_the_quarantine_is_searched_too(small: Project) -> None:
     assert not anything_of_ana(small)
 
 
-def test_the_page_is_built_again_where_something_of_the_person_was_held(small: Project) -> None:
+def test_the_page_is_rebuilt_when_it_covered_the_person(small: Project) -> None:
     page = Path(small.settings.warehouse) / "reports" / "nps.html"
     open_instance(small.settings).dispose()
     assert operation.forget(small.settings, small.defs, "nobody@example.com").report == ""
@@ -471,7 +471,7 @@ def test_the_page_is_built_again_where_something_of_the_person_was_held(small: P
     assert page.exists()
 
 
-def test_a_table_computed_while_the_person_was_forgotten_is_written_without_them(
+def test_a_table_computed_during_erasure_is_written_without_the_person(
     small: Project,
 ) -> None:
     row = {"customer_email": EMAIL, "comment": "A", "provider": "feedbackpulse", "is_spam": False}
@@ -483,14 +483,14 @@ def test_a_table_computed_while_the_person_was_forgotten_is_written_without_them
     assert not anything_of_ana(small)
 
 
-def test_what_only_a_person_can_decide_is_listed_and_the_status_is_1(small: Project) -> None:
+def test_cases_for_manual_review_are_listed_with_exit_status_1(small: Project) -> None:
     words = "Write to ana (at) example.com"
     put(small, ORDER_FEEDBACK, answer(101, "from Ana"), answer(200, words))
     told = small.run("forget", EMAIL)
     assert told.exit_code == 1
     assert f"  retargeting.order_feedback, {DAY}, order_no=200" in told.output
     assert words not in told.output
-    assert "nothing of them is left" not in told.output
+    assert "none of their data is left" not in told.output
     (kept,) = [row for row in read(small)["retargeting.order_feedback"] if row["order_no"] == "200"]
     assert kept["comment"] == words
     told = small.run("forget", EMAIL, "--spelled-out")
@@ -503,7 +503,7 @@ def test_what_only_a_person_can_decide_is_listed_and_the_status_is_1(small: Proj
     assert not places({"e-mail": {"ana (at)"}}, Path(small.settings.warehouse))
 
 
-def test_a_file_beside_the_tables_that_still_names_the_person_is_reported(small: Project) -> None:
+def test_a_file_outside_the_tables_that_names_the_person_is_reported(small: Project) -> None:
     copy = Path(small.settings.warehouse) / "wicked_reports" / "copy of contacts.parquet"
     pq.write_table(pa.table({"who": [f"“{EMAIL}”"]}), copy)
     told = small.run("forget", EMAIL)
@@ -517,7 +517,7 @@ SECRETS = ("the first customer secret", "the second customer secret")
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_keys_made_with_an_earlier_customer_secret_are_erased_too(
+def test_keys_from_an_earlier_customer_secret_are_erased_too(
     small: Project, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     first = SECRETS[0]
@@ -543,7 +543,7 @@ def test_keys_made_with_an_earlier_customer_secret_are_erased_too(
     assert keys[0] == keys[1] != was
     assert keys[2] == bo
     assert len(keys[0]) == 64
-    # Nor does the list, from which whoever has the secret would learn that they were a customer.
+    # Nor the list, which would reveal to the owner of the secret that they were a customer.
     assert not places({"key": {was}}, Path(small.settings.warehouse))
     before = read(small)
     assert small.run("forget", EMAIL).exit_code == 0

@@ -1,4 +1,4 @@
-"""Forgetting finds a person however their e-mail is written, in the tables and in the command."""
+"""Forgetting finds a person in any spelling of their e-mail, in tables and commands."""
 
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ WAYS = [
 
 @pytest.fixture
 def written(project: Project) -> Project:
-    """Orders and answers of José, whose e-mail is written in four ways, and of others."""
+    """Orders and answers of José, with four spellings of his e-mail, and of others."""
     put(project, CONTACTS, contact(1, WAYS[0], first_name="José"), contact(9, "n/a"))
     orders = [order(100 + n, "AB-1" if n == 0 else "", way) for n, way in enumerate(WAYS)]
     put(project, ORDERS, *orders, order(200, "AB-9", "n/a"))
@@ -43,7 +43,7 @@ def written(project: Project) -> Project:
 
 
 @pytest.mark.parametrize("asked", ["josé@example.com", " José <JOSE\u0301@example.com>"])
-def test_every_row_of_a_person_goes_however_the_e_mail_is_written_there(
+def test_every_row_of_a_person_is_erased_in_any_spelling_of_the_email(
     written: Project, asked: str
 ) -> None:
     told = written.run("forget", asked)
@@ -62,7 +62,7 @@ def test_every_row_of_a_person_goes_however_the_e_mail_is_written_there(
     assert "Already on the list of erased people" in again.output
 
 
-def test_the_list_holds_both_forms_so_that_either_version_knows_the_person(
+def test_the_list_has_both_forms_so_that_either_version_matches_the_person(
     written: Project,
 ) -> None:
     assert written.run("forget", WAYS[0]).exit_code == 0
@@ -73,10 +73,10 @@ def test_the_list_holds_both_forms_so_that_either_version_knows_the_person(
         assert first_normal_email(way) not in str(listed)
 
 
-def test_what_is_left_of_somebody_erased_under_the_first_version_is_found(
+def test_leftovers_of_an_erasure_by_the_first_version_are_found(
     written: Project,
 ) -> None:
-    # The first version listed José by what it saw: one spelling, trimmed and in lower case.
+    # The first version listed José by one spelling, trimmed and in lower case.
     first = Erased(written.settings.erasure_secret()).hashes_of("email", WAYS[2])[-1]
     _with_the_key(written).add_erased(Addition(first, frozenset({first})))
     told = written.run("forget", WAYS[0])

@@ -1,4 +1,4 @@
-"""``forget`` ended by ``kill -9``: every file is old or new, and the next one erases the rest."""
+"""``forget`` killed with ``kill -9``: every file is old or new, and the next run completes it."""
 
 import json
 import os
@@ -34,7 +34,7 @@ SOMEBODY = """
 
 
 def mentions(project: Project, texts: set[str]) -> list[str]:
-    """The tables where one of these stands, as a value; an e-mail also within a text."""
+    """The tables that contain one of these as a value, or an e-mail within a text."""
     found = []
     for table in STORED_TABLES:
         held = repr(project.warehouse.read_arrow(table).to_pylist())
@@ -44,7 +44,7 @@ def mentions(project: Project, texts: set[str]) -> list[str]:
 
 
 def _rewritten(warehouse: Path) -> tuple[Path, float]:
-    """The first partition that was rewritten, and how long after it the last one was."""
+    """The first rewritten partition, and the time from there to the last one."""
     (listed,) = (warehouse / DIRECTORY).glob("*.json")
     began = listed.stat().st_mtime
     times = {path.stat().st_mtime: path for path in warehouse.rglob("data.parquet")}
@@ -52,7 +52,7 @@ def _rewritten(warehouse: Path) -> tuple[Path, float]:
     return times[first], last - first
 
 
-def test_forget_that_is_killed_at_any_moment_leaves_old_or_new_and_the_next_erases_the_rest(
+def test_forget_killed_at_any_moment_leaves_old_or_new_and_the_next_run_completes_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
 ) -> None:
     span = ("--from", str(YESTERDAY - timedelta(days=6)), "--to", str(YESTERDAY))

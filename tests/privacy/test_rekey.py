@@ -1,4 +1,4 @@
-"""A warehouse is built with one customer secret, and with another one only after ``rekey``."""
+"""A warehouse is built with one customer secret; another one requires ``rekey``."""
 
 import hmac
 import json
@@ -37,10 +37,10 @@ def never() -> bytes:
     raise AssertionError("a secret was generated")
 
 
-def test_the_first_secret_that_builds_is_recorded_and_others_are_refused(
+def test_the_first_secret_is_recorded_and_others_are_rejected(
     warehouse: Warehouse,
 ) -> None:
-    # Only looking records nothing.
+    # Checking alone records nothing.
     confirm_secret(warehouse, b"one")
     confirm_secret(warehouse, None, lambda: b"one")
     confirm_secret(warehouse, b"one", never)
@@ -57,7 +57,7 @@ def test_the_first_secret_that_builds_is_recorded_and_others_are_refused(
         confirm_secret(warehouse, b"one", never)
 
 
-def test_what_is_recorded_does_not_tell_the_secret(warehouse: Warehouse) -> None:
+def test_the_record_does_not_reveal_the_secret(warehouse: Warehouse) -> None:
     confirm_secret(warehouse, None, lambda: b"0123456789abcdef")
     content = Path(warehouse.base, FILE).read_text()
     assert set(json.loads(content)) == {"fingerprint"}
@@ -65,7 +65,7 @@ def test_what_is_recorded_does_not_tell_the_secret(warehouse: Warehouse) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff"])
-def test_a_damaged_record_is_no_secrets(warehouse: Warehouse, content: bytes) -> None:
+def test_a_damaged_record_counts_as_no_secrets(warehouse: Warehouse, content: bytes) -> None:
     warehouse.write_bytes(f"{warehouse.base}/{FILE}", content)
     with pytest.raises(OtherSecret):
         confirm_secret(warehouse, b"one", never)
@@ -80,14 +80,14 @@ def keys(project: Project) -> set[str]:
 
 
 def made_with(secret: str, project: Project) -> set[str]:
-    """The keys that this secret gives the customers of the orders."""
+    """The customer keys of the orders under this secret."""
     rows = project.warehouse.read_arrow(ORDERS, columns=["customer_email"])
     emails = rows.column("customer_email").drop_null().to_pylist()
     return {hmac.digest(secret.encode(), email.encode(), "sha256").hex() for email in emails}
 
 
 @pytest.mark.slow
-def test_another_secret_is_refused_until_rekey_and_then_every_key_is_the_new_one(
+def test_a_new_secret_is_rejected_until_rekey_replaces_every_key(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = date.fromisoformat(str(shop.settings.feedback_start_date)) + timedelta(days=3)
@@ -122,15 +122,13 @@ def test_another_secret_is_refused_until_rekey_and_then_every_key_is_the_new_one
     assert len(keys(shop)) == len(before)
     assert keys(shop).isdisjoint(before)
     assert keys(shop) & made_with(NEW, shop)
-    assert shop.run("rekey").output == (
-        "The warehouse is built with this customer secret already.\n"
-    )
+    assert shop.run("rekey").output == ("The warehouse already uses this customer secret.\n")
 
 
-def test_a_run_with_another_secret_leaves_the_tables_as_they_are(
+def test_a_run_with_another_secret_leaves_the_tables_unchanged(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As a run that the UI or the sensor starts: nothing looked at the secret before.
+    # As in a run from the UI or the sensor: nothing read the secret before.
     day = shop.settings.feedback_start_date
     accept_secret(shop.warehouse, FORMER.encode())
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", NEW)
@@ -148,7 +146,7 @@ def test_a_run_with_another_secret_leaves_the_tables_as_they_are(
     assert shop.warehouse.files(ORDERS) == []
 
 
-def test_another_home_generates_no_secret_for_a_warehouse_that_has_one(
+def test_a_new_home_generates_no_secret_for_a_warehouse_that_has_one(
     shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     day = shop.settings.feedback_start_date

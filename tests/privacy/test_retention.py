@@ -1,4 +1,4 @@
-"""Personal data older than FEEDBACK_PERSONAL_DATA_DAYS: everyone not heard of goes, nobody else."""
+"""Personal data older than FEEDBACK_PERSONAL_DATA_DAYS: only inactive customers are erased."""
 
 import json
 from datetime import UTC, datetime, time, timedelta
@@ -28,7 +28,7 @@ GONE = {"all": {"ana@", "dee@", "fay@", '"AB-1"', "from ana", "from nobody"}}
 
 @pytest.fixture
 def aged(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Ana and Dee are old; Bo clicked, Cy answered, Eve's order is in the quarantine."""
+    """Ana and Dee are inactive; Bo clicked, Cy answered, Eve's order is in the quarantine."""
     monkeypatch.setenv("FEEDBACK_PERSONAL_DATA_DAYS", str(DAYS))
     names = ("ana", "bo", "cy", "dee", "eve")
     put(
@@ -63,7 +63,7 @@ def erase(project: Project, *, dry_run: bool) -> Launched:
     return launch(project, JOB, {"dry_run": dry_run})
 
 
-def test_everyone_not_heard_of_is_erased_and_nobody_else(aged: Project) -> None:
+def test_only_inactive_customers_are_erased(aged: Project) -> None:
     before = read(aged)
     run = erase(aged, dry_run=False)
     assert run.success, run.failure
@@ -74,14 +74,14 @@ def test_everyone_not_heard_of_is_erased_and_nobody_else(aged: Project) -> None:
         assert len(rows) == len(after[name])
     kept = {row["first_name"] for row in after["wicked_reports.contacts"]}
     assert kept == {None, "bo", "cy", "eve"}
-    # They stay erased, and a second run finds nobody.
+    # They stay erased, and a second run finds no one.
     again = erase(aged, dry_run=False)
     assert (again.success, again.metadata["people"]) == (True, 0)
     writing = Warehouse(aged.settings.warehouse, aged.settings.erasure_secret)
     assert writing.erased() is not None
 
 
-def test_each_partition_is_rewritten_once_for_all_of_them(
+def test_each_partition_is_rewritten_once_for_all_customers(
     aged: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
@@ -96,7 +96,7 @@ def test_each_partition_is_rewritten_once_for_all_of_them(
     assert len(written) == len(set(written))
 
 
-def test_a_dry_run_counts_them_and_changes_nothing(aged: Project) -> None:
+def test_a_dry_run_counts_customers_and_changes_nothing(aged: Project) -> None:
     before = read(aged)
     run = erase(aged, dry_run=True)
     assert run.success
@@ -106,7 +106,7 @@ def test_a_dry_run_counts_them_and_changes_nothing(aged: Project) -> None:
     assert not (Path(aged.settings.warehouse) / "erased").exists()
 
 
-def test_the_job_and_its_schedule_are_there_where_an_age_is_set_and_off(
+def test_the_job_and_its_stopped_schedule_exist_when_an_age_is_set(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert JOB not in project.defs.get_repository_def().job_names
@@ -119,7 +119,7 @@ def test_the_job_and_its_schedule_are_there_where_an_age_is_set_and_off(
 
 
 @pytest.mark.slow
-def test_runs_that_name_them_are_deleted_by_a_run_of_the_same_instance(
+def test_a_run_of_the_same_instance_deletes_runs_that_name_them(
     aged: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACKPULSE_URL", "http://127.0.0.1:9")

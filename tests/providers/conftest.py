@@ -1,7 +1,6 @@
-"""Real servers on loopback that misbehave as told, and clients that hardly wait between tries.
+"""Real loopback servers with scripted faults, and clients that barely wait between retries.
 
-How long they wait for an answer is a test's own to set: a machine that stalls is no fault of one.
-"""
+Each test sets its own read timeouts, so that a slow machine does not fail a test."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ Script = Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Answers each request with the next script; the last one stays. Counts what came."""
+    """Answers each request with the next script and repeats the last. Counts requests."""
 
     def __init__(self, *scripts: Script) -> None:
         self.scripts = list(scripts)
@@ -82,7 +81,7 @@ def answer(
     headers: dict[str, str] | None = None,
     length: int | None = None,
 ) -> Script:
-    """Send this answer, announcing `length` bytes where given."""
+    """Send this response, with `length` as its Content-Length if given."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     fields = {
         "Content-Type": "application/json",
@@ -112,7 +111,7 @@ def reset(after: bytes = b"") -> Script:
 
 
 def trickle(piece: bytes, every: float, before: bytes = b"") -> Script:
-    """Send a piece every so often, without end."""
+    """Send a piece at intervals, without end."""
 
     def script(connection: socket.socket) -> None:
         connection.sendall(before)
@@ -125,7 +124,7 @@ def trickle(piece: bytes, every: float, before: bytes = b"") -> Script:
 
 @pytest.fixture
 def raw() -> Iterator[Callable[..., RawServer]]:
-    """Start raw servers; all end with the test."""
+    """Start raw servers that stop after the test."""
     servers: list[RawServer] = []
 
     def start(*scripts: Script) -> RawServer:
@@ -139,7 +138,7 @@ def raw() -> Iterator[Callable[..., RawServer]]:
 
 @pytest.fixture
 def client() -> Iterator[Callable[..., HttpClient]]:
-    """Build clients of a server; all are closed with the test."""
+    """Build clients of a server; all are closed after the test."""
     clients: list[HttpClient] = []
 
     def build(url: str, **changes: Any) -> HttpClient:

@@ -1,4 +1,4 @@
-"""Bodies as they come: character sets, and halves of surrogate pairs."""
+"""Response bodies: character sets, and halves of surrogate pairs."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from feedback_assets.http.bodies import as_utf8, refusal
 JSON = "application/json"
 
 
-def test_half_a_surrogate_pair_costs_one_character_and_not_the_page(
+def test_half_a_surrogate_pair_costs_one_character_not_the_page(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     body = rb'{"data": [{"text": "caf\ud83d"}, {"text": "\ud83d\ude00 \\ud83d"}]}'
@@ -21,7 +21,7 @@ def test_half_a_surrogate_pair_costs_one_character_and_not_the_page(
     assert "thanx GET /feedbacks" in caplog.text
 
 
-def test_a_body_whose_escapes_are_whole_is_left_to_the_byte() -> None:
+def test_a_body_with_complete_escapes_is_unchanged() -> None:
     body = rb'{"data": ["\ud83d\ude00", "\u00e9"]}'
     assert as_utf8(body, JSON, where="x") is body
 
@@ -35,5 +35,5 @@ def test_a_body_whose_escapes_are_whole_is_left_to_the_byte() -> None:
         (b"\xef\xbb\xbf" + '{"name": "Zoë"}'.encode(), JSON),
     ],
 )
-def test_a_name_survives_the_character_set_it_came_in(body: bytes, content_type: str) -> None:
+def test_a_name_survives_any_character_set(body: bytes, content_type: str) -> None:
     assert json.loads(as_utf8(body, content_type, where="x")) == {"name": "Zoë"}

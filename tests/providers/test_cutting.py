@@ -1,4 +1,4 @@
-"""An array cut into its records, though msgspec gives up on it."""
+"""Cutting an array into records when msgspec cannot parse it."""
 
 import json
 
@@ -24,7 +24,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON, max_size=6), st.booleans(), st.sampled_from([None, 1]))
-def test_cutting_by_brackets_gives_what_a_json_parser_gives(
+def test_cutting_by_brackets_agrees_with_a_json_parser(
     values: list[object], ascii_only: bool, indent: int | None
 ) -> None:
     text = json.dumps(values, ensure_ascii=ascii_only, indent=indent)
@@ -33,7 +33,7 @@ def test_cutting_by_brackets_gives_what_a_json_parser_gives(
 
 
 @given(JSON)
-def test_only_values_that_are_the_text_null_become_null(value: object) -> None:
+def test_only_values_equal_to_the_text_null_become_null(value: object) -> None:
     def expected(part: object) -> object:
         if isinstance(part, dict):
             return {name: expected(inner) for name, inner in part.items()}
@@ -51,12 +51,12 @@ def test_only_values_that_are_the_text_null_become_null(value: object) -> None:
     ["", "{}", "5", '"[]"', "[", "[1", "[1]]", "[1] 2", "[1],[2]", "[1,,2]", "[1,]", "[,1]",
      '["a]', "[}", "null", "[1}"],
 )  # fmt: skip
-def test_what_is_no_array_is_an_error_and_never_no_records(text: str) -> None:
+def test_a_non_array_is_an_error_and_never_an_empty_list(text: str) -> None:
     with pytest.raises(msgspec.DecodeError):
         cut_records(text.encode())
 
 
-def test_a_record_nested_a_hundred_thousand_deep_is_cut_out_like_any_other() -> None:
+def test_a_record_nested_100_000_deep_is_cut_like_any_other() -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     records = cut_records(b'[{"id":1}, ' + deep + b' ,{"id":"]"}]')
     assert [bytes(record) for record in records] == [b'{"id":1}', deep, b'{"id":"]"}']
@@ -73,5 +73,5 @@ def test_a_record_nested_a_hundred_thousand_deep_is_cut_out_like_any_other() -> 
         (r'"\\\ud83d\n"', r'"\\\ufffd\n"'),
     ],
 )
-def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_stays(text: str, repaired: str) -> None:
+def test_half_a_surrogate_pair_is_replaced_and_a_whole_pair_stays(text: str, repaired: str) -> None:
     assert repair_surrogates(text.encode()).decode() == repaired

@@ -1,4 +1,4 @@
-"""Errors are one masked line with all that is known, and survive the way between processes."""
+"""Errors are one masked line with all details, and survive pickling between processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_error_survives_pickling_with_all_fields(error):
     assert isinstance(copy, ProviderError)
 
 
-def test_the_sentence_names_everything():
+def test_the_error_message_names_every_detail():
     assert str(ERRORS[0]) == "thanx GET /x answered 401: no; look."
 
 
@@ -45,7 +45,7 @@ def test_every_missing_variable_is_named():
         assert name in str(ERRORS[3])
 
 
-def test_a_message_is_one_short_masked_line():
+def test_an_error_message_is_one_short_masked_line():
     register("sesame-open-0815")
     error = PermanentError("a\n\tb\x00c sesame-open-0815 " + "x" * 9999, provider="thanx")
     assert "\n" not in str(error)
@@ -53,5 +53,5 @@ def test_a_message_is_one_short_masked_line():
     assert len(error.message) <= 300
 
 
-def test_only_what_a_later_try_can_mend_is_transient():
+def test_only_errors_that_a_retry_can_fix_are_transient():
     assert [error.transient for error in ERRORS] == [False, True, False, False, False, True]

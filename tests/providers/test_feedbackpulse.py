@@ -1,4 +1,4 @@
-"""FeedbackPulse: pages by the total alone, filters, submissions checked before they are sent."""
+"""FeedbackPulse: paging by the total, filters, and submissions validated before sending."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_list_takes_as_many_requests_as_it_has_pages(httpserver, pulse, count,
     assert pulse.requests == requests
 
 
-def test_all_filters_go_out_and_none_that_is_not_set(httpserver, pulse):
+def test_only_filters_that_are_set_are_sent(httpserver, pulse):
     serve(httpserver, 1)
     list(pulse.submissions(date(2024, 1, 1), date(2024, 1, 2), "spam", 3, 4))
     list(pulse.submissions())
@@ -83,7 +83,7 @@ def test_the_path_of_the_api_is_added_once(httpserver, kit, tail):
     assert ids(FeedbackPulse(url=url, api_key="the-key", retry=kit.quick).submissions()) == [0]
 
 
-def test_an_unknown_status_and_days_the_wrong_way_round_are_not_asked_for(pulse):
+def test_an_unknown_status_or_reversed_days_are_not_requested(pulse):
     with pytest.raises(InvalidRequest, match="no such status"):
         pulse.submissions(status="happy")
     with pytest.raises(InvalidRequest, match="swap"):
@@ -97,7 +97,7 @@ def test_one_submission_is_unwrapped(httpserver, pulse):
 
 
 @pytest.mark.parametrize("status", [200, 401])
-def test_its_way_of_refusing_is_understood_whatever_the_status(httpserver, pulse, status):
+def test_its_error_body_is_recognised_with_any_status(httpserver, pulse, status):
     said = {"error": "Unauthenticated.", "status": 401}
     httpserver.expect_request(PATH).respond_with_json(said, status=status)
     with pytest.raises(PermanentError, match="Unauthenticated") as caught:
@@ -107,7 +107,7 @@ def test_its_way_of_refusing_is_understood_whatever_the_status(httpserver, pulse
 
 
 @pytest.mark.parametrize("odd", [{}, {"data": None}, {"data": {}}, [], {"items": []}])
-def test_an_envelope_never_seen_is_an_error(httpserver, pulse, odd):
+def test_an_unknown_envelope_is_an_error(httpserver, pulse, odd):
     httpserver.expect_request(PATH).respond_with_json(odd)
     with pytest.raises(EnvelopeNotRecognised):
         list(pulse.submissions())
@@ -129,13 +129,13 @@ def test_an_envelope_never_seen_is_an_error(httpserver, pulse, odd):
         {"text_feedback": "  "},
     ],
 )
-def test_a_submission_that_is_wrong_is_not_sent(pulse, wrong):
+def test_an_invalid_submission_is_not_sent(pulse, wrong):
     with pytest.raises(InvalidRequest):
         pulse.create(**{"campaign_id": 1, **wrong})
     assert pulse.requests == 0
 
 
-def test_a_submission_is_sent_as_given_and_an_nps_of_0_is_a_score(httpserver, pulse):
+def test_a_submission_is_sent_unchanged_and_an_nps_of_0_is_a_score(httpserver, pulse):
     made = {"id": 43, "status": "pending"}
     httpserver.expect_request(
         PATH, method="POST", json={"campaign_id": 1, "nps_score": 0, "customer_name": "J"}
@@ -145,11 +145,11 @@ def test_a_submission_is_sent_as_given_and_an_nps_of_0_is_a_score(httpserver, pu
 
 def test_a_submission_is_never_sent_twice(httpserver, pulse):
     httpserver.expect_request(PATH, method="POST").respond_with_json({}, status=502)
-    with pytest.raises(PermanentError, match="may have landed"):
+    with pytest.raises(PermanentError, match="may have been processed"):
         pulse.create(campaign_id=1, nps_score=3)
     assert len(httpserver.log) == 1
 
 
-def test_address_and_key_are_both_named_where_missing():
+def test_a_missing_address_and_a_missing_key_are_both_named():
     with pytest.raises(CredentialsMissing, match="FEEDBACKPULSE_URL, FEEDBACKPULSE_API_KEY"):
         FeedbackPulse(url=None, api_key="")

@@ -1,4 +1,4 @@
-"""Fullwhere: every plausible envelope, filters in hundreds, and a generation sent once."""
+"""Fullwhere: every plausible envelope, filters in batches of 100, and generation sent once."""
 
 from __future__ import annotations
 
@@ -93,18 +93,18 @@ def test_every_plausible_envelope_is_read_whole(httpserver, fullwhere, wrap, cou
         {"total": 0},
     ],
 )
-def test_any_other_envelope_is_an_error_and_not_zero_rows(httpserver, fullwhere, odd):
+def test_any_other_envelope_is_an_error_and_never_zero_rows(httpserver, fullwhere, odd):
     httpserver.expect_request(LIST).respond_with_json(odd)
     with pytest.raises(EnvelopeNotRecognised):
         list(fullwhere.survey_trackers())
 
 
-def test_a_whole_list_served_whatever_the_page_comes_once(httpserver, fullwhere):
+def test_a_server_that_ignores_the_page_yields_the_list_once(httpserver, fullwhere):
     httpserver.expect_request(LIST).respond_with_json([{"id": "a"}, {"id": "b"}])
     assert ids(fullwhere.survey_trackers()) == ["a", "b"]
 
 
-def test_the_body_is_as_documented(httpserver, fullwhere):
+def test_the_request_body_matches_the_documentation(httpserver, fullwhere):
     serve(httpserver, 1, lambda p, _n, _s, c: {"data": p, "total": c}, status=200)
     first, last = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
     list(fullwhere.survey_trackers(first, last))
@@ -119,7 +119,7 @@ def test_the_body_is_as_documented(httpserver, fullwhere):
     assert request.headers["X-API-SECRET"] == "the-secret"
 
 
-def test_filters_go_out_in_hundreds_and_every_pair_of_parts_is_asked(httpserver, fullwhere):
+def test_filters_are_sent_in_batches_of_100_and_every_pair_is_requested(httpserver, fullwhere):
     serve(httpserver, 1, lambda p, _n, _s, c: {"data": p, "total": c})
     purchases, customers = [f"p{i}" for i in range(250)], [f"c{i}" for i in range(101)]
     list(fullwhere.survey_trackers(purchases=[*purchases, "p0"], customers=customers))
@@ -129,7 +129,7 @@ def test_filters_go_out_in_hundreds_and_every_pair_of_parts_is_asked(httpserver,
     assert {p for one in asked for p in one["purchases"]} == set(purchases)
 
 
-def test_moments_need_a_zone_and_an_order(fullwhere):
+def test_times_need_a_zone_and_ascending_order(fullwhere):
     with pytest.raises(InvalidRequest, match="zone"):
         fullwhere.survey_trackers(datetime(2024, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidRequest, match="swap"):
@@ -139,7 +139,7 @@ def test_moments_need_a_zone_and_an_order(fullwhere):
 
 
 @pytest.mark.parametrize("status", ["SENT", "error", "fail"])
-def test_one_tracker_is_read_whatever_its_own_status(httpserver, fullwhere, status):
+def test_one_tracker_is_read_with_any_status(httpserver, fullwhere, status):
     tracker = {"id": "u-1", "surveyId": "s", "status": status}
     httpserver.expect_request("/partners/survey-tracker", query_string="id=u-1").respond_with_json(
         tracker
@@ -147,7 +147,7 @@ def test_one_tracker_is_read_whatever_its_own_status(httpserver, fullwhere, stat
     assert fullwhere.survey_tracker("u-1") == tracker
 
 
-def test_one_tracker_may_come_wrapped_but_not_as_anything_else(httpserver, fullwhere):
+def test_one_tracker_may_be_wrapped_but_must_be_an_object(httpserver, fullwhere):
     path = "/partners/survey-tracker"
     httpserver.expect_ordered_request(path).respond_with_json({"data": {"id": "u"}})
     httpserver.expect_ordered_request(path).respond_with_json({"data": [{"id": "u"}]})
@@ -158,7 +158,7 @@ def test_one_tracker_may_come_wrapped_but_not_as_anything_else(httpserver, fullw
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("said", [[{"id": "t"}], {"id": "t", "surveyId": "s", "status": "fail"}])
-def test_generation_gives_back_what_the_provider_says(httpserver, fullwhere, status, said):
+def test_generation_returns_the_provider_response(httpserver, fullwhere, status, said):
     path = "/partners/survey-tracker/generate"
     httpserver.expect_request(path, method="POST", json={"purchaseId": "p1"}).respond_with_json(
         said, status=status
@@ -169,13 +169,13 @@ def test_generation_gives_back_what_the_provider_says(httpserver, fullwhere, sta
 def test_generation_is_never_sent_twice(httpserver, fullwhere):
     path = "/partners/survey-tracker/generate"
     httpserver.expect_request(path).respond_with_json({}, status=503)
-    with pytest.raises(PermanentError, match="may have landed"):
+    with pytest.raises(PermanentError, match="may have been processed"):
         fullwhere.generate("p1")
     assert len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_documented_refusal_fails_at_once(httpserver, fullwhere, status):
+def test_a_documented_error_fails_at_once(httpserver, fullwhere, status):
     httpserver.expect_request(LIST).respond_with_json(
         {"statusCode": status, "message": ["limit must not be greater than 100"]}, status=status
     )

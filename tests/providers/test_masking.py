@@ -1,4 +1,4 @@
-"""A registered secret shows in no text and no log record, however it is written."""
+"""A registered secret appears in no text and no log record, in any encoding."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ ODD = "K/e y+ü&%='\"<0>\\end"
         repr(ODD)[1:-1],
     ],
 )
-def test_a_secret_is_masked_in_every_way_it_is_written(form):
+def test_a_secret_is_masked_in_every_encoding(form):
     register(ODD)
     masked = mask(f"before {form} after")
     assert masked == "before *** after"
 
 
-def test_a_short_secret_is_masked_as_a_word_only():
+def test_a_short_secret_is_masked_only_as_a_whole_word():
     register("4711")
     assert mask("u=4711&t=147110 4711 a4711") == "u=***&t=147110 *** a4711"
 
 
-def test_blank_secrets_are_no_secrets():
+def test_blank_secrets_are_ignored():
     register("", None)
     assert mask("nothing here") == "nothing here"
 
 
 @pytest.mark.parametrize("name", ["urllib3.connectionpool", "requests", "urllib3.util.retry"])
-def test_log_records_of_the_http_libraries_are_masked_with_arguments_and_traceback(name):
+def test_log_records_of_http_libraries_are_masked_including_arguments_and_traceback(name):
     register("log-secret-99")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

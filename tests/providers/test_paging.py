@@ -1,4 +1,4 @@
-"""A reading ends by the provider's own account, by more than one sign, and never fails to end."""
+"""A read ends by the provider's own signals, requires more than one of them, and always ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def page(ids, **said):
 
 
 def read(listing, replies):
-    """The ids read, the number of requests, and what was raised."""
+    """The ids read, the number of requests, and the exception raised."""
     asked: list[tuple[int, str | None]] = []
 
     def ask(number, key):
@@ -48,7 +48,7 @@ def read(listing, replies):
     return got, len(asked), error
 
 
-def test_the_documents_example_ends_after_one_page_though_it_carries_next():
+def test_the_documented_example_ends_after_one_page_despite_its_next():
     one = page(["a"], page=1, pages=1, total=1, next="again")
     assert read(KEYED, [one]) == (["a"], 1, None)
 
@@ -62,12 +62,12 @@ def test_an_exact_multiple_of_the_page_size_needs_no_further_request():
     assert read(NUMBERED, [first, second])[1:] == (2, None)
 
 
-def test_nothing_at_all_ends_after_one_request_where_it_is_announced():
+def test_an_announced_empty_list_takes_one_request():
     assert read(KEYED, [page([], page=1, pages=0, total=0)]) == ([], 1, None)
     assert read(NUMBERED, [page([], page=1, size=10, total=0)]) == ([], 1, None)
 
 
-def test_no_next_ends_a_list_read_by_key():
+def test_a_missing_next_ends_a_list_read_by_key():
     assert read(KEYED, [page(range(10), next="k"), page(range(10, 13))]) == (
         list(range(13)),
         2,
@@ -80,7 +80,7 @@ def test_a_short_page_alone_does_not_end_a_list():
     assert read(NUMBERED, pages) == (list(range(12)), 4, None)
 
 
-def test_a_page_size_capped_in_silence_loses_nothing():
+def test_a_silently_capped_page_size_loses_nothing():
     def serve(number, _key):
         ids = range(100)[(number - 1) * 3 : number * 3]
         return page(ids, total=100)
@@ -92,7 +92,7 @@ def test_a_list_with_more_ids_than_fit_a_set_counts_each_once(monkeypatch):
     monkeypatch.setattr(paging, "_SEEN_AS_SET", 7)
 
     def serve(number, _key):
-        # The list moves while it is read: each page begins with the last two of the one before.
+        # The list shifts while it is read: each page repeats the last two rows of the one before.
         first = (number - 1) * 8
         return page(range(first, min(first + 10, 100)), total=100)
 
@@ -103,17 +103,17 @@ def test_a_list_with_more_ids_than_fit_a_set_counts_each_once(monkeypatch):
     assert short[2].came == 98
 
 
-def test_a_total_of_pages_that_is_stuck_does_not_end_a_list_that_goes_on():
+def test_a_constant_page_total_does_not_end_a_longer_list():
     pages = [page(range(i, i + 3), page=1, pages=1, total=9, next=f"k{i}") for i in range(0, 9, 3)]
     assert read(KEYED, pages)[0] == list(range(9))
 
 
-def test_a_full_last_page_without_a_total_is_asked_beyond():
+def test_a_full_last_page_without_a_total_requests_one_more_page():
     pages = [page(range(10), page=1, pages=1), page([], page=2, pages=1)]
     assert read(NUMBERED, pages) == (list(range(10)), 2, None)
 
 
-def test_a_next_that_repeats_is_followed_while_rows_are_new():
+def test_a_repeated_next_is_followed_while_rows_are_new():
     def scroll(number, _key):
         return page(range(number * 10, number * 10 + 10) if number < 6 else [], next="scroll")
 
@@ -122,7 +122,7 @@ def test_a_next_that_repeats_is_followed_while_rows_are_new():
     assert asked <= 7
 
 
-def test_the_same_page_for_ever_ends_and_is_an_error_if_rows_are_missing():
+def test_an_endlessly_repeated_page_ends_and_is_an_error_if_rows_are_missing():
     stuck = page(range(10), page=1, pages=3, total=30, next="same")
     got, asked, error = read(KEYED, [stuck])
     assert (len(got), asked) == (10, 2 if asked == 2 else 3)
@@ -130,7 +130,7 @@ def test_the_same_page_for_ever_ends_and_is_an_error_if_rows_are_missing():
     assert (error.announced, error.came) == (30, 10)
 
 
-def test_two_keys_in_turn_end():
+def test_alternating_between_two_keys_ends():
     def alternate(number, _key):
         odd = number % 2
         return page(range(10) if odd else range(10, 20), total=40, next="a" if odd else "b")
@@ -147,26 +147,26 @@ def test_new_keys_that_bring_old_rows_end():
     assert set(got) == set(range(10))
 
 
-def test_a_server_that_ignores_the_page_ends_and_is_an_error_where_the_page_is_full():
+def test_a_server_that_ignores_the_page_is_an_error_if_the_page_is_full():
     _, asked, error = read(NUMBERED, [page(range(10))])
     assert asked == 2
     assert isinstance(error, RowsMissing)
-    assert "nothing proves" in error.message
+    assert "nothing shows" in error.message
 
 
 @pytest.mark.parametrize("size", [3, 25])
-def test_a_whole_list_whatever_the_page_is_taken_once(size):
+def test_a_whole_list_on_every_page_is_taken_once(size):
     assert read(NUMBERED, [page(range(size))]) == (list(range(size)), 2, None)
 
 
-def test_page_numbers_that_stand_still_end_with_the_error_of_missing_pages():
+def test_a_constant_page_number_ends_with_an_error_about_missing_pages():
     _, asked, error = read(NUMBERED, [page(range(10), page=1, pages=5)])
     assert asked == 2
     assert isinstance(error, RowsMissing)
     assert (error.announced, error.unit) == (5, "pages")
 
 
-def test_empty_pages_with_more_announced_are_passed_but_not_for_ever():
+def test_empty_pages_with_more_announced_are_skipped_up_to_a_limit():
     pages = [page(range(10), page=1, total=15), page([], page=2, total=15)]
     assert read(NUMBERED, [*pages, page(range(10, 15), page=3, total=15)])[0] == list(range(15))
     _, asked, error = read(NUMBERED, lambda n, _k: page([], page=n, total=5))
@@ -174,7 +174,7 @@ def test_empty_pages_with_more_announced_are_passed_but_not_for_ever():
     assert isinstance(error, RowsMissing)
 
 
-def test_a_list_that_shifts_while_it_is_read_is_told_by_the_last_total():
+def test_the_last_total_reveals_a_list_that_shifts_while_it_is_read():
     pages = [
         page(range(10), page=1, size=10, total=20),
         page(range(9, 19), page=2, size=10, total=21),
@@ -187,32 +187,32 @@ def test_a_list_that_shifts_while_it_is_read_is_told_by_the_last_total():
     assert error.transient
 
 
-def test_a_total_that_sinks_is_believed():
+def test_a_decreasing_total_is_accepted():
     pages = [page(range(10), page=1, pages=2, total=20, next="k")]
     pages.append(page(range(10, 19), page=2, pages=2, total=19))
     assert read(KEYED, pages)[2] is None
 
 
-def test_rows_without_an_id_are_counted_each():
+def test_each_row_without_an_id_is_counted():
     body = json.dumps([{"id": 1}, {"name": "x"}, {"name": "x"}, None, {"id": [1]}, 7]).encode()
     one = Reply(body, page=1, pages=1, total=6)
     assert read(KEYED, [one])[1:] == (1, None)
     assert isinstance(read(KEYED, [Reply(body, page=1, pages=1, total=7)])[2], RowsMissing)
 
 
-def test_clicks_are_counted_as_rows_even_where_two_are_equal():
+def test_equal_clicks_are_counted_as_separate_rows():
     body = b'[{"contactId": "a"}, {"contactId": "a"}]'
     assert read(CLICKS, [Reply(body, page=1, pages=1, total=2, next="x")])[1:] == (1, None)
 
 
-def test_clicks_that_come_again_with_the_same_key_are_not_counted_again():
+def test_clicks_repeated_with_the_same_key_are_counted_once():
     body = json.dumps([{"contactId": str(i)} for i in range(10)]).encode()
     _, asked, error = read(CLICKS, [Reply(body, total=20, next="same")])
     assert isinstance(error, RowsMissing)
     assert asked <= 3
 
 
-def test_a_counter_that_may_have_stopped_at_ten_thousand_is_not_believed():
+def test_a_total_of_ten_thousand_is_not_trusted():
     listing = Listing("tested", "GET /rows", limit=5000, by_key=True)
 
     def serve(number, _key):
@@ -223,7 +223,7 @@ def test_a_counter_that_may_have_stopped_at_ten_thousand_is_not_believed():
 
 
 @pytest.mark.parametrize("status", [404, 400, 422])
-def test_a_refused_page_after_the_last_is_an_end_only_if_something_else_says_so(status):
+def test_a_rejected_page_ends_a_list_only_if_something_else_confirms_the_end(status):
     def refuse(number, full):
         if number == 1:
             return page(range(10 if full else 4))
@@ -233,13 +233,13 @@ def test_a_refused_page_after_the_last_is_an_end_only_if_something_else_says_so(
     assert read(NUMBERED, lambda n, _k: refuse(n, full=True))[2].status == status
 
 
-def test_a_list_without_end_ends_as_an_error():
+def test_an_endless_list_is_an_error():
     listing = Listing("tested", "GET /rows", limit=1, max_pages=50)
     _, asked, error = read(listing, lambda n, _k: page([n]))
     assert (asked, type(error)) == (50, PermanentError)
 
 
-def test_an_error_in_the_middle_comes_through():
+def test_an_error_in_the_middle_is_raised():
     def fail(number, _key):
         if number == 2:
             raise PermanentError("gone", provider="tested", status=401)
@@ -260,7 +260,7 @@ def test_an_error_in_the_middle_comes_through():
     at=st.integers(1, 6),
     with_ids=st.booleans(),
 )
-def test_every_reading_ends_and_gives_all_rows_or_an_error(  # noqa: C901 - one server, all faults
+def test_every_read_ends_with_all_rows_or_an_error(  # noqa: C901 - one server, all faults
     count, cap, by_key, total, pages, keys, fault, at, with_ids
 ):
     everything = list(range(count))
@@ -305,20 +305,20 @@ def test_every_reading_ends_and_gives_all_rows_or_an_error(  # noqa: C901 - one 
         error = raised
     assert requests <= 2 * len(parts) + 25
     assert error is None or isinstance(error, RowsMissing)
-    # Rows without an id are counted as often as they come, so a cycle can make up for lost ones.
+    # Rows without an id count each time, so a cycle can compensate for lost ones.
     told_apart = with_ids or fault in ("none", "empty")
     if total in ("more", "grows") and told_apart:
         assert isinstance(error, RowsMissing)
     if error is None and total == "right" and told_apart:
         assert got == set(everything)
     if error is None and fault == "none" and not (pages == "stuck" and total == "missing"):
-        # Two signs that lie alike, a stuck page number and a silent cap, cannot be told.
+        # Two misleading signals, a constant page number and a silent cap, cannot be detected.
         assert got == set(everything)
     if total == "right" and fault == "none":
         assert error is None
 
 
-def test_a_list_that_stays_short_is_given_up_two_empty_pages_after_its_last() -> None:
+def test_reading_stops_two_empty_pages_after_the_last_row() -> None:
     asked: list[int] = []
 
     def ask(number: int, _key: str | None) -> Reply:

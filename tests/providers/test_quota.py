@@ -1,4 +1,4 @@
-"""A quota holds over threads and processes: never over the limit, hardly under it."""
+"""A quota across threads and processes: never over the limit, barely under it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.taken import most_in_any_window, quick_quarter, watch
 
 
 def kept(allowance):
-    """Requests and seconds of the window that the quota keeps, a little stricter than allowed."""
+    """Requests and seconds of the enforced window, slightly stricter than the limit."""
     rate = allowance.rate()
     return rate.limit, rate.interval / 1000
 
@@ -33,7 +33,7 @@ def take_some(quota, requests, start, queue):
     queue.put(notes.taken)
 
 
-def test_four_processes_on_an_empty_directory_never_exceed_the_quota_and_use_it(tmp_path):
+def test_four_processes_on_an_empty_directory_use_the_quota_and_never_exceed_it(tmp_path):
     allowance = Allowance(60, 1.2)
     requests, window = kept(allowance)
     context = multiprocessing.get_context("spawn")
@@ -73,7 +73,7 @@ def test_threads_share_one_quota(tmp_path, shared):
     assert quick_quarter(notes.taken, requests) < 1.1 * window
 
 
-def test_several_allowances_hold_at_once():
+def test_several_rate_limits_apply_at_once():
     quota = Quota("thanx", Allowance(5, 0.1), Allowance(12, 0.6))
     notes = watch(quota)
     for _ in range(24):
@@ -83,7 +83,7 @@ def test_several_allowances_hold_at_once():
 
 
 @pytest.mark.parametrize(("limit", "seconds"), [(120, 60), (60, 60), (2000, 900), (5, 1), (1, 60)])
-def test_what_is_kept_is_a_few_per_cent_under_the_limit_and_no_more(limit, seconds):
+def test_the_rate_stays_within_a_few_per_cent_below_the_limit(limit, seconds):
     rate = Allowance(limit, seconds).rate()
     assert rate.limit <= limit
     assert rate.interval >= seconds * 1000
@@ -91,17 +91,17 @@ def test_what_is_kept_is_a_few_per_cent_under_the_limit_and_no_more(limit, secon
     assert SHARE - 0.01 < share <= 0.97
 
 
-def test_a_wait_is_picked_up_to_the_moment_and_without_busy_polling(tmp_path):
+def test_a_wait_ends_on_time_without_busy_polling(tmp_path):
     quota = Quota("exact", Allowance(1, 0.5), kept_in=tmp_path)
     notes = watch(quota)
     quota.acquire()
     for _ in range(4):
         quota.acquire()
     assert most_in_any_window(notes.taken, 0.5) == 1
-    # Of four waits the quickest: this machine may have had something else to do.
+    # The fastest of four waits, because the machine may be busy.
     between = [later.seen - one.asked for one, later in pairwise(notes.taken)]
     assert min(between) < 0.56
-    # Once to be told how long, once when that is over, and once more where a clock is coarse.
+    # Once for the wait time, once after it, and once more if the clock is coarse.
     assert notes.refused <= 2 * 4
 
 
@@ -134,7 +134,7 @@ def test_a_copy_shares_the_file(tmp_path):
         assert wait is not None
 
 
-def test_a_clock_that_was_turned_back_does_not_block_for_hours(tmp_path, monkeypatch):
+def test_a_clock_set_back_does_not_block_for_hours(tmp_path, monkeypatch):
     quota = Quota("clock", Allowance(1, 0.2), kept_in=tmp_path)
     real = time.time_ns
     monkeypatch.setattr("pyrate_limiter.buckets.sqlite_bucket.time_ns", lambda: real() + 10**13)
@@ -170,7 +170,7 @@ def another_table(path):
 
 
 @pytest.mark.parametrize("spoil", [no_database, a_page_overwritten, cut_to_nothing, another_table])
-def test_a_damaged_file_is_rebuilt_and_counts_as_used_up(tmp_path, spoil):
+def test_a_damaged_file_is_rebuilt_with_its_quota_used_up(tmp_path, spoil):
     allowance = Allowance(20, 0.5)
     before = Quota("t", allowance, kept_in=tmp_path)
     for _ in range(5):
@@ -192,12 +192,12 @@ def test_a_damaged_file_is_rebuilt_and_counts_as_used_up(tmp_path, spoil):
 
 
 @pytest.mark.parametrize("spoil", [no_database, cut_to_nothing, lambda path: path.unlink()])
-def test_whoever_has_the_file_open_goes_on_with_the_rebuilt_one(tmp_path, spoil):
+def test_a_process_with_the_file_open_continues_with_the_rebuilt_file(tmp_path, spoil):
     allowance = Allowance(20, 0.5)
     quotas = [Quota("t", allowance, kept_in=tmp_path) for _ in range(2)]
     for quota in quotas:
         quota.acquire()
-    # What replaced the file had another inode, as a restored backup has.
+    # The replaced file has another inode, like a restored backup.
     draft = tmp_path / "draft"
     draft.write_bytes(b"")
     draft.replace(tmp_path / "t.sqlite")
@@ -210,14 +210,14 @@ def test_whoever_has_the_file_open_goes_on_with_the_rebuilt_one(tmp_path, spoil)
     assert most_in_any_window(taken, allowance.seconds) <= allowance.requests
 
 
-def test_a_file_that_cannot_be_used_is_one_line():
+def test_an_unusable_file_is_reported_in_one_line():
     with pytest.raises(Unusable, match=r"^/proc/quota/t.sqlite.*DAGSTER_HOME") as caught:
         Quota("t", Allowance(20, 0.5), kept_in=Path("/proc/quota")).acquire()
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow  # Waits for as long as another program is waited for.
-def test_a_file_that_another_program_holds_is_one_line(tmp_path):
+@pytest.mark.slow  # Waits the full timeout for another program.
+def test_a_locked_file_is_reported_in_one_line(tmp_path):
     Quota("t", Allowance(20, 0.5), kept_in=tmp_path).acquire()
     with contextlib.closing(sqlite3.connect(tmp_path / "t.sqlite", isolation_level=None)) as other:
         other.execute("begin immediate")

@@ -1,4 +1,4 @@
-"""Providers that other packages register: taken where they can be used, named where not."""
+"""Providers registered by other packages: loaded if valid, otherwise named with the reason."""
 
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -30,7 +30,7 @@ GOOD = Provider(
     arguments=(Argument("key", "secret", needed=True), Argument("url", "url", default="https://y")),
     found="Ask.",
     sources=(Source((ANSWERS,), lambda _client, _first, _last: iter(())),),
-    # Some package that has a feedback.sql.
+    # Any package that has a feedback.sql.
     answers=Answers(
         package="feedback_assets.providers.thanx",
         columns={"provider_feedback_id": ("answers.id",), "responded_at": ("answers.at",)},
@@ -45,7 +45,7 @@ def entry(name: str = "yelp") -> EntryPoint:
 
 
 def broken(declared: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The line about this declaration."""
+    """The message about this declaration."""
     monkeypatch.setitem(globals(), "found", declared)
     providers, (line,) = plugged_in([entry()], BUILT_IN)
     assert providers == ()
@@ -54,11 +54,11 @@ def broken(declared: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return line
 
 
-def test_a_provider_that_is_registered_is_one_of_them() -> None:
+def test_a_registered_provider_is_one_of_the_providers() -> None:
     assert plugged_in([entry()], BUILT_IN) == ((GOOD,), ())
 
 
-def test_all_answers_of_this_repository_are_declared_as_those_of_others_have_to_be() -> None:
+def test_built_in_answers_follow_the_rules_for_external_providers() -> None:
     for provider in BUILT_IN:
         others = tuple(other for other in BUILT_IN if other is not provider)
         assert registry_module._checked(provider, others) is provider
@@ -77,27 +77,27 @@ def answering(**changed: Any) -> Provider:
     ("declared", "reason"),
     [
         ("thanx", "it is a str, not a Provider"),
-        (replace(GOOD, name="Yelp!"), "'Yelp!' is no name; write one in snake_case"),
+        (replace(GOOD, name="Yelp!"), "'Yelp!' is not a valid name; use snake_case"),
         (replace(GOOD, name="thanx"), "the name thanx is taken"),
         (replace(GOOD, name="marts"), "the name marts is taken"),
         (replace(GOOD, name="other"), "the group of yelp.answers is not other"),
         (replace(GOOD, arguments=ARGUMENTS[:1]), "it has no argument url of the kind url"),
         (
             replace(GOOD, arguments=(*ARGUMENTS, ARGUMENTS[0])),
-            "YELP_KEY is the variable of two arguments",
+            "YELP_KEY is used by two arguments",
         ),
         (
             replace(GOOD, arguments=(*ARGUMENTS, Argument("timezone", "zone"))),
-            "a zone is the argument timezone of the kind zone, with a default",
+            "a time zone must be the argument timezone of kind zone, with a default",
         ),
         (
             replace(GOOD, arguments=(*ARGUMENTS, Argument("zone", "zone", default="UTC"))),
-            "a zone is the argument timezone of the kind zone, with a default",
+            "a time zone must be the argument timezone of kind zone, with a default",
         ),
-        (replace(GOOD, sources=()), "it needs a table, and each table one source"),
+        (replace(GOOD, sources=()), "it needs at least one table, and one source for each"),
         (
             replace(GOOD, sources=GOOD.sources * 2),
-            "it needs a table, and each table one source",
+            "it needs at least one table, and one source for each",
         ),
         (
             answering(columns={"responded_at": ("answers.at",)}),
@@ -106,11 +106,11 @@ def answering(**changed: Any) -> Provider:
         (answering(columns={**COLUMNS, "mood": ()}), "answers have no column mood"),
         (
             answering(columns={**COLUMNS, "comment": ("answers.words",)}),
-            "its answers name answers.words, which is no column of what they depend on",
+            "its answers name answers.words, which is not a column of the tables they depend on",
         ),
         (
             answering(depends={"others": SAME_DAY}),
-            "its answers depend on others, which is no table of it",
+            "its answers depend on others, which is not one of its tables",
         ),
         (
             answering(package="feedback_assets.providers.wicked_reports"),
@@ -119,20 +119,22 @@ def answering(**changed: Any) -> Provider:
         (answering(package="no_such_package"), "its feedback.sql cannot be read: "),
     ],
 )
-def test_a_declaration_that_cannot_be_used_is_left_out_with_the_reason(
+def test_an_invalid_declaration_is_skipped_with_the_reason(
     declared: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert f": {reason}" in broken(declared, monkeypatch)
 
 
-def test_an_entry_point_that_cannot_be_loaded_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_that_fails_to_load_is_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delitem(globals(), "found")
     _, (line,) = plugged_in([entry()], BUILT_IN)
     assert "cannot be used: AttributeError: " in line
     assert line.isprintable()
 
 
-def test_two_packages_that_take_one_name_leave_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_two_packages_with_one_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     providers, lines = plugged_in([entry("b"), entry("a")], BUILT_IN)
     assert providers == (GOOD,)
     assert [line.split(" ")[2] for line in lines] == ["b"]

@@ -1,4 +1,4 @@
-"""Retargeting: secrets in the query that nobody sees, errors in the body, one whole list."""
+"""Retargeting: masked secrets in the query, errors in the body, one unfiltered list."""
 
 from __future__ import annotations
 
@@ -32,16 +32,14 @@ def good(rows):
     return {"status": "success", "data": rows}
 
 
-def test_the_whole_list_is_one_page_and_the_credentials_travel_in_the_query(
-    httpserver, retargeting
-):
+def test_the_list_is_one_page_and_credentials_are_query_parameters(httpserver, retargeting):
     httpserver.expect_request(PATH).respond_with_json(good([{"score": 10}, {"score": None}]))
     (page,) = retargeting.feedback()
     assert (page.count, json.loads(page.records)[1]) == (2, {"score": None})
     assert dict(httpserver.log[0][0].args) == {"k": "rest-key-0815", "u": "42AB"}
 
 
-def test_a_moment_goes_out_in_unix_seconds(httpserver, retargeting):
+def test_times_are_sent_as_unix_seconds(httpserver, retargeting):
     httpserver.expect_request(PATH).respond_with_json(good([]))
     assert list(retargeting.feedback(datetime(2024, 11, 30, 11, 47, 49, tzinfo=UTC))) == []
     assert httpserver.log[0][0].args["t"] == "1732967269"
@@ -60,7 +58,7 @@ def test_a_moment_goes_out_in_unix_seconds(httpserver, retargeting):
         ("Your account is not active!", "reactivate"),
     ],
 )
-def test_every_documented_error_says_what_to_do(httpserver, retargeting, status, message, advice):
+def test_every_documented_error_has_a_remedy(httpserver, retargeting, status, message, advice):
     said = {"status": "error", "message": message}
     httpserver.expect_request(PATH).respond_with_json(said, status=status)
     with pytest.raises(PermanentError) as caught:
@@ -70,7 +68,7 @@ def test_every_documented_error_says_what_to_do(httpserver, retargeting, status,
     assert len(httpserver.log) == 1
 
 
-def test_something_went_wrong_is_asked_again(httpserver, retargeting):
+def test_something_went_wrong_is_retried(httpserver, retargeting):
     said = {"status": "error", "message": "Something went wrong"}
     httpserver.expect_request(PATH).respond_with_json(said)
     with pytest.raises(TransientError, match="Something went wrong"):
@@ -78,7 +76,7 @@ def test_something_went_wrong_is_asked_again(httpserver, retargeting):
     assert len(httpserver.log) == 3
 
 
-def test_a_fail_with_data_is_an_error(httpserver, retargeting):
+def test_a_fail_status_with_data_is_an_error(httpserver, retargeting):
     said = {"status": "fail", "data": {"t": "is no time"}}
     httpserver.expect_request(PATH).respond_with_json(said)
     with pytest.raises(PermanentError, match="t: is no time"):
@@ -86,18 +84,18 @@ def test_a_fail_with_data_is_an_error(httpserver, retargeting):
 
 
 @pytest.mark.parametrize("odd", [{"status": "success"}, {"data": None}, {"data": {"0": {}}}, []])
-def test_an_envelope_never_seen_is_an_error(httpserver, retargeting, odd):
+def test_an_unknown_envelope_is_an_error(httpserver, retargeting, odd):
     httpserver.expect_request(PATH).respond_with_json(odd)
     with pytest.raises(EnvelopeNotRecognised):
         list(retargeting.feedback())
 
 
-def test_neither_key_nor_customer_shows_in_logs_or_errors(httpserver, retargeting, caplog):
+def test_logs_and_errors_show_neither_key_nor_customer(httpserver, retargeting, caplog):
     said = {"status": "error", "message": "rest-key-0815 of 42AB is wrong"}
     httpserver.expect_request(PATH).respond_with_json(said)
     with caplog.at_level(logging.DEBUG, "urllib3"), pytest.raises(PermanentError) as caught:
         retargeting.ping()
-    # The test server logs what it gets; it stands for the provider's own machine.
+    # The test server logs its requests; it stands in for the provider.
     logged = [r.getMessage() for r in caplog.records if r.name != "werkzeug"]
     shown = f"{logged} {caught.value!r} {retargeting!r} {retargeting.__dict__}"
     assert any("json-feedback?" in line for line in logged)

@@ -1,4 +1,4 @@
-"""Retargeting's trees become feedback and reviews, and nothing is lost between them."""
+"""Retargeting's nested records become feedback and reviews without loss."""
 
 import json
 from typing import Any
@@ -34,14 +34,14 @@ def split(*records: Any) -> tuple[list[Any], list[Any]]:
     return found
 
 
-def test_each_review_comes_out_with_the_order_it_is_about() -> None:
+def test_each_review_carries_its_order() -> None:
     feedback, reviews = split(documented(ORDER_FEEDBACK, product_reviews=[REVIEW, OTHER]))
     assert feedback == [documented(ORDER_FEEDBACK)]
     assert reviews == [{"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
 
 
 @pytest.mark.parametrize("none", [[], {}, None, ...])
-def test_a_feedback_without_reviews_is_a_feedback(none: Any) -> None:
+def test_feedback_without_reviews_is_valid(none: Any) -> None:
     record = documented(ORDER_FEEDBACK, product_reviews=none)
     assert split(record) == ([documented(ORDER_FEEDBACK)], [])
 
@@ -49,12 +49,12 @@ def test_a_feedback_without_reviews_is_a_feedback(none: Any) -> None:
 @pytest.mark.parametrize(
     "served", [{"1": REVIEW}, {"0": REVIEW}, {"2183": REVIEW}, REVIEW, [REVIEW], {"7": REVIEW}]
 )
-def test_reviews_are_read_in_every_shape_in_which_php_serves_them(served: Any) -> None:
+def test_reviews_are_read_in_every_shape_php_serves(served: Any) -> None:
     record = documented(ORDER_FEEDBACK, product_reviews=served)
     assert split(record) == ([documented(ORDER_FEEDBACK)], [{"order": ORDER, **REVIEW}])
 
 
-def test_reviews_under_numbers_come_in_the_order_of_the_numbers() -> None:
+def test_reviews_keyed_by_number_are_sorted_by_number() -> None:
     served = {"10": OTHER, "9": REVIEW, "2": "x"}
     _, reviews = split(documented(ORDER_FEEDBACK, product_reviews=served))
     assert reviews == ["x", {"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
@@ -63,7 +63,7 @@ def test_reviews_under_numbers_come_in_the_order_of_the_numbers() -> None:
 @pytest.mark.parametrize(
     "wrong", ["many", "", 5, 0, True, False, {"a": REVIEW}, {"1": REVIEW, "x": 5}, {"reviews": []}]
 )
-def test_what_is_no_review_is_set_aside_with_its_order_and_its_parent_is_kept(wrong: Any) -> None:
+def test_an_invalid_review_is_quarantined_with_its_order_and_its_parent_is_kept(wrong: Any) -> None:
     parent = documented(ORDER_FEEDBACK, product_reviews=wrong)
     feedback, reviews = split_reviews(as_json(parent, documented(ORDER_FEEDBACK)))
     assert parse_bytes(ORDER_FEEDBACK, feedback.records, 2).rows.num_rows == 2
@@ -95,7 +95,7 @@ def test_a_bad_review_takes_neither_its_parent_nor_the_other_reviews_with_it() -
 
 
 @pytest.mark.parametrize("order", [..., None, "27047", []])
-def test_reviews_of_a_parent_without_a_readable_order_are_set_aside_not_lost(order: Any) -> None:
+def test_reviews_of_a_parent_without_a_readable_order_are_quarantined_not_lost(order: Any) -> None:
     parent = documented(ORDER_FEEDBACK, order=order, product_reviews=[REVIEW])
     feedback, reviews = split_reviews(as_json(parent))
     assert len(parse_bytes(ORDER_FEEDBACK, feedback.records, 1).bad) == 1
@@ -104,7 +104,7 @@ def test_reviews_of_a_parent_without_a_readable_order_are_set_aside_not_lost(ord
 
 
 @pytest.mark.parametrize("record", [None, 5, "x", [REVIEW], True])
-def test_what_is_no_object_is_handed_on_to_be_set_aside(record: Any) -> None:
+def test_a_non_object_is_passed_on_for_quarantine(record: Any) -> None:
     whole = documented(ORDER_FEEDBACK, product_reviews=[REVIEW])
     feedback, reviews = split(record, whole)
     assert feedback == [record, documented(ORDER_FEEDBACK)]
@@ -119,7 +119,7 @@ def test_a_comment_cut_within_an_emoji_does_not_hide_the_reviews() -> None:
         assert parse_bytes(REVIEWS, reviews.records, 2).rows.num_rows == 2
 
 
-def test_a_record_that_cannot_be_read_is_set_aside_whole_with_its_reviews() -> None:
+def test_an_unreadable_record_is_quarantined_whole_with_its_reviews() -> None:
     good = as_json(documented(ORDER_FEEDBACK, product_reviews=[REVIEW]))[1:-1]
     deep = good[:-1] + b', "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     feedback, reviews = split_reviews(b"[" + b",".join([good, deep, good]) + b"]")
@@ -128,6 +128,6 @@ def test_a_record_that_cannot_be_read_is_set_aside_whole_with_its_reviews() -> N
     assert '"realid": "2183"' in bad.payload
 
 
-def test_what_is_no_array_is_an_error() -> None:
+def test_a_non_array_is_an_error() -> None:
     with pytest.raises(msgspec.DecodeError):
         split_reviews(b'{"data": []}')

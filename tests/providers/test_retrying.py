@@ -1,4 +1,4 @@
-"""How long to wait: every notation, capped, and patience that grows without a hint."""
+"""How long to wait: every notation, capped, with growing waits if there is no hint."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ NOW = 1_790_000_000.0
         ("inf", None),
     ],
 )
-def test_every_notation_of_a_moment_is_read(value, seconds):
+def test_every_retry_time_notation_is_read(value, seconds):
     assert seconds_until(value, NOW) == (None if seconds is None else pytest.approx(seconds))
 
 
-def test_retry_after_goes_before_the_reset_of_the_quota():
+def test_retry_after_takes_precedence_over_the_quota_reset():
     assert retry_after_of(429, {"retry-after": "3", "x-ratelimit-reset": "9"}) == 3
 
 
-def test_the_reset_of_the_quota_counts_only_where_the_quota_is_what_failed():
+def test_the_quota_reset_counts_only_for_quota_errors():
     assert retry_after_of(429, {"x-ratelimit-reset": "9"}) == 9
     assert retry_after_of(500, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "5"}) is None
     assert retry_after_of(503, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "0"}) == 9
 
 
-def test_a_moment_is_meant_by_the_clock_of_the_server():
+def test_retry_times_refer_to_the_server_clock():
     ahead = time.time() + 7200
     headers = {"date": formatdate(ahead, usegmt=True), "x-ratelimit-reset": str(int(ahead) + 30)}
     assert retry_after_of(429, headers) == pytest.approx(30, abs=1.1)
 
 
-def test_waits_grow_are_capped_and_differ():
+def test_waits_grow_with_a_cap_and_jitter():
     policy = RetryPolicy()
     waits = [policy.wait(attempt, None) for attempt in range(1, 9)]
     assert all(0.5 <= wait <= 30 for wait in waits)

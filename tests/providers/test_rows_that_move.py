@@ -1,4 +1,4 @@
-"""Rows that come again while a list is read: the list of every provider is read to its end."""
+"""Rows repeated while a list is read: every provider's list is read to its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def new(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-# Pages of a list whose pages hold `full` rows: what is served of ids 0, 1, 2, ….
+# Pages of `full` rows: the ids 0, 1, 2, … that are served.
 MOVES: dict[str, Callable[[int], Pages]] = {
     "on a page of their own after the last new row": lambda full: [
         new(0, full), [*new(full, full - 2), 0, 1], [2, 3]],
@@ -40,7 +40,7 @@ MOVES: dict[str, Callable[[int], Pages]] = {
 
 
 class Served:
-    """Scripted pages, and how the provider wraps each of them."""
+    """Scripted pages in the envelope of each provider."""
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -135,13 +135,13 @@ def size_of(wrap: Wrap) -> int:
 
 @contextmanager
 def listing(httpserver: Any, kit: Any, wrap: Wrap, pages: Pages) -> Iterator[Any]:
-    """The pages of a client that asks a server with these pages."""
+    """The pages that a client reads from a server with these pages."""
     served, url, asked = Served(pages), httpserver.url_for(""), [0]
 
     def handle(request: Request) -> Response:
         asked[0] += 1
         given = {**request.args, **(request.get_json(silent=True) or {})}
-        # What is reached by key is told apart by how often it was asked.
+        # Requests by key are distinguished by their count.
         number = int(given.get("page", asked[0]))
         size = int(given.get("limit", given.get("per_page", 0)))
         assert size == size_of(wrap)
@@ -173,7 +173,7 @@ def read(pages: Iterator[Any]) -> list[int]:
 
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("wrap", WRAPS, ids=lambda wrap: wrap.__name__)
-def test_a_list_in_which_rows_come_again_is_read_whole(
+def test_a_list_with_repeated_rows_is_read_completely(
     httpserver: Any, kit: Any, wrap: Wrap, move: str
 ) -> None:
     pages = MOVES[move](size_of(wrap))
@@ -183,7 +183,7 @@ def test_a_list_in_which_rows_come_again_is_read_whole(
     assert len(httpserver.log) <= len(pages) + 3
 
 
-def test_a_short_last_page_of_rows_already_seen_ends_a_list_and_its_rows_count(
+def test_a_short_last_page_of_repeated_rows_ends_the_list_and_counts(
     httpserver: Any, kit: Any
 ) -> None:
     pages = MOVES["on a page of their own after the last new row"](100)
@@ -198,9 +198,7 @@ def test_a_short_last_page_of_rows_already_seen_ends_a_list_and_its_rows_count(
     [fullwhere_bare, pulse_nothing, thanx_nothing, wicked_scroll],
     ids=lambda wrap: wrap.__name__,
 )
-def test_a_full_page_that_brings_nothing_new_stays_an_error(
-    httpserver: Any, kit: Any, wrap: Wrap
-) -> None:
+def test_a_full_page_without_new_rows_is_an_error(httpserver: Any, kit: Any, wrap: Wrap) -> None:
     full = size_of(wrap)
     pages = [new(0, full), new(full, full), [*new(0, full - 1), full], new(2 * full, 3)]
     with listing(httpserver, kit, wrap, pages) as answered, pytest.raises(RowsMissing):

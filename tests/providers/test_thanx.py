@@ -1,4 +1,4 @@
-"""Thanx: the consumer's whole list, the merchant's pages, both spellings of the page count."""
+"""Thanx: the consumer's unfiltered list, the merchant's pages, both spellings of the page count."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_the_merchants_feedback_is_read_page_by_page(httpserver, thanx, spelling
     assert request.args["updated_after"] == "2024-01-01T00:00:00Z"
 
 
-def test_states_go_out_as_a_repeated_parameter(httpserver, thanx):
+def test_states_are_sent_as_a_repeated_parameter(httpserver, thanx):
     serve(httpserver, 3)
     assert len(ids(thanx().partner_feedbacks("m", None, ["rated", "reviewed"]))) == 3
     assert httpserver.log[0][0].args.getlist("states[]") == ["rated", "reviewed"]
 
 
-def test_a_state_or_a_moment_that_cannot_be_asked_for_is_not(thanx):
+def test_an_invalid_state_or_time_is_not_requested(thanx):
     with pytest.raises(InvalidRequest, match="no such state"):
         thanx().partner_feedbacks("m", None, ["happy"])
     with pytest.raises(InvalidRequest, match="zone"):
@@ -80,7 +80,7 @@ def test_a_state_or_a_moment_that_cannot_be_asked_for_is_not(thanx):
         thanx().partner_feedbacks("")
 
 
-def test_a_consumers_list_that_announces_more_pages_is_not_taken_for_whole(httpserver, thanx):
+def test_a_consumers_list_that_announces_more_pages_is_not_complete(httpserver, thanx):
     said = {"feedbacks": [{"id": "a"}], "pagination": {"current_page": 1, "total_pages": 4}}
     httpserver.expect_request("/feedbacks").respond_with_json(said)
     with pytest.raises(RowsMissing, match="THANX_MERCHANT_ID"):
@@ -96,13 +96,13 @@ def test_an_error_is_quoted_with_code_and_message(httpserver, thanx):
 
 
 @pytest.mark.parametrize("odd", [{}, {"feedbacks": None}, [], {"feedback": []}])
-def test_an_envelope_never_seen_is_an_error(httpserver, thanx, odd):
+def test_an_unknown_envelope_is_an_error(httpserver, thanx, odd):
     httpserver.expect_request("/feedbacks").respond_with_json(odd)
     with pytest.raises(EnvelopeNotRecognised):
         list(thanx().feedbacks())
 
 
-def test_the_check_of_a_merchant_asks_for_one_row(httpserver, thanx):
+def test_the_merchant_check_requests_one_row(httpserver, thanx):
     serve(httpserver, 5)
     thanx(merchant_id="m").ping()
     assert httpserver.log[0][0].args["per_page"] == "1"

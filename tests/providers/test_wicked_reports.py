@@ -1,4 +1,4 @@
-"""Wicked Reports as documented: windows, pages of 1,000, one contact by any key, 10,000 clicks."""
+"""Wicked Reports as documented: windows, pages of 1,000, contacts by any key, 10,000 clicks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def ids(pages, key="id"):
 
 
 @pytest.mark.parametrize("name", ["contacts", "orders", "clicks"])
-def test_a_list_is_asked_with_the_days_as_told_a_thousand_at_a_time(httpserver, wicked, name, kit):
+def test_a_list_is_requested_for_the_given_days_in_pages_of_a_thousand(
+    httpserver, wicked, name, kit
+):
     rows = [{"id": i, "contactId": i, "date": "2024-01-02"} for i in range(2500)]
     serve(httpserver, f"/{name}", rows)
     pages = list(getattr(wicked, name)(D1, D2))
@@ -76,19 +78,19 @@ def test_a_list_is_asked_with_the_days_as_told_a_thousand_at_a_time(httpserver, 
     assert wicked.bytes > 1000
 
 
-def test_an_exact_thousand_takes_one_request(httpserver, wicked):
+def test_exactly_a_thousand_rows_take_one_request(httpserver, wicked):
     serve(httpserver, "/orders", [{"id": i, "date": "2024-01-02"} for i in range(1000)])
     assert len(ids(wicked.orders(D1, D2))) == 1000
     assert wicked.requests == 1
 
 
-def test_a_reading_does_not_stop_after_a_hundred_rows(httpserver, wicked):
+def test_a_read_does_not_stop_after_a_hundred_rows(httpserver, wicked):
     serve(httpserver, "/orders", [{"id": i, "date": "2024-01-02"} for i in range(450)], cap=100)
     assert len(ids(wicked.orders(D1, D2))) == 450
     assert wicked.requests == 5
 
 
-def test_records_stay_the_bytes_that_were_served(httpserver, wicked):
+def test_records_keep_the_served_bytes(httpserver, wicked):
     text = '[{"id":"a", "amount": 79.10, "n":"\\u00e9 null", "email":"null"} ]'
     served = f'{{"status":"success","results": {text},"page":1,"totalPages":1,"total":1}}'
     httpserver.expect_request("/orders").respond_with_data(served)
@@ -104,14 +106,14 @@ def test_a_total_larger_than_the_rows_is_an_error_after_the_last_page(httpserver
     assert (len(got), caught.value.announced, caught.value.came) == (1, 2, 1)
 
 
-def test_clicks_more_than_thirty_days_apart_are_not_asked_for(wicked):
+def test_more_than_thirty_days_of_clicks_are_not_requested(wicked):
     with pytest.raises(InvalidRequest, match="30 days") as caught:
         wicked.clicks(D1, D1 + timedelta(days=31))
     assert isinstance(caught.value, ValueError)
     assert wicked.requests == 0
 
 
-def test_days_the_wrong_way_round_are_not_asked_for(wicked):
+def test_reversed_days_are_not_requested(wicked):
     with pytest.raises(InvalidRequest, match="swap"):
         wicked.orders(D2, D1)
 
@@ -130,7 +132,7 @@ def test_days_the_wrong_way_round_are_not_asked_for(wicked):
         None,
     ],
 )
-def test_an_envelope_never_seen_is_an_error_and_not_zero_rows(httpserver, wicked, odd):
+def test_an_unknown_envelope_is_an_error_and_never_zero_rows(httpserver, wicked, odd):
     httpserver.expect_request("/orders").respond_with_json(odd)
     with pytest.raises(EnvelopeNotRecognised) as caught:
         list(wicked.orders(D1, D2))
@@ -154,7 +156,7 @@ def test_one_contact_is_found_by_id_source_id_or_email(raw, kit, key, path):
     assert server.requests[0].startswith(f"GET {path} HTTP".encode())
 
 
-def test_a_contact_that_is_unknown_is_told_in_the_providers_words(httpserver, wicked):
+def test_an_unknown_contact_is_reported_in_the_providers_words(httpserver, wicked):
     said = {"status": "error", "message": "Contact with id AB-1 not found."}
     httpserver.expect_request("/contacts/AB-1").respond_with_json(said, status=404)
     with pytest.raises(PermanentError, match="AB-1 not found") as caught:
@@ -163,12 +165,12 @@ def test_a_contact_that_is_unknown_is_told_in_the_providers_words(httpserver, wi
 
 
 @pytest.mark.parametrize("key", ["", " ", ".", ".."])
-def test_a_key_that_names_nobody_is_not_asked_for(wicked, key):
+def test_an_invalid_contact_key_is_not_requested(wicked, key):
     with pytest.raises(InvalidRequest):
         wicked.contact(key)
 
 
-def test_an_api_that_is_not_enabled_is_told_how_to_enable(httpserver, wicked):
+def test_a_disabled_api_error_explains_how_to_enable_it(httpserver, wicked):
     said = {"status": "error", "message": "Outbound API not enabled for client."}
     httpserver.expect_request("/contacts").respond_with_json(said, status=401)
     with pytest.raises(PermanentError, match="ask Wicked Reports to enable"):
@@ -180,20 +182,20 @@ def test_a_missing_key_is_named():
         WickedReports(api_key=" ")
 
 
-def test_a_key_with_a_line_break_inside_is_refused_without_being_shown():
+def test_a_key_with_a_line_break_is_rejected_without_being_shown():
     with pytest.raises(PermanentError, match="WICKED_REPORTS_API_KEY") as caught:
         WickedReports(api_key="abcdef\nghijkl")
     assert "abcdef" not in str(caught.value)
 
 
-def test_the_orders_of_one_contact_are_paged_like_all(httpserver, wicked):
+def test_the_orders_of_one_contact_are_paged_like_all_orders(httpserver, wicked):
     rows = [{"id": i, "date": "2024-01-02"} for i in range(1001)]
     serve(httpserver, "/contacts/AB-1/orders", rows)
     assert ids(wicked.contact_orders("AB-1", D1, D2)) == list(range(1001))
 
 
 def clicks(count, days, start=date(2023, 1, 1)):
-    """Clicks spread over days, every tenth one there twice."""
+    """Clicks spread over days, with every tenth one twice."""
     stamps = [start + timedelta(days=i * days // count) for i in range(count)]
     return [
         {"contactId": "c", "date": f"{d}T10:00:00", "n": i - i % 10 % 2}
@@ -209,7 +211,7 @@ def collect(pages):
     return [row for page in pages for row in json.loads(page.records)]
 
 
-def test_the_clicks_of_one_contact_come_without_days_where_they_are_few(httpserver, wicked):
+def test_the_clicks_of_one_contact_need_no_days_if_they_are_few(httpserver, wicked):
     rows = clicks(2500, 700)
     serve(httpserver, "/contacts/c/clicks", rows)
     assert as_sorted(collect(wicked.contact_clicks("c"))) == as_sorted(rows)
@@ -219,7 +221,7 @@ def test_the_clicks_of_one_contact_come_without_days_where_they_are_few(httpserv
 @pytest.mark.parametrize("inclusive", [True, False])
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("told", [True, False])
-def test_past_ten_thousand_clicks_none_is_lost_or_doubled(
+def test_beyond_ten_thousand_clicks_none_is_lost_or_doubled(
     httpserver, wicked, inclusive, newest_first, told
 ):
     rows = clicks(23_000, 500)[:: -1 if newest_first else 1]
@@ -241,14 +243,14 @@ def test_twelve_thousand_clicks_on_two_days_are_read_day_by_day(httpserver, wick
     assert as_sorted(found) == as_sorted(rows)
 
 
-def test_more_than_ten_thousand_clicks_on_one_day_are_an_error_and_not_cut(httpserver, wicked):
+def test_more_than_ten_thousand_clicks_on_one_day_are_an_error(httpserver, wicked):
     serve(httpserver, "/contacts/c/clicks", clicks(12_000, 1), total=10_000)
     with pytest.raises(PermanentError, match="10,000 clicks"):
         list(wicked.contact_clicks("c", date(2023, 1, 1), date(2023, 1, 31)))
     assert wicked.requests < 120
 
 
-def test_the_check_asks_for_one_contact_of_today(httpserver, wicked):
+def test_the_check_requests_one_contact_of_today(httpserver, wicked):
     httpserver.expect_request("/contacts").respond_with_json(body([]))
     wicked.ping()
     today = datetime.now(UTC).date().isoformat()

@@ -1,4 +1,4 @@
-"""What SQL may do to the machine it runs on: read the tables, and nothing else."""
+"""SQL can only read the tables, not affect the machine it runs on."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
         "begin",
     ],
 )
-def test_a_query_reaches_no_other_file_no_network_no_setting_and_no_variable(
+def test_a_query_reaches_no_other_file_network_setting_or_variable(
     warehouse: Warehouse, tmp_path: Path, sql: str
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
@@ -98,13 +98,13 @@ def test_a_query_reaches_no_other_file_no_network_no_setting_and_no_variable(
         run_query(sql.format(tmp=tmp_path), warehouse)
     assert not isinstance(caught.value.__cause__, Exception)
     assert "TREASURE" not in str(caught.value)
-    # Refused for what it is, not for a slip in this test.
+    # Rejected for its purpose, not for a syntax error in this test.
     assert any(words in str(caught.value) for words in (*SHUT.split("|"), "single SELECT"))
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("root", ["memory://bucket/wh", "memory://wh/", "local://{tmp}", "{tmp}"])
-def test_a_warehouse_is_read_however_its_root_is_spelt_and_nothing_beside_it(
+def test_any_spelling_of_the_root_reads_the_warehouse_and_nothing_outside_it(
     tmp_path: Path, root: str
 ) -> None:
     warehouse = put(Warehouse(root.format(tmp=tmp_path / "wh")))
@@ -122,21 +122,21 @@ def test_a_warehouse_is_read_however_its_root_is_spelt_and_nothing_beside_it(
         fsspec.filesystem("memory").store.clear()
 
 
-def test_an_answer_that_would_fill_the_memory_is_refused(warehouse: Warehouse) -> None:
+def test_a_result_that_would_exhaust_memory_is_rejected(warehouse: Warehouse) -> None:
     with pytest.raises(QueryError, match="larger than 1 MiB"):
         run_query("select range from range(100000000000)", warehouse, largest=1024**2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("presses", [1, 2, 3])
-def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project, presses: int) -> None:
+def test_ctrl_c_stops_an_endless_query(project: Project, presses: int) -> None:
     sql = "select count(*) from range(10000000) a, range(1000000) b where a.range * b.range % 7 = 3"
     command = [sys.executable, "-m", "feedback_assets.cli", "query", sql]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as process:
         try:
-            # More CPU than loading modules takes: the query is under way.
+            # More CPU time than imports take: the query is running.
             usage = Path(f"/proc/{process.pid}/stat")
             wait_until(lambda: int(usage.read_text().split()[13]) > 400, 60)
             assert process.poll() is None
@@ -150,7 +150,7 @@ def test_a_query_that_never_ends_ends_with_ctrl_c(project: Project, presses: int
         finally:
             process.kill()
         printed = "".join(process.communicate())
-    # While Python ends, a further Ctrl-C ends it as it ends any process.
+    # During interpreter shutdown, a further Ctrl-C ends the process as usual.
     assert process.returncode in (130, -signal.SIGINT)
     assert printed.strip() in ("", "Aborted.")
 
@@ -160,7 +160,7 @@ def answered(warehouse: Warehouse, sql: str, first: int | None = None) -> list[t
         return [row for rows in answer.batches for row in rows]
 
 
-def test_values_that_python_cannot_hold_are_written_as_duckdb_writes_them(
+def test_values_that_python_cannot_represent_are_printed_as_duckdb_prints_them(
     warehouse: Warehouse,
 ) -> None:
     sql = """
@@ -200,7 +200,7 @@ def peak_megabytes(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8])
-def test_ctrl_c_while_the_program_starts_is_no_traceback(project: Project, seconds: float) -> None:
+def test_ctrl_c_during_startup_shows_no_traceback(project: Project, seconds: float) -> None:
     program = Path(sys.executable).with_name("feedback-assets")
     with subprocess.Popen(
         [program, "query", "select 1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -211,22 +211,22 @@ def test_ctrl_c_while_the_program_starts_is_no_traceback(project: Project, secon
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    # Before ``main`` is reached, Python itself ends with the signal.
+    # Before ``main`` runs, Python itself ends with the signal.
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert process.returncode == -signal.SIGINT or said == ""
 
 
 @pytest.mark.slow
-def test_the_memory_of_an_answer_does_not_grow_with_its_rows(project: Project) -> None:
+def test_memory_does_not_grow_with_the_rows_of_a_result(project: Project) -> None:
     little = peak_megabytes("select true from range(1)", "--csv")
-    # As Python values and one text, these took 140 and 90 MB more.
+    # As Python values and one string, these took 140 and 90 MB more.
     assert peak_megabytes("select true from range(2000000)", "--csv") < little + 60
     wide = "select true a, true b, true c, true d from range(300000)"
     assert peak_megabytes(wide, "--json") < little + 60
     assert peak_megabytes("select range from range(100000000000)") < little + 60
 
 
-def test_a_terminal_is_shown_the_first_rows_and_told_of_the_others(project: Project) -> None:
+def test_a_terminal_shows_the_first_rows_and_the_number_of_others(project: Project) -> None:
     result = project.run("query", "select range as n from range(100000)")
     assert result.stdout.splitlines()[3].strip("│ ") == "0"
     assert result.stdout.splitlines()[-2].strip("│ ") == "999"
@@ -234,7 +234,7 @@ def test_a_terminal_is_shown_the_first_rows_and_told_of_the_others(project: Proj
     assert answered(project.warehouse, "select range from range(9)", first=3) == [(0,), (1,), (2,)]
 
 
-def test_an_answer_that_fails_in_its_last_row_prints_no_row(project: Project) -> None:
+def test_a_result_that_fails_in_its_last_row_prints_no_row(project: Project) -> None:
     sql = "select cast(if(range < 99999, '1', 'x') as int) from range(100000)"
     result = project.run("query", sql, "--csv")
     assert result.exit_code == 1
@@ -245,7 +245,7 @@ def test_an_answer_that_fails_in_its_last_row_prints_no_row(project: Project) ->
 HOSTILE = "\x1b]8;;http://evil.example\x07click\x1b]8;;\x07 [bold]:heart:\x9b31m \u202egnp.exe"
 
 
-def test_what_people_wrote_does_nothing_to_a_terminal(project: Project) -> None:
+def test_stored_text_does_not_control_a_terminal(project: Project) -> None:
     put(project.warehouse, HOSTILE)
     sql = 'select text_feedback as "\x1b[31m[red]" from feedbackpulse.submissions'
     shown = project.run("query", sql).stdout

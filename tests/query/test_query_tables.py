@@ -1,4 +1,4 @@
-"""A query sees every table, and the rows of those it reads however it names them."""
+"""A query sees every table, and the rows of the tables it reads under any spelling."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ def held(project: Project) -> Warehouse:
         "select sum(responses) from query('from marts.match' || '_coverage')",
     ],
 )
-def test_a_table_has_its_rows_however_it_is_named(held: Warehouse, sql: str) -> None:
+def test_every_spelling_of_a_table_name_returns_its_rows(held: Warehouse, sql: str) -> None:
     assert run_query(sql, held).to_pylist() == [{"sum(responses)": 3}]
 
 
@@ -43,7 +43,7 @@ def test_every_table_is_listed(held: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("sql", ["show tables", " SHOW  all TABLES ;"])
-def test_show_tables_lists_names_that_a_query_can_use(held: Warehouse, sql: str) -> None:
+def test_show_tables_lists_queryable_names(held: Warehouse, sql: str) -> None:
     listed = run_query(sql, held).to_pylist()
     assert len(listed) == len(STORED_TABLES) + len(READ_TABLES)
     for row in listed:
@@ -53,7 +53,7 @@ def test_show_tables_lists_names_that_a_query_can_use(held: Warehouse, sql: str)
     assert all(row["one_row_is"] for row in listed)
 
 
-def test_show_tables_of_one_group(held: Warehouse) -> None:
+def test_show_tables_lists_one_group(held: Warehouse) -> None:
     listed = run_query('show tables from "marts"', held).column("name").to_pylist()
     assert listed == [table.full_name for table in STORED_TABLES if table.group == "marts"]
     assert run_query("show tables in nowhere", held).num_rows == 0

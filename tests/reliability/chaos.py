@@ -1,7 +1,6 @@
-"""A project under chaos: its UI and daemon, two terminals with commands, and whoever kills them.
+"""A project under chaos: its UI and daemon, two terminals with commands, and random kills.
 
-What is done is drawn from a seed; when it meets what else goes on is left to the machine.
-"""
+Actions are drawn from a seed; their timing relative to each other depends on the machine."""
 
 import os
 import random
@@ -37,7 +36,7 @@ QUERIES = (
 
 @dataclass
 class Diary:
-    """What was done and how it ended, in order, for whoever looks why a test failed."""
+    """A log of actions and their results, to analyse a failed test."""
 
     seed: int
     lines: list[str] = field(default_factory=list)
@@ -85,7 +84,7 @@ class Ui:
             )
 
     def children(self) -> dict[int, str]:
-        """By process id what each is that the UI started: a run, or the name of a server."""
+        """The UI's children by process id: a run, or the name of a server."""
         wanted = f"DAGSTER_HOME={self.environment['DAGSTER_HOME']}".encode()
         found = {}
         for path in Path("/proc").glob("[0-9]*"):
@@ -98,7 +97,7 @@ class Ui:
         return {pid: kind for pid, kind in found.items() if kind}
 
     def stop(self) -> None:
-        """As Ctrl-C does it."""
+        """Stop it as Ctrl-C does."""
         if self.process is not None and self.runs:
             self.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -106,7 +105,7 @@ class Ui:
         self.kill()
 
     def kill(self) -> None:
-        """With all that it started."""
+        """Kill it with all its children."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -151,7 +150,7 @@ class Chaos:
     """The times of the providers, one after the other: what happened until then is served."""
 
     def run(self, terminals: tuple[Runner, Runner], seconds: float) -> None:
-        """Whatever comes, for so many seconds; somebody is forgotten midway."""
+        """Run random actions for the given seconds, with one erasure midway."""
         until = time.monotonic() + seconds
         threads = [
             threading.Thread(target=self._type, args=(runner, number, until), daemon=True)
@@ -165,7 +164,7 @@ class Chaos:
             assert not thread.is_alive(), "a command hangs"
 
     def _type(self, runner: Runner, number: int, until: float) -> None:
-        """The commands of one terminal; every third is killed."""
+        """Run the commands of one terminal; every third is killed."""
         chance = random.Random(f"{self.diary.seed} terminal {number}")
         midway = (time.monotonic() + until) / 2
         forgetting = number == 0
@@ -210,7 +209,7 @@ class Chaos:
         self.diary.add(kind, f"{shown} -> {status} after {took:.1f} s")
 
     def _disturb(self, until: float, seconds: float) -> None:
-        """The UI's backfills, the kills and the providers' changes."""
+        """Start backfills in the UI, kill processes and change the providers' data."""
         chance = random.Random(f"{self.diary.seed} disturber")
         moments = list(self.moments)
         pause = seconds / (4 * len(moments))
@@ -233,7 +232,7 @@ class Chaos:
         try:
             self.ui.asked.backfill(tables, first, self.last)
         except (requests.RequestException, AssertionError) as error:
-            # It was killed and is not back yet.
+            # It was killed and has not restarted yet.
             self.diary.add("ui away", type(error).__name__)
         else:
             self.diary.add("ui backfill", f"{names} from {first}")
@@ -242,10 +241,9 @@ class Chaos:
         self._kill_one(chance, {"run"})
 
     def _kill(self, chance: random.Random) -> None:
-        """The webserver or the daemon, which ends the other processes too, or all at once.
+        """Kill the webserver or the daemon, which ends the other processes too, or all at once.
 
-        Not a code server alone: the UI then shows an error until somebody reloads the location.
-        """
+        Never a code server alone: the UI would show an error until the location is reloaded."""
         if chance.random() < 0.5:
             self._kill_one(chance, {"webserver", "daemon"})
         else:
@@ -261,7 +259,7 @@ class Chaos:
             self.diary.add(f"killed {kind}", str(pid))
 
     def back(self) -> None:
-        """Wait until the UI answers, started again if need be."""
+        """Wait until the UI responds, restarting it if necessary."""
 
         def answers() -> bool:
             if not self.ui.runs:

@@ -1,4 +1,4 @@
-"""What goes wrong on the way from a provider, and what must come of it: one entry a row of
+"""Faults between provider and client, and the required outcome: one entry per row of
 docs/reliability.md."""
 
 import json
@@ -35,14 +35,12 @@ ORDERS = ("wicked_reports.orders",)
 
 @dataclass(frozen=True)
 class Fault:
-    """``says``: what the error must say if the fault lasts; empty where the right rows come.
+    """``says``: required text of the error if the fault lasts; empty if the correct rows arrive.
 
-    ``passes``: whether asking again gives the good answer, so that a fault of the first two
-    requests costs nothing. ``tries``: requests of each list where it lasts.
-    ``same``: whether the rows are those of an untroubled reading to the letter. ``limit``: the one
-    of the policy's limits that ends it, which is then short; all others are long, since a machine
-    that stalls is no fault.
-    """
+    ``passes``: whether a retry gets the good response, so that a fault of the first two requests
+    costs nothing. ``tries``: requests of each list if the fault lasts. ``same``: whether the rows
+    equal those of an undisturbed read exactly. ``limit``: the limit of the policy that ends the
+    fault and is therefore short; all others are long, so that a slow machine fails no test."""
 
     name: str
     spoil: Spoil
@@ -204,7 +202,7 @@ def _unended_chunks(exchange: Exchange) -> None:
 CONNECTIONS = [
     Fault("a reset before the answer", lambda e: e.reset(), "connection was lost", True, 6),
     Fault("a reset in the headers", _reset_in_head, "connection was lost|cut", True, 6),
-    Fault("a reset in the body", _reset_in_body, "the body was cut short", True, 6),
+    Fault("a reset in the body", _reset_in_body, "the body was truncated", True, 6),
     Fault("a reset after the body", _reset_after_body),
     Fault("a connection closed without a word", lambda _: None, "connection was lost", True, 6),
     Fault("an answer that never begins", lambda e: e.stall(), "stalled", True, 6, limit="read"),
@@ -213,7 +211,7 @@ CONNECTIONS = [
     Fault(
         "headers a byte at a time, without end",
         _drip_head,
-        "no whole answer",
+        "no complete response",
         True,
         6,
         limit="total",
@@ -221,7 +219,7 @@ CONNECTIONS = [
     Fault(
         "a body a byte at a time, without end",
         _drip_body,
-        "no whole answer",
+        "no complete response",
         True,
         6,
         limit="total",
@@ -229,17 +227,24 @@ CONNECTIONS = [
     Fault(
         "a packed body a byte at a time, without end",
         _drip_gzip,
-        "no whole answer",
+        "no complete response",
         True,
         6,
         limit="total",
     ),
-    Fault("“100 Continue” without end", _go_on_for_ever, "no whole answer", True, 6, limit="total"),
+    Fault(
+        "“100 Continue” without end",
+        _go_on_for_ever,
+        "no complete response",
+        True,
+        6,
+        limit="total",
+    ),
     Fault("a hundred thousand headers", _headers_for_ever, "connection was lost", True, 6),
-    Fault("fewer bytes than announced", _short, "the body was cut short", True, 6),
+    Fault("fewer bytes than announced", _short, "the body was truncated", True, 6),
     Fault("a body without length that is cut", _cut_without_length, "not valid JSON", True, 6),
-    Fault("chunks of no size", _odd_chunks, "the body was cut short", True, 6),
-    Fault("chunks without an end", _unended_chunks, "the body was cut short", True, 6),
+    Fault("chunks of no size", _odd_chunks, "the body was truncated", True, 6),
+    Fault("chunks without an end", _unended_chunks, "the body was truncated", True, 6),
 ]
 
 
@@ -276,16 +281,16 @@ BODIES = [
     Fault(
         "an envelope never seen",
         _body(b'{"rows": [{"id": 1}], "ok": true}'),
-        "not the documented one: expected .*found",
+        "unexpected response body: expected .*found",
         tries=1,
         tables=ALL,
     ),
-    Fault("null", _body(b"null"), "not the documented one: .*found null", tries=1, tables=ALL),
-    Fault("a list of numbers", _body(b"[1, 2, 3]"), "not the documented one", tries=1, tables=ALL),
+    Fault("null", _body(b"null"), "unexpected response body: .*found null", tries=1, tables=ALL),
+    Fault("a list of numbers", _body(b"[1, 2, 3]"), "unexpected response", tries=1, tables=ALL),
     Fault(
         "gzip that cannot be unpacked",
         _body(b"PK nonsense", {"Content-Encoding": "gzip"}),
-        "could not be unpacked",
+        "could not be decompressed",
         True,
         6,
     ),
@@ -299,7 +304,7 @@ BODIES = [
     Fault(
         "a gzip bomb of 1 GB",
         _body(gzipped(1 << 30), {"Content-Encoding": "gzip"}),
-        "larger than 262,144 KiB when unpacked",
+        "larger than 262,144 KiB when decompressed",
         tries=1,
         tables=ORDERS,
     ),
@@ -309,8 +314,8 @@ BODIES = [
         "larger than",
         tries=1,
     ),
-    Fault("10⁶ levels of nesting", _body(b"[" * 1_000_000), "nested deeper", tries=1),
-    Fault("10⁶ levels of nesting in a record", _nested_record, "nested deeper", tries=1,
+    Fault("10⁶ levels of nesting", _body(b"[" * 1_000_000), "nested too deeply", tries=1),
+    Fault("10⁶ levels of nesting in a record", _nested_record, "nested too deeply", tries=1,
           tables=ORDERS),
 ]  # fmt: skip
 
@@ -347,7 +352,7 @@ CHARSETS = [
 
 
 def _paged(exchange: Exchange, page: Callable[[int], int], **changes: Any) -> None:
-    """FeedbackPulse's list in pages of seven, the page asked for turned into another."""
+    """FeedbackPulse's list in pages of seven, with the requested page modified."""
     asked = int(re.search(r"[?&]page=(\d+)", exchange.target)[1])  # type: ignore[index]
     target = re.sub(r"([?&]page)=\d+", rf"\1={page(asked)}", exchange.target)
     target = re.sub(r"per_page=\d+", "per_page=7", target)
@@ -364,7 +369,7 @@ def _moved(exchange: Exchange) -> None:
     target = re.sub(r"per_page=\d+", "per_page=7", exchange.target)
 
     def edit(answer: dict[str, Any]) -> dict[str, Any]:
-        # The first reading's second page lacks a row that slipped onto the page before.
+        # The second page of the first read lacks a row that moved to the page before.
         if asked == 2 and exchange.number == 2:
             del answer["data"][0]
         return answer
@@ -390,7 +395,7 @@ LISTS = [
     Fault(
         "a total larger than the rows",
         lambda e: _paged(e, lambda page: page, total=lambda a, _: a["meta"]["total"] + 3),
-        r"\d+ rows announced, \d+ came",
+        r"\d+ rows announced, \d+ received",
         tables=SUBMISSIONS,
     ),
     Fault(
@@ -401,17 +406,17 @@ LISTS = [
     Fault(
         "the first page again and again",
         lambda e: _paged(e, lambda _: 1),
-        r"\d+ rows announced, 7 came",
+        r"\d+ rows announced, 7 received",
         tables=SUBMISSIONS,
     ),
     Fault(
         "two pages in turn, under ever new numbers",
         lambda e: _paged(e, lambda page: (page - 1) % 2 + 1, current_page=lambda _, asked: asked),
-        r"\d+ rows announced, 14 came",
+        r"\d+ rows announced, 14 received",
         tables=SUBMISSIONS,
     ),
     Fault("a list that shifts while it is read", _moved, tables=SUBMISSIONS),
-    Fault("a next that never changes", _same_next, r"rows announced, 3 came", tables=ORDERS),
+    Fault("a next that never changes", _same_next, r"rows announced, 3 received", tables=ORDERS),
 ]
 
 FAULTS = [*WAITING, *STATUSES, *CONNECTIONS, *BODIES, *CHARSETS, *LISTS]

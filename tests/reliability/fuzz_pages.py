@@ -1,10 +1,9 @@
-"""Bodies that no provider ever sent, through client, paging and parser; by hand, with atheris.
+"""Fuzzing of client, paging and parser with arbitrary bodies; run manually with atheris.
 
-``python -m tests.reliability.fuzz_pages -max_total_time=600 CORPUS`` in an environment that has
-atheris (it is no dependency of the project) and the project. The first byte of an input chooses
-the list, the rest is the body of every answer. Found is whatever is neither a ``ProviderError``
-nor a page of which every record is kept, outside the window, a duplicate or set aside.
-"""
+``python -m tests.reliability.fuzz_pages -max_total_time=600 CORPUS`` in an environment with the
+project and atheris (which is not a dependency). The first byte of an input selects the list, the
+rest is the body of every response. A finding is any exception except ``ProviderError``, and any
+page with a record that is not kept, outside the window, a duplicate or quarantined."""
 
 import io
 import json
@@ -50,7 +49,7 @@ ENVELOPES: dict[str, Any] = {
 
 
 class Canned(BaseAdapter):
-    """Answers every request with the body at hand."""
+    """Answers every request with the given body."""
 
     body = b""
 
@@ -108,7 +107,7 @@ def read_one(data: bytes) -> None:
 
 
 def write_seeds(corpus: Path) -> None:
-    """The documents' records in their envelopes, where there is no corpus yet."""
+    """Write the documented records in their envelopes if there is no corpus yet."""
     corpus.mkdir(parents=True, exist_ok=True)
     for number, source in enumerate(SOURCES):
         record = DOCUMENTED[source.tables[0].full_name]

@@ -1,4 +1,4 @@
-"""Starting, killing and waiting for the processes of these tests."""
+"""Start, kill and wait for the processes of these tests."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def _tell(process: "subprocess.Popen[str]", text: str) -> None:
 
 @dataclass
 class Reader:
-    """What ``reader.py`` saw; known once it has ended."""
+    """The findings of ``reader.py``, available once it has ended."""
 
     rounds: int = 0
     again: int = 0
@@ -40,7 +40,7 @@ class Reader:
 
 @contextmanager
 def reading(root: Path, expected: dict[str, Any], place: Path) -> Iterator[Reader]:
-    """A process that reads the warehouse all the while."""
+    """A process that reads the warehouse continuously."""
     file = place / "expected.json"
     file.write_text(json.dumps(expected))
     seen = Reader()
@@ -80,32 +80,32 @@ class Runner:
         return int(_line(self.process))
 
     def status(self) -> int:
-        """How the child ended, negative for the signal that ended it; waits for it."""
+        """Wait for the child; return its status, negative for a signal."""
         return int(_line(self.process))
 
     def run(self, *arguments: str, **changes: str) -> tuple[int, float]:
-        """Let a child come to its end: its status and the seconds it took."""
+        """Wait for a child to end; return its status and the seconds it took."""
         began = time.monotonic()
         self.start(*arguments, **changes)
         return self.status(), time.monotonic() - began
 
     def run_killed(self, after: float, *arguments: str, **changes: str) -> tuple[int, float]:
-        """Kill a child so many seconds after its start, if it still runs; as ``run`` gives back."""
+        """Kill a child this many seconds after its start if it still runs; return as ``run``."""
         began = time.monotonic()
         child = self.start(*arguments, **changes)
-        # The runner waits for it, so its id is not another's before its status is read.
+        # The runner waits for it, so its id is not reused before its status is read.
         with contextlib.suppress(ProcessLookupError):
             ended = os.pidfd_open(child)
             with os.fdopen(ended):
                 if not select.select([ended], [], [], after)[0]:
-                    # With the processes that carry out its runs.
+                    # Including the processes that execute its runs.
                     os.killpg(child, signal.SIGKILL)
         return self.status(), time.monotonic() - began
 
 
 @contextmanager
 def running_runner(environment: dict[str, str], log: Path) -> Iterator[Runner]:
-    """A ``Runner`` whose children see this environment over the test's own."""
+    """A ``Runner`` whose children see this environment on top of the test's own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.reliability.runner"],
         cwd=ROOT,

@@ -1,9 +1,8 @@
-"""A process that reads tables again and again beside a writer, and says what it saw.
+"""A process that reads tables repeatedly during writes and reports inconsistencies.
 
-``python -m tests.reliability.reader WAREHOUSE EXPECTED``: ``EXPECTED`` is a JSON file with, for
-each table, the content hashes that a partition of it may have, by day. It ends when its standard
-input does, and prints how often it read and everything that was not whole.
-"""
+``python -m tests.reliability.reader WAREHOUSE EXPECTED``: ``EXPECTED`` is a JSON file with the
+valid content hashes of each table by day. The process ends when its standard input closes, and
+prints the number of reads and every inconsistent partition."""
 
 import json
 import sys
@@ -29,13 +28,13 @@ def marks_by_arrow(warehouse: Warehouse, table: Table) -> dict[str, str]:
     found = {}
     for path in warehouse.files(table):
         day = path.rsplit("day=", 1)[1][:10] if table.partitioned else ""
-        # Opened once; read_table opens twice, and fails where the file is replaced in between.
+        # Opened once; read_table opens twice and fails if the file is replaced in between.
         found[day] = content_hash(pq.ParquetFile(path).read())
     return found
 
 
 def marks_by_duckdb(warehouse: Warehouse, table: Table) -> dict[str, str]:
-    """A mark of every partition that changes with any of its values, by one query over all."""
+    """A checksum of every partition that depends on all of its values, by one query."""
     day = "cast(day as varchar)" if table.partitioned else "''"
     with connect(warehouse, [table], threads=1) as connection:
         rows = connection.sql(
@@ -46,7 +45,7 @@ def marks_by_duckdb(warehouse: Warehouse, table: Table) -> dict[str, str]:
 
 
 def expected_of(warehouse: Warehouse, names: list[str]) -> dict[str, dict[str, Marks]]:
-    """What is there now, as the one thing that may be seen."""
+    """The current state as the only valid version."""
     return {
         kind: {
             name: {day: [mark] for day, mark in marks_of(warehouse, find_table(name)).items()}
@@ -57,7 +56,7 @@ def expected_of(warehouse: Warehouse, names: list[str]) -> dict[str, dict[str, M
 
 
 def either(one: dict[str, dict[str, Marks]], other: dict[str, dict[str, Marks]]) -> Any:
-    """Both may be seen, each partition by itself."""
+    """Both versions are valid, independently for each partition."""
     return {
         kind: {
             name: {
@@ -71,7 +70,7 @@ def either(one: dict[str, dict[str, Marks]], other: dict[str, dict[str, Marks]])
 
 
 def wrong(warehouse: Warehouse, expected: dict[str, dict[str, Marks]]) -> list[str]:
-    """Every partition that is not one of those expected, read in both ways."""
+    """Every partition with an unexpected version, read in both ways."""
     found = []
     for kind, tables in expected.items():
         for name, marks in tables.items():
@@ -98,8 +97,8 @@ def main(root: str, file: str) -> None:
         try:
             trouble += wrong(warehouse, expected)
         except duckdb.Error:
-            # DuckDB opens a file anew between planning and reading: replaced in between, it says
-            # that the file is invalid. That is an error and no wrong row; asked again it reads.
+            # DuckDB opens a file again between planning and reading. If it is replaced in between,
+            # DuckDB reports an invalid file: an error, not wrong rows; a retry succeeds.
             again += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, a reader saw it
             trouble.append(f"{type(error).__name__}: {error}")

@@ -1,11 +1,9 @@
-"""A process that has everything imported and starts ``feedback-assets`` in a child on demand.
+"""A process with all imports done, which starts ``feedback-assets`` in a child on demand.
 
-Importing Dagster takes seconds; a child that is forked off it begins at once, so that a moment to
-kill it is one of its work and not of Python's. ``read FIRST LAST`` is no command of the project: it
-reads and writes what a backfill does and leaves out Dagster, which takes most of the time. A line
-of JSON comes in (the arguments and the environment), the child's process id goes out, then its
-status.
-"""
+Importing Dagster takes seconds; a forked child starts at once, so that a random kill hits its work
+and not the imports. ``read FIRST LAST`` is not a command of the project: it reads and writes like a
+backfill but without Dagster, which takes most of the time. A line of JSON comes in (the arguments
+and the environment), the child's process id goes out, then its status."""
 
 import functools
 import json
@@ -23,7 +21,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main() -> None:
-    # What a run needs, so that a child need not.
+    # Preload what a run needs.
     from feedback_assets.backfill import progress as backfill_view
     from feedback_assets.backfill import run as backfill
     from feedback_assets.backfill.definitions import table_definitions
@@ -63,7 +61,7 @@ def main() -> None:
 
 
 def read_days(first: date, last: date) -> int:
-    """All that a backfill reads and writes of the providers, without Dagster around it."""
+    """Read and write provider data like a backfill, without Dagster."""
     settings = load_settings()
     for source in SOURCES:
         given = settings.arguments(source.provider).items()

@@ -1,4 +1,4 @@
-"""Everything at once, killed at random: once it settles, the tables equal those built in peace."""
+"""Everything at once, with random kills: once it settles, tables equal an undisturbed build."""
 
 import json
 import os
@@ -42,7 +42,7 @@ SPAN = ("--from", str(FIRST), "--to", str(YESTERDAY))
 Say = Callable[[str, Any], None]
 
 
-def test_once_it_settles_every_table_is_as_if_nothing_had_happened(
+def test_after_chaos_settles_every_table_is_as_if_undisturbed(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Say
 ) -> None:
     diary = Diary(SEED)
@@ -86,7 +86,7 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
                 chaos = Chaos(sandbox, ui, diary, FIRST, YESTERDAY, found["email"], moments[1:])
                 chaos.back()
                 chaos.run((one, other), SECONDS)
-                # Peace: nothing new is started, and what was killed is tried again or given up.
+                # Calm: nothing new is started, and killed runs are retried or given up.
                 sandbox.set_now(MIDNIGHT)
                 chaos.back()
                 assert one.run("automation", "off")[0] == 0, log.read_text()
@@ -100,7 +100,7 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
             texts = {*person.known["email"], *person.known["contact"]}
             assert mentions(project, texts) == []
             assert one.run("backfill", *SPAN, "--missing")[0] == 0, log.read_text()
-            # Once runs have ended that were under way, as the command says.
+            # Only after active runs have ended, as the command advises.
             assert one.run("forget", found["email"])[0] == 0, log.read_text()
         _recorded_is_what_is_there(project)
         assert mentions(project, texts) == []
@@ -119,26 +119,25 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
 
 
 def _soon() -> str:
-    """A minute that comes while everything runs, for the morning's schedule."""
+    """A minute in the near future, for the morning schedule."""
     return f"{datetime.now(UTC) + timedelta(seconds=120):%H:%M}"
 
 
 def _wait_for_runs(project: Project) -> None:
-    """Until no run is under way; the daemon sees within half a minute that one was killed.
+    """Wait until no run is active; the daemon notices a killed run within half a minute.
 
-    Of one that a killed command had not started yet only after five minutes, so not here.
-    """
+    It notices a run that a killed command had not started only after five minutes, so not here."""
     statuses = [s for s in NOT_FINISHED_STATUSES if s is not dg.DagsterRunStatus.NOT_STARTED]
     under_way = dg.RunsFilter(statuses=statuses)
     with open_instance(project.settings) as instance:
-        # A run that was killed is tried again, after a moment in which none is under way.
+        # A killed run is retried, after a moment without active runs.
         for _ in range(2):
             wait_until(lambda: not instance.get_run_ids(under_way, limit=1), 400, every=2)
             time.sleep(5)
 
 
 def _end_runs(project: Project) -> None:
-    """Those that are left once nobody is there to carry them out: retries, and what was killed."""
+    """End the runs that no process will execute: retries and killed runs."""
     with open_instance(project.settings) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])):
             instance.report_run_canceled(run)
@@ -161,7 +160,7 @@ def _nobody_holds_a_lock(project: Project) -> None:
 
 
 def _litter(root: Path) -> list[str]:
-    """What is half-written in the warehouse, and what of this project waits in TMPDIR."""
+    """Temporary files in the warehouse, and this project's spill files in TMPDIR."""
     half_written = [*(root / "warehouse").rglob("*.tmp")]
     waiting = [path for path in (root / "tmp").glob("feedback-assets*/**/*") if path.is_file()]
     return [str(path.relative_to(root)) for path in (*half_written, *waiting)]

@@ -1,4 +1,4 @@
-"""Runs that are killed, run out of disk or may not write: old or new, whole, and no litter."""
+"""Killed runs, full disks and read-only warehouses: complete old or new data, and no litter."""
 
 import os
 import random
@@ -43,7 +43,7 @@ READ = ("read", str(FIRST), str(LAST))
 
 @dataclass(frozen=True)
 class Shop:
-    """A project whose days were read early and late, each kept apart, and now hold the early."""
+    """A project with an early and a late version of its days, currently the early one."""
 
     root: Path
     sandbox: Sandbox
@@ -57,7 +57,7 @@ class Shop:
         return Warehouse(str(self.root / "warehouse"))
 
     def set_aside(self) -> set[str]:
-        """The payloads in quarantine, every file of it read."""
+        """The payloads in quarantine, from all of its files."""
         return {
             payload
             for table in PROVIDER_TABLES
@@ -68,9 +68,8 @@ class Shop:
     def litter(self) -> list[str]:
         """Files that a killed process left in the warehouse or in the temporary directory.
 
-        Beside Parquet the warehouse has its locks, the fingerprint of the customer secret, and what
-        says that its data were generated.
-        """
+        Besides Parquet, the warehouse has its locks, the fingerprint of the customer secret, and
+        the marker of generated data."""
         warehouse = self.root / "warehouse"
         beside = [
             path.relative_to(warehouse)
@@ -85,7 +84,7 @@ class Shop:
 
 @contextmanager
 def mounted(place: Path, options: str) -> Iterator[None]:
-    """A small disk of its own; the test is skipped where this user may not mount one."""
+    """A small separate disk; the test is skipped if this user may not mount one."""
     place.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if not shutil.which("mount") or subprocess.run(command, check=False).returncode:
@@ -138,7 +137,7 @@ def open_shop(tmp_path: Path) -> Iterator[Shop]:
 def kill_at_random(
     shop: Shop, command: tuple[str, ...], names: list[str], seconds: float, times: int
 ) -> tuple[int, int]:
-    """Start a command so often and kill it while somebody reads: kills, and rounds of reading."""
+    """Kill a command repeatedly while a process reads: the kills, and rounds of reading."""
     chance = random.Random()
     killed = 0
     log = shop.root / "log"
@@ -151,8 +150,8 @@ def kill_at_random(
             assert status in (0, -9), log.read_text()
             killed += status == -9
             if status == 0:
-                # It came to its end before it was to be killed: the machine has become quicker.
-                # A tenth more, so that the last moments stay among those of a slower one.
+                # It ended before the kill: the machine has become faster.
+                # A tenth more, so that a slower machine still reaches the last moments.
                 seconds = 1.1 * took
             assert wrong(shop.warehouse, allowed) == []
             shop.set_aside()
@@ -170,10 +169,10 @@ def only(expected: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {kind: {name: tables[name] for name in names} for kind, tables in expected.items()}
 
 
-def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+def test_a_killed_backfill_leaves_each_day_old_or_new_and_the_next_completes_it(
     shop: Shop, record_property: Callable[[str, Any], None]
 ) -> None:
-    # An instance that is made while its maker is killed must be of use all the same.
+    # An instance whose creation was killed must still be usable.
     shutil.rmtree(shop.root / "dagster_home")
     killed, rounds = kill_at_random(shop, BACKFILL, NAMES, shop.seconds, KILLS)
     assert killed >= KILLS // 2
@@ -181,7 +180,7 @@ def test_a_backfill_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_n
     record_property("rounds of reading", rounds)
 
 
-def test_a_reading_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_new(
+def test_a_killed_read_leaves_each_day_old_or_new_and_the_next_completes_it(
     shop: Shop, record_property: Callable[[str, Any], None]
 ) -> None:
     status, seconds = shop.runner.run(*READ)
@@ -193,7 +192,7 @@ def test_a_reading_killed_at_any_moment_leaves_old_or_new_and_the_next_leaves_ne
     record_property("rounds of reading", rounds)
 
 
-def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
+def test_a_full_disk_is_reported_leaves_each_day_old_or_new_and_the_next_run_recovers(
     shop_on_a_small_disk: Shop,
 ) -> None:
     shop = shop_on_a_small_disk
@@ -216,7 +215,7 @@ def test_a_full_disk_leaves_old_or_new_says_so_and_is_made_good_by_the_next_run(
     assert wrong(shop.warehouse, shop.late) == []
 
 
-def test_a_warehouse_that_may_not_be_written_stays_as_it_is_and_says_so(
+def test_a_read_only_warehouse_stays_unchanged_and_is_reported(
     shop_on_a_small_disk: Shop,
 ) -> None:
     shop = shop_on_a_small_disk
@@ -249,7 +248,7 @@ with Spool(ORDERS, rows_in_memory=1) as spool:
 """
 
 
-def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_spill_directory_is_reported_and_leaves_no_files(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", SPILLING],
         cwd=ROOT,
@@ -258,12 +257,12 @@ def test_no_room_for_rows_that_wait_is_told_and_leaves_nothing_behind(tmp_path: 
         text=True,
         check=True,
     )
-    assert "rows could not wait in" in finished.stdout
+    assert "rows could not be buffered in" in finished.stdout
     assert "set TMPDIR" in finished.stdout
     assert list(tmp_path.glob("*/*")) == []
 
 
-def test_what_a_killed_run_put_aside_is_gone_with_the_next_that_does(tmp_path: Path) -> None:
+def test_the_next_run_removes_the_spill_files_of_a_killed_run(tmp_path: Path) -> None:
     spill = "spool.add(parse(ORDERS, *(documented(ORDERS, id=f'o{n}') for n in range(9))).rows)"
     head, _, _ = SPILLING.partition("resource.setrlimit")
     script = f"{head}import os\nspool = Spool(ORDERS, rows_in_memory=1)\n{spill}\n"

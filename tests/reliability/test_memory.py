@@ -1,4 +1,4 @@
-"""Memory that a hostile or a huge answer takes: a multiple of the body, never of its promises."""
+"""Memory use of a hostile or huge response: a multiple of its body, not of its Content-Length."""
 
 import json
 import subprocess
@@ -78,19 +78,19 @@ CASES: dict[str, tuple[Callable[[], bytes], dict[str, str], float, str]] = {
         600,
         "more than 20,000,000 values",
     ),
-    "10⁶ levels of nesting": (lambda: b"[" * 1_000_000, {}, 100, "nested deeper"),
+    "10⁶ levels of nesting": (lambda: b"[" * 1_000_000, {}, 100, "nested too deeply"),
     "10⁶ levels of nesting in a record": (
         lambda: with_field("[" * 1_000_000 + "]" * 1_000_000),
         {},
         100,
-        "nested deeper",
+        "nested too deeply",
     ),
 }
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
 @pytest.mark.parametrize("name", CASES)
-def test_the_memory_that_an_answer_takes_is_bounded(
+def test_the_memory_used_by_a_response_is_bounded(
     name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     make, headers, megabytes, says = CASES[name]

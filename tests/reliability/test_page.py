@@ -1,4 +1,4 @@
-"""docs/reliability.md has a row for each fault that is tried, and no other."""
+"""docs/reliability.md has one row for each tested fault, and no other."""
 
 import ast
 import re
@@ -20,13 +20,13 @@ ROWS = {
 
 
 def readings(fault: Fault) -> int:
-    """Readings of a list in which the fault is tried: while it lasts, and where it passes."""
+    """The number of reads with the fault: once lasting, and once transient."""
     lists = [s for s in SOURCES if any(table.full_name in fault.tables for table in s.tables)]
     return len(lists) * (1 + fault.passes)
 
 
 def outcomes(fault: Fault) -> tuple[str, str]:
-    """What the page says of a fault that passes, and of one that lasts."""
+    """The page's outcomes of a transient and of a lasting fault."""
     if not fault.says:
         return "", "the right rows" if fault.same else "all rows, U+FFFD for what is lost"
     if fault.passes:
@@ -34,7 +34,7 @@ def outcomes(fault: Fault) -> tuple[str, str]:
     return "", "an error at once" if fault.tries == 1 else "an error after a second reading"
 
 
-def test_the_page_has_a_row_for_each_fault_and_no_other() -> None:
+def test_the_page_has_one_row_for_each_fault() -> None:
     tried = [fault.name for fault in FAULTS]
     assert len(tried) == len(set(tried))
     assert [name for name in ROWS if name in tried] == tried
@@ -42,11 +42,11 @@ def test_the_page_has_a_row_for_each_fault_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_row_says_how_often_a_fault_is_tried_and_what_comes_of_it(fault: Fault) -> None:
+def test_a_row_gives_the_number_of_trials_and_the_outcome_of_a_fault(fault: Fault) -> None:
     assert ROWS[fault.name] == [str(readings(fault)), *outcomes(fault), "0"]
 
 
-def test_every_other_test_of_reliability_is_on_the_page_and_every_test_there_exists() -> None:
+def test_the_page_names_every_reliability_test_and_every_named_test_exists() -> None:
     named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE))
     there = set()
     for path in {ROOT / file for file, _ in named} | set(Path(__file__).parent.glob("test_*.py")):

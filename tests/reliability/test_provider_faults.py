@@ -1,4 +1,4 @@
-"""Faults on the way from a provider: the right rows or a clear error, and the old day whole."""
+"""Faults between provider and client: correct rows or a clear error, and the old day intact."""
 
 import hashlib
 import re
@@ -42,14 +42,14 @@ SHORT = {"read": 0.5, "total": 1.0}
 
 @dataclass(frozen=True)
 class Run:
-    """What came of materialising the day: the failures of tables by name."""
+    """The result of materialising the day: the failures by table."""
 
     failures: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A project that reads through a wire, and what the day's tables hold in the evening."""
+    """A project that reads through a wire, and the day's tables as of the evening."""
 
     root: Path
     wire: Wire
@@ -62,7 +62,7 @@ class Shop:
         return Warehouse(str(self.root / "warehouse"))
 
     def hold_noon(self) -> None:
-        """Put the day back as it was read at noon."""
+        """Restore the day as it was read at noon."""
         shutil.rmtree(self.root / "warehouse", ignore_errors=True)
         shutil.copytree(self.root / "noon", self.root / "warehouse")
 
@@ -95,7 +95,7 @@ def contents(warehouse: Warehouse) -> dict[str, tuple[int, str]]:
 
 
 def files(root: Path) -> dict[str, tuple[str, int]]:
-    """Every file below, whatever its name: its bytes, hashed, and when it was written."""
+    """Every file below: the hash of its bytes, and its modification time."""
     return {
         str(path.relative_to(root)): (
             hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -117,7 +117,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
         patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
         patch.setattr(http, "RetryPolicy", lambda: QUICK)
-        # These two have no setting for it, and hundreds of requests would wait for their minutes.
+        # These two have no setting for it, and hundreds of requests would wait minutes.
         for module in (retargeting, fullwhere):
             patch.setattr(module, "Allowance", lambda _, seconds: Allowance(100_000, seconds))
         configure(patch, sandbox)
@@ -140,7 +140,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def shop(_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """The project with the day as it was at noon; by now it is evening."""
+    """The project with the day as of noon; the sandbox is at evening."""
     for name, value in _shop.environment.items():
         monkeypatch.setenv(name, value)
     _shop.hold_noon()
@@ -155,7 +155,7 @@ def use_short_limit(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_the_right_rows(
+def test_a_lasting_fault_ends_in_a_clear_error_with_the_old_day_intact_or_in_correct_rows(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_short_limit(fault, monkeypatch)
@@ -185,7 +185,7 @@ def test_a_fault_that_lasts_ends_in_a_clear_error_with_the_old_day_whole_or_in_t
 @pytest.mark.parametrize(
     "fault", [fault for fault in FAULTS if fault.passes], ids=lambda fault: fault.name
 )
-def test_a_fault_that_passes_costs_no_row(
+def test_a_transient_fault_costs_no_row(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_short_limit(fault, monkeypatch)

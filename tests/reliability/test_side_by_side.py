@@ -1,4 +1,4 @@
-"""Two processes that read the same days at once, and a third that looks on."""
+"""Two processes that read the same days at once, and a third that observes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ ROUNDS = 3
 
 @pytest.fixture
 def shops() -> Iterator[tuple[Sandbox, Sandbox]]:
-    """Two shops that differ in every row and in none of the days."""
+    """Two shops with the same days and entirely different rows."""
     with (
         running_sandbox(seed=1, days=30, customers=900, faults=Faults(quotas=False)) as one,
         running_sandbox(seed=2, days=30, customers=900, faults=Faults(quotas=False)) as other,
@@ -46,7 +46,7 @@ def environment(sandbox: Sandbox, root: Path) -> dict[str, str]:
     }
 
 
-def test_of_two_runs_of_the_same_days_each_day_is_one_of_the_two_whole(
+def test_two_concurrent_runs_leave_each_day_as_one_complete_version(
     shops: tuple[Sandbox, Sandbox], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

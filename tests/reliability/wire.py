@@ -1,4 +1,4 @@
-"""A server between the project and the sandbox that passes answers on, or spoils them as told."""
+"""A server between project and sandbox that forwards responses or damages them as scripted."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ _DROPPED = {"content-length", "transfer-encoding", "connection"}
 
 @dataclass
 class Exchange:
-    """One request and the sandbox's good answer to it, not yet sent."""
+    """One request and the sandbox's good response to it, not yet sent."""
 
     connection: socket.socket
     number: int
@@ -33,7 +33,7 @@ class Exchange:
     over: threading.Event
 
     def ask(self, target: str | None = None) -> tuple[int, dict[str, str], bytes]:
-        """The sandbox's answer to this request, or to one for another target."""
+        """The sandbox's response to this request, or to another target."""
         host = urlsplit(self.upstream)
         upstream = http.client.HTTPConnection(host.hostname or "", host.port, timeout=30)
         with contextlib.closing(upstream):
@@ -47,7 +47,7 @@ class Exchange:
     def head(
         self, status: int | str = 200, headers: Mapping[str, str] | None = None, length: int = -1
     ) -> bytes:
-        """A status line and headers; a negative length is not announced."""
+        """A status line and headers; a negative length sends no Content-Length."""
         fields = {"Content-Type": "application/json", "Connection": "close", **(headers or {})}
         if length >= 0:
             fields["Content-Length"] = str(length)
@@ -63,20 +63,20 @@ class Exchange:
         self.connection.sendall(data)
 
     def good(self) -> bytes:
-        """The body of the good answer."""
+        """The body of the good response."""
         return self.ask()[2]
 
     def reset(self) -> None:
-        """Cut the connection as a crashed server does, once what was sent has left."""
+        """Reset the connection like a crashed server, after the sent bytes have left."""
         time.sleep(0.02)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def stall(self) -> None:
-        """Say nothing more for as long as the server lives."""
+        """Stall for as long as the server lives."""
         self.over.wait(30)
 
     def trickle(self, pieces: Iterator[bytes] | bytes, every: float = 0.02) -> None:
-        """Send a little every so often, without end."""
+        """Send a little at intervals, without end."""
         while not self.over.wait(every):
             self.raw(pieces if isinstance(pieces, bytes) else next(pieces))
 
@@ -91,7 +91,7 @@ def pass_on(exchange: Exchange) -> None:
 
 @dataclass
 class Wire:
-    """The running server: what it does to the requests of each path, and what it was asked."""
+    """The running server: its fault for each path, and the requests it received."""
 
     upstream: str
     spoil: Spoil = pass_on
@@ -103,11 +103,11 @@ class Wire:
     url: str = ""
 
     def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
-        """The sandbox's settings, pointing here instead."""
+        """The sandbox's settings, pointing to this server."""
         return {name: text.replace(self.upstream, self.url) for name, text in settings.items()}
 
     def set(self, spoil: Spoil, first: int | None = None) -> None:
-        """Begin anew with another fault."""
+        """Start over with another fault."""
         with self.lock:
             self.spoil, self.first = spoil, first
             self.asked.clear()
@@ -155,7 +155,7 @@ def running_wire(
     first: int | None = None,
     wrap: Callable[[socket.socket], socket.socket] | None = None,
 ) -> Iterator[Wire]:
-    """The server on a free port of loopback; ``wrap`` puts TLS around a connection."""
+    """The server on a free loopback port; ``wrap`` adds TLS to a connection."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     scheme = "https" if wrap else "http"
     wire = Wire(upstream, spoil, first)
@@ -189,13 +189,13 @@ def running_wire(
 
 
 def edited(exchange: Exchange, edit: Callable[[Any], Any], target: str | None = None) -> None:
-    """Send the good answer with its JSON changed."""
+    """Send the good response with its JSON modified."""
     status, headers, body = exchange.ask(target)
     exchange.send(json.dumps(edit(json.loads(body))).encode(), status, headers)
 
 
 def gzipped(size: int, piece: bytes = b" " * (1 << 20)) -> bytes:
-    """A gzip stream of so many bytes of white space: a thousandth of its size."""
+    """A gzip stream of this many bytes of white space, compressed to a thousandth."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = [packer.compress(piece) for _ in range(size // len(piece))]
     return b"".join([*packed, packer.flush()])

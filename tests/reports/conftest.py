@@ -1,4 +1,4 @@
-"""A warehouse with marts alone, written as rows: what the page shows can be counted by hand."""
+"""A warehouse of marts only, written as rows, so that figures can be counted by hand."""
 
 import random
 import shutil
@@ -43,7 +43,7 @@ HOSTILE = (
 
 @dataclass
 class Marts:
-    """A warehouse of marts, and the rows that were written into it."""
+    """A warehouse of marts, and the rows written to it."""
 
     warehouse: Warehouse
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Marts:
             self.warehouse.replace_day(table, day, pa.Table.from_pylist(held, schema=table.schema))
 
     def sums(self, name: str, first: date, last: date) -> tuple[int, ...]:
-        """Responses, promoters, passives, detractors of those days."""
+        """Responses, promoters, passives and detractors of those days."""
         found = [row for row in self.rows[name] if first <= row["day"] <= last]
         return tuple(
             sum(row[column] for row in found)
@@ -73,7 +73,7 @@ class Marts:
 
 
 def daily(days: int = DAYS, last: date = LAST, seed: int = 1) -> list[dict[str, Any]]:
-    """Two providers' answers a day."""
+    """Daily answers of two providers."""
     draw = random.Random(seed)
     rows = []
     for back in range(days):
@@ -91,7 +91,7 @@ def daily(days: int = DAYS, last: date = LAST, seed: int = 1) -> list[dict[str, 
 
 
 def channels(found: Iterable[tuple[Any, ...]] = CHANNELS) -> list[dict[str, Any]]:
-    """The same channels by every model and window."""
+    """The same channels for every model and window."""
     return [
         {
             "window_days": window, "model": model, "source": source, "medium": medium,
@@ -139,13 +139,13 @@ def value(nps_class: str, currency: str | None, customers: int, each: str, repea
 
 @pytest.fixture
 def marts(tmp_path: Path) -> Marts:
-    """Nothing yet."""
+    """An empty warehouse."""
     return Marts(Warehouse(str(tmp_path / "warehouse")))
 
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Marts:
-    """Two months of every mart, with comments by people who mean no good; to be read alone."""
+    """Two months of every mart, with malicious comments; read-only."""
     marts = Marts(Warehouse(str(tmp_path_factory.mktemp("full"))))
     marts.put("marts.nps_daily", daily())
     marts.put("marts.nps_by_channel", channels())
@@ -209,6 +209,6 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Marts:
 
 @pytest.fixture
 def own(full: Marts, tmp_path: Path) -> Marts:
-    """The same in a place where a test may change it."""
+    """A copy that a test may change."""
     shutil.copytree(full.warehouse.base, tmp_path / "own")
     return Marts(Warehouse(str(tmp_path / "own")), full.rows)

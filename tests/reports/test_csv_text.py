@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet runs, however it separates cells."""
+"""CSV that no spreadsheet executes, with any separator."""
 
 import csv
 import io
@@ -19,12 +19,12 @@ LETTERS = st.sampled_from([*SIGNS, *PADDING, *";,\t\n\r\v\f\u2028\x85", "a", "1"
 
 
 def starts_a_formula(cell: str) -> bool:
-    """Whether a spreadsheet that ignores padding before a sign would run this cell."""
+    """Whether a spreadsheet that ignores padding before a sign would execute this cell."""
     # After an apostrophe everything is text.
     return cell.lstrip(PADDING.replace("'", ""))[:1] in {*SIGNS}
 
 
-def test_the_signs_are_all_characters_that_normalise_to_one() -> None:
+def test_the_signs_include_all_characters_that_normalise_to_a_sign() -> None:
     found = {
         chr(n) for n in range(0x110000) if unicodedata.normalize("NFKC", chr(n)) in set("=+-@")
     }
@@ -37,13 +37,13 @@ def test_the_signs_are_all_characters_that_normalise_to_one() -> None:
 @example(["a\n\n  =cmd"])
 @example(['";""=cmd'])
 @example(["\t=1"])
-def test_no_cell_starts_a_formula_whatever_separates_cells(texts: list[str]) -> None:
+def test_no_cell_starts_a_formula_with_any_separator(texts: list[str]) -> None:
     written = csv_of(texts, [texts])
     for delimiter in ",;\t":
         for row in csv.reader(io.StringIO(written, newline=""), delimiter=delimiter):
             for cell in row:
                 assert not starts_a_formula(cell), (delimiter, cell)
-    # Readers that know no quotes around a semicolon or line break.
+    # Readers that do not support quotes around a semicolon or line break.
     for cell in re.split(r"[;\t\n\r\v\f\u2028\x85]", written.replace('""', '"')):
         assert not starts_a_formula(cell), cell
 
@@ -64,7 +64,7 @@ def test_only_apostrophes_are_added(text: str) -> None:
         ("good - fast", "good - fast"), ("a, -1", "a, -1"), ("a;b", "a;b"), ("", ""),
     ],
 )  # fmt: skip
-def test_an_apostrophe_stands_where_a_formula_would_start(text: str, written: str) -> None:
+def test_an_apostrophe_precedes_text_that_would_start_a_formula(text: str, written: str) -> None:
     assert harmless(text) == written
 
 

@@ -1,4 +1,4 @@
-"""The figures of the page are those of the marts, whatever of these there is."""
+"""The figures of the page match the marts, whichever marts exist."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -25,7 +25,7 @@ from tests.reports.conftest import (
 USED = {table.full_name for table in MART_TABLES} - {"marts.nps_by_attribution"}
 
 
-def test_a_period_is_the_sum_of_its_days_and_the_one_before_that_of_as_many(full: Marts) -> None:
+def test_a_period_sums_its_days_and_compares_with_the_same_number_before(full: Marts) -> None:
     report = read_report(full.warehouse)
     assert [period.window_days for period in report.periods] == list(WINDOWS)
     for period in report.periods:
@@ -48,7 +48,7 @@ def test_a_period_is_the_sum_of_its_days_and_the_one_before_that_of_as_many(full
         assert (period.sent_before, period.answered_before) == (36 * window, 8 * window)
 
 
-def test_a_missing_day_before_means_no_comparison_and_is_counted(marts: Marts) -> None:
+def test_a_missing_earlier_day_prevents_the_comparison_and_is_counted(marts: Marts) -> None:
     gone = LAST - timedelta(days=9)
     marts.put("marts.nps_daily", (row for row in daily(days=20) if row["day"] != gone))
     report = read_report(marts.warehouse)
@@ -59,7 +59,7 @@ def test_a_missing_day_before_means_no_comparison_and_is_counted(marts: Marts) -
     assert report.missing_days == 1
 
 
-def test_the_weeks_add_up_to_all_answers_and_begin_on_mondays(full: Marts) -> None:
+def test_weeks_start_on_monday_and_add_up_to_all_answers(full: Marts) -> None:
     report = read_report(full.warehouse)
     whole = full.sums("marts.nps_daily", date.min, date.max)
     assert sum(week.counts.responses for week in report.weeks) == whole[0]
@@ -67,7 +67,7 @@ def test_the_weeks_add_up_to_all_answers_and_begin_on_mondays(full: Marts) -> No
     assert read_weeks(full.warehouse) == report.weeks
 
 
-def test_on_each_level_a_model_adds_up_to_the_same_answers(full: Marts) -> None:
+def test_a_model_adds_up_to_the_same_answers_on_each_level(full: Marts) -> None:
     report = read_report(full.warehouse)
     whole = sum(channel[3] for channel in CHANNELS)
     for window in WINDOWS:
@@ -80,7 +80,7 @@ def test_on_each_level_a_model_adds_up_to_the_same_answers(full: Marts) -> None:
     assert by_medium["cpc"].counts.promoters == pytest.approx(200 * 0.7 + 12)
 
 
-def test_small_channels_are_not_compared_and_those_that_stand_out_are_named(full: Marts) -> None:
+def test_small_channels_are_not_compared_and_outliers_are_named(full: Marts) -> None:
     report = read_report(full.warehouse)
     verdicts = {c.name: c.verdict for c in report.chosen(90, "last_click", "campaign")}
     assert verdicts == {
@@ -93,7 +93,7 @@ def test_small_channels_are_not_compared_and_those_that_stand_out_are_named(full
     }
 
 
-def test_of_very_many_channels_the_largest_are_named_and_the_rest_is_one_row(marts: Marts) -> None:
+def test_many_channels_show_the_largest_and_one_row_for_the_rest(marts: Marts) -> None:
     many = [("s", "m", f"c{n:04}", 1000 - n, 0.5, 0.2) for n in range(400)]
     marts.put("marts.nps_daily", daily(days=2))
     marts.put("marts.nps_by_channel", channels([*many, CHANNELS[-1]]))
@@ -107,7 +107,7 @@ def test_of_very_many_channels_the_largest_are_named_and_the_rest_is_one_row(mar
     assert sum(c.counts.responses for c in found) == pytest.approx(whole)
 
 
-def test_what_a_class_bought_stands_apart_by_currency_the_one_of_most_first(full: Marts) -> None:
+def test_purchases_of_a_class_are_split_by_currency_largest_first(full: Marts) -> None:
     values = read_report(full.warehouse).values
     assert [(v.nps_class, v.currency) for v in values] == [
         ("promoter", "EUR"),
@@ -130,14 +130,14 @@ def test_the_funnel_is_the_sum_of_its_days(full: Marts) -> None:
     }
 
 
-def test_products_with_few_reviews_stand_last_and_unranked(full: Marts) -> None:
+def test_products_with_few_reviews_come_last_and_unranked(full: Marts) -> None:
     products = read_report(full.warehouse).products
     assert [p.real_id for p in products if p.is_enough] == ["p7", "p6", "p5", "p4", "p3", "p2"]
     assert {p.real_id for p in products[-2:]} == {"p0", "p1"}
     assert products[-1].name == "p0", "a product without a name goes by its id"
 
 
-def test_those_who_wait_come_first_then_the_newest_and_no_spam(full: Marts) -> None:
+def test_waiting_customers_come_first_then_the_newest_without_spam(full: Marts) -> None:
     said = read_report(full.warehouse).said
     assert said.waiting == len(HOSTILE) + 2
     assert said.waiting_comments == said.shown_waiting == len(HOSTILE)
@@ -153,7 +153,7 @@ def test_those_who_wait_come_first_then_the_newest_and_no_spam(full: Marts) -> N
     assert said.comments == 40 + 2 * len(HOSTILE)
 
 
-def test_of_very_many_comments_the_newest_are_held_and_long_ones_cut(marts: Marts) -> None:
+def test_only_the_newest_comments_are_kept_and_long_comments_are_cut(marts: Marts) -> None:
     marts.put("marts.nps_daily", daily(days=2))
     marts.put("marts.order_feedback", (answer(n, "word " * 1000) for n in range(900)))
     marts.put("marts.detractor_queue", (waiting(n, "late") for n in range(30)))
@@ -166,7 +166,7 @@ def test_of_very_many_comments_the_newest_are_held_and_long_ones_cut(marts: Mart
     assert said.shown[-1].text.endswith("…")
 
 
-def test_coverage_days_missing_and_rows_set_aside_are_told(own: Marts) -> None:
+def test_coverage_missing_days_and_quarantined_rows_are_reported(own: Marts) -> None:
     thanx = find_table("thanx.feedbacks")
     for day in (LAST, LAST - timedelta(days=3)):
         own.warehouse.replace_day(thanx, day, thanx.schema.empty_table())
@@ -186,7 +186,7 @@ def test_coverage_days_missing_and_rows_set_aside_are_told(own: Marts) -> None:
     assert report.read_at == read_at
 
 
-def test_an_empty_warehouse_gives_an_empty_report(marts: Marts) -> None:
+def test_an_empty_warehouse_produces_an_empty_report(marts: Marts) -> None:
     report = read_report(marts.warehouse)
     assert report.last_day is None
     # The page needs no days of nps_by_attribution: nps_by_channel sums them.
@@ -196,9 +196,9 @@ def test_an_empty_warehouse_gives_an_empty_report(marts: Marts) -> None:
     assert not report.windows
 
 
-def test_a_mart_that_is_not_there_leaves_the_others(own: Marts) -> None:
+def test_a_missing_mart_does_not_affect_the_others(own: Marts) -> None:
     gone = set()
-    # One after the other, the one with the last day first, until none is left.
+    # Remove the days one by one, the last day first.
     for table in (find_table("marts.nps_daily"), *MART_TABLES):
         for path in own.warehouse.files(table):
             own.warehouse.filesystem.rm(path)
@@ -209,13 +209,13 @@ def test_a_mart_that_is_not_there_leaves_the_others(own: Marts) -> None:
         assert bool(report.products) == ("marts.product_scores" not in gone)
 
 
-def test_a_window_longer_than_all_that_is_held_is_offered_once(marts: Marts) -> None:
+def test_only_one_window_longer_than_the_stored_days_is_offered(marts: Marts) -> None:
     marts.put("marts.nps_daily", daily(days=20))
     marts.put("marts.nps_by_channel", channels())
     assert read_report(marts.warehouse).windows == (7, 30)
 
 
-def test_a_remote_warehouse_gives_the_same_figures(full: Marts) -> None:
+def test_a_remote_warehouse_produces_the_same_figures(full: Marts) -> None:
     remote = Marts(Warehouse("memory://report-figures"))
     for name, rows in full.rows.items():
         remote.put(name, rows)

@@ -1,4 +1,4 @@
-"""The page as HTML: the marts' numbers, nothing from outside, nothing of a stranger's that acts."""
+"""The page as HTML: the marts' numbers, no external resources, no active customer text."""
 
 import base64
 import csv
@@ -59,7 +59,7 @@ class Page(HTMLParser):
         return dict(json.loads(self.scripts[0]))
 
     def download(self, name: str) -> list[dict[str, str]]:
-        """The rows of a file that the page offers."""
+        """The rows of a file that the page offers for download."""
         text = self.data["figures"][name]["csv"]
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -78,7 +78,7 @@ def page(report: Report) -> Page:
     return Page(render(report))
 
 
-def test_the_numbers_of_the_page_are_those_of_the_marts(page: Page, full: Marts) -> None:
+def test_the_page_shows_the_numbers_of_the_marts(page: Page, full: Marts) -> None:
     (month,) = [row for row in page.download("periods") if row["window_days"] == "30"]
     responses, promoters, passives, detractors = full.sums(
         "marts.nps_daily", datetime(2026, 10, 22, tzinfo=UTC).date(), LAST
@@ -118,12 +118,12 @@ def test_the_numbers_of_the_page_are_those_of_the_marts(page: Page, full: Marts)
     assert "EUR\u00a0300.10" in html.unescape(" ".join(page.words))
 
 
-def test_every_answer_to_every_question_is_there_in_order(page: Page) -> None:
+def test_the_page_has_every_section_in_order(page: Page) -> None:
     ids = [attributes.get("id") for tag, attributes in page.tags if tag == "section"]
     assert ids == ["now", "channels", "value", "funnel", "products", "said", "trust"]
 
 
-def test_nothing_on_the_page_is_asked_from_anywhere(page: Page) -> None:
+def test_the_page_loads_nothing_from_elsewhere(page: Page) -> None:
     for tag, attributes in page.tags:
         assert tag not in ("link", "iframe", "object", "embed", "base", "img"), tag
         assert "src" not in attributes
@@ -134,7 +134,7 @@ def test_nothing_on_the_page_is_asked_from_anywhere(page: Page) -> None:
             assert str(attributes["href"]).startswith("#")
 
 
-def test_the_policy_names_each_script_and_style_by_its_hash_and_nothing_else(page: Page) -> None:
+def test_the_policy_allows_only_scripts_and_styles_by_hash(page: Page) -> None:
     (policy,) = [
         str(attributes["content"])
         for tag, attributes in page.tags
@@ -153,14 +153,14 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_what_strangers_wrote_is_shown_as_written_and_makes_no_tag(page: Page) -> None:
+def test_customer_text_is_shown_unchanged_and_creates_no_tag(page: Page) -> None:
     assert len(page.scripts) == 3
     for text in HOSTILE:
         assert " ".join(text.split()) in page.text
     assert {row["comment"] for row in page.download("comments")} >= set(map(harmless, HOSTILE))
 
 
-def test_the_data_holds_no_character_that_could_end_it(report: Report) -> None:
+def test_the_embedded_data_has_no_character_that_could_end_it(report: Report) -> None:
     text = render(report)
     start = text.index('<script type="application/json"')
     block = text[text.index(">", start) + 1 : text.index("</script>", start)]
@@ -168,7 +168,7 @@ def test_the_data_holds_no_character_that_could_end_it(report: Report) -> None:
     assert not re.search("[<>&\u2028\u2029]", block)
 
 
-def test_names_of_campaigns_are_no_less_strange(marts: Marts) -> None:
+def test_campaign_names_are_escaped_too(marts: Marts) -> None:
     name = "</script><img src=x onerror=alert(1)>"
     marts.put("marts.nps_daily", daily(days=3))
     row = {"window_days": 90, "model": "last_click", "responses": 50.0, "promoters": 30.0}
@@ -180,7 +180,7 @@ def test_names_of_campaigns_are_no_less_strange(marts: Marts) -> None:
     assert names == {name, f"{name} / {name} / {name}"}
 
 
-def test_names_of_any_length_make_no_page_of_any_size(marts: Marts) -> None:
+def test_long_names_do_not_inflate_the_page(marts: Marts) -> None:
     name = "spring sale " * 2500
     marts.put("marts.nps_daily", daily(days=3))
     row = {"responses": 50.0, "promoters": 30.0, "passives": 10.0, "detractors": 10.0}
@@ -213,7 +213,7 @@ def test_names_of_any_length_make_no_page_of_any_size(marts: Marts) -> None:
     assert name[:301] not in text
 
 
-def test_no_more_of_a_person_is_on_the_page_than_the_key_and_the_order(page: Page) -> None:
+def test_the_page_shows_only_key_and_order_of_a_person(page: Page) -> None:
     columns = page.download("comments")[0]
     assert not {name for name in columns if "mail" in name or "phone" in name or "name" in name}
 
@@ -229,37 +229,37 @@ def test_no_more_of_a_person_is_on_the_page_than_the_key_and_the_order(page: Pag
     ],
     ids=lambda built: " ".join(built) or "nothing",
 )
-def test_a_page_of_few_marts_or_none_says_what_is_not_there(
+def test_a_page_without_some_marts_names_what_is_missing(
     marts: Marts, full: Marts, built: tuple[str, ...]
 ) -> None:
     for name in built:
         marts.put(name, full.rows[name])
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
     if "marts.nps_daily" not in built:
-        assert "No answers are held yet" in page.text
-        assert "There is no answer with a score yet" in page.text
+        assert "There are no answers yet" in page.text
+        assert "No scored answers yet" in page.text
     if "marts.customer_value" not in built:
-        assert "This takes orders of Wicked Reports." in page.text
+        assert "This requires orders from Wicked Reports." in page.text
     if built and "marts.nps_daily" in built:
         assert "Not held yet:" in page.text
         assert "survey funnel" in page.text
 
 
-def test_answers_without_a_score_are_no_nps(marts: Marts) -> None:
+def test_answers_without_a_score_do_not_count_towards_nps(marts: Marts) -> None:
     nobody = dict.fromkeys(("responses", "promoters", "passives", "detractors"), 0)
     marts.put("marts.nps_daily", (row | nobody for row in daily(days=40)))
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
-    assert "There is no answer with a score yet" in page.text
+    assert "No scored answers yet" in page.text
     assert "nan" not in page.text.lower().split()
 
 
-def test_old_data_is_told_at_the_top(full: Marts) -> None:
+def test_stale_data_is_reported_at_the_top(full: Marts) -> None:
     late = datetime(2026, 12, 1, tzinfo=UTC)
     page = Page(render(read_report(full.warehouse, built_at=late)))
-    assert "The newest answers are of 20 Nov 2026, 10 days before yesterday" in page.text
+    assert "The newest answers are from 20 Nov 2026, 10 days before yesterday" in page.text
 
 
-def test_very_many_long_comments_make_no_larger_page_than_a_few_hundred(
+def test_many_long_comments_do_not_inflate_the_page(
     marts: Marts,
 ) -> None:
     bounds = Bounds()
@@ -277,7 +277,7 @@ def test_very_many_long_comments_make_no_larger_page_than_a_few_hundred(
 
 
 @pytest.mark.parametrize("root", ["local", "memory://report-page/warehouse"])
-def test_the_page_lies_beside_the_tables_and_is_replaced_whole(
+def test_the_page_is_stored_next_to_the_tables_and_replaced_atomically(
     tmp_path: Any, report: Report, root: str
 ) -> None:
     warehouse = Warehouse(str(tmp_path / "warehouse") if root == "local" else root)
@@ -292,11 +292,11 @@ def test_the_page_lies_beside_the_tables_and_is_replaced_whole(
     assert len(warehouse.list_files(f"{warehouse.base}/reports")) == 1
 
 
-def test_the_sentences_say_what_the_numbers_do(report: Report) -> None:
+def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
         r"(\d+ points? (more|fewer) than|about the same as) the 30 days before, "
-        r"which is (within chance|more than chance would make)\.",
+        r"(within chance|more than chance would explain)\.",
         words.headline(report),
     )
     found = report.chosen(90, "last_click", "campaign")
@@ -305,11 +305,11 @@ def test_the_sentences_say_what_the_numbers_do(report: Report) -> None:
         "More detractors: tiktok / paid_social / flash (−40)."
     )
     assert words.values(report.values) == (
-        "A promoter who pays in EUR bought for EUR\u00a0300.10 on average, 2.0 times a detractor’s "
+        "A promoter who pays in EUR spent EUR\u00a0300.10 on average, 2.0 times a detractor’s "
         "EUR\u00a0150.05; 90\u00a0% of promoters ordered again, 50\u00a0% of detractors."
     )
     assert words.trust(report) == (
-        "80\u00a0% of the 100 answers of the last 90 days met the order they are about."
+        "80\u00a0% of the 100 answers from the last 90 days are matched with an order."
     )
 
 
@@ -317,13 +317,13 @@ def test_the_sentences_say_what_the_numbers_do(report: Report) -> None:
     ("value", "places", "text"),
     [(1234.5, 0, "1,234"), (-0.2, 0, "0"), (-3.6, 0, "−4"), (0.05, 1, "0.1"), (-12.34, 1, "−12.3")],
 )
-def test_numbers_have_commas_a_true_minus_and_no_negative_nought(
+def test_numbers_have_commas_a_true_minus_and_no_negative_zero(
     value: float, places: int, text: str
 ) -> None:
     assert words.number(value, places) == text
 
 
-def test_a_page_with_data_of_the_sandbox_says_so_and_names_the_providers(
+def test_a_page_with_sandbox_data_says_so_and_names_the_providers(
     marts: Marts,
 ) -> None:
     warehouse = marts.warehouse

@@ -1,4 +1,4 @@
-"""The pictures of the UI: small, readable as PNG, and of numbers alone."""
+"""The plots in the UI: small, valid PNG, and numbers only."""
 
 import base64
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ def test_a_trend_of_two_years_is_a_png_of_a_few_kilobytes(full: Marts) -> None:
     assert len(str(picture)) + len(pictures.trend_table(weeks)) < pictures.MOST_BYTES
 
 
-def test_packing_leaves_the_pixels_as_they_were(full: Marts) -> None:
+def test_compression_leaves_the_pixels_unchanged(full: Marts) -> None:
     import zlib
 
     import vl_convert
@@ -54,7 +54,7 @@ def test_packing_leaves_the_pixels_as_they_were(full: Marts) -> None:
 
 
 @pytest.mark.parametrize("days", [2, 28, 700])
-def test_rows_a_day_are_drawn_for_any_run(days: int) -> None:
+def test_rows_per_day_are_drawn_for_any_run(days: int) -> None:
     rows = [(date(2024, 1, 1) + timedelta(days=n), n * 37 % 101) for n in range(days)]
     picture = str(pictures.days_picture(rows))
     drawn = ET.fromstring(base64.b64decode(picture.partition("base64,")[2][:-1]))
@@ -69,12 +69,12 @@ def test_rows_a_day_are_drawn_for_any_run(days: int) -> None:
     assert pictures.days_table(rows).count("\n") <= 33
 
 
-def test_one_day_or_no_answers_need_no_picture() -> None:
+def test_a_single_day_or_no_answers_need_no_plot() -> None:
     assert pictures.days_picture([(date(2026, 11, 20), 5)]) is None
     assert pictures.trend_picture(()) is None
 
 
-def test_the_tables_are_of_numbers_and_names_of_our_own(full: Marts) -> None:
+def test_the_plotted_tables_have_only_numbers_and_names_of_our_own(full: Marts) -> None:
     weeks = read_weeks(full.warehouse)
     table = pictures.trend_table(weeks)
     assert table.splitlines()[0] == "| week from | NPS (95 % interval) | answers |"

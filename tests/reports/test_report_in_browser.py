@@ -1,7 +1,6 @@
-"""The page in Chromium: it draws, switches, searches, hands out CSV, and runs nobody's script.
+"""The page in Chromium: it draws, switches, searches, exports CSV, and runs no injected script.
 
-What it looks like is left in ``screenshots/``: phone and desktop, light and dark, and on paper.
-"""
+Screenshots are saved in ``screenshots/``: phone and desktop, light and dark, and print."""
 
 import csv
 import io
@@ -53,7 +52,7 @@ def address(full: Marts) -> str:
 
 @dataclass
 class Seen:
-    """A page, and what it said and asked for meanwhile."""
+    """A page with its console output and requests."""
 
     page: Page
     address: str
@@ -88,7 +87,7 @@ def seen(browser: Browser, address: str) -> Iterator[Seen]:
         yield seen
 
 
-def test_it_draws_every_chart_says_nothing_and_asks_for_nothing(seen: Seen) -> None:
+def test_the_page_draws_every_chart_without_console_output_or_requests(seen: Seen) -> None:
     charts = seen.page.locator(".chart")
     assert charts.count() == 9
     for chart in charts.all():
@@ -97,16 +96,16 @@ def test_it_draws_every_chart_says_nothing_and_asks_for_nothing(seen: Seen) -> N
     assert seen.asked == [seen.address]
 
 
-def test_nothing_that_a_stranger_wrote_runs(seen: Seen) -> None:
+def test_customer_text_is_never_executed(seen: Seen) -> None:
     assert seen.page.title() == "NPS report, to 20 Nov 2026"
     assert seen.page.locator("main img, main iframe").count() == 0
     assert seen.page.evaluate("document.scripts.length") == 3
     quoted = seen.page.locator("blockquote").all_text_contents()
-    # HTML knows a carriage return as a line feed.
+    # HTML turns a carriage return into a line feed.
     assert {text.replace("\r", "\n") for text in HOSTILE} <= set(quoted)
 
 
-def test_the_policy_stops_scripts_and_requests_that_get_in_all_the_same(seen: Seen) -> None:
+def test_the_policy_blocks_injected_scripts_and_requests(seen: Seen) -> None:
     failed = []
     seen.page.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
     seen.page.evaluate(
@@ -121,7 +120,7 @@ def test_the_policy_stops_scripts_and_requests_that_get_in_all_the_same(seen: Se
     def refused() -> int:
         return sum("Content Security Policy" in text for text in seen.told)
 
-    # The script would run when it is put in; that the image was refused is told a little later.
+    # The script would run on insertion; the rejected image is reported a little later.
     end = time.monotonic() + 30
     while (refused() < 2 or not failed) and time.monotonic() < end:
         seen.page.wait_for_timeout(100)
@@ -153,7 +152,7 @@ def test_the_model_can_be_switched_and_small_channels_stay_grey_and_last(seen: S
     assert seen.told == []
 
 
-def test_comments_are_found_by_word_whatever_accents_and_by_class(seen: Seen) -> None:
+def test_comments_are_found_by_word_ignoring_accents_and_by_class(seen: Seen) -> None:
     shown = seen.page.locator(".comments li:visible")
     assert shown.count() == 20
     first = shown.first
@@ -169,7 +168,7 @@ def test_comments_are_found_by_word_whatever_accents_and_by_class(seen: Seen) ->
     assert seen.page.locator(".comments li.detractor:visible").count() == 0
 
 
-def test_figures_are_taken_along_as_csv_that_no_spreadsheet_runs(seen: Seen) -> None:
+def test_figures_download_as_csv_without_formulas(seen: Seen) -> None:
     with seen.page.expect_download() as caught:
         seen.page.get_by_role("button", name="comments.csv").click()
     content = Path(caught.value.path()).read_bytes().decode("utf-8-sig")
@@ -184,7 +183,7 @@ def test_figures_are_taken_along_as_csv_that_no_spreadsheet_runs(seen: Seen) -> 
     assert not any(number.startswith("'") for number in numbers)
 
 
-def test_keys_alone_reach_every_control(seen: Seen) -> None:
+def test_the_keyboard_reaches_every_control(seen: Seen) -> None:
     reached = set()
     for _ in range(80):
         seen.page.keyboard.press("Tab")
@@ -199,7 +198,7 @@ def test_keys_alone_reach_every_control(seen: Seen) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_it_is_readable_for_all_and_fits(
+def test_the_page_is_accessible_and_fits_the_screen(
     browser: Browser, address: str, scheme: str, size: dict[str, int]
 ) -> None:
     name = "phone" if size is PHONE else "desktop"
@@ -217,9 +216,7 @@ def test_it_is_readable_for_all_and_fits(
         assert seen.told == []
 
 
-def test_on_paper_the_controls_are_gone_and_all_else_is_there(
-    browser: Browser, address: str
-) -> None:
+def test_printing_hides_only_the_controls(browser: Browser, address: str) -> None:
     with opened(browser, address, color_scheme="dark") as seen:
         seen.page.emulate_media(media="print")
         assert seen.page.locator("nav, .choices, .take").locator("visible=true").count() == 0
@@ -229,17 +226,17 @@ def test_on_paper_the_controls_are_gone_and_all_else_is_there(
         seen.page.pdf(path=SCREENSHOTS / "report-print.pdf", format="A4")
 
 
-def test_without_scripts_the_figures_are_there_all_the_same(browser: Browser, address: str) -> None:
+def test_the_figures_are_shown_without_scripts(browser: Browser, address: str) -> None:
     with opened(browser, address, java_script_enabled=False) as seen:
         assert "need JavaScript" in seen.text("noscript")
         assert seen.page.locator(".comments li:visible").count() > 20
         assert seen.page.locator("#channels-table tbody tr").count() == 6
 
 
-def test_a_page_of_nothing_draws_nothing_and_says_so(browser: Browser, marts: Marts) -> None:
+def test_an_empty_page_draws_nothing_and_says_so(browser: Browser, marts: Marts) -> None:
     write_page(marts.warehouse, read_report(marts.warehouse))
     with opened(browser, Path(page_path(marts.warehouse)).as_uri()) as seen:
-        assert "No answers are held yet" in seen.text("header")
+        assert "There are no answers yet" in seen.text("header")
         assert seen.page.locator("svg").count() == 0
         assert seen.told == []
         found = Axe().run(seen.page)

@@ -8,21 +8,21 @@ import pytest
 from feedback_assets.reports.statistics import Counts, nps_difference, rate_difference
 
 
-def test_the_interval_of_two_promoters_is_that_of_the_worked_example() -> None:
+def test_the_interval_of_two_promoters_matches_the_worked_example() -> None:
     low, high = Counts(2, 2, 0, 0).interval or (0, 0)
     assert (round(low, 1), round(high, 1)) == (-24.4, 100)
     low, high = Counts(1, 0, 0, 1).interval or (0, 0)
     assert (round(low, 1), round(high, 1)) == (-98.5, 48.5)
 
 
-def test_without_answers_there_is_neither_nps_nor_interval_nor_difference() -> None:
+def test_without_answers_there_is_no_nps_interval_or_difference() -> None:
     assert Counts().nps is None
     assert Counts().interval is None
     assert nps_difference(Counts(), Counts(10, 5, 2, 3)) is None
     assert rate_difference(0, 0, 3, 10) is None
 
 
-def test_a_difference_is_the_same_seen_from_both_sides() -> None:
+def test_a_difference_is_symmetric() -> None:
     now, before = Counts(200, 120, 40, 40), Counts(180, 80, 50, 50)
     there, back = nps_difference(now, before), nps_difference(before, now)
     assert there
@@ -32,7 +32,7 @@ def test_a_difference_is_the_same_seen_from_both_sides() -> None:
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
 
-def test_an_interval_that_leaves_out_zero_and_p_under_five_per_cent_are_one() -> None:
+def test_an_interval_excludes_zero_exactly_if_p_is_below_five_per_cent() -> None:
     draw = random.Random(3)
     for _ in range(500):
         pair = []
@@ -52,7 +52,7 @@ def test_a_handful_of_answers_that_agree_proves_nothing() -> None:
     assert not difference.beyond_chance()
 
 
-def test_where_nothing_differs_the_test_cries_wolf_one_time_in_twenty() -> None:
+def test_without_a_difference_the_test_raises_one_false_alarm_in_twenty() -> None:
     draw = random.Random(5)
 
     def asked(n: int) -> Counts:
@@ -65,18 +65,18 @@ def test_where_nothing_differs_the_test_cries_wolf_one_time_in_twenty() -> None:
         for difference in (nps_difference(asked(80), asked(120)) for _ in range(tries))
         if difference
     )
-    # Three standard errors about 5 %.
+    # Three standard errors around 5 %.
     assert abs(wolves / tries - 0.05) < 3 * math.sqrt(0.05 * 0.95 / tries)
 
 
-def test_more_comparisons_take_a_smaller_p() -> None:
+def test_more_comparisons_need_a_smaller_p() -> None:
     difference = nps_difference(Counts(200, 120, 40, 40), Counts(200, 100, 40, 60))
     assert difference is not None
     assert difference.beyond_chance()
     assert not difference.beyond_chance(comparisons=20)
 
 
-def test_a_rate_against_itself_is_no_difference() -> None:
+def test_a_rate_does_not_differ_from_itself() -> None:
     difference = rate_difference(30, 100, 30, 100)
     assert difference is not None
     assert difference.points == 0

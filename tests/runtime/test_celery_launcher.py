@@ -1,4 +1,4 @@
-"""Whether a run on another machine still lives: asked of real workers over a real Redis."""
+"""Whether a run on another machine is alive, tested with real workers and a real Redis."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker with one process, and all of it gone at the end."""
+    """A worker with one process; everything is stopped at the end."""
     command = [
         str(Path(sys.executable).with_name("celery")), "--app", "tests.runtime.waiting_worker",
         "worker", "--pool", "prefork", "--concurrency", "1", "--hostname", "one@here",
@@ -56,14 +56,14 @@ def working(redis: str) -> Iterator["subprocess.Popen[bytes]"]:
 def begun(
     launcher: CheckedCeleryRunLauncher, seconds: float, state: str, end: Path = Path("/nowhere")
 ) -> dg.DagsterRun:
-    """A run that is a task, once Celery says that of it; it ends when there is a file ``end``."""
+    """A run as a task that Celery reports as started; it ends once a file ``end`` exists."""
     task = launcher.celery.send_task("wait", [seconds, str(end)], queue="dagster")
     wait_until(lambda: task.state == state, 60, every=0.1)
     return dg.DagsterRun(job_name="any", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
 
 
 def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[..., list[str]]:
-    """What so many looks find. One that nobody is to answer is short, any other is patient."""
+    """The results of this many checks: a short timeout if no reply is expected, else a long one."""
 
     def look(times: int, *, answered: bool = True) -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
@@ -73,7 +73,7 @@ def looks(launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun) -> Callable[..
     return look
 
 
-def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str) -> None:
+def test_a_run_is_lost_after_three_consecutive_checks_without_its_worker(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis) as worker:
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -83,7 +83,7 @@ def test_a_run_is_lost_when_three_looks_in_a_row_find_its_worker_gone(redis: str
         assert look(4, answered=False) == [LIVES, LIVES, LOST, LIVES]
 
 
-def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
+def test_a_briefly_unresponsive_worker_keeps_its_run(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis) as worker:
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -91,12 +91,12 @@ def test_a_worker_that_is_deaf_for_a_moment_keeps_its_run(redis: str) -> None:
             os.kill(worker.pid, signal.SIGSTOP)
             assert look(2, answered=False) == [LIVES, LIVES]
             os.kill(worker.pid, signal.SIGCONT)
-            # It answers again: what was missed before no longer counts.
+            # It responds again: earlier misses no longer count.
             wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 30)
             assert look(1) == [LIVES]
 
 
-def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str) -> None:
+def test_a_worker_restarted_under_its_old_name_has_lost_its_run(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis):
         look = looks(launcher, begun(launcher, 600, "STARTED"))
@@ -105,9 +105,7 @@ def test_a_worker_that_began_anew_under_its_old_name_has_lost_its_run(redis: str
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(
-    redis: str, tmp_path: Path
-) -> None:
+def test_a_worker_shutting_down_keeps_the_run_it_waits_for(redis: str, tmp_path: Path) -> None:
     launcher = launcher_of(redis)
     end = tmp_path / "end"
     with working(redis) as worker:
@@ -120,18 +118,18 @@ def test_a_worker_that_was_told_to_end_keeps_the_run_that_it_waits_for(
         worker.wait(60)
     with working(redis):
         run = begun(launcher, 600, "STARTED")
-    # It came back in between, so what it said when it left no longer holds.
+    # It came back in between, so its earlier shutdown notice no longer counts.
     assert looks(launcher, run)(3, answered=False) == [LIVES, LIVES, LOST]
 
 
-def test_a_task_that_ended_without_the_end_of_its_run_is_lost(redis: str) -> None:
+def test_a_run_whose_task_ended_early_is_lost(redis: str) -> None:
     launcher = launcher_of(redis)
     with working(redis):
         look = looks(launcher, begun(launcher, 0, "SUCCESS"))
         assert look(3) == [LIVES, LIVES, LOST]
 
 
-def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> None:
+def test_an_unreachable_redis_marks_no_run_as_lost(tmp_path: Path) -> None:
     with running_redis(tmp_path / "redis") as redis:
         launcher = launcher_of(redis)
         with working(redis):
@@ -140,7 +138,7 @@ def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> N
     with dg.instance_for_test() as instance:
         launcher.register_instance(instance)
         run = instance.create_run_for_job(dg.job(name="any")(lambda: None))
-        # What Dagster's queue takes for a reason to try later.
+        # Dagster's queue treats this as a reason to try later.
         with pytest.raises(DagsterUserCodeUnreachableError, match="Redis does not answer"):
             launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
     with running_redis(tmp_path / "redis"):
@@ -149,7 +147,7 @@ def test_with_redis_away_nobody_can_tell_and_no_run_is_lost(tmp_path: Path) -> N
         )
 
 
-def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> None:
+def test_a_run_without_a_worker_is_checked_by_its_process(redis: str) -> None:
     launcher = launcher_of(redis)
     here = dg.DagsterRun(job_name="any", tags=process_tag())
     assert looks(launcher, here)(4) == [LIVES] * 4
@@ -160,7 +158,7 @@ def test_a_run_that_no_worker_was_given_is_asked_of_its_process(redis: str) -> N
     assert looks(launcher, gone)(1) == [LOST]
 
 
-def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(
+def test_a_run_is_not_launched_without_a_free_worker_slot(
     redis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launcher = launcher_of(redis)
@@ -170,7 +168,7 @@ def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(
         context = LaunchRunContext(dagster_run=run, workspace=None)
 
         def refused() -> bool:
-            # Where there is a place it goes on, and misses where the run comes from.
+            # With a free slot it continues, and fails on the missing origin of the run.
             with pytest.raises((DagsterUserCodeUnreachableError, CheckError)) as found:
                 launcher.launch_run(context)
             return "no worker has a place" in str(found.value)
@@ -179,7 +177,7 @@ def test_a_run_is_not_launched_while_no_worker_has_a_place_for_it(
         with working(redis):
             wait_until(lambda: not refused(), 60)
             begun(launcher, 600, "STARTED")
-            # Who has not answered in time has no task either, as far as can be known.
+            # A worker that does not reply in time has no known task either.
             monkeypatch.setattr(celery_launcher, "PLACES_SECONDS", 5.0)
             assert refused()
         assert refused()

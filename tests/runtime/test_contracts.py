@@ -1,4 +1,4 @@
-"""What this project needs of Dagster's internals: when Dagster changes it, one sentence says so."""
+"""What this project needs from Dagster's internals; one sentence explains each failure."""
 
 import ast
 import importlib
@@ -23,7 +23,7 @@ from feedback_assets.runtime.run_launcher import CheckedRunLauncher
 RUNTIME = Path(runtime.__file__).parent
 PRIVATE = ("dagster._", "dagster_shared.", "dagster_celery.")
 
-# What depends on each private name, as it would be said to whoever upgrades Dagster.
+# What depends on each private name, worded for a developer who upgrades Dagster.
 NEEDED = {
     ("dagster._core.storage.event_log", "SqliteEventLogStorage"): (
         "runtime/event_log.py keeps its databases open"
@@ -82,12 +82,12 @@ def private_imports() -> Iterator[tuple[str, str]]:
                 yield from ((str(node.module), name.name) for name in node.names)
 
 
-def test_every_private_import_has_its_contract_here() -> None:
+def test_every_private_import_has_a_contract_test() -> None:
     assert set(private_imports()) == set(NEEDED)
 
 
 @pytest.mark.parametrize(("module", "name"), NEEDED)
-def test_dagster_still_has(module: str, name: str) -> None:
+def test_dagster_still_has_the_attribute(module: str, name: str) -> None:
     if module.startswith("dagster_celery."):
         pytest.importorskip("dagster_celery")
     there = find_spec(module) is not None and hasattr(importlib.import_module(module), name)
@@ -109,7 +109,7 @@ def subclasses() -> list[tuple[type, type]]:
 
 
 @pytest.mark.parametrize(("ours", "theirs"), subclasses())
-def test_what_is_overridden_is_still_called_alike(ours: type, theirs: type) -> None:
+def test_overridden_methods_keep_their_signatures(ours: type, theirs: type) -> None:
     for name, method in vars(ours).items():
         if name.startswith("_") or not callable(getattr(method, "__func__", method)):
             continue
@@ -127,7 +127,7 @@ def test_what_is_overridden_is_still_called_alike(ours: type, theirs: type) -> N
         )
 
 
-def test_the_storage_opens_every_database_by_the_two_methods_that_are_overridden() -> None:
+def test_the_storage_opens_every_database_through_the_two_overridden_methods() -> None:
     source = inspect.getsource(SqliteEventLogStorage)
     calls = source.count("self._connect(")
     assert calls == 2, (
@@ -140,7 +140,7 @@ def test_the_storage_opens_every_database_by_the_two_methods_that_are_overridden
     )
 
 
-def test_the_tags_are_those_that_dagster_reads() -> None:
+def test_the_tags_match_those_dagster_reads() -> None:
     for ours, theirs in (
         (tags.PARTITION, of_dagster.PARTITION_NAME_TAG),
         (tags.FIRST_PARTITION, of_dagster.ASSET_PARTITION_RANGE_START_TAG),
@@ -151,7 +151,7 @@ def test_the_tags_are_those_that_dagster_reads() -> None:
         assert ours == theirs, f"Dagster's tag {ours} is now {theirs}: runtime/tags.py has the old."
 
 
-def test_a_run_that_dagster_takes_for_unfinished_is_one_here() -> None:
+def test_unfinished_runs_are_the_same_for_dagster_and_the_project() -> None:
     missing = set(NOT_FINISHED_STATUSES) - set(runs.UNFINISHED)
     assert not missing, (
         f"Dagster has unfinished runs that are {missing}: runtime/runs.py takes them for ended."
@@ -159,7 +159,7 @@ def test_a_run_that_dagster_takes_for_unfinished_is_one_here() -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in preload.MODULES if "dagster" in name])
-def test_what_is_loaded_ahead_of_the_runs_is_there(module: str) -> None:
+def test_preloaded_modules_exist(module: str) -> None:
     assert find_spec(module) is not None, (
         f"Dagster no longer has {module}: each process of a backfill loads its successor anew, "
         "half a second each; name it in runtime/preload.py."
@@ -180,7 +180,7 @@ def test_an_instance_can_be_opened_with_an_override(tmp_path: Path) -> None:
     )
 
 
-def test_event_storage_alone_leaves_the_others_to_dagster(tmp_path: Path) -> None:
+def test_configuring_only_event_storage_keeps_the_other_dagster_storages(tmp_path: Path) -> None:
     template = Path(__file__).parents[2] / "dagster_home" / "dagster.yaml"
     (tmp_path / template.name).write_text(template.read_text())
     storage: Any = InstanceRef.from_dir(str(tmp_path)).storage_data

@@ -1,4 +1,4 @@
-"""The event log that stays open stores what Dagster's own does, and what others read and remove."""
+"""The event log with open databases stores the same as Dagster's own, for all readers."""
 
 import os
 import sqlite3
@@ -47,7 +47,7 @@ def materialise(instance: dg.DagsterInstance) -> dg.DagsterRun:
 
 
 def answers(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
-    """What the UI and the sensors ask of the event log."""
+    """What the UI and the sensors read from the event log."""
     storage = instance.event_log_storage
     latest = instance.get_latest_storage_id_by_partition(
         KEY, dg.DagsterEventType.ASSET_MATERIALIZATION
@@ -68,11 +68,11 @@ def answers(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Any]:
     }
 
 
-def test_a_new_home_has_it(instance: dg.DagsterInstance) -> None:
+def test_a_new_home_uses_the_event_log_storage(instance: dg.DagsterInstance) -> None:
     assert isinstance(instance.event_log_storage, HeldOpenEventLogStorage)
 
 
-def test_dagster_s_own_storage_answers_every_question_alike(
+def test_it_returns_the_same_results_as_dagsters_own_storage(
     instance: dg.DagsterInstance, project: Project
 ) -> None:
     run = materialise(instance)
@@ -85,7 +85,7 @@ def test_dagster_s_own_storage_answers_every_question_alike(
     assert of_ours["checks"]
 
 
-def test_a_home_whose_dagster_yaml_is_older_works_with_dagster_s_own_storage(
+def test_a_home_with_an_older_dagster_yaml_works_with_dagsters_own_storage(
     project: Project,
 ) -> None:
     home = project.settings.dagster_home
@@ -101,7 +101,7 @@ def test_a_home_whose_dagster_yaml_is_older_works_with_dagster_s_own_storage(
 
 
 def versions(home: Path) -> dict[str, str]:
-    """The revision of its tables that each of Dagster's databases says it has."""
+    """The schema revision recorded in each of Dagster's databases."""
     found = {}
     for path in home.rglob("*.db"):
         with closing(sqlite3.connect(path)) as database:
@@ -110,7 +110,7 @@ def versions(home: Path) -> dict[str, str]:
     return found
 
 
-def test_databases_are_at_the_revision_that_dagster_has_last(instance: dg.DagsterInstance) -> None:
+def test_databases_are_at_the_latest_dagster_revision(instance: dg.DagsterInstance) -> None:
     run = materialise(instance)
     scripts = Path(dg.__file__).parent / "_core" / "storage" / "alembic"
     last = ScriptDirectory(str(scripts)).get_current_head()
@@ -119,7 +119,7 @@ def test_databases_are_at_the_revision_that_dagster_has_last(instance: dg.Dagste
     assert set(made.values()) == {last}
 
 
-def test_who_follows_a_run_is_told_of_its_events_while_it_goes_on(
+def test_watchers_of_a_run_receive_its_events_while_it_runs(
     instance: dg.DagsterInstance, project: Project
 ) -> None:
     run = materialise(instance)
@@ -138,7 +138,7 @@ def test_who_follows_a_run_is_told_of_its_events_while_it_goes_on(
         other.event_log_storage.end_watch(run.run_id, told_of)
 
 
-def test_a_run_whose_database_was_removed_has_no_events_and_takes_new_ones(
+def test_a_run_with_a_removed_database_has_no_events_and_accepts_new_ones(
     instance: dg.DagsterInstance,
 ) -> None:
     run = materialise(instance)
@@ -152,7 +152,7 @@ def test_a_run_whose_database_was_removed_has_no_events_and_takes_new_ones(
     assert len(instance.get_materialized_partitions(KEY)) == 10
 
 
-def test_no_more_than_some_databases_are_held_open(instance: dg.DagsterInstance) -> None:
+def test_the_number_of_open_databases_is_limited(instance: dg.DagsterInstance) -> None:
     runs = [materialise(instance) for _ in range(3)]
     storage = instance.event_log_storage
     assert isinstance(storage, HeldOpenEventLogStorage)
@@ -164,7 +164,7 @@ def test_no_more_than_some_databases_are_held_open(instance: dg.DagsterInstance)
     assert instance.get_records_for_run(runs[0].run_id).records
 
 
-def test_databases_are_as_private_as_the_umask_says(project: Project) -> None:
+def test_database_permissions_follow_the_umask(project: Project) -> None:
     before = os.umask(0o077)
     try:
         with open_instance(project.settings) as instance:
@@ -177,14 +177,14 @@ def test_databases_are_as_private_as_the_umask_says(project: Project) -> None:
         assert stat.S_IMODE(Path(storage.path_for_shard(shard)).stat().st_mode) == 0o600
 
 
-def test_when_it_is_disposed_of_no_journal_is_left(project: Project) -> None:
+def test_disposing_the_storage_leaves_no_journal(project: Project) -> None:
     with open_instance(project.settings) as instance:
         materialise(instance)
         directory = Path(instance.root_directory) / "history" / "runs"
     assert not list(directory.glob("*-wal"))
 
 
-def test_a_table_that_comes_later_is_found(instance: dg.DagsterInstance) -> None:
+def test_a_table_created_later_is_found(instance: dg.DagsterInstance) -> None:
     storage = instance.event_log_storage
     assert isinstance(storage, HeldOpenEventLogStorage)
     assert storage.has_table("asset_event_tags")

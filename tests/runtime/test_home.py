@@ -1,4 +1,4 @@
-"""``DAGSTER_HOME``: opened by several processes at once, and one that cannot be used."""
+"""``DAGSTER_HOME``: opened by several processes at once, and unusable ones."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from feedback_assets.files.unusable import Unusable
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.settings import load_settings
 
-# Forks, so that all six arrive at the same moment and import Dagster once.
+# Forks, so that all six start at the same moment and Dagster is imported once.
 _SIX_AT_ONCE = """
 import os, sys
 from feedback_assets.runtime.instance import open_instance
@@ -45,7 +45,7 @@ for round in range(3):
 
 
 @pytest.mark.slow
-def test_six_processes_open_an_empty_home_at_the_same_moment(tmp_path: Path) -> None:
+def test_six_processes_can_open_an_empty_home_at_once(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _SIX_AT_ONCE, str(tmp_path)],
         capture_output=True,
@@ -56,7 +56,7 @@ def test_six_processes_open_an_empty_home_at_the_same_moment(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_a_new_home_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_a_new_home_is_private(tmp_path: Path) -> None:
     home = tmp_path / "a" / "home"
     before = os.umask(0)
     try:
@@ -87,13 +87,13 @@ def line_of_opening(home: Path) -> str:
     return line
 
 
-def test_a_damaged_database_is_one_line_naming_the_home(home: Path) -> None:
+def test_a_damaged_database_is_reported_in_one_line_naming_the_home(home: Path) -> None:
     for database in (home / "history").glob("runs.db*"):
         database.write_bytes(b"not a database, but longer than a header of SQLite" * 100)
     assert "restore it from a backup" in line_of_opening(home)
 
 
-def test_a_database_that_another_process_holds_is_one_line(home: Path) -> None:
+def test_a_locked_database_is_reported_in_one_line(home: Path) -> None:
     databases = [home / "schedules" / "schedules.db", home / "history" / "runs.db"]
     held = [sqlite3.connect(database, isolation_level=None) for database in databases]
     try:
@@ -106,5 +106,5 @@ def test_a_database_that_another_process_holds_is_one_line(home: Path) -> None:
             connection.close()
 
 
-def test_a_home_below_a_file_system_that_cannot_be_written_is_one_line() -> None:
+def test_a_home_on_a_read_only_file_system_is_reported_in_one_line() -> None:
     assert "cannot be opened" in line_of_opening(Path("/proc/feedback-assets/home"))

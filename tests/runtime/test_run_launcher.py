@@ -1,4 +1,4 @@
-"""Whether a run still lives: asked of its process, or of its code server."""
+"""Whether a run is alive, by its process or its code server."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def status(tags: dict[str, str]) -> WorkerStatus:
     return CheckedRunLauncher().check_run_worker_health(run).status
 
 
-def test_a_run_in_a_process_lives_as_long_as_the_process() -> None:
+def test_a_run_lives_as_long_as_its_process() -> None:
     assert status(process_tag()) is WorkerStatus.RUNNING
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()
@@ -31,12 +31,12 @@ def test_a_run_in_a_process_lives_as_long_as_the_process() -> None:
     assert status({PROCESS_TAG: f"{host} {ended.pid}"}) is WorkerStatus.NOT_FOUND
 
 
-def test_a_run_of_which_nobody_here_can_tell_is_left_alone() -> None:
+def test_a_run_of_another_machine_is_left_alone() -> None:
     assert status({}) is WorkerStatus.RUNNING
     assert status({PROCESS_TAG: "another-machine 1"}) is WorkerStatus.RUNNING
 
 
-def test_a_run_whose_code_server_is_gone_is_gone(
+def test_a_run_without_its_code_server_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_launcher, "_BETWEEN_TRIES_SECONDS", 0.0)

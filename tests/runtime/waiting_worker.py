@@ -1,4 +1,4 @@
-"""A Celery app whose one task waits, in the place of a run: for tests of the launcher."""
+"""A Celery app whose only task waits in place of a run, for tests of the launcher."""
 
 import os
 import time

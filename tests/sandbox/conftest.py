@@ -1,4 +1,4 @@
-"""Sandboxes that tests of this directory share, and a reader that knows nothing but HTTP."""
+"""Sandboxes shared by the tests of this directory, and a plain HTTP reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FREE = Faults(quotas=False)
 
 
 class Reader:
-    """Reads every list to its end, as the documents say."""
+    """Reads every list to its end, as documented."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -142,7 +142,7 @@ def running(world: World) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(running: Sandbox) -> Iterator[Sandbox]:
-    """The module's sandbox with all switches and its clock where they were."""
+    """The module's sandbox with all switches and its clock reset."""
     running.forget_requests()
     running.forget_written()
     yield running

@@ -16,7 +16,7 @@ from .conftest import FREE, Reader
 DAYS = {"from_": "2026-02-01", "to": "2026-02-10"}
 
 
-def test_wicked_reports_answers_429_beyond_its_quota_and_says_when_it_ends(world: Any) -> None:
+def test_wicked_reports_returns_429_beyond_its_quota_with_a_reset_time(world: Any) -> None:
     with running_sandbox(world=world, faults=Faults(wicked_reports_per_minute=3)) as sandbox:
         reader = Reader(sandbox)
         answers = [reader.wicked("/orders", **DAYS) for _ in range(5)]
@@ -30,7 +30,7 @@ def test_wicked_reports_answers_429_beyond_its_quota_and_says_when_it_ends(world
 
 
 @pytest.mark.parametrize("notation", ["seconds", "milliseconds", "date"])
-def test_the_reset_is_written_in_the_notation_chosen(world: Any, notation: Any) -> None:
+def test_the_reset_uses_the_chosen_notation(world: Any, notation: Any) -> None:
     with running_sandbox(world=world, faults=Faults(reset_notation=notation)) as sandbox:
         text = Reader(sandbox).wicked("/orders", **DAYS).headers["x-ratelimit-reset"]
     now = datetime.now(UTC).timestamp()
@@ -42,7 +42,7 @@ def test_the_reset_is_written_in_the_notation_chosen(world: Any, notation: Any) 
     assert 50 < moment - now < 63
 
 
-def test_feedbackpulse_answers_429_beyond_its_quota(world: Any) -> None:
+def test_feedbackpulse_returns_429_beyond_its_quota(world: Any) -> None:
     faults = Faults(feedbackpulse_per_minute=4, quota_scale=0.5, retry_after="seconds")
     with running_sandbox(world=world, faults=faults) as sandbox:
         reader = Reader(sandbox)
@@ -54,10 +54,10 @@ def test_feedbackpulse_answers_429_beyond_its_quota(world: Any) -> None:
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
 
 
-def test_thanx_answers_429_without_rate_headers_and_lets_through_a_second_later(
+def test_thanx_returns_429_without_rate_headers_and_accepts_a_second_later(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A clock that stands: three requests may take longer than a second.
+    # A stopped clock: three requests may take longer than a second.
     clock = SimpleNamespace(monotonic=lambda: 1000.0, time=time.time)
     monkeypatch.setattr(quotas, "time", clock)
     with running_sandbox(world=world, faults=Faults(thanx_per_second=2)) as sandbox:
@@ -72,7 +72,7 @@ def test_thanx_answers_429_without_rate_headers_and_lets_through_a_second_later(
         assert reader.thanx(per_page=1).status_code == 200
 
 
-def test_thanx_has_a_quota_for_a_quarter_of_an_hour_too(world: Any) -> None:
+def test_thanx_also_has_a_quota_for_15_minutes(world: Any) -> None:
     faults = Faults(thanx_per_second=100, thanx_per_quarter_hour=2)
     with running_sandbox(world=world, faults=faults) as sandbox:
         reader = Reader(sandbox)
@@ -80,9 +80,7 @@ def test_thanx_has_a_quota_for_a_quarter_of_an_hour_too(world: Any) -> None:
     assert statuses == [200, 200, 429]
 
 
-def test_a_provider_that_is_down_answers_503_and_the_others_answer(
-    reader: Any, sandbox: Any
-) -> None:
+def test_only_the_provider_that_is_down_returns_503(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"thanx", "retargeting"})))
     assert reader.thanx().status_code == 503
     assert reader.wicked("/orders", **DAYS).status_code == 200
@@ -117,7 +115,7 @@ def test_a_share_of_connections_is_reset_before_or_within_the_body(
     assert reader.wicked("/orders", **DAYS).status_code == 200
 
 
-def test_a_cut_body_is_whole_for_http_and_no_json(reader: Any, sandbox: Any) -> None:
+def test_a_truncated_body_is_valid_http_and_invalid_json(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(quotas=False, truncate_rate=1))
     response = reader.wicked("/orders", **DAYS)
     assert response.status_code == 200
@@ -125,16 +123,14 @@ def test_a_cut_body_is_whole_for_http_and_no_json(reader: Any, sandbox: Any) -> 
         response.json()
 
 
-def test_every_answer_can_be_held_back(reader: Any, sandbox: Any) -> None:
+def test_every_response_can_be_delayed(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.15))
     started = time.monotonic()
     reader.wicked("/orders", **DAYS)
     assert time.monotonic() - started >= 0.15
 
 
-def test_the_end_of_a_filter_can_be_exclusive_and_its_zone_another(
-    reader: Any, sandbox: Any
-) -> None:
+def test_a_filter_can_have_an_exclusive_end_and_another_zone(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(quotas=False, to_exclusive=True))
     days = {
         row["date"][:10] for row in reader.wicked("/clicks", **DAYS, limit=1000).json()["results"]
@@ -151,7 +147,7 @@ def test_the_end_of_a_filter_can_be_exclusive_and_its_zone_another(
     assert max(stamps) < "2026-02-09T15:00:00"
 
 
-def test_records_can_carry_a_field_that_no_document_names(reader: Any, sandbox: Any) -> None:
+def test_records_can_have_an_undocumented_field(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(quotas=False, extra_fields=True))
     assert all("internalNote" in row for row in reader.pulse().json()["data"])
     assert all("internalNote" in row for row in reader.wicked("/orders", **DAYS).json()["results"])
@@ -177,7 +173,7 @@ def test_the_requests_of_each_endpoint_are_counted(reader: Any, sandbox: Any) ->
     assert times == sorted(times)
 
 
-def test_switches_that_cannot_be_are_refused() -> None:
+def test_invalid_switches_are_rejected() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         Faults(error_rate=2)
     with pytest.raises(ValueError, match="no such provider"):
@@ -186,7 +182,7 @@ def test_switches_that_cannot_be_are_refused() -> None:
         Faults.from_mapping({"eror_rate": 1})
 
 
-def test_another_process_can_look_and_switch(reader: Any, sandbox: Any) -> None:
+def test_another_process_can_read_and_change_switches(reader: Any, sandbox: Any) -> None:
     control = f"{sandbox.url}/_sandbox"
     settings = requests.get(f"{control}/environment", timeout=5).json()
     assert settings == sandbox.environment()
@@ -215,6 +211,6 @@ def test_the_five_providers_have_names() -> None:
     assert len(PROVIDERS) == 5
 
 
-def test_unknown_paths_are_not_found(sandbox: Any) -> None:
+def test_unknown_paths_return_404(sandbox: Any) -> None:
     for path in ("/", "/wicked_reports/", "/thanx/nothing", "/acme/orders"):
         assert requests.get(sandbox.url + path, timeout=5).status_code == 404

@@ -10,7 +10,7 @@ from feedback_assets.sandbox.faults import Faults
 # Thanx
 
 
-def test_thanx_refuses_a_wrong_token_client_and_merchant(reader: Any, sandbox: Any) -> None:
+def test_thanx_rejects_a_wrong_token_client_or_merchant(reader: Any, sandbox: Any) -> None:
     url = sandbox.environment()["THANX_URL"]
     for headers in ({}, {"Authorization": "Bearer wrong"}):
         response = requests.get(f"{url}/feedbacks", headers=headers, timeout=5)
@@ -24,13 +24,13 @@ def test_thanx_refuses_a_wrong_token_client_and_merchant(reader: Any, sandbox: A
     assert reader.thanx(merchant_id="somebody").status_code == 404
 
 
-def test_the_consumers_list_is_whole_and_the_merchants_pages_bring_the_same(reader: Any) -> None:
+def test_the_consumers_list_equals_the_paged_merchants_list(reader: Any) -> None:
     everything = reader.thanx("/feedbacks").json()["feedbacks"]
     assert reader.thanx_all() == everything
     assert len({record["id"] for record in everything}) == len(everything) > 200
 
 
-def test_thanx_pages_hold_100_at_most_and_say_how_many_there_are(reader: Any) -> None:
+def test_thanx_pages_have_at_most_100_rows_and_a_total(reader: Any) -> None:
     body = reader.thanx(per_page=10, page=2).json()
     assert len(body["feedbacks"]) == 10
     assert body["pagination"]["current_page"] == 2
@@ -61,7 +61,7 @@ def test_thanx_filters_by_the_last_change(reader: Any) -> None:
     assert reader.thanx(updated_after="lately").status_code == 400
 
 
-def test_thanx_answers_come_within_their_seven_days_and_match_their_state(reader: Any) -> None:
+def test_thanx_answers_arrive_within_seven_days_and_match_their_state(reader: Any) -> None:
     places = set()
     for record in reader.thanx_all():
         purchase = record["purchase"]
@@ -80,7 +80,7 @@ def test_thanx_answers_come_within_their_seven_days_and_match_their_state(reader
 # Fullwhere
 
 
-def test_fullwhere_refuses_wrong_credentials(sandbox: Any) -> None:
+def test_fullwhere_rejects_wrong_credentials(sandbox: Any) -> None:
     url = sandbox.environment()["FULLWHERE_URL"] + "/partners/survey-tracker"
     for method, path in (("GET", "?id=x"), ("POST", "/list"), ("POST", "/generate")):
         response = requests.request(
@@ -89,7 +89,7 @@ def test_fullwhere_refuses_wrong_credentials(sandbox: Any) -> None:
         assert response.status_code == 401
 
 
-def test_fullwhere_lists_ten_by_default_and_all_page_by_page(reader: Any) -> None:
+def test_fullwhere_lists_ten_rows_by_default_and_all_rows_page_by_page(reader: Any) -> None:
     body = reader.fullwhere(json={}).json()
     assert len(body["data"]) == 10
     everything = reader.fullwhere_all()
@@ -113,7 +113,7 @@ def test_fullwhere_lists_ten_by_default_and_all_page_by_page(reader: Any) -> Non
         [],
     ],
 )
-def test_fullwhere_refuses_bodies_that_do_not_hold(reader: Any, body: Any) -> None:
+def test_fullwhere_rejects_invalid_bodies(reader: Any, body: Any) -> None:
     response = reader.fullwhere(json=body)
     assert response.status_code == 400
     assert response.json()["message"]
@@ -133,14 +133,14 @@ def test_fullwhere_filters_by_sending_time_purchase_and_customer(reader: Any) ->
     assert reader.fullwhere_all(customers=["nobody"]) == []
 
 
-def test_fullwhere_gives_one_tracker_by_id(reader: Any) -> None:
+def test_fullwhere_returns_one_tracker_by_id(reader: Any) -> None:
     listed = reader.fullwhere(json={"limit": 3}).json()["data"][2]
     assert reader.fullwhere("GET", "", params={"id": listed["id"]}).json() == listed
     assert reader.fullwhere("GET", "", params={"id": str(uuid4())}).status_code == 404
     assert reader.fullwhere("GET", "", params={"id": "7"}).status_code == 400
 
 
-def test_fullwhere_generates_a_tracker_once_and_returns_the_one_there_is(reader: Any) -> None:
+def test_fullwhere_generates_a_tracker_once_and_then_returns_it(reader: Any) -> None:
     everything = reader.fullwhere_all()
     held = next(r for r in everything if r["purchaseId"].isdigit())
     again = reader.fullwhere(path="/generate", json={"purchaseId": held["purchaseId"]})
@@ -162,7 +162,7 @@ def test_fullwhere_generates_a_tracker_once_and_returns_the_one_there_is(reader:
     assert reader.fullwhere(path="/generate", json={}).status_code == 400
 
 
-def test_some_surveys_lie_in_the_future(reader: Any) -> None:
+def test_some_surveys_are_in_the_future(reader: Any) -> None:
     planned = [r for r in reader.fullwhere_all() if r["sendAt"] > "2026-03-10"]
     assert planned
     assert all(r["sentAt"] is r["link"] is r["sentTo"] is None for r in planned)
@@ -171,7 +171,7 @@ def test_some_surveys_lie_in_the_future(reader: Any) -> None:
 # FeedbackPulse
 
 
-def test_feedbackpulse_refuses_a_wrong_key(sandbox: Any) -> None:
+def test_feedbackpulse_rejects_a_wrong_key(sandbox: Any) -> None:
     url = sandbox.environment()["FEEDBACKPULSE_URL"] + "/api/v2/submissions"
     for method, path in (("GET", ""), ("GET", "/42"), ("POST", "")):
         response = requests.request(method, url + path, json={}, timeout=5)
@@ -179,7 +179,7 @@ def test_feedbackpulse_refuses_a_wrong_key(sandbox: Any) -> None:
         assert response.json() == {"error": "Unauthenticated.", "status": 401}
 
 
-def test_feedbackpulse_lists_15_by_default_and_all_page_by_page(reader: Any) -> None:
+def test_feedbackpulse_lists_15_rows_by_default_and_all_rows_page_by_page(reader: Any) -> None:
     body = reader.pulse().json()
     assert len(body["data"]) == body["meta"]["per_page"] == 15
     everything = reader.pulse_all()
@@ -204,22 +204,20 @@ def test_feedbackpulse_filters_by_day_status_campaign_and_product(reader: Any) -
     "query",
     [{"per_page": 101}, {"page": 0}, {"status": "new"}, {"campaign_id": "x"}, {"from": "1.2.26"}],
 )
-def test_feedbackpulse_refuses_parameters_that_do_not_hold(
-    reader: Any, query: dict[str, Any]
-) -> None:
+def test_feedbackpulse_rejects_invalid_parameters(reader: Any, query: dict[str, Any]) -> None:
     response = reader.pulse(params=query)
     assert response.status_code == 422
     assert response.json()["status"] == 422
 
 
-def test_feedbackpulse_gives_one_submission(reader: Any) -> None:
+def test_feedbackpulse_returns_one_submission(reader: Any) -> None:
     listed = reader.pulse().json()["data"][4]
     assert reader.pulse(f"/{listed['id']}").json() == {"data": listed}
     for unknown in ("1", "999999", "x"):
         assert reader.pulse(f"/{unknown}").status_code == 404
 
 
-def test_a_created_submission_shows_in_list_single_and_truth(reader: Any, sandbox: Any) -> None:
+def test_a_created_submission_appears_in_list_detail_and_truth(reader: Any, sandbox: Any) -> None:
     sandbox.set_now(datetime(2026, 3, 9, 12, tzinfo=UTC))
     day = datetime(2026, 3, 9, tzinfo=UTC).date()
     before = sandbox.truth(day, day)["feedbackpulse.submissions"]
@@ -254,7 +252,7 @@ def test_a_created_submission_shows_in_list_single_and_truth(reader: Any, sandbo
         [1],
     ],
 )
-def test_a_submission_that_does_not_hold_is_not_created(reader: Any, body: Any) -> None:
+def test_an_invalid_submission_is_not_created(reader: Any, body: Any) -> None:
     total = reader.pulse().json()["meta"]["total"]
     response = reader.pulse(method="POST", json=body)
     assert response.status_code == 422
@@ -286,13 +284,13 @@ def test_some_emails_are_awkward_some_unknown_and_some_days_empty(reader: Any) -
         ({"u": "wrong"}, "No customer found with the provided id!"),
     ],
 )
-def test_retargeting_says_its_errors_with_status_200(
+def test_retargeting_returns_errors_with_status_200(
     reader: Any, query: dict[str, str], message: str
 ) -> None:
     assert reader.retargeting(**query) == {"status": "error", "message": message}
 
 
-def test_retargeting_says_when_the_account_is_not_active(reader: Any, sandbox: Any) -> None:
+def test_retargeting_reports_an_inactive_account(reader: Any, sandbox: Any) -> None:
     sandbox.set_faults(Faults(retargeting_inactive=True))
     assert reader.retargeting() == {"status": "error", "message": "Your account is not active!"}
 

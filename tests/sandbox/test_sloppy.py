@@ -1,4 +1,4 @@
-"""A sloppy wire says the same as a tidy one: equal rows, but for how words are written."""
+"""Sloppy and tidy responses are equivalent: equal rows except for the spelling of words."""
 
 import unicodedata
 from typing import Any
@@ -31,7 +31,7 @@ def world() -> World:
 
 
 def served(world: World, faults: Faults) -> dict[str, list[bytes]]:
-    """By table the first records of each provider."""
+    """The first records of each provider, by table."""
     view = View(world, world.since_origin(world.start_of_today.timestamp()), faults)
     some = np.arange(150)
     feedback = msgspec.json.encode(retargeting.feedback(view, 0, len(retargeting.seen(view))))
@@ -51,7 +51,7 @@ def served(world: World, faults: Faults) -> dict[str, list[bytes]]:
 
 
 def normal(value: Any, name: str = "") -> Any:
-    """A row as it reads once words are trimmed, in lower case and without the name of a person."""
+    """A row with words trimmed, in lower case and without a personal name."""
     if isinstance(value, dict):
         return {key: normal(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def normal(value: Any, name: str = "") -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sloppy_record_reads_as_the_tidy_one_and_none_is_set_aside(
+def test_sloppy_records_parse_like_tidy_records_and_none_is_quarantined(
     world: World, name: str
 ) -> None:
     tidy, sloppy = (served(world, Faults(sloppy=sloppy))[name] for sloppy in (False, True))
@@ -78,7 +78,7 @@ def test_a_sloppy_record_reads_as_the_tidy_one_and_none_is_set_aside(
     assert rows[0] == rows[1]
 
 
-def test_every_kind_of_variation_occurs_and_is_the_same_when_it_is_served_again(
+def test_every_variation_occurs_and_is_served_the_same_again(
     world: World,
 ) -> None:
     pages = served(world, Faults(sloppy=True))

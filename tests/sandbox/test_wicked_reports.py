@@ -10,7 +10,7 @@ FIRST, LAST = date(2026, 2, 1), date(2026, 2, 28)
 PROBLEM = "There was some problem with your request."
 
 
-def test_a_wrong_key_is_refused_as_documented(sandbox: Any) -> None:
+def test_a_wrong_key_is_rejected_as_documented(sandbox: Any) -> None:
     url = sandbox.environment()["WICKED_REPORTS_URL"]
     for headers in ({}, {"apikey": "wrong"}):
         response = requests.get(f"{url}/orders", headers=headers, timeout=5)
@@ -22,7 +22,7 @@ def test_a_wrong_key_is_refused_as_documented(sandbox: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/clicks", "/orders"])
-def test_pages_bring_every_row_once_and_next_even_on_the_last(reader: Any, path: str) -> None:
+def test_pages_have_every_row_once_and_next_even_on_the_last_page(reader: Any, path: str) -> None:
     pages = list(reader.wicked_pages(path, from_=FIRST, to=FIRST + timedelta(days=9), limit=7))
     rows = [str(row) for page in pages for row in page["results"]]
     assert len(rows) == len(set(rows)) == pages[0]["total"] > 7
@@ -34,7 +34,7 @@ def test_pages_bring_every_row_once_and_next_even_on_the_last(reader: Any, path:
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/clicks", "/orders"])
-def test_a_page_has_100_rows_unless_told_otherwise_and_1000_at_most(reader: Any, path: str) -> None:
+def test_a_page_has_100_rows_by_default_and_at_most_1000(reader: Any, path: str) -> None:
     query = {"from_": FIRST, "to": LAST}
     page = reader.wicked(path, **query).json()
     assert len(page["results"]) == min(100, page["total"])
@@ -59,7 +59,7 @@ def test_a_page_has_100_rows_unless_told_otherwise_and_1000_at_most(reader: Any,
     ],
 )
 @pytest.mark.parametrize("path", ["/contacts", "/clicks", "/orders"])
-def test_parameters_that_do_not_hold_are_an_error_in_the_body(
+def test_invalid_parameters_are_an_error_in_the_body(
     reader: Any, path: str, query: dict[str, Any]
 ) -> None:
     response = reader.wicked(path, **query)
@@ -81,7 +81,7 @@ def test_a_key_for_one_query_does_not_open_another(reader: Any) -> None:
     assert reader.wicked("/contacts", from_=FIRST, to=LAST, next=key).status_code == 400
 
 
-def test_both_days_of_a_filter_are_included(reader: Any) -> None:
+def test_both_ends_of_a_date_filter_are_inclusive(reader: Any) -> None:
     stamps = [row["date"][:10] for row in reader.wicked_all("/orders", FIRST, LAST)]
     assert min(stamps) == FIRST.isoformat()
     assert max(stamps) == LAST.isoformat()
@@ -100,7 +100,7 @@ def test_a_contact_is_found_by_id_source_id_and_email(reader: Any) -> None:
 @pytest.mark.parametrize(
     "key", ["AB-1", "C1", "AB-9999999", "nobody@example.com", "x3@example.com"]
 )
-def test_an_unknown_contact_is_named_in_the_refusal(reader: Any, key: str) -> None:
+def test_the_error_names_the_unknown_contact(reader: Any, key: str) -> None:
     for path in ("", "/clicks", "/orders"):
         response = reader.wicked(f"/contacts/{key}{path}", from_=FIRST, to=LAST)
         assert response.status_code == 404
@@ -110,7 +110,7 @@ def test_an_unknown_contact_is_named_in_the_refusal(reader: Any, key: str) -> No
         }
 
 
-def test_one_contacts_orders_are_those_of_the_list_without_the_contact(reader: Any) -> None:
+def test_the_orders_of_one_contact_match_the_list_without_the_contact(reader: Any) -> None:
     orders = reader.wicked_all("/orders", FIRST, LAST)
     person = orders[0]["contact"]["sourceId"]
     theirs = [dict(row) for row in orders if row["contact"]["sourceId"] == person]
@@ -122,7 +122,7 @@ def test_one_contacts_orders_are_those_of_the_list_without_the_contact(reader: A
     assert reader.wicked(f"/contacts/{person}/orders").status_code == 400
 
 
-def test_one_contacts_clicks_need_no_days_and_span_at_most_180(reader: Any) -> None:
+def test_the_clicks_of_one_contact_need_no_days_and_span_at_most_180(reader: Any) -> None:
     listed = reader.wicked_all("/clicks", FIRST, LAST)
     person = listed[0]["contactId"]
     path = f"/contacts/{person}/clicks"
@@ -146,7 +146,7 @@ def test_only_the_first_10_000_clicks_of_a_contact_are_returned(
     assert (body["results"], body["total"]) == (everything[:2], 2)
 
 
-def test_orders_show_what_the_documents_allow(reader: Any) -> None:
+def test_orders_show_every_documented_variant(reader: Any) -> None:
     orders = reader.wicked_all("/orders", date(2025, 12, 20), date(2026, 3, 9))
     statuses = {payment["status"] for order in orders for payment in order["payments"]}
     assert {"APPROVED", "approved", "MANUAL", "FAILED", "REFUNDED"} <= statuses
@@ -175,7 +175,7 @@ def test_a_contact_without_clicks_has_no_links(reader: Any) -> None:
         assert reader.wicked(f"/contacts/{contact['id']}/clicks").json()["total"] == 0
 
 
-def test_attributions_agree_with_the_persons_clicks(reader: Any) -> None:
+def test_attributions_agree_with_the_clicks_of_the_person(reader: Any) -> None:
     checked = 0
     for order in reader.wicked_all("/orders", FIRST, FIRST + timedelta(days=5)):
         found = order["attributions"]

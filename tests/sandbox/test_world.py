@@ -62,19 +62,19 @@ def test_another_seed_gives_another_world() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"customers": 0}, {"customers": 2**21}])
-def test_a_world_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+def test_an_invalid_world_is_rejected(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must lie between"):
         World(**wrong)
 
 
 @pytest.mark.parametrize(("days", "customers"), [(1, 1), (1, 20), (3, 5), (400, 1)])
-def test_the_smallest_worlds_are_served_too(days: int, customers: int) -> None:
+def test_the_smallest_worlds_are_served(days: int, customers: int) -> None:
     world = World(1, days, customers, TODAY)
     with running_sandbox(world=world, faults=FREE) as sandbox:
         assert_truth_is_read(Reader(sandbox), TODAY - timedelta(days=days), YESTERDAY)
 
 
-def test_a_demo_of_3000_customers_has_the_size_it_should() -> None:
+def test_a_demo_of_3000_customers_has_the_expected_size() -> None:
     world = World(1, 60, 3000, TODAY)
     with running_sandbox(world=world) as sandbox:
         first = TODAY - timedelta(days=60)
@@ -96,7 +96,7 @@ def test_a_demo_of_3000_customers_has_the_size_it_should() -> None:
 
 @pytest.mark.slow
 def test_200_000_customers_start_within_seconds() -> None:
-    # Of its own work: what else the machine does is not the sandbox's.
+    # CPU time of this process only, independent of the machine's load.
     started = time.process_time()
     with running_sandbox(customers=200_000, days=400, today=TODAY, faults=FREE) as sandbox:
         assert time.process_time() - started < 20
@@ -108,7 +108,7 @@ def test_200_000_customers_start_within_seconds() -> None:
 
 
 def assert_truth_is_read(reader: Reader, first: date, last: date) -> None:
-    """Reads everything and reckons from records alone what the truth says."""
+    """Read everything and compute from the records alone what the truth reports."""
     truth = reader.sandbox.truth(first, last)
     start, stop = first.isoformat(), (last + timedelta(days=1)).isoformat()
 
@@ -165,12 +165,12 @@ def assert_truth_is_read(reader: Reader, first: date, last: date) -> None:
     )
 
 
-def test_the_truth_is_what_reading_every_page_gives(reader: Reader) -> None:
+def test_the_truth_equals_the_rows_of_every_page(reader: Reader) -> None:
     assert_truth_is_read(reader, date(2026, 1, 15), date(2026, 3, 9))
     assert_truth_is_read(reader, date(2026, 2, 1), date(2026, 2, 1))
 
 
-def test_the_truth_holds_in_the_past_too(reader: Reader) -> None:
+def test_the_truth_is_also_correct_in_the_past(reader: Reader) -> None:
     reader.sandbox.set_now(datetime(2026, 2, 3, 15, 30, tzinfo=UTC))
     assert_truth_is_read(reader, date(2026, 1, 15), date(2026, 2, 10))
 
@@ -194,7 +194,7 @@ def test_the_clock_only_ever_adds_rows(reader: Reader) -> None:
         assert counts[0] < counts[3] < counts[5], table
 
 
-def test_some_orders_of_a_day_show_only_days_later(reader: Reader) -> None:
+def test_some_orders_of_a_day_appear_only_days_later(reader: Reader) -> None:
     at_once = in_the_end = 0
     for day in (date(2026, 1, 1) + timedelta(days=n) for n in range(40)):
         reader.sandbox.set_now(datetime(day.year, day.month, day.day, tzinfo=UTC) + 2 * DAY)
@@ -204,7 +204,7 @@ def test_some_orders_of_a_day_show_only_days_later(reader: Reader) -> None:
     assert 0.9 * in_the_end < at_once < in_the_end
 
 
-def test_the_clock_brings_refunds_and_other_attributions(reader: Reader) -> None:
+def test_advancing_the_clock_adds_refunds_and_changes_attributions(reader: Reader) -> None:
     first, last = date(2026, 1, 20), date(2026, 1, 31)
     reader.sandbox.set_now(datetime(2026, 2, 1, tzinfo=UTC))
     early = {row["id"]: row for row in reader.wicked_all("/orders", first, last)}
@@ -216,12 +216,12 @@ def test_the_clock_brings_refunds_and_other_attributions(reader: Reader) -> None
     assert all(late[key]["amount"] == row["amount"] for key, row in early.items())
 
 
-def test_what_is_known_of_a_closed_past_does_not_change_by_reading_it_again(reader: Reader) -> None:
+def test_rereading_a_closed_past_changes_nothing(reader: Reader) -> None:
     read = [reader.wicked_all("/orders", date(2026, 1, 1), date(2026, 1, 5)) for _ in range(2)]
     assert read[0] == read[1]
 
 
-def test_a_clock_without_zone_is_refused(reader: Reader) -> None:
+def test_a_clock_without_zone_is_rejected(reader: Reader) -> None:
     with pytest.raises(ValueError, match="zone"):
         reader.sandbox.set_now(datetime(2026, 1, 1))  # noqa: DTZ001
 
@@ -257,7 +257,7 @@ def test_channels_differ_in_nps_and_promoters_buy_more() -> None:
     assert back[unhappy].mean() > 5 * back[~unhappy].mean()
 
 
-def test_a_world_in_another_zone_writes_zoneless_stamps_in_it() -> None:
+def test_a_world_in_another_zone_writes_naive_timestamps_in_that_zone() -> None:
     with running_sandbox(
         seed=7, days=60, customers=200, today=TODAY, timezone="America/New_York", faults=FREE
     ) as sandbox:
@@ -274,7 +274,7 @@ def test_a_world_in_another_zone_writes_zoneless_stamps_in_it() -> None:
         assert placed - paid == timedelta(hours=5)
 
 
-def test_malformed_records_are_the_same_at_every_reading_and_counted(reader: Reader) -> None:
+def test_malformed_records_are_counted_and_the_same_on_every_read(reader: Reader) -> None:
     first, last = date(2026, 2, 1), date(2026, 2, 20)
     clean = reader.sandbox.truth(first, last)
     reader.sandbox.set_faults(Faults(quotas=False, malformed_rate=0.1))

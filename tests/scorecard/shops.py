@@ -1,4 +1,4 @@
-"""Rows of the scorecard for a shop whose channels are said in a few words."""
+"""Rows of the scorecard for a shop whose channels are described briefly."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,11 +31,10 @@ def channel(
     money: dict[str, Any] | None = None,
     **columns: Any,
 ) -> list[ChannelRow]:
-    """The rows of ``source/campaign`` in all models, and its money by first click.
+    """The rows of ``source/campaign`` in all models, and its revenue by first click.
 
-    ``z`` is that of the first ``agree`` models, 0 in the others; ``tested`` models have the
-    effective responses that a test takes.
-    """
+    ``z`` is the value of the first ``agree`` models and 0 in the others; ``tested`` models have the
+    effective responses that a test requires."""
     source, _, campaign = name.partition("/")
     base = ChannelRow(
         window_days=90,
@@ -82,7 +81,7 @@ def channel(
 
 
 def shop(*channels: Iterable[ChannelRow], first_nps: float | None = 10.0) -> list[ChannelRow]:
-    """All rows of a shop that is paid in USD, and a little in EUR."""
+    """All rows of a shop paid mostly in USD, and a little in EUR."""
     whole = ChannelRow(
         window_days=90,
         model="first_click",

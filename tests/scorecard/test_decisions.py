@@ -1,4 +1,4 @@
-"""The table of decisions, row by row, with what is withheld and why."""
+"""The table of decisions, row by row, with withheld findings and their reasons."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -53,13 +53,13 @@ CHEAP = priced(400, 16, 20, 26)
 DEAR = priced(700, 41, 55, 80)
 
 
-def test_where_nothing_differs_it_says_how_many_customers_a_difference_takes() -> None:
+def test_without_differences_the_message_gives_the_number_of_customers_needed() -> None:
     decided = decide(shop(channel("a/x"), channel("b/x")), FINE)
     assert decided.findings == (NothingStandsOut(140, differ=False),)
     assert decided.withheld == ()
 
 
-def test_without_any_row_nothing_stands_out() -> None:
+def test_without_rows_nothing_stands_out() -> None:
     decided = decide([], Facts(None, 90))
     assert decided == Decisions((NothingStandsOut(None, differ=False),), (), None)
 
@@ -74,7 +74,7 @@ def test_without_any_row_nothing_stands_out() -> None:
         (None, 90, None),
     ],
 )
-def test_it_warns_where_few_answers_met_an_order_or_days_are_missing(
+def test_low_match_coverage_or_missing_days_produce_a_warning(
     share: float | None, days: int, said: Careful | None
 ) -> None:
     decided = decide(shop(channel("a/x", z=-5), channel("b/x")), Facts(share, days))
@@ -84,7 +84,7 @@ def test_it_warns_where_few_answers_met_an_order_or_days_are_missing(
     assert kinds(decided)[-1] is LookAt
 
 
-def test_a_channel_below_the_rest_is_looked_at_with_its_detractors_money() -> None:
+def test_a_channel_below_the_rest_is_flagged_with_its_detractors_revenue() -> None:
     decided = decide(shop(channel("a/x", z=-4, agree=6), channel("b/x"), channel("c/x")), FINE)
     (finding,) = decided.findings
     assert isinstance(finding, LookAt)
@@ -94,7 +94,7 @@ def test_a_channel_below_the_rest_is_looked_at_with_its_detractors_money() -> No
     assert finding.answered == Money(Decimal(900), "USD")
 
 
-def test_it_is_withheld_where_detractors_bought_nothing() -> None:
+def test_the_flag_is_withheld_if_detractors_bought_nothing() -> None:
     for money in (Decimal(0), None):
         rows = shop(channel("a/x", z=-4, money={"net_amount_detractors": money}), channel("b/x"))
         decided = decide(rows, FINE)
@@ -120,7 +120,7 @@ def test_half_of_at_least_four_models_must_agree(
         assert decided.withheld[0].holds == Holds(agree, tested)
 
 
-def test_models_that_point_the_other_way_do_not_agree() -> None:
+def test_models_with_the_opposite_sign_do_not_agree() -> None:
     rows = [
         replace(row, versus_z=5.0) if row.source == "a" and row.model != "first_click" else row
         for row in shop(channel("a/x", z=-5), channel("b/x"))
@@ -133,7 +133,7 @@ def test_models_that_point_the_other_way_do_not_agree() -> None:
 @pytest.mark.parametrize(
     ("agree", "reason"), [(1, Reason.FEW_MODELS), (6, Reason.NOT_BY_FIRST_CLICK)]
 )
-def test_what_other_models_say_is_withheld_unless_first_click_says_it_too(
+def test_findings_of_other_models_are_withheld_unless_first_click_agrees(
     agree: int, reason: Reason
 ) -> None:
     rows = [
@@ -168,7 +168,7 @@ def test_a_channel_above_the_rest_brings_promoters_and_has_a_tipping_ratio() -> 
         (10.0, None, Reason.FIRST_ORDERS_UNKNOWN),
     ],
 )
-def test_it_is_withheld_unless_first_orders_are_better_than_the_shops(
+def test_the_finding_is_withheld_unless_first_orders_beat_the_shop_average(
     own: float | None, whole: float | None, reason: Reason | None
 ) -> None:
     rows = shop(channel("a/x", z=4, first_nps=own), channel("b/x"), first_nps=whole)
@@ -178,7 +178,7 @@ def test_it_is_withheld_unless_first_orders_are_better_than_the_shops(
     assert kinds(decided) == [NothingStandsOut if reason else BringsPromoters]
 
 
-def test_two_channels_whose_costs_of_a_promoter_are_apart_are_compared() -> None:
+def test_two_channels_with_separate_promoter_costs_are_compared() -> None:
     decided = decide(shop(channel("a/x", money=CHEAP), channel("b/x", money=DEAR)), FINE)
     (finding,) = decided.findings
     assert isinstance(finding, PromoterCosts)
@@ -186,7 +186,7 @@ def test_two_channels_whose_costs_of_a_promoter_are_apart_are_compared() -> None
     assert finding.at_stake == Money(Decimal(700), "USD")
 
 
-def test_of_several_the_one_that_spends_most_stands_beside_the_cheapest() -> None:
+def test_the_biggest_spender_is_compared_with_the_cheapest_channel() -> None:
     rows = shop(
         channel("a/x", money=CHEAP),
         channel("b/x", money=DEAR),
@@ -209,7 +209,7 @@ def test_of_several_the_one_that_spends_most_stands_beside_the_cheapest() -> Non
     ],
     ids=["intervals meet", "a day missing", "not covered", "no cost", "no spend"],
 )
-def test_costs_are_not_compared_where_intervals_meet_or_spend_is_not_known(
+def test_costs_are_not_compared_if_intervals_overlap_or_spend_is_unknown(
     other: dict[str, Any],
 ) -> None:
     decided = decide(shop(channel("a/x", money=CHEAP), channel("b/x", money=other)), FINE)
@@ -217,12 +217,12 @@ def test_costs_are_not_compared_where_intervals_meet_or_spend_is_not_known(
     assert decided.withheld == ()
 
 
-def test_costs_are_not_compared_where_few_answered() -> None:
+def test_costs_are_not_compared_with_few_answers() -> None:
     few = channel("b/x", effective=19.9, money=DEAR)
     assert kinds(decide(shop(channel("a/x", money=CHEAP), few), FINE)) == [NothingStandsOut]
 
 
-def test_costs_are_withheld_where_orders_are_in_other_currencies() -> None:
+def test_costs_are_withheld_if_orders_use_other_currencies() -> None:
     other = priced(700, 41, 55, 80, roas_covers=0.89)
     decided = decide(shop(channel("a/x", money=CHEAP), channel("b/x", money=other)), FINE)
     assert decided.findings == (NothingStandsOut(140, differ=True),)
@@ -230,7 +230,7 @@ def test_costs_are_withheld_where_orders_are_in_other_currencies() -> None:
 
 
 @pytest.mark.parametrize("z", [-4.0, 4.0])
-def test_a_channel_that_changed_beyond_chance_is_said(z: float) -> None:
+def test_a_significant_change_of_a_channel_is_reported(z: float) -> None:
     decided = decide(shop(channel("a/x", change_z=z, nps_change=5 * z), channel("b/x")), FINE)
     (finding,) = decided.findings
     assert isinstance(finding, Changed)
@@ -243,14 +243,14 @@ def test_a_change_against_few_answers_is_not_tested() -> None:
     assert kinds(decide(rows, FINE)) == [NothingStandsOut]
 
 
-def test_changes_are_withheld_where_the_days_before_are_not_held() -> None:
+def test_changes_are_withheld_if_earlier_days_are_missing() -> None:
     before = {"change_z": None, "nps_before": None, "responses_before": None}
     decided = decide(shop(channel("a/x", **before), channel("b/x", **before)), FINE)
     assert kinds(decided) == [NothingStandsOut]
     assert reasons(decided) == [(Changed, "", Reason.DAYS_BEFORE_NOT_HELD)]
 
 
-def test_detractors_that_wait_are_to_be_answered() -> None:
+def test_waiting_detractors_need_an_answer() -> None:
     bought = {"USD": Decimal(777), "EUR": Decimal(5)}
     decided = decide(shop(channel("a/x")), replace(FINE, waiting=12, waiting_bought=bought))
     assert decided.findings == (
@@ -261,7 +261,7 @@ def test_detractors_that_wait_are_to_be_answered() -> None:
     assert unknown.findings[-1] == AnswerDetractors(12, None)
 
 
-def test_a_channel_has_one_sentence_and_the_others_are_withheld() -> None:
+def test_a_channel_gets_one_finding_and_the_others_are_withheld() -> None:
     rows = shop(
         channel("a/x", money=CHEAP), channel("b/x", z=-5, change_z=-5, nps_change=-30, money=DEAR)
     )
@@ -273,7 +273,7 @@ def test_a_channel_has_one_sentence_and_the_others_are_withheld() -> None:
     ]
 
 
-def test_most_money_comes_first_and_five_are_said_with_the_warning() -> None:
+def test_findings_are_sorted_by_money_and_limited_to_five_with_the_warning() -> None:
     rows = shop(
         *(
             channel(f"s{place}/x", z=-6, money={"net_amount_detractors": Decimal(100 * place)})
@@ -292,10 +292,10 @@ def test_most_money_comes_first_and_five_are_said_with_the_warning() -> None:
 
 
 @pytest.mark.parametrize("name", ["(none)", "(unmatched)", "(unattributed)"])
-def test_answers_of_no_channel_are_never_named_nor_in_the_family(name: str) -> None:
+def test_answers_without_a_channel_are_neither_named_nor_tested(name: str) -> None:
     rows = shop(channel(f"{name}/x", z=-9), channel("a/x"))
     assert kinds(decide(rows, FINE)) == [NothingStandsOut]
-    # Alone 0.04 passes; beside ten others it does not, and the ten must not be those of no channel.
+    # Alone, 0.04 passes; among ten others it does not, and unattributed answers are not among them.
     family = [row for row in channel("a/x", z=2.05) if row.currency == "(all)"][:1]
     nobody = [row for row in channel(f"{name}/x") if row.currency == "(all)"][:1]
     others = [
@@ -305,7 +305,7 @@ def test_answers_of_no_channel_are_never_named_nor_in_the_family(name: str) -> N
     assert beyond_chance([*family, *(row for row in others if row.model == "first_click")]) == {}
 
 
-def test_channels_with_few_answers_are_not_in_the_family_either() -> None:
+def test_channels_with_few_answers_are_not_tested() -> None:
     tested = [row for row in channel("a/x", z=2.05) if row.model == "first_click"][:1]
     few = [
         row
@@ -316,14 +316,14 @@ def test_channels_with_few_answers_are_not_in_the_family_either() -> None:
     assert beyond_chance([*tested, *few]) == {("a", "cpc", "x"): 1}
 
 
-def test_only_the_last_90_days_by_campaign_count() -> None:
+def test_only_the_last_90_days_by_campaign_are_used() -> None:
     found = channel("a/x", z=-5)
     for other in ({"window_days": 30}, {"level": "source"}):
         rows = shop([replace(row, **other) for row in found], channel("b/x"))
         assert kinds(decide(rows, FINE)) == [NothingStandsOut]
 
 
-def test_the_main_currency_is_that_with_most_net_amount() -> None:
+def test_the_main_currency_has_the_largest_net_amount() -> None:
     rows = shop()
     assert main_currency(rows) == "USD"
     less = [replace(row, net_amount=Decimal(1)) if row.currency == "USD" else row for row in rows]
@@ -331,7 +331,7 @@ def test_the_main_currency_is_that_with_most_net_amount() -> None:
     assert main_currency(rows[:1]) is None
 
 
-def test_customers_needed_follow_from_how_much_scores_scatter() -> None:
+def test_the_number_of_customers_needed_follows_from_the_variance_of_scores() -> None:
     (whole, *_) = shop()
     assert customers_needed(whole) == 140
     assert customers_needed(replace(whole, promoters=790.0, detractors=0.0)) == 20
@@ -375,7 +375,7 @@ facts = st.builds(
 
 
 @given(shops(), facts, st.randoms())
-def test_at_most_five_are_said_each_channel_once_in_an_order_that_rows_do_not_change(
+def test_at_most_five_findings_one_per_channel_in_an_order_independent_of_row_order(
     rows: list[ChannelRow], known: Facts, shuffle: Any
 ) -> None:
     decided = decide(rows, known)
@@ -396,7 +396,7 @@ def test_at_most_five_are_said_each_channel_once_in_an_order_that_rows_do_not_ch
 
 
 @given(shops())
-def test_of_costs_the_cheapest_whose_interval_lies_below_is_the_other(
+def test_costs_are_compared_with_the_cheapest_channel_whose_interval_is_below(
     rows: list[ChannelRow],
 ) -> None:
     decided = decide(rows, FINE)
@@ -416,7 +416,7 @@ def test_of_costs_the_cheapest_whose_interval_lies_below_is_the_other(
         assert finding.cheaper.cost_per_promoter == min(row.cost_per_promoter or 0 for row in below)
 
 
-def test_an_open_upper_end_is_dearer_than_others_and_never_cheaper() -> None:
+def test_a_cost_with_an_open_upper_end_can_be_higher_but_never_cheaper() -> None:
     rows = shop(channel("a/x", money=CHEAP), channel("b/x", money=priced(700, 41, 55, None)))
     (finding,) = decide(rows, FINE).findings
     assert isinstance(finding, PromoterCosts)

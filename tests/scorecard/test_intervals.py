@@ -1,4 +1,4 @@
-"""Intervals that count customers: invariants, and what they equal where answers are single."""
+"""Intervals that count customers: invariants, and their values for single answers."""
 
 import math
 
@@ -35,7 +35,7 @@ def pair(given_answers: list[tuple[float, int]]) -> tuple[float, float]:
 
 
 @given(st.lists(classes, min_size=1, max_size=200))
-def test_with_one_whole_answer_each_the_interval_is_that_of_nps_by_channel(xs: list[int]) -> None:
+def test_with_one_full_answer_each_the_interval_equals_nps_by_channel(xs: list[int]) -> None:
     found = estimate(sums((1, x) for x in xs))
     assert found
     counts = Counts(len(xs), xs.count(1), xs.count(0), xs.count(-1))
@@ -44,7 +44,7 @@ def test_with_one_whole_answer_each_the_interval_is_that_of_nps_by_channel(xs: l
 
 
 @given(customers)
-def test_an_interval_lies_within_a_hundred_and_holds_its_centre(
+def test_an_interval_stays_within_100_and_contains_its_centre(
     found: list[list[tuple[float, int]]],
 ) -> None:
     channel = estimate(sums(pair(each) for each in found))
@@ -55,7 +55,7 @@ def test_an_interval_lies_within_a_hundred_and_holds_its_centre(
 
 
 @given(customers, st.floats(0.01, 100))
-def test_weights_have_no_unit(found: list[list[tuple[float, int]]], unit: float) -> None:
+def test_scaling_weights_changes_nothing(found: list[list[tuple[float, int]]], unit: float) -> None:
     pairs = [pair(each) for each in found]
     one, other = estimate(sums(pairs)), estimate(sums((unit * w, unit * x) for w, x in pairs))
     assert one
@@ -65,7 +65,7 @@ def test_weights_have_no_unit(found: list[list[tuple[float, int]]], unit: float)
 
 
 @given(customers)
-def test_turning_every_answer_round_turns_the_interval_round(
+def test_mirroring_every_answer_mirrors_the_interval(
     found: list[list[tuple[float, int]]],
 ) -> None:
     pairs = [pair(each) for each in found]
@@ -77,7 +77,9 @@ def test_turning_every_answer_round_turns_the_interval_round(
 
 
 @given(st.integers(2, 40), classes)
-def test_answers_of_one_customer_that_agree_say_less_than_those_of_many(n: int, x: int) -> None:
+def test_agreeing_answers_of_one_customer_carry_less_information_than_those_of_many(
+    n: int, x: int
+) -> None:
     apart = estimate(sums([(1, x)] * n))
     together = estimate(sums([(n, n * x)]))
     assert apart
@@ -107,7 +109,7 @@ def test_channel_and_rest_add_up_to_all(given_answers: list[tuple[int, bool, flo
         assert getattr(found, name) == pytest.approx(getattr(direct, name), abs=1e-9)
 
 
-def test_z_and_p_are_those_of_a_two_sided_test() -> None:
+def test_z_and_p_match_a_two_sided_test() -> None:
     one, other = Estimate(50, 3, 100), Estimate(40, 4, 100)
     assert z_between(one, other) == 2
     assert z_between(other, one) == -2
@@ -117,7 +119,7 @@ def test_z_and_p_are_those_of_a_two_sided_test() -> None:
 
 
 @pytest.mark.parametrize("n", [*range(6, 200), 500, 1000, 2000])
-def test_the_median_lies_between_its_ranks_95_times_in_100(n: int) -> None:
+def test_the_rank_interval_covers_the_median_95_times_in_100(n: int) -> None:
     ranks = median_ranks(n)
     assert ranks
     low, high = ranks
@@ -127,13 +129,13 @@ def test_the_median_lies_between_its_ranks_95_times_in_100(n: int) -> None:
     assert missed <= 0.05
 
 
-def test_below_six_values_no_ranks_hold_the_median_often_enough() -> None:
+def test_fewer_than_six_values_give_no_rank_interval() -> None:
     assert all(median_ranks(n) is None for n in range(6))
     assert 2 / 2**5 > 0.05
 
 
 @given(buyers)
-def test_the_mean_of_money_lies_within_its_interval(found: list[tuple[float, float]]) -> None:
+def test_the_mean_revenue_is_within_its_interval(found: list[tuple[float, float]]) -> None:
     money = money_per_customer(found)
     assert money
     slack = 1e-6 * max(1, abs(money.mean))
@@ -142,7 +144,7 @@ def test_the_mean_of_money_lies_within_its_interval(found: list[tuple[float, flo
 
 
 @given(buyers, st.floats(0.01, 1000))
-def test_the_interval_of_money_follows_the_currency(
+def test_the_revenue_interval_scales_with_the_currency(
     found: list[tuple[float, float]], rate: float
 ) -> None:
     one, other = money_per_customer(found), money_per_customer([(s, r * rate) for s, r in found])
@@ -152,7 +154,7 @@ def test_the_interval_of_money_follows_the_currency(
     assert (other.low, other.high) == pytest.approx((one.low * rate, one.high * rate), **near)
 
 
-def test_without_skew_the_interval_of_money_is_even_and_with_skew_it_reaches_further_up() -> None:
+def test_the_revenue_interval_is_symmetric_without_skew_and_longer_upwards_with_skew() -> None:
     even = money_per_customer([(1, 10 + x) for x in range(-5, 6)])
     skewed = money_per_customer([(1, 2.0**x) for x in range(11)])
     assert even
@@ -161,7 +163,7 @@ def test_without_skew_the_interval_of_money_is_even_and_with_skew_it_reaches_fur
     assert skewed.high - skewed.mean > 1.5 * (skewed.mean - skewed.low)
 
 
-def test_the_bend_near_no_skew_is_that_of_no_skew() -> None:
+def test_the_skew_correction_is_continuous_near_zero_skew() -> None:
     even = [(1.0, 10.0 + x) for x in range(-10, 11)]
     bent = [*even[:-1], (1.0, 20.01)]
     one, other = money_per_customer(even), money_per_customer(bent)
@@ -170,7 +172,7 @@ def test_the_bend_near_no_skew_is_that_of_no_skew() -> None:
     assert (other.low, other.high) == pytest.approx((one.low, one.high), abs=0.02)
 
 
-def test_one_buyer_or_no_credit_has_no_interval_and_alike_totals_have_no_width() -> None:
+def test_one_buyer_or_no_credit_has_no_interval_and_equal_totals_have_zero_width() -> None:
     assert money_per_customer([]) is None
     assert money_per_customer([(1, 10)]) is None
     assert money_per_customer([(0, 0), (0, 0)]) is None
@@ -180,7 +182,7 @@ def test_one_buyer_or_no_credit_has_no_interval_and_alike_totals_have_no_width()
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.1, 500), st.floats(0, 500), st.floats(0.5, 1000))
-def test_the_cost_of_a_promoter_lies_within_its_interval_or_beside_a_small_sample(
+def test_the_cost_of_a_promoter_is_within_its_interval_or_the_sample_is_small(
     cost: float, promoters: float, others: float, effective: float
 ) -> None:
     responses = promoters + others
@@ -189,7 +191,7 @@ def test_the_cost_of_a_promoter_lies_within_its_interval_or_beside_a_small_sampl
     assert cost <= found.low * (1 + 1e-9)
     assert found.low < found.high
     assert found.mean == pytest.approx(cost * responses / promoters)
-    # Agresti–Coull moves the share to a half, and may leave the share itself outside at its ends.
+    # Agresti–Coull shifts the share towards a half, which may exclude the share itself near 0 or 1.
     if effective >= 20 and 0.1 <= promoters / responses <= 0.9:
         assert found.low <= found.mean <= found.high
 

@@ -1,4 +1,4 @@
-"""The tables of docs/methods.md on intervals, tests and order, computed from the page itself."""
+"""The tables of docs/methods.md on intervals, tests and ranking, computed from the page itself."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ Rows = list[dict[str, str]]
 
 
 def tables() -> dict[str, Rows]:
-    """Every table of the section as rows of text, by its first two columns' heads."""
+    """Every table of the section as rows of text, keyed by its first two column heads."""
     text = PAGE.read_text(encoding="utf-8")
     section = re.split(r"^## ", text, flags=re.MULTILINE)
     (mine,) = (part for part in section if part.startswith(SECTION))
@@ -43,7 +43,7 @@ TABLES = tables()
 
 
 def shown(value: float, as_in: str) -> bool:
-    """Whether a value is what the page shows, to the decimals that the page gives."""
+    """Whether a value equals the page's figure, to the page's decimals."""
     return abs(value - float(as_in)) <= 0.5 * 10 ** -len(as_in.partition(".")[2]) + 1e-9
 
 
@@ -51,7 +51,7 @@ def pairs(text: str) -> list[tuple[float, float]]:
     return [(float(w), float(x)) for w, x in (pair.split() for pair in text.split(", "))]
 
 
-def test_intervals_by_customer_are_what_the_page_says() -> None:
+def test_intervals_by_customer_match_the_page() -> None:
     rows = TABLES["answers of, customers' W and X"]
     assert [row["answers of"] for row in rows] == ["google/spring", "the rest", "all"]
     for row in rows:
@@ -67,7 +67,7 @@ def test_intervals_by_customer_are_what_the_page_says() -> None:
         assert shown(channel.interval[1], row["to"])
 
 
-def test_the_channel_and_the_rest_are_all_answers_and_z_is_what_the_page_says() -> None:
+def test_channel_and_rest_are_all_answers_and_z_matches_the_page() -> None:
     channel, rest, whole = (
         sums(pairs(row["customers' W and X"])) for row in TABLES["answers of, customers' W and X"]
     )
@@ -81,7 +81,7 @@ def test_the_channel_and_the_rest_are_all_answers_and_z_is_what_the_page_says() 
     assert shown(z_between(one, other), said[2])
 
 
-def test_benjamini_hochberg_names_what_the_page_says() -> None:
+def test_benjamini_hochberg_matches_the_page() -> None:
     rows = TABLES["p, limit, %"]
     p = [float(row["p"]) for row in rows]
     assert p == sorted(p)
@@ -94,7 +94,7 @@ def test_benjamini_hochberg_names_what_the_page_says() -> None:
     assert [row["by Bonferroni"] for row in rows] == ["yes" if each else "no" for each in alone]
 
 
-def test_channels_are_pulled_to_where_the_page_says() -> None:
+def test_shrunken_channels_match_the_page() -> None:
     rows = TABLES["y, √V"]
     pulled = pull([float(row["y"]) for row in rows], [float(row["√V"]) for row in rows])
     for value, row in zip(pulled.values, rows, strict=True):
@@ -106,7 +106,7 @@ def test_channels_are_pulled_to_where_the_page_says() -> None:
     assert pulled.order()[0] == 1
 
 
-def test_the_post_stratified_nps_is_what_the_page_says() -> None:
+def test_the_post_stratified_nps_matches_the_page() -> None:
     *strata, whole = TABLES["orders, of these answered"]
     given = [
         Stratum(float(row["orders"].split()[0]), float(row["of these answered"]), float(row["NPS"]))
@@ -118,7 +118,7 @@ def test_the_post_stratified_nps_is_what_the_page_says() -> None:
     assert sum(each.answered * (each.nps or 0) for each in given) / 40 == 27.5
 
 
-def test_the_tipping_ratio_is_what_the_page_says() -> None:
+def test_the_tipping_ratio_matches_the_page() -> None:
     for row in TABLES["promoters, passives"]:
         p, a, d = (float(row[name]) for name in ("promoters", "passives", "detractors"))
         assert shown(100 * (p - d) / (p + a + d), row["NPS"])
@@ -127,13 +127,13 @@ def test_the_tipping_ratio_is_what_the_page_says() -> None:
         assert shown(k, row["k"])
 
 
-def test_the_ranks_of_the_median_are_what_the_page_says() -> None:
+def test_the_ranks_of_the_median_match_the_page() -> None:
     for row in TABLES["customers, k-th smallest"]:
         ranks = (int(row["k-th smallest"]), int(row["k-th largest"]))
         assert median_ranks(int(row["customers"])) == ranks
 
 
-def test_the_interval_of_money_is_what_the_page_says() -> None:
+def test_the_revenue_interval_matches_the_page() -> None:
     said = re.search(r"bought for ([0-9, \n]+) and\s+(\d+)", PAGE.read_text(encoding="utf-8"))
     assert said
     amounts = [float(amount) for amount in (*said[1].split(","), said[2])]
@@ -150,7 +150,7 @@ def test_the_interval_of_money_is_what_the_page_says() -> None:
     assert shown(ordered[ranks[1] - 1], row["median to"])
 
 
-def test_the_cost_of_a_promoter_is_what_the_page_says() -> None:
+def test_the_cost_of_a_promoter_matches_the_page() -> None:
     (row,) = TABLES["cost per order, promoters"]
     found = cost_per_promoter(
         *(float(row[name]) for name in ("cost per order", "promoters", "responses", "effective"))
@@ -161,7 +161,7 @@ def test_the_cost_of_a_promoter_is_what_the_page_says() -> None:
     assert shown(found.high, row["to"])
 
 
-def test_the_customers_that_a_difference_takes_are_what_the_page_says() -> None:
+def test_the_number_of_customers_needed_matches_the_page() -> None:
     (row,) = TABLES["p, d"]
     blank = dict.fromkeys(("model", "level", "source", "medium", "campaign", "currency"), "")
     shop = ChannelRow(
@@ -175,7 +175,7 @@ def simulated(text: str) -> tuple[float, float]:
     return float(mean), float(worst)
 
 
-def test_simulated_intervals_by_customer_hold_from_30_answers_on() -> None:
+def test_simulated_intervals_by_customer_keep_their_coverage_from_30_answers() -> None:
     rows = TABLES["credit, answers a customer, ICC, method"]
     mine = [row for row in rows if "by customer" in row["method"]]
     assert len(mine) == len(rows) / 2 == 6
@@ -186,7 +186,7 @@ def test_simulated_intervals_by_customer_hold_from_30_answers_on() -> None:
             assert worst >= 91.5
 
 
-def test_simulated_false_alarms_and_discoveries_are_few() -> None:
+def test_simulated_false_alarms_and_false_discoveries_are_rare() -> None:
     alarms = [row for row in TABLES["model, method"] if "by customer" in row["method"]]
     assert [row["model"] for row in alarms] == ["first_click", "linear"]
     assert all(float(row["a channel, alone"]) <= 6 for row in alarms)
@@ -196,7 +196,7 @@ def test_simulated_false_alarms_and_discoveries_are_few() -> None:
     assert all(float(row["false of those named"]) <= 5 for row in mine)
 
 
-def test_simulated_money_is_held_nine_times_in_ten() -> None:
+def test_the_revenue_interval_covers_nine_simulations_in_ten() -> None:
     rows = TABLES["customers' totals, customers"]
     assert len(rows) == 16
     for row in rows:

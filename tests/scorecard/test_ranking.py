@@ -15,7 +15,7 @@ p_values = st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.06)), max_size=20)
 
 
 def naive(given_p: list[float], level: float) -> list[bool]:
-    """Named is what is at most k / m of the level, for a k of which there are at least k such."""
+    """Reject every p of at most k / m of the level, for a k with at least k such values."""
     m = len(given_p)
     return [
         any(
@@ -27,19 +27,21 @@ def naive(given_p: list[float], level: float) -> list[bool]:
 
 
 @given(p_values)
-def test_benjamini_hochberg_is_its_definition(given_p: list[float]) -> None:
+def test_benjamini_hochberg_matches_its_definition(given_p: list[float]) -> None:
     assert list(benjamini_hochberg(given_p)) == naive(given_p, 0.05)
 
 
 @given(p_values)
-def test_it_names_what_bonferroni_names_and_nothing_above_the_level(given_p: list[float]) -> None:
+def test_it_rejects_all_bonferroni_rejections_and_nothing_above_the_level(
+    given_p: list[float],
+) -> None:
     for p, named in zip(given_p, benjamini_hochberg(given_p), strict=True):
         assert named or p > 0.05 / len(given_p)
         assert not named or p <= 0.05
 
 
 @given(p_values, st.randoms())
-def test_the_order_of_the_channels_does_not_matter_to_who_is_named(
+def test_the_rejections_do_not_depend_on_the_order_of_channels(
     given_p: list[float], shuffle: Random
 ) -> None:
     places = list(range(len(given_p)))
@@ -51,7 +53,7 @@ def test_the_order_of_the_channels_does_not_matter_to_who_is_named(
 
 
 @given(channels)
-def test_tau_is_the_root_of_paule_and_mandel(found: list[tuple[float, float]]) -> None:
+def test_tau_solves_the_paule_mandel_equation(found: list[tuple[float, float]]) -> None:
     given_pairs = [(y, se * se) for y, se in found]
     tau2 = paule_mandel(given_pairs)
 
@@ -67,7 +69,7 @@ def test_tau_is_the_root_of_paule_and_mandel(found: list[tuple[float, float]]) -
 
 
 @given(channels)
-def test_a_pulled_nps_lies_between_the_average_and_its_own(
+def test_a_shrunken_nps_is_between_the_average_and_its_own(
     found: list[tuple[float, float]],
 ) -> None:
     pulled = pull([y for y, _ in found], [se for _, se in found])
@@ -77,7 +79,7 @@ def test_a_pulled_nps_lies_between_the_average_and_its_own(
 
 
 @given(channels, st.randoms())
-def test_the_order_does_not_depend_on_the_order_of_what_is_given(
+def test_the_ranking_does_not_depend_on_the_input_order(
     found: list[tuple[float, float]], shuffle: Random
 ) -> None:
     found = list(dict.fromkeys(found))
@@ -92,12 +94,12 @@ def test_the_order_does_not_depend_on_the_order_of_what_is_given(
         assert all(a >= b - 1e-6 for a, b in pairwise(in_order))
 
 
-def test_equal_channels_keep_the_order_in_which_they_came() -> None:
+def test_equal_channels_keep_their_input_order() -> None:
     pulled = pull([50, 10, 50, -40, 10], [5, 5, 5, 5, 5])
     assert pulled.order() == (0, 2, 1, 4, 3)
 
 
-def test_where_errors_explain_all_differences_there_is_no_ranking() -> None:
+def test_there_is_no_ranking_if_errors_explain_all_differences() -> None:
     pulled = pull([20, 24, 17], [10, 12, 11])
     assert pulled.tau2 == 0
     assert not pulled.is_ranked
@@ -105,19 +107,19 @@ def test_where_errors_explain_all_differences_there_is_no_ranking() -> None:
     assert pulled.values == pytest.approx([pulled.average] * 3)
 
 
-def test_with_equal_errors_tau_is_what_the_variance_of_the_values_exceeds_them_by() -> None:
+def test_with_equal_errors_tau_is_the_excess_variance_of_the_values() -> None:
     values = [60, 30, 0, -10]
     mean = sum(values) / 4
     variance = sum((y - mean) ** 2 for y in values) / 3
     assert pull(values, [5] * 4).tau2 == pytest.approx(variance - 25)
 
 
-def test_a_few_lucky_answers_do_not_come_first() -> None:
+def test_a_few_lucky_answers_do_not_rank_first() -> None:
     pulled = pull([55, 35, 10, 18], [28, 6, 6, 9])
     assert pulled.order()[0] == 1
 
 
-def test_one_channel_or_none_has_no_ranking_and_an_error_of_nought_is_refused() -> None:
+def test_one_channel_or_none_has_no_ranking_and_a_zero_error_is_rejected() -> None:
     assert not pull([], []).is_ranked
     assert not pull([40], [3]).is_ranked
     with pytest.raises(ValueError, match="above 0"):

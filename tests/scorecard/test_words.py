@@ -1,4 +1,4 @@
-"""The findings in words."""
+"""The wording of findings."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -44,10 +44,13 @@ USD = Money(Decimal("3336.2"), "USD")
 @pytest.mark.parametrize(
     ("finding", "text"),
     [
-        (Careful(0.523, None, 90), "Careful: only 52\u00a0% of answers met an order."),
+        (Careful(0.523, None, 90), "Careful: only 52\u00a0% of answers are matched with an order."),
         (
             Careful(0.523, 60, 90),
-            "Careful: only 52\u00a0% of answers met an order, and only 60 of the 90 days are held.",
+            (
+                "Careful: only 52\u00a0% of answers are matched with an order, "
+                "and only 60 of the 90 days have data."
+            ),
         ),
         (
             LookAt(FACEBOOK, Holds(6, 7), USD, Money(Decimal(9817), "USD")),
@@ -94,15 +97,15 @@ USD = Money(Decimal("3336.2"), "USD")
             Changed(replace(FACEBOOK, nps_change=20.3, nps_before=-37.5), USD),
             "facebook/spring-sale rose 20 points, from −38 to −17; 1 promoter won.",
         ),
-        (AnswerDetractors(31, USD), "Answer 31 detractors; they bought for USD\u00a03,336."),
-        (AnswerDetractors(1, None), "Answer 1 detractor; no order of theirs is known."),
+        (AnswerDetractors(31, USD), "Answer 31 detractors; they spent USD\u00a03,336."),
+        (AnswerDetractors(1, None), "Answer 1 detractor; they have no known orders."),
         (
             NothingStandsOut(140, differ=False),
             "No channel differs beyond chance; 20 points need about 140 customers who answer.",
         ),
         (
             NothingStandsOut(None, differ=True),
-            "No difference between channels is sure enough to act on.",
+            "No difference between channels is certain enough to act on.",
         ),
     ],
 )
@@ -110,13 +113,13 @@ def test_a_finding_is_a_sentence(finding: Finding, text: str) -> None:
     assert words.sentence(finding) == text
 
 
-def test_money_without_a_currency_is_said_to_be_so() -> None:
+def test_money_without_a_currency_is_labelled() -> None:
     text = words.sentence(AnswerDetractors(2, Money(Decimal(10), "(none)")))
-    assert text == "Answer 2 detractors; they bought for (no currency)\u00a010."
+    assert text == "Answer 2 detractors; they spent (no currency)\u00a010."
 
 
 @pytest.mark.parametrize("finding", [LookAt, BringsPromoters, PromoterCosts, Changed])
-def test_what_is_said_of_a_channel_is_credited_and_not_caused(finding: type[Finding]) -> None:
+def test_findings_of_a_channel_say_credited_not_caused(finding: type[Finding]) -> None:
     made = {
         LookAt: LookAt(FACEBOOK, Holds(6, 7), USD, None),
         BringsPromoters: BringsPromoters(FACEBOOK, Holds(6, 7), USD, 2.0),
@@ -126,7 +129,7 @@ def test_what_is_said_of_a_channel_is_credited_and_not_caused(finding: type[Find
     assert words.caveats(made) == (words.CREDITED,)
 
 
-def test_what_is_said_of_no_channel_has_no_caveat() -> None:
+def test_findings_without_a_channel_have_no_caveat() -> None:
     for finding in (Careful(0.1, 3, 90), AnswerDetractors(1, None), NothingStandsOut(1, False)):
         assert words.caveats(finding) == ()
 
@@ -143,7 +146,7 @@ def test_what_is_said_of_no_channel_has_no_caveat() -> None:
         {"source": "(direct)"},
     ],
 )
-def test_a_channel_that_reaches_those_who_know_the_shop_says_so(part: dict[str, str]) -> None:
+def test_a_channel_that_reaches_existing_customers_says_so(part: dict[str, str]) -> None:
     row = replace(FACEBOOK, **part)
     known = (words.CREDITED, words.KNOWN_ALREADY)
     assert words.caveats(Changed(row, USD)) == known
@@ -158,7 +161,7 @@ def test_a_channel_is_named_by_source_and_campaign_and_by_medium_where_needed() 
     assert words.channel_label(replace(FACEBOOK, campaign="(none)")) == "facebook/paid_social"
 
 
-def test_what_is_withheld_says_why() -> None:
+def test_withheld_findings_give_a_reason() -> None:
     rows = shop(
         channel("a/x", z=5, agree=1),
         channel("b/x", z=5, first_nps=-5.0),
@@ -173,16 +176,16 @@ def test_what_is_withheld_says_why() -> None:
     ]
     before = {"change_z": None, "nps_before": None}
     (whole,) = decide(shop(channel("a/x", **before)), FINE).withheld
-    assert words.withheld(whole) == "Changed: not all days of the window before are held."
+    assert words.withheld(whole) == "Changed: some days of the previous window have no data."
 
 
-def test_the_order_of_a_table_says_what_it_is() -> None:
+def test_the_order_of_a_table_is_explained() -> None:
     assert words.pulled(21.4) == (
-        "Sorted by NPS pulled towards the average (21) where customers are few."
+        "Sorted by NPS, pulled towards the average (21) for channels with few customers."
     )
 
 
-def test_a_row_is_read_from_the_mart_by_the_names_of_its_columns() -> None:
+def test_mart_rows_are_read_by_column_name() -> None:
     row = FACEBOOK
     mart = {name: getattr(row, name) for name in row.__dataclass_fields__} | {"orders": 12.0}
     assert ChannelRow.of(mart) == row

@@ -1,1 +1,1 @@
-"""Servers that tests start: each module has one, its start and its stop."""
+"""Servers for tests: each module starts and stops one."""

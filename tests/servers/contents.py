@@ -1,4 +1,4 @@
-"""The rows of a warehouse as hashes, by table and day, to compare it with another one."""
+"""The rows of a warehouse as hashes, by table and day, for comparison with another warehouse."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -12,7 +12,7 @@ Contents = dict[tuple[str, date | None], str]
 
 
 def contents(warehouse: Warehouse) -> Contents:
-    """By table and day, ``None`` for a table without days, the hash of what is held."""
+    """The content hashes by table and day (``None`` for a table without days)."""
     held: list[tuple[Table, date | None]] = [
         (table, day)
         for table in ALL_TABLES

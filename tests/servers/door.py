@@ -1,4 +1,4 @@
-"""A door in front of an HTTP server: counts what comes through, and spoils it when told to."""
+"""A proxy in front of an HTTP server that counts requests and injects faults."""
 
 import http.client
 import threading
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Seen:
-    """One request: method, path and query as they came."""
+    """One request: method, path and query as received."""
 
     method: str
     path: str
@@ -20,7 +20,7 @@ class Seen:
 
     @property
     def kind(self) -> str:
-        """What it is to S3: ``list``, ``part``, or the method alone."""
+        """The kind of S3 request: ``list``, ``part``, or the method alone."""
         asked = parse_qs(self.query, keep_blank_values=True)
         if "list-type" in asked:
             return "list"
@@ -33,7 +33,7 @@ Spoil = Callable[[Seen], int | None]
 
 @dataclass
 class Door:
-    """Where it listens, what came, and what it does."""
+    """Its address, the requests it received, and its fault."""
 
     url: str
     seen: list[Seen] = field(default_factory=list)
@@ -44,11 +44,11 @@ class Door:
     closing: threading.Event = field(default_factory=threading.Event)
 
     def counts(self) -> dict[str, int]:
-        """How many requests of each kind came."""
+        """The number of requests of each kind."""
         return dict(sorted(Counter(request.kind for request in self.seen).items()))
 
     def open_anew(self) -> None:
-        """Nothing was seen yet, and all is let through."""
+        """Forget all requests and forward everything."""
         self.seen = []
         self.spoil, self.half = lambda _: None, lambda _: False
         self.halved.clear()
@@ -56,12 +56,12 @@ class Door:
 
 @contextmanager
 def running_door(server: str) -> Iterator[Door]:  # noqa: C901 - one small handler
-    """A door in front of ``http://host:port``."""
+    """A proxy in front of ``http://host:port``."""
     host, port = urlsplit(server).hostname, urlsplit(server).port
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Headers and body in one packet; else each answer waits 40 ms for an acknowledgement.
+        # Headers and body in one packet; otherwise each response waits 40 ms for an ACK.
         wbufsize = -1
         disable_nagle_algorithm = True
 
@@ -93,14 +93,14 @@ def running_door(server: str) -> Iterator[Door]:  # noqa: C901 - one small handl
                 answer = upstream.getresponse()
                 self._answer(answer.status, dict(answer.getheaders()), answer.read())
             except (OSError, http.client.HTTPException):
-                # As the server does to whoever is connected when it dies.
+                # Like a server that dies with open connections.
                 self.close_connection = True
             finally:
                 upstream.close()
 
         def _pass_headers(self, upstream: http.client.HTTPConnection) -> None:
             for name, value in self.headers.items():
-                # The body waits here already, so nobody has to ask for it.
+                # The body is already here, so no 100-continue is needed.
                 if name.lower() != "expect":
                     upstream.putheader(name, value)
             upstream.endheaders()

@@ -1,9 +1,8 @@
-"""The same days of the sandbox, built four ways and compared: laptop, server, cluster, Spark.
+"""The same days of the sandbox, built in four ways and compared: laptop, server, cluster, Spark.
 
     .venv/bin/python -m tests.servers.four_ways --days 14
 
-Needs nginx, Postgres and Redis of the system, and the packages of constraints-spark.txt.
-"""
+Needs nginx, Postgres and Redis of the system, and the packages of constraints-spark.txt."""
 
 import argparse
 import hashlib
@@ -40,7 +39,7 @@ _PATIENCE = 900
 
 @dataclass(frozen=True)
 class Built:
-    """What a way left, and the seconds from asking for it to its end."""
+    """The result of one way, and the seconds from request to end."""
 
     seconds: float
     contents: Contents
@@ -62,7 +61,7 @@ def by_command(first: date, directory: Path, engine: str) -> Built:
 
 
 def over_the_ui(ui: Asked, first: date) -> float:
-    """A backfill of all that is read, then a run of all that follows by day, then of the rest."""
+    """A backfill of all provider tables, then a run of all daily tables, then of the rest."""
     began = time.monotonic()
     backfill = ui.backfill(PROVIDER_TABLES, first, LAST)
     _succeeded(partial(ui.backfill_status, backfill), "COMPLETED_SUCCESS")
@@ -78,7 +77,7 @@ def _succeeded(status: Callable[[], str], wanted: str) -> None:
 
 
 def on_a_server(first: date, directory: Path) -> Built:
-    """deploy/server: Postgres, a local directory, a process a run."""
+    """deploy/server: Postgres, a local directory, one process per run."""
     warehouse = str(directory / "server" / "tables")
     with _database() as postgres:
         shared = postgres_environment(postgres) | {"FEEDBACK_WAREHOUSE": warehouse}
@@ -92,7 +91,7 @@ def on_a_cluster(first: date, directory: Path) -> Built:
     with ExitStack() as stack:
         store = stack.enter_context(running_object_store(directory / "store"))
         postgres = stack.enter_context(_database())
-        # For the reading below, too.
+        # For the read below, too.
         os.environ.update(store.environment())
         warehouse = store.url("tables")
         shared = postgres_environment(postgres) | {

@@ -1,8 +1,7 @@
-"""Machines as ``deploy/`` sets them up, each with a DAGSTER_HOME of its own, all on this one.
+"""Machines set up as in ``deploy/``, each with its own DAGSTER_HOME, all on this host.
 
-By the steps of the READMEs there, and with the files there as they are: what differs is the
-environment, and the ports and passwords of the proxy.
-"""
+Follows the READMEs there and uses their files unchanged; only the environment and the proxy's ports
+and passwords differ."""
 
 import os
 import socket
@@ -25,14 +24,14 @@ RUNS_A_WORKER = 2
 
 @dataclass(frozen=True)
 class Head:
-    """The machine with code server, webserver, daemon and proxy; ``ui`` is asked through these."""
+    """Code server, webserver, daemon and proxy; ``ui`` is reached through the proxy."""
 
     machine: Supervised
     ui: Asked
 
 
 def postgres_environment(postgres: PostgresDatabase) -> dict[str, str]:
-    """Where Dagster's storage is, as libpq names it."""
+    """The location of Dagster's storage in libpq variables."""
     return {
         "PGHOST": "127.0.0.1",
         "PGPORT": str(postgres.server.port),
@@ -46,10 +45,9 @@ def postgres_environment(postgres: PostgresDatabase) -> dict[str, str]:
 def head(
     kind: str, shared: Mapping[str, str], prepare: Callable[[Path], object] = lambda home: None
 ) -> Iterator[Head]:
-    """One server (``kind`` is ``server``), or the head of a cluster; up when the block begins.
+    """One server (``kind`` is ``server``) or the head of a cluster, running when the block begins.
 
-    ``prepare`` is given its DAGSTER_HOME before anything starts.
-    """
+    ``prepare`` is called with its DAGSTER_HOME before anything starts."""
     with _home(kind) as home:
         prepare(home)
         door, viewers, port = free_ports(3)
@@ -78,7 +76,7 @@ def head(
 def worker(
     name: str, shared: Mapping[str, str], prepare: Callable[[Path], object] = lambda home: None
 ) -> Iterator[Supervised]:
-    """A machine of a cluster that takes runs, with a temporary directory of its own."""
+    """A cluster machine that executes runs, with its own temporary directory."""
     with _home("cluster") as home:
         prepare(home)
         (home / "tmp").mkdir(mode=0o700)
@@ -95,7 +93,7 @@ def worker(
 
 @contextmanager
 def _home(kind: str) -> Iterator[Path]:
-    # Not pytest's own directory: a socket's path has 107 characters at most.
+    # Not pytest's directory: a socket path has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix=f"{kind}-") as directory:
         home = Path(directory)
         home.joinpath("dagster.yaml").symlink_to(DEPLOY / kind / "dagster.yaml")
@@ -103,7 +101,7 @@ def _home(kind: str) -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has now."""
+    """Free loopback ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

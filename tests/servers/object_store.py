@@ -32,7 +32,7 @@ _PORTS = (
 
 @dataclass
 class ObjectStore:
-    """An S3 server and what a client needs: endpoint, credentials and a bucket that is there."""
+    """An S3 server and its client settings: endpoint, credentials and an existing bucket."""
 
     directory: Path
     ports: dict[str, int]
@@ -56,22 +56,22 @@ class ObjectStore:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
-            # Neither a profile of this machine nor its cloud is asked.
+            # Neither a profile of this machine nor its cloud metadata is used.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def start(self) -> None:
-        """Start it, on the ports and with the objects it had before; it answers when this ends."""
+        """Start it with its previous ports and objects, and wait until it responds."""
         command = [
             _weed(), "-logdir", str(self.directory), "server", "-dir", str(self.directory / "held"),
             "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-s3",
             "-s3.config", str(self.directory / "credentials.json"),
-            # A put into a bucket that is not there is refused, as elsewhere.
+            # Reject a put into a missing bucket, as other servers do.
             "-s3.autoCreateBucket=false", "-s3.iam=false", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-master.volumeSizeLimitMB=64", "-volume.max=0",
-            # One alone; else it takes 20 seconds to elect itself when it starts again.
+            # A single master; otherwise it takes 20 seconds to elect itself after a restart.
             "-master.peers=none",
             *(f"-{name}={port}" for name, port in self.ports.items()),
         ]  # fmt: skip
@@ -94,7 +94,7 @@ class ObjectStore:
 
     def _is_up(self) -> bool:
         try:
-            # 503 until the parts of the server have found each other.
+            # 503 until the server's components have found each other.
             if not requests.get(f"{self.endpoint}/healthz", timeout=5).ok:
                 return False
         except requests.ConnectionError:
@@ -102,7 +102,7 @@ class ObjectStore:
         return self._make_bucket()
 
     def _make_bucket(self) -> bool:
-        """The first write answers once the volumes are there too."""
+        """The first write also waits until the volumes exist."""
         import botocore.session
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -127,12 +127,12 @@ class ObjectStore:
         return True
 
     def stop(self) -> None:
-        """End it at once: asked to, it takes 25 seconds. What it has confirmed is on the disk."""
+        """Kill it: a graceful stop takes 25 seconds. Confirmed writes are on disk."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
-        # It has them in /tmp, whatever its directory is.
+        # It keeps sockets in /tmp, whatever its directory is.
         for port in self.ports.values():
             for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 left.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ class ObjectStore:
 
 @contextmanager
 def running_object_store(directory: Path) -> Iterator[ObjectStore]:
-    """A server that keeps its objects below ``directory``, up until the block ends."""
+    """A server that keeps its objects below ``directory``, running until the block ends."""
     (directory / "held").mkdir(parents=True)
     access_key, secret_key = f"key{secrets.token_hex(8)}", secrets.token_hex(20)
     identity = {
@@ -155,7 +155,7 @@ def running_object_store(directory: Path) -> Iterator[ObjectStore]:
             store.start()
             break
         except RuntimeError:
-            # Another process may have taken one of the ports in between.
+            # Another process may have taken one of the ports meanwhile.
             if attempt == TRIES - 1:
                 raise
     try:

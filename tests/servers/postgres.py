@@ -1,8 +1,7 @@
-"""A Postgres server of its own for tests, on loopback, with passwords, stopped at the end.
+"""A Postgres server for tests, on loopback, with passwords, stopped at the end.
 
-It is Debian's (`apt-get install postgresql`), started in a temporary directory on a free port. As
-root it runs as the user `postgres`, since a Postgres refuses root.
-"""
+Debian's server (`apt-get install postgresql`), started in a temporary directory on a free port. As
+root it runs as the user `postgres`, because Postgres does not run as root."""
 
 import contextlib
 import os
@@ -36,7 +35,7 @@ autovacuum_naptime = 5s
 
 
 def binaries() -> Path | None:
-    """Where the server's programs lie, the newest first; ``None`` where there is no server."""
+    """The directory of the newest server programs, or ``None`` if no server is installed."""
 
     def version(path: Path) -> float:
         return float(path.parts[-3])
@@ -50,7 +49,7 @@ def binaries() -> Path | None:
 
 @dataclass
 class PostgresServer:
-    """A running server; every database is its user's, with one password."""
+    """A running server; each database has its own user, all with one password."""
 
     programs: Path
     directory: Path
@@ -63,14 +62,14 @@ class PostgresServer:
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it and wait until it responds."""
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.directory / "data"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # a Ctrl-C is for the tests
+                start_new_session=True,  # Ctrl-C is for the tests, not the server
                 **self.owner,
             )
         ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -82,7 +81,7 @@ class PostgresServer:
             time.sleep(0.05)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT ends every connection, SIGQUIT is as if it crashed."""
+        """Stop it: SIGINT closes every connection, SIGQUIT simulates a crash."""
         if self.process is None:
             return
         self.process.send_signal(how)
@@ -98,7 +97,7 @@ class PostgresServer:
         self.start()
 
     def run_sql(self, sql: str, database: str = "postgres") -> str:
-        """What ``psql`` prints for it, bare."""
+        """The unformatted output of ``psql``."""
         done = subprocess.run(
             [self.programs / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(database)],
             input=sql,
@@ -111,7 +110,7 @@ class PostgresServer:
 
 @dataclass(frozen=True)
 class PostgresDatabase:
-    """An empty database of its own on the tests' server."""
+    """A separate empty database on the tests' server."""
 
     server: PostgresServer = field(repr=False)
     name: str
@@ -130,7 +129,7 @@ def running_postgres() -> Iterator[PostgresServer]:
     programs = binaries()
     if programs is None:
         pytest.skip("needs Postgres: apt-get install postgresql")
-    # Not below pytest's own directory, which its user alone may enter.
+    # Not below pytest's directory, which only its user may enter.
     directory = Path(tempfile.mkdtemp(prefix="feedback-postgres-"))
     password = secrets.token_urlsafe(12)
     try:
@@ -168,7 +167,7 @@ def _initialise(server: PostgresServer) -> None:
 
 
 def _owner(directory: Path) -> dict[str, Any]:
-    """As whom its programs run: this user, or as root the server's own."""
+    """The user that runs its programs: the current user, or the server's own if root."""
     if os.getuid() != 0:
         return {"cwd": directory}
     try:
@@ -187,17 +186,17 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for all tests of a process; whoever stops it starts it again."""
+    """One server for all tests of a process; a test that stops it starts it again."""
     with running_postgres() as server:
         yield server
 
 
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresDatabase]:
-    """A database of its own for each test."""
+    """A separate database for each test."""
     name = f"test_{secrets.token_hex(6)}"
     postgres_server.run_sql(f"create database {name}")
     yield PostgresDatabase(postgres_server, name)
-    if postgres_server.process is None:  # a test that failed while it was stopped
+    if postgres_server.process is None:  # a test failed while it was stopped
         postgres_server.start()
     postgres_server.run_sql(f"drop database {name} with (force)")

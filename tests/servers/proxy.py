@@ -1,4 +1,4 @@
-"""nginx before a webserver, laid out of ``deploy/proxy`` as docs/security.md says."""
+"""nginx in front of a webserver, set up from ``deploy/proxy`` as in docs/security.md."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ PASSWORD = "correct-horse-7"
 
 
 def nginx() -> str:
-    """The program; skips the test where there is none."""
+    """The program; skips the test if it is missing."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         pytest.skip("nginx is not installed")
@@ -22,14 +22,14 @@ def nginx() -> str:
 
 
 def lay_out_proxy(directory: Path, ports: Mapping[str, int]) -> None:
-    """Configuration, certificate and passwords; ``ports``: the usual port to the one to use."""
+    """Write configuration, certificate and passwords; ``ports`` maps default to actual ports."""
     directory.mkdir(mode=0o700, exist_ok=True)
     for path in DOORS.iterdir():
         text = path.read_text()
         for usual, chosen in ports.items():
             text = text.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{chosen}")
         if path.name == "nginx.conf" and os.getuid() == 0:
-            # Started by root, it would read as nobody, who may not look into a directory of tests.
+            # Started as root, workers would run as nobody, who cannot read the tests' directory.
             text = f"user root;\n{text}"
         (directory / path.name).write_text(text)
     subprocess.run(

@@ -1,4 +1,4 @@
-"""A Redis of its own for tests: Debian's (`apt-get install redis-server`), on a free port."""
+"""A Redis for tests: Debian's (`apt-get install redis-server`), on a free port."""
 
 import secrets
 import shutil
@@ -17,7 +17,7 @@ _PATIENCE = 60.0
 
 @dataclass
 class Redis:
-    """A server that keeps its data when it is killed and started again."""
+    """A server that keeps its data over kills and restarts."""
 
     program: str
     directory: Path
@@ -49,7 +49,7 @@ class Redis:
 
 @contextmanager
 def redis_server(directory: Path) -> Iterator[Redis]:
-    """A running server; skips the test where none is installed."""
+    """A running server; skips the test if none is installed."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("needs Redis: apt-get install redis-server")
@@ -67,7 +67,7 @@ def redis_server(directory: Path) -> Iterator[Redis]:
 
 @contextmanager
 def running_redis(directory: Path) -> Iterator[str]:
-    """The URL, with a password, of a server."""
+    """The URL of a server, including the password."""
     with redis_server(directory) as server:
         yield server.url
 

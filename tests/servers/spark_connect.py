@@ -1,4 +1,4 @@
-"""A Spark Connect server on loopback, the one that PySpark brings with it."""
+"""PySpark's own Spark Connect server on loopback."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _STARTED = re.compile(r"Spark Connect server started")
 
 @contextmanager
 def running_spark_connect(directory: Path) -> Iterator[str]:
-    """The address (``sc://host:port``) of a server of two cores, up until the block ends."""
+    """The address (``sc://host:port``) of a server with two cores, running until the block ends."""
     if not shutil.which("java"):
         pytest.skip("Spark needs Java: apt-get install default-jre-headless")
     import pyspark
@@ -35,7 +35,7 @@ def running_spark_connect(directory: Path) -> Iterator[str]:
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.driver.memory": "1g",
-        # 200 pieces of a few rows each would be most of the time.
+        # 200 partitions with a few rows each would take most of the time.
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(directory / "spark-warehouse"),
     }

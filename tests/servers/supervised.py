@@ -1,4 +1,4 @@
-"""What a supervisord keeps, as ``deploy/`` describes it: started, asked, killed and stopped."""
+"""A supervisord set up as in ``deploy/``: start, query, kill and stop it."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ class Supervised:
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def programs(self) -> dict[str, tuple[str, int]]:
-        """State and process id of each program; nothing while it does not answer."""
+        """State and process id of each program; empty while it does not respond."""
         with suppress(OSError, Fault):
             return {
                 str(found["name"]): (str(found["statename"]), int(found["pid"]))
@@ -39,22 +39,22 @@ class Supervised:
         return {}
 
     def pid(self, program: str) -> int:
-        """The process of a program that runs, else 0."""
+        """The process id of a running program, else 0."""
         return self.programs().get(program, ("", 0))[1]
 
     def kill(self, program: str) -> int:
-        """``kill -9`` a program with all below it; returns its process id."""
+        """``kill -9`` a program and its children; return its process id."""
         pid = self.pid(program)
         os.killpg(pid, signal.SIGKILL)
         return pid
 
     def stop(self, seconds: float = 180) -> int:
-        """Stop it as a machine that goes down would; returns its exit status."""
+        """Stop it like a machine that shuts down; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
     def lost(self) -> None:
-        """The machine is gone: nothing of it runs any longer, and nothing was said before."""
+        """Simulate the loss of the machine: kill everything without a shutdown."""
         pids = [pid for _, pid in self.programs().values() if pid]
         self.process.kill()
         self.process.wait()
@@ -63,18 +63,18 @@ class Supervised:
                 os.killpg(pid, signal.SIGKILL)
 
     def logs(self) -> str:
-        """The ends of all that was written, for whoever looks why a test failed."""
+        """The tails of all logs, to analyse a failed test."""
         found = sorted((self.home / "process_logs").glob("*"))
         return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in found)
 
 
 @contextmanager
 def supervised(conf: Path, environment: Mapping[str, str]) -> Iterator[Supervised]:
-    """A supervisord with this file and this environment more; at the end nothing of it runs."""
+    """A supervisord with this file and extra environment; everything is stopped at the end."""
     home = Path(environment["DAGSTER_HOME"])
     (home / "process_logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [str(Path(sys.executable).with_name("supervisord")), "-c", str(conf)]
-    # The variable is for a deployment to set; that of the tests would hide that it does not.
+    # The deployment has to set the variable; that of the tests would hide that it does not.
     inherited = {name: os.environ[name] for name in os.environ if name != TELEMETRY_OFF}
     process = subprocess.Popen(
         command, env={**inherited, **environment}, stdout=subprocess.DEVNULL,
@@ -92,7 +92,7 @@ def supervised(conf: Path, environment: Mapping[str, str]) -> Iterator[Supervise
 
 
 def wait_until(what: Callable[[], Found], seconds: float, every: float = 0.5) -> Found:
-    """What it returns, once that is something; fails after so many seconds."""
+    """Wait for a truthy result and return it; fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > deadline:

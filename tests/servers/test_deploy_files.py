@@ -1,4 +1,4 @@
-"""What stands in several files of ``deploy/`` is the same in each; variables are explained."""
+"""Values repeated in several files of ``deploy/`` agree; variables are explained."""
 
 import configparser
 import re
@@ -24,14 +24,14 @@ SERVER = instance(DEPLOY / "server" / "dagster.yaml")
 CLUSTER = instance(DEPLOY / "cluster" / "dagster.yaml")
 
 
-def test_a_server_differs_from_a_laptop_by_its_storage_and_a_code_server_of_its_own() -> None:
+def test_a_server_differs_from_a_laptop_only_in_storage_and_code_server() -> None:
     differing = {name for name in SERVER | ONE_MACHINE if SERVER.get(name) != ONE_MACHINE.get(name)}
     assert differing == {"storage", "event_log_storage", "run_queue"}
     # Another driver breaks runs at their first NOTIFY.
     assert SERVER["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
 
-def test_a_cluster_differs_from_a_server_where_its_file_says_why() -> None:
+def test_a_cluster_differs_from_a_server_only_where_its_file_explains_it() -> None:
     differing = {name for name in CLUSTER | SERVER if CLUSTER.get(name) != SERVER.get(name)}
     assert differing == {
         *("compute_logs", "run_launcher", "concurrency", "run_monitoring", "run_queue")
@@ -41,8 +41,8 @@ def test_a_cluster_differs_from_a_server_where_its_file_says_why() -> None:
     assert CLUSTER["run_monitoring"] | quicker == SERVER["run_monitoring"]
 
 
-def test_all_packages_of_dagster_are_of_one_release() -> None:
-    # With another, pip takes one of years ago and says nothing.
+def test_all_dagster_packages_are_from_one_release() -> None:
+    # With another version, pip silently installs one that is years old.
     core = version("dagster").removeprefix("1.13.")
     for package in ("dagster-postgres", "dagster-celery"):
         assert version(package) == f"0.29.{core}"
@@ -59,14 +59,14 @@ def programs(path: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["server/supervisord.conf", "cluster/worker.conf"])
-def test_every_program_is_started_again_and_ends_with_all_below_it(name: str) -> None:
+def test_every_program_is_restarted_and_ends_with_its_children(name: str) -> None:
     for program in programs(DEPLOY / name).values():
         assert program["autorestart"] == "true"
         assert program["killasgroup"] == "true"
         assert int(program["stopwaitsecs"]) > 0
 
 
-def test_runs_are_waited_for_as_long_as_the_unit_waits_for_the_supervisor() -> None:
+def test_the_supervisor_waits_for_runs_as_long_as_the_unit_waits_for_it() -> None:
     unit = (DEPLOY / "server" / "feedback-assets.service").read_text()
     found = re.search(r"TimeoutStopSec=(\d+)", unit)
     assert found
@@ -77,7 +77,7 @@ def test_runs_are_waited_for_as_long_as_the_unit_waits_for_the_supervisor() -> N
 
 
 @pytest.mark.parametrize("kind", ["server", "cluster"])
-def test_every_variable_of_the_files_is_in_the_environment_file(kind: str) -> None:
+def test_the_environment_file_has_every_variable_of_the_files(kind: str) -> None:
     used = {
         name
         for path in (DEPLOY / kind).iterdir()

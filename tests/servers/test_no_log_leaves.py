@@ -1,4 +1,4 @@
-"""No file leaves the machine: every deployment beside a sink that stands in for the telemetry."""
+"""No file leaves the machine: deployments run with a sink in place of the telemetry server."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ CONF = "server/supervisord.conf"
 
 @pytest.fixture
 def uploaded(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What was uploaded; the tests do not turn telemetry off, so that the deployment has to."""
+    """The uploads; the tests do not disable telemetry, so the deployment has to."""
     bodies: list[bytes] = []
 
     def take(request: Request) -> Response:
@@ -49,7 +49,7 @@ def nothing_left(home: Path, uploaded: list[bytes]) -> None:
 
 
 def said(conf: str, machine: Supervised, program: str) -> bytes:
-    """The first line of ``supervisorctl tail -f``, as the README has it."""
+    """The first line of ``supervisorctl tail -f``, as in the README."""
     environment = dict(line.split("=", 1) for line in _variables(conf))
     with subprocess.Popen(
         [BINARIES / "supervisorctl", "-c", DEPLOY / conf, "tail", "-f", program],
@@ -66,13 +66,13 @@ def said(conf: str, machine: Supervised, program: str) -> bytes:
 
 
 def _variables(conf: str) -> Iterator[str]:
-    # The values of the file do: only DAGSTER_HOME counts for supervisorctl.
+    # The values of the file apply: supervisorctl needs only DAGSTER_HOME.
     for kind in {"server", Path(conf).parts[0]}:
         text = (DEPLOY / kind / "feedback-assets.env").read_text()
         yield from (line for line in text.splitlines() if line and line[0] != "#")
 
 
-def test_without_the_variable_a_webserver_uploads_what_lies_in_logs_and_deletes_it(
+def test_without_the_variable_a_webserver_uploads_and_deletes_logs(
     tmp_path: Path, uploaded: list[bytes]
 ) -> None:
     home = tmp_path / "home"
@@ -93,7 +93,7 @@ def test_without_the_variable_a_webserver_uploads_what_lies_in_logs_and_deletes_
         process.wait(60)
 
 
-def test_one_server_keeps_its_logs_to_itself_and_shows_what_a_process_says(
+def test_one_server_keeps_its_logs_local_and_shows_process_output(
     shop: Project, postgres: PostgresDatabase, uploaded: list[bytes]
 ) -> None:
     with head("server", postgres_environment(postgres), own_log) as server:
@@ -106,7 +106,7 @@ def test_one_server_keeps_its_logs_to_itself_and_shows_what_a_process_says(
         nothing_left(home, uploaded)
 
 
-def test_the_machines_of_a_cluster_keep_their_logs_to_themselves(
+def test_the_machines_of_a_cluster_keep_their_logs_local(
     shop: Project, postgres: PostgresDatabase, uploaded: list[bytes]
 ) -> None:
     with running_redis(shop.home / "redis") as broker:
@@ -125,7 +125,7 @@ def test_the_machines_of_a_cluster_keep_their_logs_to_themselves(
                 nothing_left(machine.home, uploaded)
 
 
-def test_a_command_turns_telemetry_off_for_what_it_starts(uploaded: list[bytes]) -> None:
+def test_a_command_disables_telemetry_for_its_child_processes(uploaded: list[bytes]) -> None:
     script = (
         "import atexit, os, sys\n"
         f"atexit.register(lambda: print(os.environ.get({TELEMETRY_OFF!r})))\n"

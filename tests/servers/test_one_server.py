@@ -1,4 +1,4 @@
-"""One server as ``deploy/server`` sets it up: what is killed there comes back, and all is built."""
+"""One server as in ``deploy/server``: killed programs are restarted, and everything is built."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ TABLES = [find_table("fullwhere.survey_trackers"), find_table("wicked_reports.or
 HELD_UP = Faults(quotas=False, latency=12)
 
 
-def test_a_backfill_outlives_its_code_server_with_all_runs_and_a_restart_of_postgres(
+def test_a_backfill_survives_the_loss_of_its_code_server_and_a_postgres_restart(
     shop: Project, sandbox: Sandbox, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select = " or ".join(f'key:"{table.group}/{table.name}"' for table in TABLES)
@@ -36,12 +36,12 @@ def test_a_backfill_outlives_its_code_server_with_all_runs_and_a_restart_of_post
         wait_until(lambda: sandbox.requests, 300)
         killed = server.machine.kill("code")
         sandbox.forget_requests()
-        # By the next run, which the daemon starts once it has seen that the first one is gone.
+        # By the next run, which the daemon starts once it has noticed the loss of the first.
         wait_until(lambda: sandbox.requests, 400)
         postgres.server.restart()
         sandbox.set_faults(Faults(quotas=False))
         assert wait_until(lambda: server.ui.backfill_status(backfill), 400) == "COMPLETED_SUCCESS"
         assert server.machine.pid("code") not in (0, killed)
-        # As when the machine goes down: each ends by the signal that it is sent, in time.
+        # As on shutdown: each ends on its stop signal, in time.
         assert server.machine.stop() == 0
     assert contents(shop.warehouse) == by_command

@@ -1,4 +1,4 @@
-"""Several machines as ``deploy/cluster`` sets them up; a worker, Redis and the head are lost."""
+"""Several machines as in ``deploy/cluster``; a worker, Redis and the head are lost."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ BY_DAY = [table for table in DERIVED_TABLES if table.partitioned]
 WHOLE = [table for table in DERIVED_TABLES if not table.partitioned]
 
 
-def test_a_worker_redis_and_the_head_lost_in_mid_backfill_cost_no_row_and_no_request_too_many(
+def test_losing_worker_redis_and_head_during_a_backfill_costs_no_row_and_no_extra_request(
     project: Project,
     s3: ObjectStore,
     postgres: PostgresDatabase,
@@ -47,7 +47,7 @@ def test_a_worker_redis_and_the_head_lost_in_mid_backfill_cost_no_row_and_no_req
 ) -> None:
     on_s3 = project.settings.feedback_warehouse
     with ExitStack() as stack:
-        # Two of one seed: what the one is asked is no part of the other's quota.
+        # Two sandboxes with one seed: requests to one do not count against the other's quota.
         alone, sandbox = (
             stack.enter_context(
                 running_sandbox(seed=7, days=DAYS + 5, customers=60, faults=Faults(quotas=False))
@@ -86,7 +86,7 @@ def test_a_worker_redis_and_the_head_lost_in_mid_backfill_cost_no_row_and_no_req
 
 @contextmanager
 def _one_machine(first: date, last: date) -> Iterator["subprocess.Popen[bytes]"]:
-    """The same days by the command, with the environment as it is now, while the cluster builds."""
+    """Build the same days with the command in the current environment, while the cluster builds."""
     program = str(Path(sys.executable).with_name("feedback-assets"))
     process = subprocess.Popen(
         [program, "backfill", "--from", str(first), "--to", str(last)],
@@ -100,7 +100,7 @@ def _one_machine(first: date, last: date) -> Iterator["subprocess.Popen[bytes]"]
 
 
 def _build_and_lose_machines(shared: dict[str, str], redis: Redis) -> tuple[int, float]:
-    """How many runs a worker lost, and the seconds until each was under way again."""
+    """The number of runs lost by a worker, and the seconds until each was running again."""
     workers = Celery(broker=shared["CELERY_BROKER_URL"]).control.inspect(timeout=2)
     with ExitStack() as stack:
         machines = {name: stack.enter_context(worker(name, shared)) for name in WORKERS}
@@ -109,14 +109,14 @@ def _build_and_lose_machines(shared: dict[str, str], redis: Redis) -> tuple[int,
         backfill = ui.backfill(PROVIDER_TABLES, FIRST, YESTERDAY)
 
         def reading() -> dict[str, set[str]]:
-            """By worker, its runs, of those that have one of Wicked Reports."""
+            """By worker, its runs, among those that read a table of Wicked Reports."""
             going = [run for run in ui.runs() if run.status == "STARTED"]
             slow = {run.id for run in going if run.reads(SLOW)}
             of_task = {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG): run.id for run in going}
             held = {
                 name: {of_task[task["id"]] for task in tasks if task["id"] in of_task}
                 for name, tasks in (workers.active() or {}).items()
-                # What has not begun is found lost by another clock.
+                # Runs that have not started are detected as lost by another timeout.
                 if all(task["id"] in of_task for task in tasks)
             }
             return {name: ids for name, ids in held.items() if slow & ids}

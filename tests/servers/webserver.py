@@ -1,4 +1,4 @@
-"""Dagster's webserver asked by GraphQL, through the proxy or not: backfills, runs, how they end."""
+"""Dagster's webserver over GraphQL, with or without the proxy: backfills, runs, statuses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ _TABLES = "{ assetNodes { assetKey { path } } }"
 
 @dataclass(frozen=True)
 class Run:
-    """A run; ``parent`` is the one that it tries again, empty for none."""
+    """A run; ``parent`` is the run that it retries, or empty."""
 
     id: str
     parent: str
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Asked:
-    """A webserver at an address; ``options`` go with every request."""
+    """A webserver at an address; ``options`` are passed to every request."""
 
     url: str
     options: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -78,14 +78,14 @@ class Asked:
         return body["data"]
 
     def shows_tables(self) -> bool:
-        """Whether it answers, and knows the project's tables."""
+        """Whether it responds and lists the project's tables."""
         try:
             return bool(self.ask(_TABLES)["assetNodes"])
         except requests.RequestException:
             return False
 
     def backfill(self, tables: Sequence[Table], first: date | None, last: date) -> str:
-        """Start a backfill of these tables, of these days if they have any; its id."""
+        """Start a backfill of these tables, for these days if partitioned; return its id."""
         params: dict[str, Any] = {"assetSelection": _keys(tables)}
         if first is None:
             params |= {"allPartitions": True}
@@ -96,7 +96,7 @@ class Asked:
         return str(launched["backfillId"])
 
     def backfill_status(self, backfill: str) -> str:
-        """How it ended, empty while it goes on or nobody answers."""
+        """Its final status; empty while it runs or the webserver is unreachable."""
         try:
             found = str(self.ask(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"])
         except requests.RequestException:
@@ -104,7 +104,7 @@ class Asked:
         return "" if found in ("REQUESTED", "COMPLETED") else found
 
     def run(self, tables: Sequence[Table], first: date | None, last: date | None) -> str:
-        """Start one run that builds these tables, of these days if they have any; its id."""
+        """Start one run that builds these tables, for these days if partitioned; return its id."""
         tags = [
             {"key": f"dagster/asset_partition_range_{end}", "value": str(day)}
             for end, day in (("start", first), ("end", last))
@@ -128,7 +128,7 @@ class Asked:
         return str(launched["run"]["runId"])
 
     def runs(self) -> list[Run]:
-        """All runs, the newest first."""
+        """All runs, newest first."""
         return [
             Run(
                 found["runId"],
@@ -141,7 +141,7 @@ class Asked:
         ]
 
     def run_status(self, run: str) -> str:
-        """How it ended, empty while it goes on."""
+        """Its final status; empty while it runs."""
         found = str(self.ask(RUN, id=run)["runOrError"]["status"])
         return found if found in ("SUCCESS", "FAILURE", "CANCELED") else ""
 

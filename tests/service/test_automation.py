@@ -1,4 +1,4 @@
-"""Automation switched off and shown, over a real instance; ``test_starting.py`` switches it on."""
+"""Automation switched off and shown, on a real instance; ``test_starting.py`` switches it on."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ def shown(text: str) -> dict[str, list[str]]:
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
 
 
-def test_off_stops_all_of_it_and_status_shows_what_an_earlier_name_had_on(
+def test_off_stops_everything_and_status_includes_earlier_location_names(
     project: Project,
 ) -> None:
     with open_instance(project.settings) as instance:
@@ -49,7 +49,7 @@ def test_off_stops_all_of_it_and_status_shows_what_an_earlier_name_had_on(
         }
 
 
-def test_status_says_whether_a_daemon_runs_on_this_home(project: Project) -> None:
+def test_status_reports_whether_a_daemon_runs_on_this_home(project: Project) -> None:
     now = datetime.now(UTC)
     said = []
     for ago in (timedelta(hours=1), timedelta(seconds=20)):
@@ -57,8 +57,8 @@ def test_status_says_whether_a_daemon_runs_on_this_home(project: Project) -> Non
             beat = DaemonHeartbeat((now - ago).timestamp(), "SCHEDULER", "id", [])
             instance.add_daemon_heartbeat(beat)
         said.append(project.run("automation", "status").stdout)
-    assert f"No daemon is running on {project.home}/dagster_home; last seen " in said[0]
-    assert "A daemon is running on this home." in said[1]
+    assert f"No daemon is running for {project.home}/dagster_home; last seen " in said[0]
+    assert "A daemon is running for this DAGSTER_HOME." in said[1]
 
 
 @given(
@@ -67,13 +67,13 @@ def test_status_says_whether_a_daemon_runs_on_this_home(project: Project) -> Non
     monthly=st.booleans(),
     zone=st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"]),
 )
-def test_the_next_tick_is_ahead_at_the_hour_of_the_zone_and_within_a_day_or_a_month(
+def test_the_next_tick_is_at_the_configured_hour_within_a_day_or_a_month(
     now: datetime, hour: int, monthly: bool, zone: str
 ) -> None:
     found = next_tick(f"30 {hour} {'1' if monthly else '*'} * *", zone, now)
     assert found is not None
     assert now < found <= now + (timedelta(days=32) if monthly else timedelta(hours=26))
     local = found.astimezone(ZoneInfo(zone))
-    # An hour that the clock skips is made up for by the next one.
+    # An hour skipped by the clock is replaced by the next one.
     assert (local.hour, local.minute) in {(hour, 30), (hour + 1, 30)}
     assert not monthly or local.day == 1

@@ -1,7 +1,6 @@
-"""The UI as a reader sees it: a browser over the webserver, after ten days were backfilled.
+"""The UI in a browser, after a backfill of ten days.
 
-The pictures are left in `screenshots/`, which git ignores, to be looked at.
-"""
+Screenshots are saved in `screenshots/` (ignored by git) for inspection."""
 
 import re
 import shutil
@@ -36,7 +35,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 120_000  # milliseconds; a page is there in two seconds on a machine that idles
+PATIENCE = 120_000  # milliseconds; an idle machine loads a page in two seconds
 RUNS = """
 { runsOrError { ... on Runs { results { runId status assetSelection { path } } } } }
 """
@@ -44,7 +43,7 @@ RUNS = """
 
 @dataclass
 class Reader:
-    """Somebody who opens pages, and notes what went wrong behind them."""
+    """Opens pages and records errors behind them."""
 
     page: Page
     url: str
@@ -57,8 +56,8 @@ class Reader:
         self.page.on("response", self._answered)
 
     def open(self, path: str, *wanted: str) -> None:
-        """A page, once every text of ``wanted`` is seen on it."""
-        self._queries.clear()  # their bodies go with the page that is left
+        """Open a page and wait until every text of ``wanted`` is shown."""
+        self._queries.clear()  # response bodies are lost with the page that is left
         self.page.goto(f"{self.url}{path}", wait_until="domcontentloaded")
         self.sees(*wanted)
 
@@ -67,7 +66,7 @@ class Reader:
             self.page.get_by_text(text, exact=True).first.wait_for()
 
     def keeps(self, name: str) -> str:
-        """A picture of the page as it is, and all that is written on it."""
+        """Take a screenshot of the page and return its text."""
         PICTURES.mkdir(exist_ok=True)
         self.page.wait_for_load_state("networkidle")
         self._read_answers()
@@ -94,7 +93,7 @@ class Reader:
 
 @contextmanager
 def browser(directory: Path) -> Iterator[BrowserContext]:
-    """The system's Chromium with a profile of its own."""
+    """The system's Chromium with a separate profile."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         pytest.skip("there is no chromium here: apt-get install chromium")
@@ -110,7 +109,7 @@ def browser(directory: Path) -> Iterator[BrowserContext]:
             context.close()
 
 
-def test_the_pages_show_tables_days_columns_checks_runs_and_switches_and_nothing_fails_behind_them(
+def test_the_ui_shows_tables_days_columns_checks_runs_and_switches_without_errors(
     shop: Project, tmp_path: Path
 ) -> None:
     with browser(tmp_path / "profile") as context:
@@ -138,7 +137,7 @@ def _graph(reader: Reader, served: Webserver, shop: Project) -> None:
 
 
 def _days(reader: Reader, served: Webserver, shop: Project) -> None:
-    """After a backfill of ten days ten are filled, and the rest since the start are not."""
+    """After a backfill of ten days, ten partitions are filled and the rest are missing."""
     everything = (YESTERDAY - shop.settings.feedback_start_date).days + 1
     for name in ("wicked_reports.orders", "marts.order_feedback"):
         path = "/".join(find_table(name).asset_key)
@@ -179,7 +178,7 @@ def _plots(reader: Reader, served: Webserver, shop: Project) -> None:
 
 
 def _page(reader: Reader, served: Webserver, shop: Project) -> None:
-    """The address shown opens the page; Chromium would not follow a link to a file."""
+    """The shown address opens the page; Chromium would not follow a link to a file."""
     url = page_url(shop.warehouse)
     assert url is not None
     reader.open("/assets/reports/nps?view=overview", url, page_path(shop.warehouse))

@@ -1,4 +1,4 @@
-"""What ``make dev`` runs: days to look at, an address to open, and nothing left after it."""
+"""What ``make dev`` runs: data to explore, an address to open, and a clean shutdown."""
 
 import re
 import signal
@@ -16,7 +16,7 @@ from tests.conftest import YESTERDAY, Project
 from tests.servers.supervised import wait_until
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
+def test_a_port_in_use_is_reported_in_one_line(project: Project) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -32,11 +32,11 @@ def test_a_port_that_is_taken_is_said_in_one_line(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_it_reads_the_demo_s_days_and_ends_on_ctrl_c_though_a_shell_had_it_ignored(
+def test_dev_reads_the_demo_and_ends_on_ctrl_c_even_if_the_shell_ignores_it(
     tmp_path: Path,
 ) -> None:
     port = free_port()
-    # None of this may reach the demo.
+    # None of this may affect the demo.
     copy = clone(tmp_path).with_environment(
         FEEDBACK_WAREHOUSE=str(tmp_path / "own"),
         DAGSTER_HOME=str(tmp_path / "own_home"),
@@ -61,11 +61,11 @@ def test_it_reads_the_demo_s_days_and_ends_on_ctrl_c_though_a_shell_had_it_ignor
         page = re.search(r"Page: (\S+\.html)", said)
         assert page is not None
         assert 'id="generated"' in Path(page[1]).read_text()
-        # This one, the sandbox, dagster dev, its webserver, daemon and code server.
+        # This process, the sandbox, dagster dev, its webserver, daemon and code server.
         wait_until(lambda: len(copy.processes()) >= 6, 60)
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 0
-        # Whose parent is gone already may take a moment to follow.
+        # A process whose parent has already ended may take a moment to follow.
         wait_until(lambda: not copy.processes(), 30)
     demo = copy.root / "data" / "demo"
     assert held(demo / "warehouse") == [YESTERDAY - timedelta(days=1), YESTERDAY]
@@ -80,7 +80,7 @@ def held(warehouse: Path) -> list[object]:
 
 
 @pytest.mark.slow
-def test_ui_of_a_demo_that_was_never_made_says_what_to_run(tmp_path: Path) -> None:
+def test_ui_without_a_demo_names_the_command_to_run(tmp_path: Path) -> None:
     copy: Clone = clone(tmp_path)
     result = copy.run("feedback-assets", "ui", "--demo", check=False)
     assert result.returncode == 1

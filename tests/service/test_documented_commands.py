@@ -1,4 +1,4 @@
-"""What docs/operations.md has its reader type for the day, the month and the incident works."""
+"""The daily, monthly and incident commands of docs/operations.md work."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def _section(title: str) -> str:
 
 
 def _commands(text: str) -> list[str]:
-    """Each command of the blocks, with the lines that continue it, and each in a table's cell."""
+    """Each command of the code blocks, with its continuation lines, and each in a table cell."""
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     found = [
         command.strip()
@@ -51,7 +51,7 @@ DAYS = {"2026-01-01": YESTERDAY, "2026-02-01": YESTERDAY}
 DAYS |= {"2026-01-31": YESTERDAY, "2026-05-31": YESTERDAY}
 
 
-def test_each_section_has_commands_and_all_of_them_are_the_project_s_own() -> None:
+def test_each_section_has_only_commands_of_the_project() -> None:
     for title in SECTIONS:
         assert _commands(_section(title)), title
     assert all(command.startswith(".venv/bin/feedback-assets ") for command in COMMANDS)
@@ -59,7 +59,7 @@ def test_each_section_has_commands_and_all_of_them_are_the_project_s_own() -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_every_command_that_an_operator_is_told_to_type_works_as_written(
+def test_every_documented_operator_command_works_as_written(
     shop: Project,
 ) -> None:
     done = shop.backfill(YESTERDAY, YESTERDAY, "--select", "not key:marts/survey_funnel")
@@ -71,7 +71,7 @@ def test_every_command_that_an_operator_is_told_to_type_works_as_written(
     assert len(more) >= 8
     for command in [*COMMANDS, *more]:
         if " sensor start " in command:
-            continue  # switched on, and seen to be, in test_schedules.py
+            continue  # switched on and checked in test_schedules.py
         typed = command.replace(".venv/bin", directory).replace(CUSTOMER, email)
         for written, day in DAYS.items():
             typed = typed.replace(written, str(day))

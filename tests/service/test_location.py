@@ -1,4 +1,4 @@
-"""One name of the code location for every way to start, and what an upgrade carries over to it."""
+"""One location name for every start command, and what an upgrade carries over to it."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def names(origins: Any) -> list[str]:
     return [origin.location_name for origin in origins]
 
 
-def test_every_way_to_start_gives_the_location_the_same_name(
+def test_every_start_command_uses_the_same_location_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -65,7 +65,7 @@ def test_every_way_to_start_gives_the_location_the_same_name(
         assert names(WorkspaceFileTarget([there.workspace]).create_origins()) == [LOCATION]
 
 
-def test_without_dagster_home_dagster_dev_reads_the_settings_of_dagster_home() -> None:
+def test_without_dagster_home_dagster_dev_reads_the_default_home() -> None:
     of_root = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     of_home = yaml.safe_load((ROOT / "dagster_home" / "dagster.yaml").read_text())
     added = {
@@ -80,7 +80,7 @@ def test_without_dagster_home_dagster_dev_reads_the_settings_of_dagster_home() -
     assert of_root == of_home
 
 
-def test_without_dagster_home_everything_lies_where_it_does_with_it(
+def test_without_dagster_home_every_file_has_the_same_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(ROOT / "dagster.yaml", tmp_path)
@@ -137,7 +137,7 @@ SCHEDULE = ScheduleInstigatorData("0 6 * * *", start_timestamp=1_000_000.0)
 
 
 @pytest.mark.parametrize("served", [False, True], ids=["dagster dev", "behind a socket"])
-def test_what_was_on_is_on_under_the_new_name_and_what_was_off_is_not(
+def test_instigators_keep_their_status_under_the_new_name(
     instance: dg.DagsterInstance, served: bool
 ) -> None:
     origin = GrpcServerCodeLocationOrigin("localhost", socket="/s", location_name=MODULE)
@@ -152,26 +152,26 @@ def test_what_was_on_is_on_under_the_new_name_and_what_was_off_is_not(
     assert after[LOCATION, "read_last_days"].instigator_data == SCHEDULE
     assert after[LOCATION, "alert_on_detractors"].instigator_data == cursor
     assert (LOCATION, "build_what_changed") not in after
-    # The daemon warns of what is on in a location that is gone.
+    # The daemon warns about running instigators of a missing location.
     assert after[MODULE, "read_last_days"].status == OFF
     assert carry_over(instance) == []
 
 
-def test_what_was_switched_under_the_new_name_stays_as_it_is(instance: dg.DagsterInstance) -> None:
+def test_a_status_set_under_the_new_name_is_kept(instance: dg.DagsterInstance) -> None:
     instance.add_instigator_state(state(PROJECT_ROOT.name, "read_last_days", ON, SCHEDULE))
     instance.add_instigator_state(state(LOCATION, "read_last_days", OFF, SCHEDULE))
     assert carry_over(instance) == []
     assert found(instance)[LOCATION, "read_last_days"].status == OFF
 
 
-def test_a_schedule_of_somebody_else_s_location_is_left_alone(instance: dg.DagsterInstance) -> None:
+def test_a_schedule_of_another_location_is_left_alone(instance: dg.DagsterInstance) -> None:
     instance.add_instigator_state(state("another_project", "read_last_days", ON, SCHEDULE))
     assert carry_over(instance) == []
     assert set(found(instance)) == {("another_project", "read_last_days")}
     assert found(instance)["another_project", "read_last_days"].status == ON
 
 
-def test_a_schedule_goes_on_after_its_last_tick_and_makes_up_for_none_before_it(
+def test_a_schedule_continues_after_its_last_tick_without_catching_up(
     instance: dg.DagsterInstance,
 ) -> None:
     earlier = state(MODULE, "read_last_days", ON, SCHEDULE)
@@ -194,7 +194,7 @@ def test_a_schedule_goes_on_after_its_last_tick_and_makes_up_for_none_before_it(
 
 
 @pytest.mark.parametrize("checkout", [False, True], ids=["installed", "in a checkout"])
-def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_dotenv(
+def test_programs_prefer_the_environment_and_start_in_a_directory_without_dotenv(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkout: bool
 ) -> None:
     if checkout:
@@ -205,14 +205,14 @@ def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_
     )
     monkeypatch.setenv("FEEDBACK_START_DATE", "2026-01-01")
     for name in ("FEEDBACK_MATCH_DAYS", "PGPORT"):
-        # Removed when the test ends, since load_settings adds them to the environment.
+        # Removed when the test ends, because load_settings adds them to the environment.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     given = dict(os.environ)
     with place(load_settings(), given) as there:
         assert there.environment["FEEDBACK_START_DATE"] == "2026-01-01"
         assert there.environment["PGPORT"] == "5433"
-        # The code server of a checkout reads the others from .env, again at each reload.
+        # A checkout's code server reads the others from .env, again on each reload.
         assert there.environment.get("FEEDBACK_MATCH_DAYS") == (None if checkout else "7")
         assert there.environment["DAGSTER_HOME"] == str(tmp_path / "dagster_home")
         assert not (there.directory / ".env").exists()
@@ -233,7 +233,7 @@ with place(load_settings(), {}) as there:
 """
 
 
-def test_the_directory_of_a_program_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_the_next_program_removes_the_directory_of_a_killed_one(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir(mode=0o700)
     environment = os.environ | {"TMPDIR": str(temporary)}

@@ -1,4 +1,4 @@
-"""The ways to start the UI from a project root: one home, one name, and whose settings count."""
+"""Starting the UI from a project root: one home, one location name, and the order of settings."""
 
 import json
 import signal
@@ -68,7 +68,7 @@ def daemons_are_well(served: Asked) -> bool:
     return all(each["healthy"] for each in found if each["required"])
 
 
-def test_dagster_dev_and_dg_dev_show_the_history_and_keep_what_an_earlier_version_had_on(
+def test_dagster_dev_and_dg_dev_show_the_history_and_keep_running_instigators(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     before = YESTERDAY - timedelta(days=1)
@@ -77,7 +77,7 @@ def test_dagster_dev_and_dg_dev_show_the_history_and_keep_what_an_earlier_versio
         *("feedback-assets", "backfill", "--from", str(before), "--to", str(before)),
         *("--select", "key:thanx/feedbacks"),
     )
-    # The first version: the location had the module's name.
+    # The first version: the location was named after the module.
     with_home = copy.with_environment(DAGSTER_HOME=str(copy.root / "dagster_home"))
     with_home.run(
         "dagster", "schedule", "start", "read_last_days", "-m", "feedback_assets.definitions"
@@ -110,7 +110,7 @@ def test_dagster_dev_and_dg_dev_show_the_history_and_keep_what_an_earlier_versio
     assert not list(copy.root.glob(".tmp_dagster_home_*/history"))
 
 
-def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
+def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     right = sandbox.environment()
@@ -121,7 +121,7 @@ def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
         FEEDBACK_START_DATE=str(YESTERDAY), THANX_ACCESS_TOKEN=right["THANX_ACCESS_TOKEN"]
     )
     home = given.root / "dagster_home"
-    # A home from before has a dagster.yaml that says nothing of the dialog.
+    # An older home has a dagster.yaml without the dialog setting.
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     port = free_port()
     with given.started("feedback-assets", "ui", "--port", str(port)) as process:
@@ -137,11 +137,11 @@ def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
         assert not seen["shouldShowNux"]
         read_a_day(served)
 
-        # A second one says that the port is in use, and starts nothing.
+        # A second one reports that the port is in use and starts nothing.
         again = given.run("feedback-assets", "ui", "--port", str(port), check=False)
         assert again.returncode == 1
         assert again.stderr.splitlines() == [
-            f"port {port} is in use: stop what listens there, or choose another with --port"
+            f"port {port} is in use: stop the process that uses it, or choose another with --port"
         ]
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
@@ -150,7 +150,7 @@ def test_ui_and_its_runs_take_the_environment_before_dotenv_and_end_on_sigterm(
         assert len(instance.get_runs()) == 1
 
 
-def test_automation_switches_all_in_one_step_for_every_ui_of_the_home(
+def test_automation_switches_everything_for_every_ui_of_the_home(
     copy: Clone, sandbox: Sandbox
 ) -> None:
     copy.write_dotenv(sandbox.environment())
@@ -159,11 +159,11 @@ def test_automation_switches_all_in_one_step_for_every_ui_of_the_home(
         "remove_old_run_logs_monthly",
     }
     result = copy.run("feedback-assets", "automation", "on")
-    assert f"No daemon is running on {copy.root}/dagster_home." in result.stdout
+    assert f"No daemon is running for {copy.root}/dagster_home." in result.stdout
     assert "Start it with: feedback-assets ui" in result.stdout
     assert running(copy) == {("feedback_assets", name) for name in switched}
 
-    # Dagster's own command finds them on, under the name that pyproject.toml gives.
+    # Dagster's own command shows them as running, under the name in pyproject.toml.
     home = copy.with_environment(DAGSTER_HOME=str(copy.root / "dagster_home"))
     listed = home.run("dagster", "schedule", "list").stdout
     assert "Schedule: read_last_days [RUNNING]" in listed
@@ -189,7 +189,7 @@ def running(copy: Clone) -> set[tuple[str, str]]:
         }
 
 
-def test_dg_scaffolds_checks_lists_and_launches_a_definition_beside_the_project_s(
+def test_dg_scaffolds_checks_lists_and_launches_a_user_definition(
     copy: Clone,
 ) -> None:
     copy.run("dg", "scaffold", "defs", "dagster.asset", "mine.py")

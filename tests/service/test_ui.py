@@ -1,4 +1,4 @@
-"""The webserver and the daemon as users start them: the graph, a run of a day, a backfill."""
+"""Webserver and daemon as users start them: the asset graph, a run of one day, a backfill."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ ASSETS = """
 
 
 class Webserver(Asked):
-    """A running webserver, asked by GraphQL."""
+    """A running webserver, queried over GraphQL."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"http://127.0.0.1:{port}")
@@ -79,7 +79,7 @@ def webserver(command: str, directory: Path) -> Iterator[Webserver]:
 
 
 @pytest.mark.parametrize("command", ["dagster", "dg"])
-def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_description(
+def test_without_settings_the_graph_shows_every_table_with_group_and_description(
     tmp_path: Path, command: str
 ) -> None:
     with clone(tmp_path).serving(command, "dev") as served:
@@ -98,7 +98,7 @@ def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_descri
         assert "dagster/code_references" in {entry["label"] for entry in node["metadataEntries"]}
 
 
-def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
+def test_a_day_and_a_60_day_backfill_in_the_ui_write_the_same_tables_as_the_command(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=59)

@@ -1,4 +1,4 @@
-"""Backfills by webserver and daemon that do not go smoothly: canceled, and killed half-way."""
+"""Backfills in the UI that are canceled or whose daemon is killed."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ TABLES = [*READ, find_table("unified.orders")]
 
 @pytest.fixture
 def instance(shop: Project) -> Iterator[dg.DagsterInstance]:
-    """The instance as ``dagster.yaml`` has it, but with one run at a time and a quick monitor."""
+    """The instance of ``dagster.yaml``, but with one run at a time and fast run monitoring."""
     home = shop.settings.dagster_home
     home.mkdir(parents=True)
     text = (ROOT / "dagster_home" / "dagster.yaml").read_text()
@@ -66,7 +66,7 @@ def instance(shop: Project) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def running(directory: Path, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A command of Dagster in a process group of its own, all of which ends with it."""
+    """A Dagster command in its own process group, all of which ends with it."""
     executable = Path(sys.executable).with_name(command)
     with (directory / f"{command}.log").open("a") as log:
         process = subprocess.Popen(
@@ -76,7 +76,7 @@ def running(directory: Path, command: str, *arguments: str) -> Iterator[subproce
         try:
             yield process
         finally:
-            # All below it too: a code server would wait for its runs.
+            # Including all children: a code server would wait for its runs.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -102,7 +102,7 @@ def contents(shop: Project, tables: list[Table]) -> dict[str, str]:
 
 
 def versions(instance: dg.DagsterInstance, table: Table) -> dict[str, set[Any]]:
-    """By day, the content hashes of all its materialisations."""
+    """The content hashes of all materialisations, by day."""
     found = defaultdict(set)
     records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=1000).records
     for record in records:
@@ -120,7 +120,7 @@ def no_day_is_missing_or_twice(shop: Project, instance: dg.DagsterInstance) -> N
         assert {len(hashes) for hashes in known.values()} == {1}
 
 
-def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again_what_is_there(
+def test_a_canceled_backfill_ends_and_resumes_without_rereading(
     shop: Project, sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
@@ -154,7 +154,7 @@ def test_a_canceled_backfill_ends_and_goes_on_from_failure_without_reading_again
 
 
 @pytest.mark.parametrize("what", ["the daemon", "the daemon and all below it"])
-def test_a_backfill_whose_daemon_is_killed_ends_when_a_daemon_runs_again(
+def test_a_backfill_whose_daemon_was_killed_ends_with_the_next_daemon(
     shop: Project,
     sandbox: Sandbox,
     instance: dg.DagsterInstance,

@@ -1,4 +1,4 @@
-"""What providers declare of their answers, held against the SQL of each."""
+"""The providers' declarations of their answers, compared with their SQL."""
 
 from datetime import date
 
@@ -33,7 +33,7 @@ def _schema(provider: Provider) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def _leaves(node: Node) -> set[str]:
-    """The columns ``table.column`` that a node of the lineage comes from."""
+    """The columns ``table.column`` that a lineage node derives from."""
     if node.downstream:
         return set().union(*map(_leaves, node.downstream))
     if not isinstance(node.expression, exp.Table):
@@ -42,7 +42,7 @@ def _leaves(node: Node) -> set[str]:
 
 
 @each_provider
-def test_a_column_of_the_answers_is_declared_to_come_from_what_the_query_takes(
+def test_the_declared_lineage_of_the_answers_matches_the_query(
     provider: Provider,
 ) -> None:
     assert provider.answers is not None
@@ -52,7 +52,7 @@ def test_a_column_of_the_answers_is_declared_to_come_from_what_the_query_takes(
 
 
 @each_provider
-def test_the_query_reads_the_tables_that_are_declared_and_gives_the_columns(
+def test_the_query_reads_the_declared_tables_and_returns_the_columns(
     provider: Provider,
 ) -> None:
     assert provider.answers is not None
@@ -68,7 +68,7 @@ def test_the_query_reads_the_tables_that_are_declared_and_gives_the_columns(
 
 
 @each_provider
-def test_the_types_of_the_answers_are_those_of_the_table(provider: Provider) -> None:
+def test_the_types_of_the_answers_match_the_table(provider: Provider) -> None:
     assert provider.answers is not None
     day = {"first_day": date(2024, 5, 1), "last_day": date(2024, 5, 2), "match_days": 90}
     named = {name: value for name, value in day.items() if f"${name}" in provider.answers.sql}
@@ -80,7 +80,7 @@ def test_the_types_of_the_answers_are_those_of_the_table(provider: Provider) -> 
         assert rows.schema.field(name).type == kinds[name], name
 
 
-def test_the_table_of_all_answers_depends_on_and_comes_from_what_the_providers_declare() -> None:
+def test_dependencies_and_lineage_of_all_answers_follow_the_provider_declarations() -> None:
     assert set(FEEDBACK.depends) == {
         f"{provider.name}.{name}"
         for provider in ANSWERING

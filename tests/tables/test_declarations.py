@@ -1,4 +1,4 @@
-"""Every declared table makes sense in itself and beside the others."""
+"""Every declared table is consistent in itself and with the others."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def paths(table: Table) -> dict[str, Column]:
     return dict(with_fields(table.columns))
 
 
-def test_these_are_the_tables() -> None:
+def test_the_tables_match_this_list() -> None:
     assert [table.full_name for table in ALL_TABLES] == [
         "wicked_reports.contacts", "wicked_reports.clicks", "wicked_reports.orders",
         "thanx.feedbacks", "fullwhere.survey_trackers", "feedbackpulse.submissions",
@@ -61,14 +61,14 @@ def test_these_are_the_tables() -> None:
         ("retargeting.product_reviews", "added_on", ("order_no", "real_id", "added_on")),
     ],
 )
-def test_a_provider_table_has_the_key_and_the_event_time_that_users_rely_on(
+def test_each_provider_table_has_its_published_key_and_event_time(
     name: str, event_time: str, key: tuple[str, ...]
 ) -> None:
     table = find_table(name)
     assert (table.event_time, table.key) == (event_time, key)
 
 
-def test_a_click_is_known_by_contact_time_url_and_campaign_parameters() -> None:
+def test_the_key_of_a_click_is_contact_time_url_and_campaign_parameters() -> None:
     clicks = find_table("wicked_reports.clicks")
     utms = clicks.column("utms").fields
     assert clicks.key == (
@@ -90,13 +90,13 @@ def test_key_order_and_event_time_are_columns(table: Table) -> None:
 
 
 @each(ALL_TABLES)
-def test_names_are_snake_case_and_occur_once(table: Table) -> None:
+def test_names_are_snake_case_and_unique(table: Table) -> None:
     for columns in (table.columns, *(column.fields for column in paths(table).values())):
         names = [column.name for column in columns]
         assert len(set(names)) == len(names)
     for name in (table.group, table.name, *(c.name for c in paths(table).values())):
         assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)
-    # It is in the path, where pandas and pyarrow look for it, and so in no file.
+    # It is in the path, where pandas and pyarrow read it, and therefore in no file.
     assert not table.partitioned or "day" not in table.schema.names
 
 
@@ -118,7 +118,7 @@ def test_times_are_in_utc_money_is_decimal_and_types_agree_with_their_fields(tab
 
 
 @each(ALL_TABLES)
-def test_table_and_columns_say_what_they_are(table: Table) -> None:
+def test_tables_and_columns_have_descriptions(table: Table) -> None:
     assert table.description.startswith("One row is ")
     assert f'"{table.group}"."{table.name}"' in table.example
     for path, column in paths(table).items():
@@ -138,7 +138,7 @@ def test_only_top_level_columns_of_a_provider_table_have_rules_to_check(table: T
 
 
 @each(PROVIDER_TABLES)
-def test_extra_is_the_last_column_of_a_provider_table_and_of_no_other(table: Table) -> None:
+def test_only_provider_tables_have_extra_as_their_last_column(table: Table) -> None:
     assert table.columns[-1] is EXTRA
     names = [column.json_name for column in table.columns[:-1]]
     assert len(set(names)) == len(names)
@@ -146,7 +146,7 @@ def test_extra_is_the_last_column_of_a_provider_table_and_of_no_other(table: Tab
         assert "extra" not in derived.schema.names
 
 
-def test_tables_depend_on_declared_tables_and_never_in_a_circle() -> None:
+def test_tables_depend_on_declared_tables_without_cycles() -> None:
     upstream = {table.full_name: set(table.depends) for table in ALL_TABLES}
     for names in upstream.values():
         assert names <= set(upstream)
@@ -161,7 +161,7 @@ def test_tables_depend_on_declared_tables_and_never_in_a_circle() -> None:
 
 
 @each(DERIVED_TABLES)
-def test_the_sources_of_a_column_are_columns_of_tables_upstream(table: Table) -> None:
+def test_the_sources_of_a_column_are_columns_of_upstream_tables(table: Table) -> None:
     upstream: set[str] = set()
     pending = list(table.depends)
     while pending:
@@ -176,14 +176,14 @@ def test_the_sources_of_a_column_are_columns_of_tables_upstream(table: Table) ->
 
 
 @each(DERIVED_TABLES)
-def test_every_derived_column_says_where_it_comes_from_unless_it_is_a_label(table: Table) -> None:
+def test_every_derived_column_except_labels_declares_its_sources(table: Table) -> None:
     labels = {"provider", "model", "window_days"}
     without = {column.name for column in table.columns if not column.source}
     assert without <= labels
 
 
 @each(MART_TABLES)
-def test_marts_hold_no_email_name_phone_number_contact_id_or_link(table: Table) -> None:
+def test_marts_have_no_email_name_phone_number_contact_id_or_link(table: Table) -> None:
     assert set(personal_paths(table.columns).values()) <= {Personal.FREE_TEXT}
     assert set(personal_paths(table.columns)) <= {"comment", "reply"}
     for path in paths(table):
@@ -191,7 +191,7 @@ def test_marts_hold_no_email_name_phone_number_contact_id_or_link(table: Table) 
 
 
 @each(PROVIDER_TABLES + UNIFIED_TABLES)
-def test_a_column_named_like_a_person_is_marked_as_personal(table: Table) -> None:
+def test_a_column_with_a_personal_name_is_marked_as_personal(table: Table) -> None:
     suspicious = re.compile(
         r"(^|\.)(email|customer_email|first_name|last_name|customer_name|sent_to|href|link|"
         r"new_review_link|url_wicked|tracking_url|contact_id|contact_source_id|customer_ref|"
@@ -203,7 +203,7 @@ def test_a_column_named_like_a_person_is_marked_as_personal(table: Table) -> Non
             assert path in marked, path
 
 
-def test_a_table_is_found_by_its_name_and_a_wrong_name_is_told_the_right_ones() -> None:
+def test_a_table_is_found_by_name_and_the_error_for_a_wrong_name_lists_the_valid_names() -> None:
     for table in ALL_TABLES:
         assert find_table(table.full_name) is table
         assert table.asset_key == tuple(table.full_name.split("."))

@@ -1,4 +1,4 @@
-"""docs/tables.md: up to date, and every link of it leads somewhere."""
+"""docs/tables.md is up to date, and every link in it resolves."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ def test_the_page_is_up_to_date() -> None:
     assert page.read_text(encoding="utf-8") == document(), "docs/tables.md is stale: run make docs"
 
 
-def test_every_link_within_the_page_has_its_anchor() -> None:
+def test_every_link_within_the_page_has_an_anchor() -> None:
     text = document()
     anchors = set(re.findall(r'<a id="([^"]+)"', text)) | {"quarantine"}
     links = re.findall(r"\]\(#([^)]+)\)", text)
@@ -30,12 +30,12 @@ def test_every_link_within_the_page_has_its_anchor() -> None:
     assert sorted(set(links) - anchors) == []
 
 
-def test_no_anchor_occurs_twice() -> None:
+def test_anchors_are_unique() -> None:
     anchors = re.findall(r'<a id="([^"]+)"', document())
     assert len(anchors) == len(set(anchors))
 
 
-def test_from_every_computed_column_but_constants_a_provider_field_can_be_reached() -> None:
+def test_every_computed_column_except_constants_leads_to_a_provider_field() -> None:
     sources = {
         f"{table.full_name}.{column.name}": column.source
         for table in DERIVED_TABLES
@@ -44,7 +44,7 @@ def test_from_every_computed_column_but_constants_a_provider_field_can_be_reache
     provider_columns = {
         f"{table.full_name}.{column.name}" for table in PROVIDER_TABLES for column in table.columns
     }
-    # The names of provider and model and the lengths of the windows come from the SQL itself.
+    # Provider names, model names and window lengths are constants in the SQL.
     constants = {
         "unified.feedback.provider",
         "unified.attribution.model",
@@ -59,7 +59,7 @@ def test_from_every_computed_column_but_constants_a_provider_field_can_be_reache
     assert [name for name in sources if not reaches(name)] == []
 
 
-def test_the_paths_are_those_of_the_provider_s_json() -> None:
+def test_the_paths_match_the_provider_json() -> None:
     text = document()
     for path in (
         "`products[].PPU`",
@@ -72,7 +72,7 @@ def test_the_paths_are_those_of_the_provider_s_json() -> None:
         assert f"| {path} |" in text, path
 
 
-def test_the_quarantine_s_columns_are_those_that_are_written() -> None:
+def test_the_documented_quarantine_columns_match_the_written_columns() -> None:
     assert [name for name, *_ in QUARANTINE_COLUMNS] == SCHEMA.names
 
 
@@ -83,7 +83,7 @@ def test_the_example_of_every_table_runs(table: Table) -> None:
         connection.execute(table.example)
 
 
-def test_the_module_writes_the_page_to_the_path_it_is_given(tmp_path: Path) -> None:
+def test_the_module_writes_the_page_to_the_given_path(tmp_path: Path) -> None:
     page = tmp_path / "docs" / "tables.md"
     subprocess.run(
         [sys.executable, "-m", "feedback_assets.tables.document", str(page)],

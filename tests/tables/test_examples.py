@@ -1,4 +1,4 @@
-"""The example query of each table: it runs as shown, and returns what its columns are named."""
+"""The example query of each table runs as shown and returns what its column names promise."""
 
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ DAY = date(2026, 11, 20)
 
 
 def answers(name: str, *given: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the example of ``name`` returns where the table has these rows."""
+    """The result of the example of ``name`` if the table has these rows."""
     table = find_table(name)
     schema = table.schema
     if table.partitioned:
@@ -39,7 +39,7 @@ def test_every_column_of_an_example_has_a_plain_name(table: Table) -> None:
     assert all(name.isidentifier() for name in names), names
 
 
-def test_nps_is_a_percentage_of_the_responses_not_a_difference_of_counts() -> None:
+def test_nps_is_a_percentage_of_responses_not_a_difference_of_counts() -> None:
     daily = answers("marts.nps_daily", counts(8, 6, 1), counts(2, 0, 2))
     assert [row["nps"] for row in daily] == [30.0]
     campaigns = answers(
@@ -54,7 +54,7 @@ def test_nps_is_a_percentage_of_the_responses_not_a_difference_of_counts() -> No
     assert asked == [{"nps": 25.0}]
 
 
-def test_shares_count_all_that_they_are_shares_of() -> None:
+def test_shares_use_the_full_denominator() -> None:
     assert answers(
         "marts.match_coverage",
         {"provider": "thanx", "match_method": "email", "responses": 3},

@@ -1,4 +1,4 @@
-"""How many worlds the property tests try: 60 at the desk, 500 with HYPOTHESIS_PROFILE=ci."""
+"""How many worlds the property tests try: 60 locally, 500 with HYPOTHESIS_PROFILE=ci."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-# So that the tests here can share the worlds and the reference, however pytest is started.
+# So that these tests can import the worlds and the reference, however pytest is started.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 _COMMON = {

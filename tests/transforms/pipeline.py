@@ -1,4 +1,4 @@
-"""Runs the SQL over rows in memory, and the reference beside it."""
+"""Runs the SQL over rows in memory, next to the reference."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -18,14 +18,14 @@ def _target(table: Table) -> str:
 
 
 class Session:
-    """One DuckDB session for many worlds: opening it, and parsing, takes longest."""
+    """One DuckDB session for many worlds, because opening it and parsing take longest."""
 
     def __init__(self) -> None:
         self._filled: set[str] = set()
         self._parsed: dict[str, duckdb.Statement] = {}
         self._connection = connect(ArrowTables({}), ALL_TABLES, threads=1)
         for table in ALL_TABLES:
-            # Tables of the same columns in the views' places, to be filled again and again.
+            # Tables with the same columns in place of the views, filled again and again.
             name = _target(table)
             self._connection.execute(
                 f"create or replace table mould as from {name}; drop view {name};"
@@ -37,7 +37,7 @@ class Session:
         self._connection.close()
 
     def hold(self, held: Mapping[str, list[Row]], names: Iterable[str]) -> None:
-        """Let the tables ``names`` have the rows of ``held``, and no others."""
+        """Fill the tables ``names`` with the rows of ``held``, and no others."""
         for name in names:
             target = _target(find_table(name))
             rows = held.get(name, [])
@@ -51,7 +51,7 @@ class Session:
                 self._filled.add(name)
 
     def query(self, name: str, parameters: Parameters, first: date | None, last: date) -> list[Row]:
-        """The table's rows over those days, in the order in which the SQL gives them."""
+        """The table's rows over those days, in the order of the SQL."""
         table = find_table(name)
         query, values = query_of(table, parameters, first, last)
         if name not in self._parsed:
@@ -62,7 +62,7 @@ class Session:
 
 
 def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
-    """The provider tables of a world, and every derived one as the reference has it."""
+    """The provider tables of a world, and every derived table by the reference."""
     match_days, secret = parameters.match_days, parameters.customer_secret
     trackers = world.get("fullwhere.survey_trackers", [])
     reviews = world.get("retargeting.product_reviews", [])
@@ -90,7 +90,7 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
 
 
 def assert_same_rows(name: str, found: list[Row], wanted: list[Row]) -> None:
-    """The same rows in any order; floats equal within 1e-9, everything else exactly."""
+    """Assert the same rows in any order; floats equal within 1e-9, everything else exactly."""
     table = find_table(name)
     found, wanted = _sorted(table, found), _sorted(table, wanted)
     assert [_exact(row) for row in found] == [_exact(row) for row in wanted], name

@@ -1,8 +1,7 @@
-"""What the tables hold, in plain Python over lists of dicts, written from the contract's words.
+"""The tables in plain Python over lists of dicts, written from the contract's text.
 
 Slow and obvious on purpose: every rule is a loop over all rows. Rows carry their partition's
-``day``. Nothing here knows the SQL.
-"""
+``day``. Independent of the SQL."""
 
 import hashlib
 import hmac
@@ -54,7 +53,7 @@ def currency_code(text: str | None) -> str | None:
 
 
 def fits(amount: Decimal) -> Decimal | None:
-    """What a column of decimal(18, 4) holds."""
+    """Whether a decimal(18, 4) column can store it."""
     return amount if abs(amount) < 10**14 else None
 
 
@@ -83,7 +82,7 @@ def feedback(world: World, match_days: int) -> list[Row]:
         day = answered.date()
         if not 0 <= (day - record["day"]).days <= match_days:
             continue
-        # A record under a later partition, known by the answer's day, replaces this one.
+        # A record in a later partition, up to the answer's day, replaces this one.
         if any(
             other["id"] == record["id"] and record["day"] < other["day"] <= day
             for other in world["thanx.feedbacks"]
@@ -287,7 +286,7 @@ def _touch(
 
 
 def match(answer: Row, all_orders: list[Row], match_days: int) -> tuple[str | None, Row | None]:
-    # Of an order that was given another day, the last of the days that are looked at counts.
+    # For an order that moved to another day, the last of the days in question counts.
     looked_at = _later(
         [order for order in all_orders if 0 <= (answer["day"] - order["day"]).days <= match_days],
         "order_id",
@@ -412,7 +411,7 @@ def _tracker(answer: Row, order: Row | None, trackers: list[Row], match_days: in
         and tracker["purchase_id"] in (order["order_id"], order["source_id"])
         and tracker["sent_at"] is not None
         and tracker["sent_at"] < answer["responded_at"]
-        # The days read: those of the match window, and one ahead, as send_at is an estimate.
+        # The days read: the match window, plus one day ahead, because send_at is an estimate.
         and -1 <= (answer["day"] - tracker["day"]).days <= match_days
     ]
     sent.sort(key=lambda tracker: tracker["day"], reverse=True)
@@ -533,7 +532,7 @@ def match_coverage(rows: list[Row]) -> list[Row]:
 
 
 def _later(rows: list[Row], key: str) -> list[Row]:
-    """One row a key: that of the later partition."""
+    """One row per key: the one of the later partition."""
     return list({row[key]: row for row in sorted(rows, key=lambda row: row["day"])}.values())
 
 
@@ -546,7 +545,7 @@ def customer_value(rows: list[Row], all_orders: list[Row], secret: bytes) -> lis
     classes: dict[str, str] = {}
     answers = sorted(filter(counts, rows), key=lambda row: str(row["feedback_id"]), reverse=True)
     for row in sorted(answers, key=lambda row: row["responded_at"]):
-        # Without an order's customer, the row's own key is that of the answer's e-mail.
+        # Without a customer on the order, the row's own key is that of the answer's e-mail.
         customer = key_of.get(row["order_id"]) or row["customer_key"]
         if customer is not None:
             classes[customer] = row["nps_class"]

@@ -1,8 +1,6 @@
 """SQL and reference give the same rows in generated worlds.
 
-Each table is built from what the reference has of the tables before it, so that a fault shows
-where it is.
-"""
+Each table is built from the reference's tables before it, so that a failure shows its origin."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -49,7 +47,7 @@ def _check(
         first = FIRST if table.partitioned else None
         found[table.full_name] = session.query(table.full_name, given, first, LAST)
         assert_same_rows(table.full_name, found[table.full_name], wanted[table.full_name])
-    # A day built alone, from the partitions that it declares, is that day of the range.
+    # A day built alone, from its declared input partitions, equals the same day of the range.
     name, day = alone
     depends = find_table(name).depends
     session.hold(_partitions_read(wanted, depends, given, day), depends)

@@ -1,4 +1,4 @@
-"""The definition of a derived table: what is part of it, and what is not."""
+"""The definition of a derived table: what it includes and what it does not."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ SQL = "select day, count(*) as n -- how many\nfrom marts.order_feedback where st
         "/* said\notherwise */" + SQL.replace("-- how many", "-- how many there are: it's 'few'"),
     ],
 )
-def test_comments_and_white_space_are_no_part_of_a_query(same: str) -> None:
+def test_comments_and_white_space_do_not_change_a_definition(same: str) -> None:
     assert sql_tokens(same) == sql_tokens(SQL)
 
 
@@ -43,7 +43,7 @@ def test_comments_and_white_space_are_no_part_of_a_query(same: str) -> None:
         SQL.replace("-- how many", ", 1 as m"),
     ],
 )
-def test_words_and_texts_in_quotes_are_part_of_a_query(other: str) -> None:
+def test_words_and_quoted_text_change_a_definition(other: str) -> None:
     assert sql_tokens(other) != sql_tokens(SQL)
 
 
@@ -54,19 +54,19 @@ def test_words_and_texts_in_quotes_are_part_of_a_query(other: str) -> None:
     ),
     st.lists(st.sampled_from([" ", "\n", "\t", " -- note\n", "/* a */"]), min_size=1),
 )
-def test_tokens_are_the_same_however_they_are_set_apart(words: list[str], gaps: list[str]) -> None:
+def test_the_separator_does_not_change_the_tokens(words: list[str], gaps: list[str]) -> None:
     apart = "".join(word + gaps[n % len(gaps)] for n, word in enumerate(words))
     assert sql_tokens(apart) == sql_tokens(" ".join(words))
 
 
-def test_a_function_is_used_with_those_that_it_calls_in_either_engine() -> None:
+def test_a_function_brings_the_functions_it_calls_in_either_engine() -> None:
     assert functions_used("select a from b") == []
     names = [function.name for function in functions_used("select present(a) from b")]
     assert "present" in names
     assert "trimmed" in names
 
 
-def test_every_part_of_a_declaration_that_rows_depend_on_makes_another_definition() -> None:
+def test_every_row_relevant_part_of_a_declaration_changes_the_definition() -> None:
     columns = DAILY.columns
     text, number = Column("added", TEXT, ""), Column("added", INT64, "")
     variants = [
@@ -85,7 +85,7 @@ def test_every_part_of_a_declaration_that_rows_depend_on_makes_another_definitio
     assert derived_definition(described, SPANS, None).code == codes[0]
 
 
-def test_a_table_depends_on_the_type_of_the_columns_that_it_is_computed_from(
+def test_a_definition_depends_on_the_types_of_its_source_columns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     feedback = find_table("unified.feedback")
@@ -112,7 +112,7 @@ def test_a_table_depends_on_the_type_of_the_columns_that_it_is_computed_from(
     assert [derived_definition(table, SPANS, None) for table in others] == now
 
 
-def test_a_setting_is_part_of_the_definition_of_the_tables_that_read_it_and_of_no_other() -> None:
+def test_a_setting_changes_only_the_definitions_of_tables_that_read_it() -> None:
     base = {table: derived_definition(table, SPANS, "a") for table in DERIVED_TABLES}
 
     def changed_by(spans: Spans, secret: str) -> set[str]:
@@ -138,13 +138,13 @@ def test_a_setting_is_part_of_the_definition_of_the_tables_that_read_it_and_of_n
     assert "unified.orders" not in changed_by(Spans(60, 7), "b")
 
 
-def test_a_fingerprint_tells_secrets_apart_and_holds_none_of_them() -> None:
+def test_a_fingerprint_distinguishes_secrets_without_containing_them() -> None:
     assert fingerprint(b"one") != fingerprint(b"two")
     assert fingerprint(b"one") == fingerprint(b"one")
     assert b"one".hex() not in fingerprint(b"one")
 
 
-def test_why_a_partition_is_out_of_date_is_said_in_words() -> None:
+def test_the_reason_for_a_stale_partition_is_explained() -> None:
     now = Definition("abc", {"FEEDBACK_MATCH_DAYS": "60", "FEEDBACK_CUSTOMER_SECRET": "12ab"})
     assert why(now.text, now) == ""
     assert "first version" in why(None, now)

@@ -1,4 +1,4 @@
-"""The functions that the SQL files use give what the rules in Python give."""
+"""The functions of the SQL files agree with the rules in Python."""
 
 import itertools
 import unicodedata
@@ -14,8 +14,8 @@ from feedback_assets.schema.text import WHITE_SPACE, channel_name, normal_email,
 from feedback_assets.transforms.dialect import FUNCTIONS
 
 ODD = (*WHITE_SPACE, "a", "Z", "!", "~", "\x7f", "\x00", "é", "😀", "")
-# What e-mails and channel names are written with: white space, invisible characters, accents apart
-# from their letter, letters with an unusual lower case, names around an address.
+# Characters in e-mails and channel names: white space, invisible characters, decomposed accents,
+# letters with an unusual lower case, names around an address.
 PIECES = (
     *"aZ@<>.\"',;é É İ ς Σ ß K ﬀ Ａ 😀",
     *"\t\n\r\x00\x7f\u0085\u00a0\u2003\u3000",
@@ -34,7 +34,7 @@ PIECES = (
     ),
     *("erased:" + "0123456789abcdef" * 2, "ERASED:" + "0" * 32, "erased:", "f" * 31),
 )
-# What lower case a letter has that a later Unicode added, each library's version decides.
+# The lower case of letters added by a later Unicode version depends on each library.
 LETTERS = [
     letter
     for letter in map(chr, range(1, 0x30000))
@@ -58,7 +58,7 @@ def _of(connection: duckdb.DuckDBPyConnection, call: str, texts: list[str | None
     return [value for (value,) in connection.sql(f"select {call} from texts").fetchall()]
 
 
-def test_text_is_trimmed_and_blank_wherever_white_space_stands(
+def test_any_white_space_is_trimmed_and_counts_as_blank(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     words = ["".join(letters) for letters in itertools.product(ODD, repeat=3)]
@@ -81,13 +81,13 @@ def test_an_email_and_a_channel_have_the_same_form_in_sql_and_in_python(
 
 
 @given(texts)
-def test_a_normal_form_is_its_own_normal_form(text: str) -> None:
+def test_normalising_twice_changes_nothing(text: str) -> None:
     email, channel = normal_email(text), channel_name(text)
     assert normal_email(email) == email
     assert channel_name(channel) == channel
 
 
-def test_every_letter_is_lowered_alike_in_sql_and_in_python(
+def test_sql_and_python_lower_every_letter_alike(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     found = _of(connection, "channel_name(t)", [*LETTERS])
@@ -113,7 +113,7 @@ def test_every_letter_is_lowered_alike_in_sql_and_in_python(
         *((text, None) for text in ("Ana <>", "Ana <n/a>", "erased:", "a@\u200b", "\u00a0@b")),
     ],
 )
-def test_an_email_however_it_is_written_is_the_address(
+def test_every_spelling_of_an_email_is_one_address(
     connection: duckdb.DuckDBPyConnection, written: str | None, address: str | None
 ) -> None:
     assert normal_email(written) == address
@@ -130,21 +130,21 @@ def test_an_email_however_it_is_written_is_the_address(
         *((text, None) for text in (None, "", " \u00a0", "\u200b", " \ufeff ")),
     ],
 )
-def test_a_channel_however_it_is_written_has_one_name(
+def test_every_spelling_of_a_channel_is_one_name(
     connection: duckdb.DuckDBPyConnection, written: str | None, name: str | None
 ) -> None:
     assert channel_name(written) == name
     assert _of(connection, "channel_name(t)", [written]) == [name]
 
 
-def test_a_currency_is_trimmed_and_in_upper_case(connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_currency_is_trimmed_and_upper_case(connection: duckdb.DuckDBPyConnection) -> None:
     written = ["usd", " USD", "EUR\u00a0", "€", "", "  ", None]
     wanted = ["USD", "USD", "EUR", "€", None, None, None]
     assert _of(connection, "currency_code(t)", written) == wanted
 
 
 @pytest.mark.parametrize("most", [10**12, 10**14, 10**22])
-def test_money_is_shared_out_to_four_places_and_half_a_place_is_rounded_away_from_zero(
+def test_money_is_split_to_four_decimals_rounding_half_away_from_zero(
     connection: duckdb.DuckDBPyConnection, most: int
 ) -> None:
     query = "select money_each(cast($total as decimal(38, 4)), $n)::varchar"

@@ -1,4 +1,4 @@
-"""What the engine promises whatever the SQL says: days, order, schema, old files, time zone."""
+"""What the engine guarantees for any SQL: days, order, schema, old files, time zone."""
 
 import hashlib
 import hmac
@@ -74,7 +74,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 @settings(max_examples=5)
 @given(worlds())
 @pytest.mark.slow
-def test_a_warehouse_of_parquet_gives_the_rows_of_the_reference(
+def test_a_parquet_warehouse_gives_the_reference_rows(
     tmp_path_factory: pytest.TempPathFactory, world: World
 ) -> None:
     held = Warehouse(str(tmp_path_factory.mktemp("world")))
@@ -88,10 +88,10 @@ def test_a_warehouse_of_parquet_gives_the_rows_of_the_reference(
 @settings(max_examples=2)
 @given(worlds(), worlds())
 @pytest.mark.slow
-def test_building_again_after_a_restatement_is_building_from_nothing(
+def test_rebuilding_after_a_restatement_equals_a_full_rebuild(
     tmp_path_factory: pytest.TempPathFactory, before: World, after: World
 ) -> None:
-    # What a provider lacked at first it may have later, and the other way round with no rows.
+    # A column missing in early files may exist later, and the reverse with empty files.
     after = {table.full_name: after.get(table.full_name, []) for table in PROVIDER_TABLES}
     restated = Warehouse(str(tmp_path_factory.mktemp("restated")))
     _fill(restated, before)
@@ -134,7 +134,7 @@ def test_building_only_the_days_that_read_a_restated_day_is_enough(
 
 
 @pytest.mark.parametrize("table", DERIVED_TABLES, ids=lambda table: table.full_name)
-def test_with_nothing_held_every_table_is_empty_with_its_schema(
+def test_in_an_empty_warehouse_every_table_is_empty_with_its_schema(
     warehouse: Warehouse, table: object
 ) -> None:
     declared = next(one for one in DERIVED_TABLES if one is table)
@@ -148,7 +148,7 @@ def test_with_nothing_held_every_table_is_empty_with_its_schema(
     assert all(rows.num_rows == 0 for rows in tables)
 
 
-def test_days_come_in_order_with_empty_ones_between_and_rows_in_the_declared_order() -> None:
+def test_days_are_in_order_with_empty_days_between_and_rows_in_declared_order() -> None:
     noon = datetime(2024, 3, 7, 12, tzinfo=UTC)
     orders = [
         _order("b", noon),
@@ -163,7 +163,7 @@ def test_days_come_in_order_with_empty_ones_between_and_rows_in_the_declared_ord
     assert found == {date(2024, 3, 7): ["c", "a", "b"], date(2024, 3, 10): ["d"]}
 
 
-def test_days_that_are_more_than_a_batch_of_rows_stay_whole() -> None:
+def test_days_larger_than_a_batch_stay_whole() -> None:
     start = datetime(2024, 3, 7, tzinfo=UTC)
     count = 130_000
     source = ArrowTables(
@@ -188,7 +188,7 @@ def test_days_that_are_more_than_a_batch_of_rows_stay_whole() -> None:
     assert len(set(ids)) == count
 
 
-def test_a_range_that_memory_does_not_hold_is_built_in_parts(
+def test_a_range_that_does_not_fit_in_memory_is_built_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = engine._build_range
@@ -211,7 +211,7 @@ def test_a_range_that_memory_does_not_hold_is_built_in_parts(
     assert tried == [11, 6, 3, 3, 3, 2]
 
 
-def test_a_query_computes_the_days_that_fit_the_memory_going_by_those_before(
+def test_the_number_of_days_per_query_adapts_to_memory_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = engine._build_range
@@ -226,7 +226,7 @@ def test_a_query_computes_the_days_that_fit_the_memory_going_by_those_before(
     orders = [_order(f"o{day}", start + timedelta(days=day)) for day in range(100)]
     source = ArrowTables({"wicked_reports.orders": arrow(WICKED_ORDERS, orders)})
     values_a_day = len(ORDERS.columns)
-    # A row a day, and memory for so many days.
+    # One row per day, and memory for this many days.
     for days, queries in ((1000, [28, 72]), (30, [28, 30, 30, 12]), (14, [28, *[14] * 5, 2])):
         tried.clear()
         monkeypatch.setattr(engine, "_values_at_once", lambda _, days=days: values_a_day * days)
@@ -237,7 +237,7 @@ def test_a_query_computes_the_days_that_fit_the_memory_going_by_those_before(
         ]
 
 
-def test_a_file_from_before_a_column_was_added_is_read_with_nulls(warehouse: Warehouse) -> None:
+def test_a_file_written_before_a_column_existed_is_read_with_nulls(warehouse: Warehouse) -> None:
     order = _order("o1", datetime(2024, 3, 7, 12, tzinfo=UTC), contact={"id": "k1"}, amount=5)
     whole = _without_day(arrow(WICKED_ORDERS, [order]))
     contact = pa.array([{"id": "k1"}], pa.struct([("id", pa.string())]))
@@ -259,7 +259,7 @@ def test_only_the_declared_days_are_read(warehouse: Warehouse) -> None:
         list(build_days(ORDERS, FIRST, LAST, warehouse, PARAMETERS))
 
 
-def test_every_table_is_a_view_whether_held_or_not(warehouse: Warehouse) -> None:
+def test_every_table_is_a_view_even_without_data(warehouse: Warehouse) -> None:
     _fill(warehouse, {"wicked_reports.orders": [_order("o1", datetime(2024, 3, 7, tzinfo=UTC))]})
     with connect(warehouse) as connection:
         for table in ALL_TABLES:
@@ -272,7 +272,7 @@ def test_every_table_is_a_view_whether_held_or_not(warehouse: Warehouse) -> None
     assert found == [("o1", date(2024, 3, 7))]
 
 
-def test_the_days_held_last_end_the_windows_though_they_have_no_rows() -> None:
+def test_the_last_stored_days_end_the_windows_even_without_rows() -> None:
     daily = find_table("marts.nps_by_attribution")
     row = {"model": "linear", "source": "a", "medium": "b", "campaign": "c", "responses": 1.0}
     row |= {"promoters": 1.0, "passives": 0.0, "detractors": 0.0, "day": FIRST}
@@ -284,7 +284,7 @@ def test_the_days_held_last_end_the_windows_though_they_have_no_rows() -> None:
         assert built.column("window_days").to_pylist() == windows
 
 
-def test_the_machines_time_zone_changes_nothing() -> None:
+def test_the_time_zone_of_the_machine_changes_nothing() -> None:
     program = """
 from datetime import UTC, date, datetime
 import duckdb
@@ -350,7 +350,7 @@ def test_one_thread_and_many_give_the_same_bits() -> None:
     assert all(abs(total - 1) <= 1e-9 for total in weights.values())
 
 
-def test_twenty_thousand_rows_of_one_customer_are_not_compared_each_with_each() -> None:
+def test_twenty_thousand_rows_of_one_customer_are_not_compared_pairwise() -> None:
     start = datetime(2024, 3, 7, tzinfo=UTC)
     count = 20_000
     moments = pa.array(
@@ -392,7 +392,7 @@ def test_twenty_thousand_rows_of_one_customer_are_not_compared_each_with_each() 
 
 @settings(max_examples=60)
 @given(st.binary(max_size=130), st.text())
-def test_the_pseudonym_is_the_hmac_of_python(secret: bytes, text: str) -> None:
+def test_the_pseudonym_equals_the_python_hmac(secret: bytes, text: str) -> None:
     inner, outer = hmac_pads(secret)
     wanted = hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
     assert hashlib.sha256(outer + hashlib.sha256(inner + text.encode()).digest()).hexdigest() == (
@@ -401,7 +401,7 @@ def test_the_pseudonym_is_the_hmac_of_python(secret: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("secret", [b"", b"secret", b"x" * 64, b"x" * 65, "schlüssel".encode()])
-def test_the_pseudonym_in_sql_is_the_hmac_of_python(secret: bytes) -> None:
+def test_the_pseudonym_in_sql_equals_the_python_hmac(secret: bytes) -> None:
     inner, outer = hmac_pads(secret)
     with connect(ArrowTables({}), []) as connection:
         for text in ("", "ana@example.com", "é\u2003\U0001f600", "x" * 1000):
@@ -412,7 +412,7 @@ def test_the_pseudonym_in_sql_is_the_hmac_of_python(secret: bytes) -> None:
             assert found == [(hmac.new(secret, text.encode(), hashlib.sha256).hexdigest(),)]
 
 
-def test_the_answers_own_email_is_the_customer_before_the_orders() -> None:
+def test_the_email_of_the_answer_takes_precedence_over_the_email_of_the_order() -> None:
     noon = datetime(2024, 3, 7, 12, tzinfo=UTC)
     answer = {"provider": "new", "provider_feedback_id": "1", "is_spam": False, "day": noon.date()}
     answer |= {"responded_at": noon, "order_ref": "s1"}
@@ -447,7 +447,7 @@ def test_the_answers_own_email_is_the_customer_before_the_orders() -> None:
         (-timedelta(microseconds=1), 0),
     ],
 )
-def test_a_survey_is_answered_from_its_sending_to_the_limit_both_included(
+def test_a_survey_can_be_answered_from_sending_to_the_limit_inclusive(
     after: timedelta, answered: int
 ) -> None:
     sent = datetime(2024, 3, 7, 12, tzinfo=UTC)
@@ -466,7 +466,7 @@ def test_a_survey_is_answered_from_its_sending_to_the_limit_both_included(
     assert (funnel["sent"], funnel["answered"]) == (1, answered)
 
 
-def test_the_secret_is_in_no_text() -> None:
+def test_no_text_contains_the_secret() -> None:
     parameters = Parameters(customer_secret=b"hush hush")
     assert "hush" not in repr(parameters)
     for table in DERIVED_TABLES:
@@ -475,18 +475,18 @@ def test_the_secret_is_in_no_text() -> None:
         assert hmac_pads(b"hush hush")[0].hex() not in query
 
 
-def test_every_derived_table_has_a_file_that_says_what_a_row_is() -> None:
+def test_every_derived_table_has_a_file_that_describes_its_rows() -> None:
     for table in DERIVED_TABLES:
         assert sql_of(table).startswith("-- One row a")
 
 
-def test_what_cannot_be_built_is_refused() -> None:
+def test_an_unbuildable_table_is_rejected() -> None:
     nothing = ArrowTables({})
     with pytest.raises(ValueError, match="has no days"):
         list(build_days(find_table("marts.customer_value"), FIRST, LAST, nothing, PARAMETERS))
     with pytest.raises(ValueError, match="has days"):
         build_whole(ORDERS, nothing, PARAMETERS)
-    with pytest.raises(ValueError, match="comes before"):
+    with pytest.raises(ValueError, match="is before"):
         list(build_days(ORDERS, LAST, FIRST, nothing, PARAMETERS))
     with pytest.raises(ValueError, match="0 or more"):
         Parameters(match_days=-1, customer_secret=b"")

@@ -1,4 +1,4 @@
-"""What the marts without days promise of rows that are given anew, and of whose they are."""
+"""The marts without days: restated rows, and whose they are."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 def _build(name: str, **rows: list[Row]) -> list[Row]:
-    """The mart from rows by the names of tables, ``group__table``."""
+    """Build the mart from rows by table name, ``group__table``."""
     held = {given.replace("__", "."): some for given, some in rows.items()}
     tables = {given: arrow(find_table(given), some) for given, some in held.items()}
     return build_whole(find_table(name), ArrowTables(tables), PARAMETERS).to_pylist()
@@ -53,19 +53,19 @@ def _classes(orders: list[Row], answers: list[Row]) -> dict[tuple[str, str], tup
     return {(row["nps_class"], row["currency"]): (row["customers"], row["orders"]) for row in rows}
 
 
-def test_an_order_that_stands_in_two_partitions_is_its_later_customers_alone() -> None:
+def test_an_order_in_two_partitions_belongs_only_to_its_later_customer() -> None:
     before = _order("o1", customer_email="a@x.y", currency="USD")
     after = _order("o1", NOON + DAY, customer_email="b@x.y")
     other = _order("o2", customer_email="a@x.y")
     answer = _answer("f1", before, customer_key=_key("a@x.y"))
-    # The answer is that of the order's customer, who is another now.
+    # The answer belongs to the order's customer, who has changed.
     assert _classes([before, after, other], [answer]) == {
         ("detractor", "EUR"): (1, 1),
         ("(no answer)", "EUR"): (1, 1),
     }
 
 
-def test_the_orders_customer_is_asked_for_before_the_answers_email() -> None:
+def test_the_customer_of_the_order_takes_precedence_over_the_email_of_the_answer() -> None:
     orders = [_order("o1", customer_email="a@x.y"), _order("o2", customer_email="b@x.y")]
     answer = _answer("f1", orders[0], customer_key=_key("b@x.y"), nps_class="promoter", score=9)
     orders.append(_order("o3", customer_email="a@x.y"))
@@ -80,7 +80,7 @@ def test_the_orders_customer_is_asked_for_before_the_answers_email() -> None:
     [None, _order("gone"), _order("nobody")],
     ids=["no order", "an order no longer there", "an order of nobody"],
 )
-def test_without_an_orders_customer_the_answers_email_says_whose_it_is(
+def test_without_a_customer_on_the_order_the_email_of_the_answer_decides(
     matched: Row | None,
 ) -> None:
     orders = [_order("o1", customer_email="a@x.y"), _order("nobody"), _order("o2", contact_id="k")]
@@ -91,7 +91,7 @@ def test_without_an_orders_customer_the_answers_email_says_whose_it_is(
     }
 
 
-def test_of_two_answers_of_one_instant_the_smaller_id_says_what_the_customer_is() -> None:
+def test_the_smaller_id_of_two_simultaneous_answers_decides_the_class() -> None:
     order = _order("o1", customer_email="a@x.y")
     older = _answer("f0", order, responded_at=NOON, nps_class="passive", score=7)
     tied = _answer("f1", order, nps_class="promoter", score=9)
@@ -99,7 +99,7 @@ def test_of_two_answers_of_one_instant_the_smaller_id_says_what_the_customer_is(
 
 
 def _queue(orders: list[Row], answers: list[Row], emails: dict[str, str]) -> dict[str, object]:
-    """What the customers of the queue bought, by answer; ``emails`` are the answers' own."""
+    """The purchases of the customers in the queue, by answer; ``emails`` are the answers' own."""
     feedback = [
         {name: answer[name] for name in ("feedback_id", "responded_at", "day")}
         | {"customer_email": emails.get(answer["feedback_id"])}
@@ -114,7 +114,7 @@ def _queue(orders: list[Row], answers: list[Row], emails: dict[str, str]) -> dic
     return {row["feedback_id"]: row["customer_net_amount"] for row in rows}
 
 
-def test_a_customer_in_the_queue_is_told_by_their_own_email_before_the_orders() -> None:
+def test_in_the_queue_the_email_of_the_answer_takes_precedence_over_the_order() -> None:
     orders = [
         _order("o1", customer_email="a@x.y", contact_id="k"),
         _order("o2", customer_email="b@x.y", net_amount=Decimal(20)),
@@ -139,14 +139,14 @@ def test_a_customer_in_the_queue_is_told_by_their_own_email_before_the_orders() 
     }
 
 
-def test_money_in_the_queue_is_of_orders_as_their_later_partition_has_them() -> None:
+def test_money_in_the_queue_uses_the_later_partition_of_an_order() -> None:
     mine = {"customer_email": "a@x.y"}
     orders = [
         _order("o1", **mine),
-        # Given another day, and another amount.
+        # Moved to another day, with another amount.
         _order("o2", NOON - DAY, **mine, net_amount=Decimal(20)),
         _order("o2", NOON, **mine, net_amount=Decimal(30)),
-        # Somebody else's by now.
+        # Now someone else's order.
         _order("o3", NOON - DAY, **mine, net_amount=Decimal(100)),
         _order("o3", NOON, customer_email="b@x.y", net_amount=Decimal(200)),
     ]
@@ -154,8 +154,8 @@ def test_money_in_the_queue_is_of_orders_as_their_later_partition_has_them() -> 
     assert _queue(orders, [answer], {}) == {"f1": Decimal(40)}
 
 
-def test_a_customer_in_the_queue_is_known_by_email_while_the_matched_order_moves() -> None:
-    # The order was given another time, and the answer is not yet matched anew.
+def test_a_queued_customer_is_identified_by_email_while_the_matched_order_moves() -> None:
+    # The order got another time, and the answer is not matched again yet.
     before = _order("o1", customer_email="a@x.y")
     moved = _order("o1", NOON + DAY, customer_email="a@x.y")
     another = _order("o2", customer_email="a@x.y", net_amount=Decimal(5))
@@ -180,18 +180,18 @@ def _sold(identity: str, at: datetime, *names: str | None) -> Row:
     return {"id": identity, "date": at, "day": at.date(), "products": products}
 
 
-def test_a_product_has_its_latest_name_that_is_not_blank() -> None:
+def test_a_product_has_its_latest_non_blank_name() -> None:
     old, new = _sold("o1", NOON, "Old"), _sold("o2", NOON + DAY, "New")
     assert _reviewed([old, new]) == "New"
     assert _reviewed([new, old, _sold("o3", NOON + 2 * DAY, " ", None)]) == "New"
     assert _reviewed([_sold("o1", NOON, None)]) is None
-    # An order that moved: what its later day sold.
+    # For an order that moved, the sales of its later day.
     assert _reviewed([_sold("o1", NOON, "Old"), _sold("o1", NOON + DAY, None)]) is None
-    # In one instant the smaller order's, in one order the smaller name.
+    # At the same time, the smaller order wins; within one order, the smaller name.
     assert _reviewed([_sold("o2", NOON, "A"), _sold("o1", NOON, "C", "B")]) == "B"
 
 
-def test_a_survey_is_answered_on_the_orders_own_id_and_on_the_shops() -> None:
+def test_a_survey_matches_the_order_id_and_the_shop_order_id() -> None:
     order = _order("o1")
     trackers = [
         {"id": f"t{n}", "send_at": NOON, "sent_at": NOON, "purchase_id": to, "day": NOON.date()}
@@ -212,7 +212,7 @@ def test_a_survey_is_answered_on_the_orders_own_id_and_on_the_shops() -> None:
         assert (row["planned"], row["answered"]) == (5, answered)
 
 
-def test_what_only_an_older_file_has_is_read_though_the_newest_lacks_it(tmp_path: Path) -> None:
+def test_a_column_missing_in_the_newest_file_is_read_from_older_files(tmp_path: Path) -> None:
     warehouse, table = Warehouse(str(tmp_path)), find_table("wicked_reports.orders")
     days = [date(2024, 3, 7), date(2024, 3, 8)]
     whole = [

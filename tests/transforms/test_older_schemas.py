@@ -1,4 +1,4 @@
-"""A directory with files of an older schema beside newer ones, read by every reader there is."""
+"""A directory with files of older and newer schemas, read by every reader."""
 
 from collections.abc import Callable
 from datetime import date
@@ -79,7 +79,7 @@ def by_arrow(warehouse: Warehouse) -> Rows:
 
 @pytest.mark.parametrize("read", [by_duckdb, by_arrow])
 @pytest.mark.parametrize("days", [(FIRST, SECOND), (SECOND, FIRST)], ids=["old first", "new first"])
-def test_a_new_column_is_null_in_old_files_and_wider_types_hold_what_they_held(
+def test_a_new_column_is_null_in_old_files_and_wider_types_keep_their_values(
     tmp_path: Path, read: Callable[[Warehouse], Rows], days: tuple[date, date]
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
@@ -89,7 +89,7 @@ def test_a_new_column_is_null_in_old_files_and_wider_types_hold_what_they_held(
 
 
 @pytest.mark.parametrize("read", [by_duckdb, by_arrow])
-def test_a_table_all_of_whose_files_are_old_is_read_by_the_new_declaration(
+def test_a_table_with_only_old_files_is_read_by_the_new_declaration(
     tmp_path: Path, read: Callable[[Warehouse], Rows]
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
@@ -99,7 +99,7 @@ def test_a_table_all_of_whose_files_are_old_is_read_by_the_new_declaration(
 
 
 @pytest.mark.slow
-def test_spark_reads_old_files_beside_new_ones(tmp_path: Path) -> None:
+def test_spark_reads_old_and_new_files_together(tmp_path: Path) -> None:
     pytest.importorskip("pyspark")
     from feedback_assets.transforms import spark
 

@@ -1,4 +1,4 @@
-"""A table is read while its files are replaced: what comes is one version, and always comes."""
+"""A table is read while its files are replaced: every read returns one version."""
 
 import threading
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 @pytest.mark.slow
-def test_queries_beside_a_writer_give_one_version_whole(warehouse: Warehouse) -> None:
+def test_queries_during_a_write_return_one_complete_version(warehouse: Warehouse) -> None:
     with _replaced_many_times_a_second(warehouse):
         for _ in range(60):
             answer = run_query(
@@ -66,7 +66,7 @@ def test_queries_beside_a_writer_give_one_version_whole(warehouse: Warehouse) ->
             assert answer.to_pylist() in [[{"n": size, "m": size}] for size in SIZES]
 
 
-def test_a_table_is_built_from_days_that_are_replaced_meanwhile(warehouse: Warehouse) -> None:
+def test_a_table_builds_while_its_input_days_are_replaced(warehouse: Warehouse) -> None:
     parameters = Parameters(customer_secret=b"secret", threads=1)
     with _replaced_many_times_a_second(warehouse):
         for _ in range(30):
@@ -76,7 +76,7 @@ def test_a_table_is_built_from_days_that_are_replaced_meanwhile(warehouse: Wareh
             assert rows.num_rows in SIZES
 
 
-def test_a_file_that_is_broken_for_good_is_an_error_that_names_it(warehouse: Warehouse) -> None:
+def test_a_permanently_broken_file_is_an_error_that_names_it(warehouse: Warehouse) -> None:
     warehouse.replace_day(SUBMISSIONS, DAY, _rows(1))
     path = Path(warehouse.path(SUBMISSIONS, DAY))
     path.write_bytes(b"PAR1 nothing of the kind PAR1")

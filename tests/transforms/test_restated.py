@@ -1,4 +1,4 @@
-"""Keys that are held on several days: which rows count, in the relations and in the matching."""
+"""Keys stored on several days: which rows count, in the relations and in the matching."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,7 +17,7 @@ def _day(number: int) -> date:
 
 
 def _asked(sql: str, orders: list[tuple[str, int]]) -> list[tuple[object, ...]]:
-    """What the query finds among orders by id and number of their day."""
+    """The query's result for orders given by id and day number."""
     rows: list[Row] = [
         {"order_id": identity, "ordered_at": datetime(*_day(n).timetuple()[:3], tzinfo=UTC)}
         | {"day": _day(n)}
@@ -28,13 +28,13 @@ def _asked(sql: str, orders: list[tuple[str, int]]) -> list[tuple[object, ...]]:
         return connection.sql(with_restated(sql)).fetchall()
 
 
-def test_the_last_day_that_has_a_key_counts_and_each_row_before_it_until_the_next() -> None:
+def test_the_latest_day_of_a_key_counts_and_each_earlier_row_until_the_next() -> None:
     orders = [("once", 1), ("moved", 0), ("moved", 1), ("moved", 4), ("twice a day", 2)]
     orders += [("twice a day", 2)]
     assert _asked("select order_id, day from unified_orders_latest order by all", orders) == [
         ("moved", _day(4)),
         ("once", _day(1)),
-        # No day replaces another: keys_unique names it.
+        # No day replaces another: the check keys_unique reports it.
         ("twice a day", _day(2)),
         ("twice a day", _day(2)),
     ]
@@ -44,7 +44,7 @@ def test_the_last_day_that_has_a_key_counts_and_each_row_before_it_until_the_nex
     ]
 
 
-def test_a_query_gets_what_it_names_and_one_that_names_nothing_stays_as_it_is() -> None:
+def test_a_query_gets_only_the_views_it_names() -> None:
     assert with_restated("select 1 -- unified_orders_latest") == "select 1 -- unified_orders_latest"
     assert "unified_orders_latest" not in restated("select * from unified_orders_replaced")
     both = restated("from wicked_reports_orders_latest, thanx_feedbacks_replaced")
@@ -52,7 +52,7 @@ def test_a_query_gets_what_it_names_and_one_that_names_nothing_stays_as_it_is() 
         assert both.count(name) == 1
 
 
-def test_an_answer_sees_an_order_that_moved_as_it_stands_on_the_answers_day() -> None:
+def test_an_answer_sees_a_moved_order_as_of_the_day_of_the_answer() -> None:
     noon = datetime(2024, 3, 7, 12, tzinfo=UTC)
     after, mart = noon + timedelta(days=2), find_table("marts.order_feedback")
     feedback = find_table("unified.feedback")

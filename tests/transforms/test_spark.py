@@ -1,4 +1,4 @@
-"""The same SQL on a standalone Spark of two workers gives the rows of DuckDB, hash for hash."""
+"""The same SQL on a standalone Spark of two workers gives DuckDB's rows, hash for hash."""
 
 import os
 import random
@@ -61,7 +61,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not shutil.which("java"):
         pytest.skip("Spark needs Java: apt-get install default-jre-headless")
     logs = tmp_path_factory.mktemp("spark")
-    # 200 pieces of a few rows each would be most of the time.
+    # 200 partitions with a few rows each would take most of the time.
     (logs / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n")
     with ExitStack() as processes, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_CONF_DIR", str(logs))
@@ -100,9 +100,9 @@ def _build(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_path: Path) -> None:
+def test_two_spark_workers_build_the_same_rows_as_duckdb(master: str, tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "it's a warehouse"))
-    # A year takes Spark three minutes, of which the rows are the least part.
+    # A year takes Spark three minutes, mostly independent of the number of rows.
     held = history.History(days=int(os.environ.get("SPARK_DAYS", "45")), orders=1_000)
     history.write(held, warehouse)
     duckdb, spark = DuckDBEngine(), engine_of("spark", master)
@@ -121,7 +121,7 @@ def test_what_two_workers_build_is_that_of_duckdb_row_by_row(master: str, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_text_and_money_have_the_same_form_on_both_engines(master: str) -> None:
+def test_both_engines_normalise_text_and_money_alike(master: str) -> None:
     draw = random.Random(7)
     words = ["".join(draw.choices(PIECES, k=draw.randint(0, 8))) for _ in range(5_000)]
     texts = [None, *words, *LETTERS]
@@ -175,7 +175,7 @@ def test_in_crowded_worlds_both_engines_agree(master: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
+def test_two_spark_workers_build_the_duckdb_rows_from_an_object_store(
     master: str, s3: ObjectStore, project: Project
 ) -> None:
     warehouse = project.warehouse
@@ -185,14 +185,14 @@ def test_of_an_object_store_two_workers_build_the_rows_of_duckdb(
     for table in DERIVED_TABLES:
         if table.full_name == "marts.nps_by_attribution":
             wanted = _hashes(duckdb, table, held.first, history.LAST, warehouse)
-            # Most of its days have no rows, of which Spark is handed none.
+            # Most of its days are empty and are not passed to Spark.
             assert _hashes(spark, table, held.first, history.LAST, warehouse) == wanted
             break
         _build(duckdb, table, held.first, history.LAST, warehouse)
 
 
-def test_an_engine_or_a_master_that_is_none_stops_the_load() -> None:
-    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is no engine"):
+def test_an_invalid_engine_or_master_stops_loading() -> None:
+    with pytest.raises(SettingsError, match="FEEDBACK_ENGINE='polars': is not an engine"):
         load_settings({"FEEDBACK_ENGINE": "polars"})
     with pytest.raises(SettingsError, match="FEEDBACK_SPARK_MASTER"):
         load_settings({"FEEDBACK_SPARK_MASTER": "http://host"})

@@ -1,4 +1,4 @@
-"""The same SQL by Spark Connect, of a path and of an object store: DuckDB's rows, hash for hash."""
+"""The same SQL by Spark Connect, from a path and an object store: DuckDB's rows, hash for hash."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ OF_AN_OBJECT_STORE = "marts.nps_by_channel"
 
 
 def _by_connect(address: str, root: str, name: str, first: date, last: date) -> dict[str, str]:
-    """In a process of its own: one that has spoken to Connect can have no other Spark."""
+    """In a separate process: after using Connect, a process cannot have any other Spark session."""
     arguments = [address, root, name, first.isoformat(), last.isoformat()]
     command = [sys.executable, "-m", "tests.transforms.test_spark_connect", *arguments]
     said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
@@ -32,7 +32,7 @@ def _by_connect(address: str, root: str, name: str, first: date, last: date) -> 
     return found
 
 
-def test_spark_connect_builds_what_duckdb_does_of_a_path_and_of_an_object_store(
+def test_spark_connect_builds_the_duckdb_rows_from_a_path_and_an_object_store(
     s3: ObjectStore, project: Project, tmp_path: Path
 ) -> None:
     held = history.History(days=5, orders=40)

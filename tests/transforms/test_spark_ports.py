@@ -1,4 +1,4 @@
-"""A local Spark is open to this machine alone."""
+"""A local Spark is reachable only from this machine."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# In a process of its own, since the other tests of Spark have a session in theirs.
+# In a separate process, because the other Spark tests have a session in theirs.
 LISTENING = """
 import json, os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What provider text and money come to in the tables: entries written in several ways meet."""
+"""Provider text and money in the tables: different spellings are matched."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -61,7 +61,7 @@ WAYS = (
 )
 
 
-def test_an_answer_meets_the_order_however_either_e_mail_is_written() -> None:
+def test_an_answer_matches_its_order_in_every_spelling_of_the_email() -> None:
     built = _built(
         [_order(f"o{number}", **_from(way)) for number, (way, _) in enumerate(WAYS)],
         [_answer(number, customer_email=way) for number, (_, way) in enumerate(WAYS)],
@@ -73,7 +73,7 @@ def test_an_answer_meets_the_order_however_either_e_mail_is_written() -> None:
         assert row["customer_key"] == pseudonym(b"secret", emails[order_id])
 
 
-def test_what_is_not_an_e_mail_is_nobody() -> None:
+def test_an_invalid_email_is_no_customer() -> None:
     nobody = ("n/a", "none", "-", "@", "a@", "@b", "a@b@c", "Ana <>")
     built = _built(
         [_order(f"o{number}", **_from(text)) for number, text in enumerate(nobody * 2)],
@@ -84,13 +84,13 @@ def test_what_is_not_an_e_mail_is_nobody() -> None:
     assert built["marts.customer_value"] == []
 
 
-def test_a_currency_however_it_is_written_is_one_and_a_missing_one_is_another() -> None:
+def test_every_spelling_of_a_currency_is_one_and_a_missing_currency_is_separate() -> None:
     ways = ["usd", "USD", "usd\u00a0", "EUR ", "eur", None, "", " "]
     orders = [
         _order(f"o{number}", currency=currency, **_from("ana@example.com"))
         for number, currency in enumerate(ways)
     ]
-    # The queue's row is matched with the last order, whose currency is missing.
+    # The queue's row matches the last order, whose currency is missing.
     orders[-1] |= {"date": NOON + timedelta(minutes=1)}
     built = _built(orders, [_answer(1, customer_email="ana@example.com")])
     value = {row["currency"]: row for row in built["marts.customer_value"]}
@@ -102,7 +102,7 @@ def test_a_currency_however_it_is_written_is_one_and_a_missing_one_is_another() 
     assert (waiting["currency"], waiting["customer_net_amount"]) == (None, Decimal(30))
 
 
-def test_a_channel_however_it_is_written_is_one_in_the_marts_and_as_served_in_attribution() -> None:
+def test_every_spelling_of_a_channel_is_one_in_marts_and_unchanged_in_attribution() -> None:
     ways = ["Facebook", "facebook", "\u2003FACE\u200bBOOK ", "(none)", " ", None]
     orders = [
         _order(
@@ -135,7 +135,7 @@ def test_a_channel_however_it_is_written_is_one_in_the_marts_and_as_served_in_at
 
 
 @pytest.mark.parametrize("status", ["Refunded ", "REFUNDED", "\u00a0refunded\t"])
-def test_a_payment_is_refunded_however_the_status_is_written(project: Project, status: str) -> None:
+def test_every_spelling_of_a_refund_status_counts(project: Project, status: str) -> None:
     payments = [
         {"status": " Approved\u00a0", "amount": Decimal(100)},
         {"status": status, "amount": Decimal(-40)},
@@ -156,7 +156,7 @@ def test_two_of_the_largest_orders_of_one_customer_add_up() -> None:
     assert waiting["customer_net_amount"] == 2 * MOST
 
 
-def test_an_order_of_an_old_partition_that_adds_up_to_too_much_is_named_and_stops_nothing(
+def test_an_overflowing_order_of_an_old_partition_is_named_and_blocks_nothing(
     project: Project,
 ) -> None:
     twice = [{"status": "APPROVED", "amount": MOST}] * 2
@@ -172,7 +172,7 @@ def test_an_order_of_an_old_partition_that_adds_up_to_too_much_is_named_and_stop
 
 
 def _stored(warehouse: Warehouse, orders: list[Row]) -> list[Row]:
-    """``unified.orders`` of that day, stored with what it is built from."""
+    """``unified.orders`` of that day, stored with its inputs."""
     day, table = NOON.date(), find_table("unified.orders")
     read = find_table("wicked_reports.orders")
     warehouse.replace_day(read, day, arrow(read, orders).drop_columns("day"))

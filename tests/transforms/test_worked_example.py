@@ -52,7 +52,7 @@ def _touch(text: str) -> Row | None:
 
 
 def _given(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
-    """The example's input as rows of the providers."""
+    """The example's input as provider rows."""
     given: dict[str, list[Row]] = {}
     given["wicked_reports.clicks"] = [
         {
@@ -125,7 +125,7 @@ def built(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
 
 
 def _shown(value: Any, as_in: str) -> bool:
-    """Whether a value is what the page shows, to the decimals that the page gives."""
+    """Whether a value equals the page's figure, to the page's decimals."""
     if as_in == "" or value is None:
         return value is None and as_in == ""
     if isinstance(value, str):
@@ -133,7 +133,7 @@ def _shown(value: Any, as_in: str) -> bool:
     return abs(float(value) - float(as_in)) <= 0.5 * 10 ** -len(as_in.partition(".")[2]) + 1e-9
 
 
-def test_answers_meet_the_orders_that_the_page_says(
+def test_answers_match_the_orders_of_the_page(
     page: dict[str, list[dict[str, str]]], built: dict[str, list[Row]]
 ) -> None:
     found = {row["feedback_id"]: row for row in built["marts.order_feedback"]}
@@ -146,7 +146,7 @@ def test_answers_meet_the_orders_that_the_page_says(
         assert _shown(match["net_amount"], row["net amount"])
 
 
-def test_touches_weigh_what_the_page_says(
+def test_touch_weights_match_the_page(
     page: dict[str, list[dict[str, str]]], built: dict[str, list[Row]]
 ) -> None:
     computed = [row for row in built["unified.attribution"] if row["model"] != "first_click"]
@@ -159,7 +159,7 @@ def test_touches_weigh_what_the_page_says(
             assert _shown(touch["weight"], row[model])
 
 
-def test_channels_have_the_nps_and_interval_that_the_page_says(
+def test_nps_and_intervals_of_channels_match_the_page(
     page: dict[str, list[dict[str, str]]], built: dict[str, list[Row]]
 ) -> None:
     shown = page["NPS by channel"]

@@ -1,4 +1,4 @@
-"""Small worlds of provider rows, so crowded that ties, bounds and shared references are common."""
+"""Small worlds of provider rows, dense enough for many ties, boundaries and shared references."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,13 +21,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _NOON = timedelta(hours=12)
 _TIMES = (timedelta(0), _NOON, _NOON + _MICROSECOND, timedelta(days=1) - _MICROSECOND)
 
-# Few values each, so that rows meet: on the same instant, at exact distances of days, on the
-# same references; with blanks, spaces and cases in between.
+# Few values each, so that rows coincide: at the same instant, exact distances of days, and the
+# same references; with blanks, spaces and different cases.
 moments = st.sampled_from(
     [MIDNIGHT + timedelta(days=day) + time for day in range(-3, 3) for time in _TIMES]
 )
 maybe_moments = st.one_of(st.none(), moments)
-# Fewer yet, so that several surveys of one purchase went out together.
+# Even fewer, so that several surveys of one purchase were sent together.
 sendings = st.sampled_from([MIDNIGHT + timedelta(days=day) for day in range(-2, 2)])
 scores = st.sampled_from([None, 0, 6, 7, 8, 9, 10])
 texts = st.sampled_from([None, "", " \u00a0", "Fine", "So so"])
@@ -84,7 +84,7 @@ def _rows(table: str, most: int, **columns: st.SearchStrategy[Any]) -> st.Search
             given = dict(zip(columns, values, strict=True))
             row: Row = {column.name: given.get(column.name) for column in declared.columns}
             row["day"] = row[str(declared.event_time)].date()
-            # A key is unique in a partition, as the store sees to; not over partitions.
+            # A key is unique within a partition (the store ensures it) but not across them.
             kept[(row["day"], *(_dig(row, path) for path in declared.key))] = row
         return list(kept.values())
 
@@ -231,7 +231,7 @@ _TABLES: dict[str, st.SearchStrategy[list[Row]]] = {
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """A few rows of each provider's tables; now and then a provider is missing altogether."""
+    """A few rows of each provider's tables; sometimes a provider is missing entirely."""
     missing = draw(
         st.sampled_from(["", "", "", "", "wicked_reports", "thanx", "fullwhere", "retargeting"])
     )

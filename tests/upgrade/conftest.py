@@ -15,7 +15,7 @@ from tests.upgrade.shop import serving
 def upgraded(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Project]:
-    """The first version's files, as this version finds them."""
+    """The first version's files, opened by this version."""
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
     with serving() as settings:

@@ -1,14 +1,13 @@
-"""Makes ``first_version.tar.xz``: a warehouse and its ``DAGSTER_HOME`` as version 0.1.0 left them.
+"""Creates ``first_version.tar.xz``: a warehouse and ``DAGSTER_HOME`` as left by version 0.1.0.
 
-Run it with a checkout of 0.1.0 that has an environment of its own::
+Run it with a checkout of 0.1.0 that has its own environment::
 
     git worktree add ../first dc2d5e9
     python -m venv ../first/.venv && ../first/.venv/bin/pip install -e ../first
     python -m tests.upgrade.make_first_version ../first/.venv/bin/feedback-assets
 
-It reads ten days of the five providers of ``shop.py`` over HTTP, then erases two people. Made once:
-later versions are tested against what is in the repository.
-"""
+It reads ten days of the five providers of ``shop.py`` over HTTP, then erases two people. Created
+once: later versions are tested against the archive in the repository."""
 
 import os
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 from tests.upgrade.shop import FIRST, LAST, ODD, SECRETS, serving
 
 ARCHIVE = Path(__file__).with_name("first_version.tar.xz")
-# Request logs of the quota, and locks: nothing of them is history.
+# The quota's request logs and the locks are not history.
 _LEFT_OUT = ("quota", "storage", "logs", "schedules", ".tmp")
 
 
@@ -49,7 +48,7 @@ def make(command: str, archive: Path) -> None:
             )
             return done.stderr.decode()
 
-        # Exit 1, since the first version's own check finds the payment that is "Refunded ".
+        # Exit 1, because the first version's own check finds the payment that is "Refunded ".
         said = run("backfill", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
         if "failed:" in said.replace("check failed:", ""):
             raise SystemExit(said)
@@ -71,7 +70,7 @@ def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _tidy(database: Path) -> None:
-    """Take out the name of the machine, and the room that nothing fills."""
+    """Remove the machine's name and unused space."""
     with sqlite3.connect(database) as connection:
         tables = {name for (name,) in connection.execute("select name from sqlite_master")}
         if "run_tags" in tables:

@@ -1,8 +1,7 @@
 """A small shop whose five providers serve the same records every time, over HTTP on loopback.
 
-Ten days of October 2026. Among the records are those that versions of this project read
-differently: see ``ODD``. Standard library only, since the first version's environment runs it too.
-"""
+Ten days of October 2026. Some of the records are read differently by versions of this project: see
+``ODD``. Standard library only, because the first version's environment runs it too."""
 
 import json
 import threading
@@ -35,7 +34,7 @@ CHANNELS = ("facebook", "Facebook", "facebook ", "Google", "google", "newsletter
 
 
 def at(day: int, hour: int = 12, minute: int = 0) -> str:
-    """A time of that day of October, counted from 1."""
+    """A time on that day of October, counted from 1."""
     moment = datetime(2026, 10, day, hour, minute, tzinfo=UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
@@ -185,7 +184,7 @@ def tracker(number: str, day: int, email: str) -> Record:
 
 
 def records() -> dict[str, list[Record]]:
-    """What each list serves: ordinary people first, then those that make a difference."""
+    """What each list serves: ordinary people first, then the special cases."""
     found: dict[str, list[Record]] = {
         name: []
         for name in ("contacts", "clicks", "orders", "thanx", "trackers", "submissions", "feedback")
@@ -215,18 +214,18 @@ def records() -> dict[str, list[Record]]:
 
 def _add_odd_people(found: dict[str, list[Record]]) -> None:
     orders, answers = found["orders"], found["submissions"]
-    # One person in the two lists, under e-mails that are written differently.
+    # One person in both lists, with two spellings of the e-mail.
     orders.append(order("bob", 2, "bob@example.com", "Facebook"))
     answers.append(submission(1, 3, ODD["zero_width"], 10))
     orders.append(order("ana", 2, "ana@example.com", "facebook "))
     answers.append(submission(2, 4, ODD["named"], 9))
     orders.append(order("jose", 3, "jos\u00e9@example.com"))
     answers.append(submission(3, 5, ODD["decomposed"], 8, text_feedback="tre\u0300s bien"))
-    # Two strangers who gave no e-mail.
+    # Two strangers without an e-mail.
     orders.append(order("stranger-1", 2, ODD["placeholder"]))
     orders.append(order("stranger-2", 4, ODD["placeholder"]))
     answers.append(submission(4, 6, ODD["placeholder"], 2))
-    # Erased with the first version, the second by what stands in her name's field.
+    # Erased with the first version, the second by the content of her name field.
     orders.append(order("eva", 3, ODD["erased"]))
     answers.append(submission(5, 4, "Eva@Example.com", 1, text_feedback="Eva was here"))
     answers.append(submission(6, 7, ODD["erased_again"], 1, text_feedback="Eva was here again"))
@@ -243,22 +242,22 @@ def _add_odd_money(found: dict[str, list[Record]]) -> None:
         {"date": at(7), "status": "Refunded ", "amount": -40},
     ]
     orders.append(order("r1", 6, "refunded@example.com", payments=refunded, amount=100))
-    # More than the bound of 10^12.
+    # More than the limit of 10^12.
     orders.append(order("huge", 8, "huge@example.com", amount=10_000_000_000_000, payments=[]))
 
 
 def _add_odd_types(found: dict[str, list[Record]]) -> None:
     answers, orders, given = found["submissions"], found["orders"], found["feedback"]
-    # Set aside by the first version, though nothing would be lost by reading them.
+    # Quarantined by the first version, though reading them would lose nothing.
     answers.append(submission(11, 6, "person00@example.com", "9"))
     answers.append(submission(12, 6, "person03@example.com", 7, is_public=1))
     given.append(feedback(27047, 7, 10))
     zero = [{"date": "0000-00-00 00:00:00", "status": "APPROVED", "amount": 20}]
     orders.append(order("zero", 7, "zero@example.com", payments=zero, amount=20))
-    # Bad by any rule.
+    # Invalid under any rules.
     answers.append(submission(13, 6, "person06@example.com", 11))
     answers.append(submission(14, 6, "person09@example.com", 5, created_at="10/11/2026 10:00"))
-    # A list as PHP serves it: left in its feedback's extra, and in no table, by the first version.
+    # A list as PHP serves it: the first version kept it in its feedback's extra, and in no table.
     given.append(feedback("shop-01", 9, 9, {"1": review("p2", 9, 2)}))
 
 
@@ -288,10 +287,9 @@ def _wicked(found: list[Record]) -> Record:
 
 @contextmanager
 def serving(served: dict[str, list[Record]] | None = None) -> Iterator[dict[str, str]]:
-    """Serve these records, by default ``records()``; gives the settings that point at them.
+    """Serve these records, by default ``records()``; yield the settings that point at them.
 
-    Every list is served whole, whatever days are asked for. ``served`` may be changed meanwhile.
-    """
+    Every list is served unfiltered for any requested days. ``served`` may be changed meanwhile."""
     served = records() if served is None else served
 
     class Handler(BaseHTTPRequestHandler):
@@ -308,7 +306,7 @@ def serving(served: dict[str, list[Record]] | None = None) -> Iterator[dict[str,
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_arguments: Any) -> None:
-            """Nothing is printed."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

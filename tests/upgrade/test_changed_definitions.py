@@ -1,4 +1,4 @@
-"""One definition changes after a warehouse was built: what is due follows from it, and no more."""
+"""One definition changes after a warehouse was built: only its dependants are due."""
 
 import json
 import os
@@ -51,7 +51,7 @@ print(json.dumps({table.full_name: sorted(map(str, days)) for table, days in bui
 
 @pytest.fixture
 def built(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A warehouse of three days, built by the present definitions."""
+    """A warehouse of three days, built by the current definitions."""
     with serving() as settings:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
@@ -68,7 +68,7 @@ def instance(built: Project) -> Iterator[dg.DagsterInstance]:
 
 
 def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """The reasons for which tables are out of date, where all their partitions are."""
+    """The reasons of tables whose partitions are all out of date."""
     reasons = {}
     for table in loaded_tables(project.settings):
         found = out_of_date(table, read_recorded(instance, table), project.settings)
@@ -79,7 +79,7 @@ def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str,
     return reasons
 
 
-def test_a_changed_setting_makes_due_what_its_rows_depend_on_and_going_back_makes_nothing_due(
+def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_nothing_due(
     built: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def planned() -> set[str]:
@@ -172,7 +172,7 @@ def copy(tmp_path: Path) -> Copy:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and_nothing_else(
+def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     built: Project, copy: Copy
 ) -> None:
     assert copy.settle() == {}
@@ -193,7 +193,7 @@ def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and
     assert copy.settle() == {"marts.nps_daily": days, "reports.nps": ["None"]}
     assert copy.settle() == {}
 
-    # One day is read again by the new declaration, the others are as old as they were.
+    # One day is reread under the new declaration, the others are as old as before.
     day = ["--from", days[0], "--to", days[0]]
     done = copy.command("backfill", *day, "--select", 'key:"feedbackpulse/submissions"')
     assert done.returncode == 0, done.stderr
@@ -211,12 +211,12 @@ def test_a_changed_formula_and_a_changed_column_rebuild_what_depends_on_them_and
     done = copy.command(*command[command.index("backfill") :])
     assert done.returncode == 0, done.stderr
     assert "Out of date: " not in done.stderr
-    # What was read is computed with again; it gives what it gave, and nothing further is due.
+    # Dependants are rebuilt; their content is unchanged, and nothing further is due.
     assert set(copy.settle()) <= {"unified.feedback"}
     assert copy.settle() == {}
 
 
-def test_loading_definitions_makes_no_secret_and_code_versions_depend_on_none(
+def test_loading_definitions_generates_no_secret_and_code_versions_need_none(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def versions() -> dict[str, str | None]:

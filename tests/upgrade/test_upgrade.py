@@ -1,8 +1,7 @@
 """A warehouse of the first version under this one: what is due, what changes, and what stays.
 
-Follows docs/upgrading.md. What is asserted of people, channels and quarantine is asked of the
-reader and of the comparison rules first, so that one of them is tested here and not its details.
-"""
+Follows docs/upgrading.md. Expectations about people, channels and quarantine come from the reader
+and the comparison rules, so that this tests the upgrade and not their details."""
 
 import json
 import re
@@ -62,7 +61,7 @@ def keys(project: Project) -> dict[str, str | None]:
 
 
 def contents(project: Project, tables: tuple[Table, ...]) -> dict[tuple[str, Day], str]:
-    """By table and day the content of the rows in which nobody was erased."""
+    """The content of the rows in which no one was erased, by table and day."""
     found: dict[tuple[str, Day], str] = {}
     for table in tables:
         for day in project.warehouse.days_held(table):
@@ -73,7 +72,7 @@ def contents(project: Project, tables: tuple[Table, ...]) -> dict[tuple[str, Day
 
 
 def everything(project: Project) -> str:
-    """All that tables and quarantine hold, as text."""
+    """All contents of tables and quarantine, as text."""
     held = [repr(project.warehouse.read_arrow(table).to_pylist()) for table in ALL_TABLES]
     for table in PROVIDER_TABLES:
         for path in quarantine_files(project.warehouse, table):
@@ -91,7 +90,7 @@ def quarantined(project: Project, table: Table) -> list[str]:
 
 
 @pytest.mark.slow
-def test_after_replay_the_sensor_rebuilds_every_derived_partition_once_and_then_nothing(
+def test_after_a_replay_the_sensor_rebuilds_every_derived_partition_once(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
     derived = [*DERIVED_TABLES, *REPORT_PAGES]
@@ -108,7 +107,7 @@ def test_after_replay_the_sensor_rebuilds_every_derived_partition_once_and_then_
     built = robot.settle()
 
     assert built == {table: set(days()) if table.partitioned else {None} for table in derived}
-    assert robot.tick() == ([], "Nothing has changed since everything was up to date.")
+    assert robot.tick() == ([], "Nothing has changed since the last build.")
     for table in DERIVED_TABLES:
         found = out_of_date(table, read_recorded(instance, table), upgraded.settings)
         assert found.partitions == (len(days()) if table.partitioned else 1)
@@ -156,7 +155,7 @@ def _channels_count_once(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_old_files_are_read_by_every_reader_before_anything_is_rebuilt_and_half_way(
+def test_every_reader_reads_old_files_before_and_during_the_rebuild(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
     def all_are_read() -> None:
@@ -177,7 +176,7 @@ def test_old_files_are_read_by_every_reader_before_anything_is_rebuilt_and_half_
     assert page.exit_code == 0, page.output
 
 
-def test_replay_lands_what_the_present_rules_read_and_leaves_the_day_as_old_as_it_was(
+def test_replay_lands_what_the_current_rules_accept_and_keeps_the_age_of_the_day(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
     tables = [find_table(name) for name in ("feedbackpulse.submissions", "wicked_reports.orders")]
@@ -196,7 +195,7 @@ def test_replay_lands_what_the_present_rules_read_and_leaves_the_day_as_old_as_i
 
 
 @pytest.mark.slow
-def test_a_scan_finds_exactly_the_days_that_a_second_reading_would_change(
+def test_a_scan_finds_exactly_the_days_that_a_reread_would_change(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
     settings = upgraded.settings
@@ -230,7 +229,7 @@ def test_a_scan_finds_exactly_the_days_that_a_second_reading_would_change(
 
 
 @pytest.mark.slow
-def test_the_erased_stay_erased_whatever_is_read_or_built_again(
+def test_erased_people_stay_erased_after_every_reread_and_rebuild(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
     erased = [ODD["erased"], "Eva@Example.com", ODD["erased_by_name"]]

@@ -1,4 +1,4 @@
-"""Rows for the warehouse's tests: a small table with one column of every shape, and its days."""
+"""Rows for the warehouse's tests: a small table with one column of each shape, and its days."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""E-mails in text: whatever the encoding and whatever stands around them, and nobody else's."""
+"""E-mails in text: found in any encoding and context, and no one else's."""
 
 import html
 import json
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT, doubtful, may_hold
+from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT, doubtful, may_contain_address
 from feedback_assets.warehouse.erased import Addition, Erased
 
 EMPTY = Erased(b"key")
@@ -46,7 +46,7 @@ def quoted_printable(text: str) -> str:
 
 
 def broken(text: str) -> str:
-    """With a soft line break, where that cuts no escape in two."""
+    """With a soft line break, unless that splits an escape."""
     at = text.index("@") + 1
     return f"{text[:at]}=\n{text[at:]}"
 
@@ -79,7 +79,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "percent, zero-width": lambda text: percent_once("\u200b".join(text)),
     "mailto": "mailto:{}".format,
 }
-# Whatever may stand beside an address without being a part of it.
+# Characters that may be next to an address without being part of it.
 BESIDE = [
     *"()<>[]{},;:\"'`|\\/=&?!#%$*^~ \n\t\x00“”„‘’«»…—–、。「」【】（）《》²™😀に",
     *"\u200b\u00a0\u3000\ufeff",
@@ -114,21 +114,21 @@ def emails(draw: st.DrawFn) -> str:
 @example("00@0.com", "quoted-printable", "", "(", "email=")
 @example(BRIEN, "as it is", "'", "'", "")
 @example("abe@example.com", "percent", "", "&", "https://a.example/?q=")
-def test_an_erased_e_mail_is_found_in_every_encoding_and_surrounding(
+def test_an_erased_email_is_found_in_every_encoding_and_context(
     email: str, encoding: str, before: str, after: str, words: str
 ) -> None:
-    # A sign that makes an escape of the first letters and another encoding behind it: that goes on
-    # without end.
+    # A character that turns the first letters into an escape and is followed by another encoding:
+    # this continues without end.
     assume(not (before[-1:] in ("%", "=", "\\") and re.match("[0-9a-f]{2}|[xu]", email)))
     written = ENCODINGS[encoding](email)
     text = f"{words}{before}{written}{after}"
     known = knowing(email)
-    assert may_hold(text)
+    assert may_contain_address(text)
     left = known.scrubbed(text)
     assert "erased:" in left
     assert written not in left
     assert known.scrubbed(left) == left
-    # What stands around it stays.
+    # The surrounding text stays.
     assert left.startswith(words)
     assert left.endswith(after)
 
@@ -156,12 +156,12 @@ def test_an_erased_e_mail_is_found_in_every_encoding_and_surrounding(
     ],
 )
 @pytest.mark.parametrize("beside", ["", "'", "“", "联系"])
-def test_the_address_of_somebody_else_stays_as_it_is(text: str, beside: str) -> None:
+def test_other_addresses_are_unchanged(text: str, beside: str) -> None:
     written = f"{beside}{text}{beside}"
     assert knowing(BOB).scrubbed(written) == written
 
 
-def test_of_two_known_addresses_the_longer_one_is_meant() -> None:
+def test_the_longer_of_two_known_addresses_matches() -> None:
     known = knowing(BRIEN, "brien@example.com")
     assert known.scrubbed(BRIEN) == known.pseudonym("email", BRIEN)
     both = known.scrubbed(f"{BRIEN}, brien@example.com")
@@ -184,7 +184,7 @@ def test_of_two_known_addresses_the_longer_one_is_meant() -> None:
         "See bob@example.com.Thanks",
     ],
 )
-def test_what_only_a_person_can_decide_stays_and_is_told(text: str) -> None:
+def test_ambiguous_cases_stay_and_are_reported(text: str) -> None:
     known = knowing(BOB)
     assert known.scrubbed(text) == text
     assert known.doubtful(text)
@@ -196,7 +196,7 @@ def test_what_only_a_person_can_decide_stays_and_is_told(text: str) -> None:
 
 
 @given(st.text(alphabet="ab@. ()+at%40&#64;=\\u0do\n'…联", max_size=60))
-def test_any_text_is_read_to_an_end_and_what_is_left_is_stable(text: str) -> None:
+def test_searching_any_text_ends_and_is_idempotent(text: str) -> None:
     known = knowing("a@b.ab", "ab@a.at", "b@a.b")
     left = known.scrubbed(text)
     assert known.scrubbed(left) == left
@@ -204,7 +204,7 @@ def test_any_text_is_read_to_an_end_and_what_is_left_is_stable(text: str) -> Non
         assert 0 <= found.start < found.end <= len(text)
 
 
-def test_a_text_of_a_megabyte_is_searched_piece_by_piece() -> None:
+def test_a_text_of_a_megabyte_is_searched_in_chunks() -> None:
     filler = "%20=ab&amp;" * 50_000
     text = f"{filler}bob%40example.com&{filler}"
     assert knowing(BOB).scrubbed(text) == text.replace(
@@ -222,7 +222,7 @@ def test_a_text_of_a_megabyte_is_searched_piece_by_piece() -> None:
         ('"{\\"user_id\\":7}"', '"{{\\"user_id\\":\\"{}\\"}}"'),
     ],
 )
-def test_an_id_goes_where_a_field_or_parameter_is_named_as_one(text: str, left: str) -> None:
+def test_an_id_is_erased_where_a_field_or_parameter_name_marks_it(text: str, left: str) -> None:
     ids = {EMPTY.hash_of("contact", text) for text in ("AB-1", "7")}
     known = EMPTY.with_more(Addition("p", frozenset(ids)))
     instead = [EMPTY.pseudonym("contact", text) for text in ("AB-1", "7")]
@@ -231,7 +231,7 @@ def test_an_id_goes_where_a_field_or_parameter_is_named_as_one(text: str, left: 
         assert known.scrubbed(other) == other
 
 
-def test_every_engine_reads_the_patterns_that_say_where_to_look() -> None:
+def test_every_engine_accepts_the_search_patterns() -> None:
     import duckdb
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -1,4 +1,4 @@
-"""The hash of a partition: the same for the same rows, another for any other."""
+"""The hash of a partition: equal for equal rows, different for any others."""
 
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ def rechunked(rows: pa.Table, size: int) -> pa.Table:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 20), st.integers(1, 7), st.integers(0, 5))
-def test_chunks_and_slices_do_not_count(count: int, size: int, before: int) -> None:
+def test_chunks_and_slices_do_not_change_the_hash(count: int, size: int, before: int) -> None:
     rows = sales(count)
     expected = content_hash(rows)
     if count:
@@ -31,7 +31,7 @@ def test_chunks_and_slices_do_not_count(count: int, size: int, before: int) -> N
     assert content_hash(pa.Table.from_pylist(rows.to_pylist(), schema=rows.schema)) == expected
 
 
-def test_what_lies_under_a_null_does_not_count() -> None:
+def test_bytes_under_a_null_do_not_change_the_hash() -> None:
     mask = pa.array([False, True, False])
     numbers = [pa.array([1, hidden, 3]) for hidden in (2, 9)]
     texts = [pa.array(["a", hidden, "c"]) for hidden in ("b", "longer")]
@@ -76,7 +76,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-def test_every_value_and_every_null_counts() -> None:
+def test_every_value_and_every_null_changes_the_hash() -> None:
     rows = [sale(number) for number in range(5)]
     variants = [rows, *([*rows[:2], rows[2] | change, *rows[3:]] for change in CHANGES)]
     hashes = [
@@ -85,7 +85,7 @@ def test_every_value_and_every_null_counts() -> None:
     assert len(set(hashes)) == len(variants)
 
 
-def test_order_number_and_borders_of_values_count() -> None:
+def test_order_count_and_boundaries_of_values_change_the_hash() -> None:
     def of(*texts: str | None, name: str = "c") -> str:
         return content_hash(pa.table({name: pa.array(texts, pa.string())}))
 
@@ -95,7 +95,7 @@ def test_order_number_and_borders_of_values_count() -> None:
     assert of("ab", "c", name="d") != of("ab", "c")
 
 
-def test_the_types_count_but_not_comments_nor_whether_null_is_allowed() -> None:
+def test_types_change_the_hash_but_comments_and_nullability_do_not() -> None:
     numbers = [pa.array([1, 2], kind) for kind in (pa.int64(), pa.int32(), pa.timestamp("us"))]
     assert len({content_hash(pa.table({"c": array})) for array in numbers}) == 3
     rows = sales(3)
@@ -103,7 +103,7 @@ def test_the_types_count_but_not_comments_nor_whether_null_is_allowed() -> None:
     assert content_hash(rows.cast(bare)) == content_hash(rows)
 
 
-def test_a_partition_read_back_from_parquet_has_the_hash_it_was_written_with(
+def test_a_partition_read_back_from_parquet_has_the_written_hash(
     tmp_path: Any,
 ) -> None:
     rows = sales(20)
@@ -118,6 +118,6 @@ def test_a_partition_read_back_from_parquet_has_the_hash_it_was_written_with(
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.list_(pa.string()), pa.bool_()])
-def test_no_rows_have_a_hash_too(kind: pa.DataType) -> None:
+def test_an_empty_table_has_a_hash(kind: pa.DataType) -> None:
     empty = pa.table({"c": pa.array([], kind)})
     assert content_hash(empty) == content_hash(pa.table({"c": pa.array([None], kind)}).slice(1))

@@ -1,4 +1,4 @@
-"""An erased person's e-mail is known however it is written, and as the first version listed it."""
+"""An erased person's e-mail matches in any spelling, and as the first version listed it."""
 
 import hmac
 import json
@@ -42,21 +42,21 @@ def _submission(email: str, listed: Erased, text: str = "mine") -> dict[str, obj
 
 
 @pytest.mark.parametrize("written", WAYS)
-def test_a_row_is_theirs_however_the_e_mail_is_written(written: str) -> None:
+def test_every_spelling_of_the_email_matches_a_row(written: str) -> None:
     left = _submission(written, JOSE)
     assert left["customer_email"] == JOSE.pseudonym("email", "josé@example.com")
     assert left["text_feedback"] == WORDS
 
 
 @pytest.mark.parametrize("written", WAYS)
-def test_a_record_set_aside_is_theirs_however_the_e_mail_is_written(written: str) -> None:
+def test_every_spelling_of_the_email_matches_a_quarantined_record(written: str) -> None:
     payload = json.dumps({"id": "1", "date": None, "contact": {"email": written}})
     left = json.loads(erase_payload(ORDERS, payload, JOSE))
     assert is_pseudonym(left["contact"]["email"])
 
 
 @pytest.mark.parametrize("written", WAYS[:4])
-def test_an_e_mail_in_somebody_elses_words_goes_however_it_is_written(written: str) -> None:
+def test_every_spelling_of_the_email_is_erased_from_other_peoples_text(written: str) -> None:
     words = f"Ask {written.strip()}.\u200b Not me@example.com"
     left = _submission("bo@example.com", JOSE, words)["text_feedback"]
     assert str(left).startswith(f"Ask {JOSE.pseudonym('email', 'josé@example.com')}")
@@ -73,13 +73,13 @@ def test_an_e_mail_in_somebody_elses_words_goes_however_it_is_written(written: s
         ("ana@home@example.com", "ana@home@example.com"),
     ],
 )
-def test_who_was_erased_under_the_first_version_stays_erased(written: str, listed_as: str) -> None:
+def test_people_erased_under_the_first_version_stay_erased(written: str, listed_as: str) -> None:
     left = _submission(written, _listed_by_the_first_version(listed_as))
     assert "example.com" not in str(left["customer_email"])
     assert left["text_feedback"] == WORDS
 
 
-def test_what_is_not_an_e_mail_makes_no_customer_of_those_who_were_erased() -> None:
+def test_an_invalid_email_identifies_no_erased_customer() -> None:
     listed = EMPTY.with_more(Addition(PERSON, frozenset({EMPTY.hash_of("contact", "AB-1")})))
     row = {"id": "AB-1", "email": "n/a", "create_date": AT}
     rows = pa.Table.from_pylist([row], schema=CONTACTS.schema)
@@ -88,7 +88,7 @@ def test_what_is_not_an_e_mail_makes_no_customer_of_those_who_were_erased() -> N
     assert not erase_rows(CONTACTS, done.rows, listed).changed
 
 
-def test_a_phone_number_where_an_e_mail_may_stand_is_nobodys() -> None:
+def test_a_phone_number_in_an_email_column_identifies_no_one() -> None:
     row = {"id": "t", "send_at": AT, "sent_to": "+49 555 123"}
     rows = pa.Table.from_pylist([row], schema=SURVEY_TRACKERS.schema)
     assert erase_rows(SURVEY_TRACKERS, rows, JOSE).rows is rows

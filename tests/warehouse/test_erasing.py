@@ -1,4 +1,4 @@
-"""An erased person is in no column that is declared personal, and equal values stay equal."""
+"""An erased person is in no column declared personal, and equal values stay equal."""
 
 import json
 from datetime import UTC, date, datetime
@@ -61,7 +61,7 @@ def erased(table: Table, *records: dict[str, Any], by: Erased = ANA) -> list[dic
 
 
 def full(columns: tuple[Column, ...], prefix: str = "") -> dict[str, Any]:
-    """A record with something in every text."""
+    """A record with content in every text column."""
     record: dict[str, Any] = {}
     for column in columns:
         path = f"{prefix}{column.name}"
@@ -104,7 +104,7 @@ def pointers() -> list[Any]:
 
 
 @pytest.mark.parametrize(("table", "path", "column"), pointers())
-def test_by_whatever_a_row_is_known_every_marked_column_of_it_is_erased(
+def test_every_marked_column_is_erased_for_each_kind_of_identifier(
     table: Table, path: str, column: Column
 ) -> None:
     record = full(table.columns)
@@ -130,7 +130,7 @@ def test_by_whatever_a_row_is_known_every_marked_column_of_it_is_erased(
 
 
 @pytest.mark.parametrize("table", STORED_TABLES, ids=lambda table: table.full_name)
-def test_what_is_personal_or_tells_whose_a_row_is_lies_in_no_list(table: Table) -> None:
+def test_personal_and_identifying_columns_are_not_inside_lists(table: Table) -> None:
     reachable = {path for path, _ in leaves(table.columns)}
     assert set(personal_paths(table.columns)) <= reachable
 
@@ -146,11 +146,11 @@ def test_what_is_personal_or_tells_whose_a_row_is_lies_in_no_list(table: Table) 
 
 
 @pytest.mark.parametrize("table", MARKED, ids=lambda table: table.full_name)
-def test_every_table_with_personal_columns_says_by_what_a_row_is_known(table: Table) -> None:
+def test_every_table_with_personal_columns_declares_its_identifiers(table: Table) -> None:
     assert [path for path, column in leaves(table.columns) if column.points_at]
 
 
-def test_equal_values_become_equal_pseudonyms_however_they_are_written() -> None:
+def test_every_spelling_of_a_value_becomes_the_same_pseudonym() -> None:
     contact = {"id": "AB-1", "email": "\u00a0ANA@Example.com ", "create_date": AT}
     order = {"id": "1", "date": AT, "contact": {"id": "AB-1", "email": EMAIL}}
     click = {"contact_id": "AB-1", "date": AT, "email": EMAIL}
@@ -166,7 +166,7 @@ def test_equal_values_become_equal_pseudonyms_however_they_are_written() -> None
     assert other[0]["email"] != one["email"]
 
 
-def test_what_is_erased_already_stays_as_it_is_and_so_do_others() -> None:
+def test_erased_rows_and_other_rows_are_unchanged() -> None:
     mine = {"id": "AB-1", "email": EMAIL, "first_name": "Ana", "create_date": AT}
     others = {"id": "AB-2", "email": "bo@example.com", "first_name": "Bo", "create_date": AT}
     done = erase_rows(CONTACTS, rows_of(CONTACTS, mine, others), ANA)
@@ -177,7 +177,7 @@ def test_what_is_erased_already_stays_as_it_is_and_so_do_others() -> None:
     assert done.theirs == 1
 
 
-def test_a_comment_is_still_a_comment_and_none_is_still_none() -> None:
+def test_an_erased_comment_still_counts_and_a_missing_comment_stays_missing() -> None:
     def words(comment: str | None) -> str | None:
         row = {"order_no": "100", "comment": comment, "added_on": AT}
         found: str | None = erased(ORDER_FEEDBACK, row)[0]["comment"]
@@ -188,7 +188,7 @@ def test_a_comment_is_still_a_comment_and_none_is_still_none() -> None:
     assert words("  ") == "  "
 
 
-def test_two_clicks_that_differ_in_the_url_alone_are_still_two_in_the_table_s_order() -> None:
+def test_two_clicks_that_differ_only_in_the_url_stay_two_in_table_order() -> None:
     clicks = [
         {"contact_id": "AB-1", "date": AT, "tracking_url": f"https://a.example/{n}?e={EMAIL}"}
         for n in range(5)
@@ -200,7 +200,7 @@ def test_two_clicks_that_differ_in_the_url_alone_are_still_two_in_the_table_s_or
     assert all(is_pseudonym(url) for url in urls)
 
 
-def test_a_purchase_tells_only_where_no_order_is_named() -> None:
+def test_a_purchase_identifies_only_rows_without_an_order() -> None:
     def comment(order: str | None) -> str:
         purchase = {"id": "100", "order": {"id": order}}
         row = {"id": "1", "purchased_at": AT, "review": "mine", "purchase": purchase}
@@ -211,7 +211,7 @@ def test_a_purchase_tells_only_where_no_order_is_named() -> None:
     assert comment("200") == "mine"
 
 
-def test_a_phone_number_goes_with_the_order_it_was_used_for() -> None:
+def test_a_phone_number_is_erased_with_its_order() -> None:
     row = {
         "id": "t",
         "send_at": AT,
@@ -223,20 +223,20 @@ def test_a_phone_number_goes_with_the_order_it_was_used_for() -> None:
     assert (left["sent_to"], left["link"]) == (None, None)
 
 
-def test_what_is_read_of_the_person_later_is_known_from_then_on_by_its_ids_too() -> None:
+def test_ids_read_later_identify_the_person_from_then_on() -> None:
     new = {"id": "300", "date": AT, "contact": {"id": "AB-9", "email": EMAIL}}
     done = erase_rows(ORDERS, rows_of(ORDERS, new), ANA)
     (learned,) = done.learned
     assert learned.person == PERSON
     later = ANA.with_more(learned)
     assert later.person_of("order", "300") == later.person_of("contact", "AB-9") == PERSON
-    # An e-mail is not learned: through a shared one it would lead to others, with nobody asked.
+    # An e-mail is not learned: a shared one would lead to other people without confirmation.
     mail = {"id": "301", "date": AT, "contact": {"id": "AB-9", "email": "info@shop.example"}}
     (more,) = erase_rows(ORDERS, rows_of(ORDERS, mail), later).learned
     assert later.with_more(more).person_of("email", "info@shop.example") is None
 
 
-def test_an_e_mail_that_somebody_else_wrote_down_goes_and_the_rest_of_the_words_stays() -> None:
+def test_only_the_email_is_erased_from_other_peoples_text() -> None:
     words = f"Ask Ana (ANA@example.com), or <{EMAIL}>. Not xana@example.com!"
     row = {"order_no": "999", "comment": words, "added_on": AT}
     (left,) = erased(ORDER_FEEDBACK, row)
@@ -253,7 +253,7 @@ PAYLOADS = [
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_record_that_could_not_be_typed_loses_its_person_wherever_they_stand_in_it(
+def test_a_quarantined_record_loses_the_person_at_any_depth(
     payload: dict[str, Any],
 ) -> None:
     left = erase_payload(CONTACTS, json.dumps(payload), ANA)
@@ -263,7 +263,7 @@ def test_a_record_that_could_not_be_typed_loses_its_person_wherever_they_stand_i
     assert erase_payload(CONTACTS, left, ANA) == left
 
 
-def test_a_record_that_is_no_json_is_replaced_whole_where_it_names_the_person() -> None:
+def test_a_record_that_is_not_json_is_replaced_whole_if_it_names_the_person() -> None:
     broken = '{"id": "AB-1", "firstName": "Ana'
     left = erase_payload(CONTACTS, broken, ANA)
     assert set(json.loads(left)) == {"erased"}
@@ -272,7 +272,7 @@ def test_a_record_that_is_no_json_is_replaced_whole_where_it_names_the_person() 
     assert erase_payload(CONTACTS, other, ANA) == other
 
 
-def test_numbers_of_a_record_stay_as_they_were_written() -> None:
+def test_the_numbers_of_a_record_keep_their_notation() -> None:
     payload = '{"id":"100","amount":16.299999999999997,"currency":"EUR","date":null}'
     assert erase_payload(ORDERS, payload, ANA) == payload
     left = erase_payload(ORDERS, payload.replace("}", f',"contact":{{"email":"{EMAIL}"}}}}'), ANA)
@@ -287,7 +287,7 @@ def test_numbers_of_a_record_stay_as_they_were_written() -> None:
         ('the record is the text "Ana", not an object', WORDS),
     ],
 )
-def test_a_reason_keeps_the_field_and_loses_the_value(reason: str, left: str) -> None:
+def test_a_reason_keeps_the_field_but_not_the_value(reason: str, left: str) -> None:
     assert erase_reason(reason) == left
 
 
@@ -306,7 +306,7 @@ def contact(name: str = "Ana") -> pa.Table:
     return rows_of(CONTACTS, {"id": "AB-1", "email": EMAIL, "first_name": name, "create_date": AT})
 
 
-def test_nothing_is_written_of_a_person_on_the_list(warehouse: Warehouse) -> None:
+def test_no_row_of_a_person_on_the_list_is_written(warehouse: Warehouse) -> None:
     assert warehouse.erased() is None
     warehouse.replace_day(CONTACTS, DAY, contact())
     warehouse.add_erased(Addition(PERSON, frozenset({PERSON})))
@@ -314,13 +314,13 @@ def test_nothing_is_written_of_a_person_on_the_list(warehouse: Warehouse) -> Non
     (row,) = warehouse.read_arrow(CONTACTS).drop_columns("day").to_pylist()
     assert row["first_name"] is None
     assert written.content_hash == content_hash(rows_of(CONTACTS, row))
-    # And the id beside the e-mail is known from then on.
+    # From then on, the id next to the e-mail is known too.
     click = {"contact_id": "AB-1", "date": AT}
     warehouse.replace_day(CLICKS, DAY, rows_of(CLICKS, click))
     assert is_pseudonym(warehouse.read_arrow(CLICKS).to_pylist()[0]["contact_id"])
 
 
-def test_what_is_set_aside_of_a_person_on_the_list_is_set_aside_without_them_once(
+def test_a_record_of_a_person_on_the_list_is_quarantined_once_without_them(
     warehouse: Warehouse,
 ) -> None:
     payload = json.dumps({"id": "AB-1", "email": EMAIL, "createDate": "?"})
@@ -335,7 +335,7 @@ def test_what_is_set_aside_of_a_person_on_the_list_is_set_aside_without_them_onc
     assert EMAIL not in json.dumps(row, default=str)
 
 
-def test_the_list_says_nothing_to_whoever_reads_it_and_is_no_table(tmp_path: Path) -> None:
+def test_the_list_reveals_nothing_and_is_not_a_table(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path), lambda: KEY)
     local.add_erased(Addition(PERSON, ANA.persons.keys() | set()))
     (path,) = (tmp_path / "erased").iterdir()
@@ -347,7 +347,7 @@ def test_the_list_says_nothing_to_whoever_reads_it_and_is_no_table(tmp_path: Pat
     assert "AB-1" not in text
 
 
-def test_without_the_key_of_the_list_or_with_another_nothing_is_written(tmp_path: Path) -> None:
+def test_without_the_correct_list_key_nothing_is_written(tmp_path: Path) -> None:
     Warehouse(str(tmp_path), lambda: KEY).add_erased(Addition(PERSON, frozenset({PERSON})))
     for other in (Warehouse(str(tmp_path)), Warehouse(str(tmp_path), lambda: b"another")):
         with pytest.raises(ErasureKeyMissing, match="FEEDBACK_ERASURE_SECRET"):
@@ -357,7 +357,7 @@ def test_without_the_key_of_the_list_or_with_another_nothing_is_written(tmp_path
         assert not other.files(CONTACTS)
 
 
-def test_two_machines_that_add_to_the_list_at_once_lose_nobody(warehouse: Warehouse) -> None:
+def test_two_machines_that_extend_the_list_at_once_lose_no_entry(warehouse: Warehouse) -> None:
     for name in ("a", "b", "a"):
         warehouse.add_erased(Addition(name, frozenset({name})))
     listed = warehouse.erased()
@@ -365,6 +365,6 @@ def test_two_machines_that_add_to_the_list_at_once_lose_nobody(warehouse: Wareho
     assert set(listed.persons) == {"a", "b"}
 
 
-def test_a_table_s_rows_that_nobody_on_the_list_owns_are_not_copied() -> None:
+def test_a_table_without_rows_of_the_list_is_not_copied() -> None:
     rows = rows_of(find_table("unified.attribution"))
     assert erase_rows(find_table("unified.attribution"), rows, ANA).rows is rows

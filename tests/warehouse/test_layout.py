@@ -1,4 +1,4 @@
-"""Where the Parquet lies, what it looks like to others, and how it is listed and read."""
+"""Where the Parquet files are, how other tools read them, and how they are listed and read."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def written_empty(held: Warehouse, table: Table) -> str:
-    """The file of the table, or of a day of it, once that is replaced by no rows."""
+    """The file of the table, or of one of its days, after replacing it with no rows."""
     empty = table.schema.empty_table()
     written = held.replace_day(table, DAY, empty) if table.partitioned else None
     written = written or held.replace_whole(table, empty)
@@ -47,9 +47,7 @@ def written_empty(held: Warehouse, table: Table) -> str:
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
-def test_every_declared_table_is_held_with_its_types_and_read_back(
-    table: Table, tmp_path: Path
-) -> None:
+def test_every_declared_table_round_trips_with_its_types(table: Table, tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     schema = pq.read_schema(written_empty(held, table))
     assert schema.equals(table.schema)
@@ -73,7 +71,7 @@ def test_files_are_zstd_in_row_groups_that_readers_can_skip(tmp_path: Path) -> N
     assert meta.row_group(0).column(1).statistics.has_min_max
 
 
-def test_a_partition_lies_in_a_directory_named_for_its_day(warehouse: Warehouse) -> None:
+def test_a_partition_has_a_directory_named_after_its_day(warehouse: Warehouse) -> None:
     found = sorted(
         str(path.relative_to(warehouse.root)) for path in Path(warehouse.root).rglob("*")
     )
@@ -82,7 +80,7 @@ def test_a_partition_lies_in_a_directory_named_for_its_day(warehouse: Warehouse)
     ]
 
 
-def test_pandas_pyarrow_and_duckdb_read_the_directory_as_it_lies(warehouse: Warehouse) -> None:
+def test_pandas_pyarrow_and_duckdb_read_the_directory_directly(warehouse: Warehouse) -> None:
     directory = warehouse.directory(SALES)
     expected = {str(DAYS[1]): 5, str(DAYS[2]): 10}
 
@@ -109,7 +107,7 @@ def test_nothing_but_table_files_matches_parquet(warehouse: Warehouse) -> None:
     assert warehouse.read_arrow(SALES).num_rows == 15
 
 
-def test_what_holds_personal_data_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_files_with_personal_data_are_private(tmp_path: Path) -> None:
     mask = os.umask(0o000)
     try:
         Warehouse(str(tmp_path / "a" / "b")).replace_day(SALES, DAY, sales(3))
@@ -122,14 +120,14 @@ def test_what_holds_personal_data_is_for_its_owner_alone(tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
 
 
-def test_a_directory_that_is_there_keeps_the_mode_its_owner_gave_it(tmp_path: Path) -> None:
+def test_an_existing_directory_keeps_its_mode(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o750)
     Warehouse(str(shared)).replace_whole(TOTALS, TOTALS.schema.empty_table())
     assert stat.S_IMODE(shared.stat().st_mode) == 0o750
 
 
-def test_days_are_listed_and_read_in_order_and_within_bounds(warehouse: Warehouse) -> None:
+def test_days_are_listed_and_read_in_order_within_bounds(warehouse: Warehouse) -> None:
     warehouse.replace_day(SALES, date(2023, 12, 31), sales(1, date(2023, 12, 31)))
     for name in ("day=2024-02-30", "day=soon", "other"):
         junk = Path(warehouse.directory(SALES)) / name
@@ -145,14 +143,14 @@ def test_days_are_listed_and_read_in_order_and_within_bounds(warehouse: Warehous
     assert warehouse.files(TOTALS) == []
 
 
-def test_only_the_columns_asked_for_are_read_and_in_that_order(warehouse: Warehouse) -> None:
+def test_only_the_requested_columns_are_read_in_the_requested_order(warehouse: Warehouse) -> None:
     rows = warehouse.read_arrow(SALES, columns=["day", "amount", "id"])
     assert rows.schema.names == ["day", "amount", "id"]
     assert rows.num_rows == 15
     assert warehouse.read_arrow(SALES, columns=["day"]).column("day").to_pylist()[0] == DAYS[1]
 
 
-def test_a_column_and_a_field_that_an_older_file_lacks_are_null_there(warehouse: Warehouse) -> None:
+def test_columns_and_fields_missing_in_an_older_file_are_null(warehouse: Warehouse) -> None:
     newer = replace(
         SALES,
         columns=(
@@ -176,7 +174,7 @@ def test_a_column_and_a_field_that_an_older_file_lacks_are_null_there(warehouse:
     assert warehouse.read_arrow(newer, columns=["channel"]).num_rows == 15
 
 
-def test_a_partition_is_replaced_whole(warehouse: Warehouse) -> None:
+def test_a_partition_is_replaced_atomically(warehouse: Warehouse) -> None:
     written = warehouse.replace_day(SALES, DAYS[2], sales(2, DAYS[2]))
     held = warehouse.read_arrow(SALES, DAYS[2], DAYS[2])
     assert written.rows == held.num_rows == 2
@@ -184,7 +182,7 @@ def test_a_partition_is_replaced_whole(warehouse: Warehouse) -> None:
     assert warehouse.read_arrow(SALES, DAYS[1], DAYS[1]).num_rows == 5
 
 
-def test_rows_that_do_not_fit_the_schema_leave_the_old_partition(warehouse: Warehouse) -> None:
+def test_rows_that_do_not_match_the_schema_keep_the_old_partition(warehouse: Warehouse) -> None:
     before = Path(warehouse.path(SALES, DAYS[1])).read_bytes()
     without_key = pa.Table.from_pylist([{"id": None}], schema=pa.schema(
         [field.with_nullable(True) for field in SALES.schema]))  # fmt: skip
@@ -195,7 +193,7 @@ def test_rows_that_do_not_fit_the_schema_leave_the_old_partition(warehouse: Ware
     assert len(list(Path(warehouse.path(SALES, DAYS[1])).parent.iterdir())) == 1
 
 
-def test_an_error_while_writing_leaves_the_old_file_and_no_temporary_file(
+def test_an_error_while_writing_keeps_the_old_file_and_leaves_no_temporary_file(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Path(warehouse.path(SALES, DAYS[1])).read_bytes()
@@ -211,7 +209,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_temporary_file(
     assert len(list(Path(warehouse.path(SALES, DAYS[1])).parent.iterdir())) == 1
 
 
-def test_a_table_has_days_or_has_none(warehouse: Warehouse) -> None:
+def test_a_table_is_partitioned_by_day_or_unpartitioned(warehouse: Warehouse) -> None:
     with pytest.raises(ValueError, match=r"shop.sales needs a day"):
         warehouse.path(SALES)
     with pytest.raises(ValueError, match=r"shop.totals has no days"):
@@ -219,7 +217,7 @@ def test_a_table_has_days_or_has_none(warehouse: Warehouse) -> None:
     assert warehouse.path(TOTALS).endswith("/shop/totals/data.parquet")
 
 
-def test_the_root_may_be_written_as_a_file_uri_or_with_a_slash(tmp_path: Path) -> None:
+def test_the_root_may_be_a_file_uri_or_end_with_a_slash(tmp_path: Path) -> None:
     Warehouse(str(tmp_path)).replace_day(SALES, DAY, sales(2))
     for root in (f"file://{tmp_path}", f"{tmp_path}/"):
         assert Warehouse(root).read_arrow(SALES).num_rows == 2
@@ -233,7 +231,7 @@ def remote() -> Any:
         files.rm("/bucket", recursive=True)
 
 
-def test_a_remote_warehouse_does_all_that_a_local_one_does(remote: Warehouse) -> None:
+def test_a_remote_warehouse_supports_everything_a_local_one_does(remote: Warehouse) -> None:
     assert remote.days_held(SALES) == []
     assert remote.read_arrow(SALES).num_rows == 0
     assert remote.files(TOTALS) == []
@@ -257,7 +255,7 @@ def test_a_remote_warehouse_does_all_that_a_local_one_does(remote: Warehouse) ->
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
-def test_what_hardly_comes_again_is_written_without_a_dictionary(
+def test_columns_with_rare_repeats_are_written_without_a_dictionary(
     tmp_path: Path, table: Table
 ) -> None:
     schema = pq.ParquetFile(written_empty(Warehouse(str(tmp_path)), table)).schema
@@ -268,7 +266,7 @@ def test_what_hardly_comes_again_is_written_without_a_dictionary(
         assert not (own and path in table.recurring)
 
 
-def test_words_that_come_again_are_written_with_a_dictionary(tmp_path: Path) -> None:
+def test_repeated_words_are_written_with_a_dictionary(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     orders = find_table("unified.orders")
     count = 1000

@@ -1,4 +1,4 @@
-"""Who writes when, on one machine."""
+"""Locking between writers on one machine."""
 
 import errno
 import fcntl
@@ -21,7 +21,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 
 
-def test_who_must_be_alone_gets_in_between_writers_that_overlap_all_the_time(
+def test_an_exclusive_lock_is_granted_despite_overlapping_writers(
     tmp_path: Path,
 ) -> None:
     locks = MachineLocks(tmp_path, "warehouse")
@@ -70,7 +70,7 @@ for number in range(30):
 """
 
 
-def test_processes_with_other_temporary_directories_and_homes_lose_no_record(
+def test_processes_with_different_temporary_directories_and_homes_lose_no_record(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "w").mkdir()
@@ -91,7 +91,7 @@ def test_processes_with_other_temporary_directories_and_homes_lose_no_record(
     assert [list(tmp_path.glob(f"{name}/*")) for name in "abc"] == [[], [], []]
 
 
-def test_whoever_must_be_alone_is_so_whatever_the_temporary_directory(
+def test_an_exclusive_lock_works_across_temporary_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -119,7 +119,7 @@ def test_lock_files_are_private_and_are_not_read_as_tables(tmp_path: Path) -> No
     assert found == [Path(warehouse.path(SALES, DAY))]
 
 
-def test_the_locks_of_a_remote_warehouse_lie_in_the_home(tmp_path: Path) -> None:
+def test_the_locks_of_a_remote_warehouse_are_in_the_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:
         warehouse = Warehouse("memory://locked", home=home)
@@ -134,7 +134,7 @@ def test_the_locks_of_a_remote_warehouse_lie_in_the_home(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("root", "variable"), [("w", "FEEDBACK_WAREHOUSE"), ("memory://none", "DAGSTER_HOME")]
 )
-def test_a_file_system_without_locks_is_one_line_with_path_and_variable(
+def test_a_file_system_without_locks_is_reported_in_one_line_with_path_and_variable(
     root: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without(*_: object) -> None:
@@ -150,6 +150,6 @@ def test_a_file_system_without_locks_is_one_line_with_path_and_variable(
     assert line.isprintable()
 
 
-def test_a_lock_that_cannot_be_made_is_one_line() -> None:
+def test_a_lock_that_cannot_be_created_is_reported_in_one_line() -> None:
     with pytest.raises(Unusable, match=r"^/proc/nothing/\.locks/.*FEEDBACK_WAREHOUSE"):
         Warehouse("/proc/nothing").replace_day(SALES, DAY, sales(3, DAY))

@@ -1,4 +1,4 @@
-"""The memory that a connection is given a share of: the machine's, or its container's."""
+"""The memory that a connection gets a share of: the machine's, or its container's."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from feedback_assets.warehouse import memory
     [
         ({"memory.max": "1073741824\n"}, 1_073_741_824),
         ({"memory.limit_in_bytes": "536870912\n"}, 536_870_912),
-        ({"memory.max": "max\n"}, None),  # none is set
+        ({"memory.max": "max\n"}, None),  # no limit set
         ({"memory.limit_in_bytes": "9223372036854771712\n"}, None),  # nor here
         ({}, None),  # no container
     ],
 )
-def test_a_container_that_may_take_less_than_the_machine_has_counts(
+def test_a_container_limit_below_the_machine_memory_applies(
     written: dict[str, str],
     expected: int | None,
     tmp_path: Path,

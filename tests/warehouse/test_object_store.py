@@ -1,4 +1,4 @@
-"""The warehouse in an object store: replaced, listed and read over S3, by a real server."""
+"""The warehouse in an object store: replaced, listed and read over S3 on a real server."""
 
 import base64
 import os
@@ -43,7 +43,7 @@ def warehouse(s3: ObjectStore, project: Project) -> Warehouse:
 
 @pytest.fixture
 def door(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    """All that this process asks of the server from now on goes through it."""
+    """A proxy for all further requests of this process to the server."""
     with running_door(s3.endpoint) as door:
         monkeypatch.setenv("AWS_ENDPOINT_URL", door.url)
         yield door
@@ -53,7 +53,7 @@ def _counted(warehouse: Warehouse) -> list[Any]:
     return list(warehouse.read_arrow(SALES).column("count").to_pylist())
 
 
-def test_a_day_that_was_put_is_listed_and_read(warehouse: Warehouse) -> None:
+def test_a_written_day_is_listed_and_read(warehouse: Warehouse) -> None:
     assert warehouse.read_arrow(SALES).num_rows == 0
     written = warehouse.replace_day(SALES, DAY, sales(3))
     assert written.rows == 3
@@ -65,7 +65,7 @@ def test_a_day_that_was_put_is_listed_and_read(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["copied", "read by range"])
-def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_the_newest(
+def test_readers_on_another_machine_see_the_newest_complete_version_during_writes(
     warehouse: Warehouse, whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not whole:
@@ -88,7 +88,7 @@ def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_th
             assert versions_seen(read, 10, passing) == {0, 1}
     finally:
         stop(writer)
-    # What this process remembers of the store is not what it says that there is.
+    # This process's cache of the store is not used for listings.
     other = "from feedback_assets.warehouse.warehouse import Warehouse; "
     other += "from tests.warehouse.rows import *; "
     other += f"Warehouse({warehouse.root!r}).replace_day(SALES, DAY, sales(7))"
@@ -106,14 +106,14 @@ Warehouse(sys.argv[1]).replace_day(SALES, DAY, large() if sys.argv[2] == "large"
 
 
 def large() -> pa.Table:
-    """A day of more than 100 MB, which is put in parts of 50."""
+    """A day of more than 100 MB, which is uploaded in parts of 50 MB."""
     noise = [base64.b64encode(os.urandom(1_000_000)).decode() for _ in range(115)]
     rows = sales(len(noise))
     return rows.set_column(rows.schema.get_field_index("extra"), "extra", pa.array(noise))
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
-def test_a_writer_killed_in_the_middle_of_a_put_leaves_the_old_day(
+def test_a_writer_killed_during_a_put_leaves_the_old_day(
     warehouse: Warehouse, s3: ObjectStore, size: str, tmp_path: Path
 ) -> None:
     warehouse.replace_day(SALES, DAY, sales(3))
@@ -137,7 +137,7 @@ def test_a_writer_killed_in_the_middle_of_a_put_leaves_the_old_day(
     assert warehouse.read_arrow(SALES).drop_columns("day") == rows
 
 
-def test_wrong_credentials_are_told_with_the_variables_that_mend_it(
+def test_the_error_for_wrong_credentials_names_the_variables_to_fix(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.replace_day(SALES, DAY, sales(3))
@@ -161,7 +161,7 @@ def test_wrong_credentials_are_told_with_the_variables_that_mend_it(
     assert warehouse.read_arrow(SALES).num_rows == 3
 
 
-def test_a_bucket_that_is_not_there_is_told_and_not_made(s3: ObjectStore) -> None:
+def test_a_missing_bucket_is_reported_and_not_created(s3: ObjectStore) -> None:
     missing = Warehouse("s3://nowhere-at-all/warehouse")
     for attempt in (
         lambda: missing.files(SALES),
@@ -173,7 +173,7 @@ def test_a_bucket_that_is_not_there_is_told_and_not_made(s3: ObjectStore) -> Non
             attempt()
 
 
-def test_a_command_ends_with_one_line_where_the_store_refuses(
+def test_a_command_ends_with_one_line_if_the_store_refuses(
     s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
@@ -185,7 +185,7 @@ def test_a_command_ends_with_one_line_where_the_store_refuses(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_server_that_dies_is_an_error_that_may_pass_and_what_it_confirmed_stays(
+def test_a_dying_server_is_a_transient_error_and_confirmed_writes_stay(
     own_s3: ObjectStore, project: Project
 ) -> None:
     warehouse = project.warehouse
@@ -203,9 +203,7 @@ def test_a_server_that_dies_is_an_error_that_may_pass_and_what_it_confirmed_stay
     assert warehouse.read_arrow(SALES).num_rows == 4
 
 
-def test_what_is_busy_for_a_moment_is_asked_again(
-    s3: ObjectStore, door: Door, project: Project
-) -> None:
+def test_a_briefly_busy_store_is_retried(s3: ObjectStore, door: Door, project: Project) -> None:
     warehouse = project.warehouse
     refused: list[Seen] = []
 
@@ -224,7 +222,7 @@ def test_what_is_busy_for_a_moment_is_asked_again(
 YEARS = days_between(date(2023, 11, 21), date(2026, 11, 20))
 
 
-def test_what_is_asked_of_the_store_grows_with_the_days_that_are_read_and_no_others(
+def test_store_requests_grow_only_with_the_days_read(
     s3: ObjectStore, door: Door, project: Project
 ) -> None:
     warehouse = project.warehouse
@@ -243,7 +241,7 @@ def test_what_is_asked_of_the_store_grows_with_the_days_that_are_read_and_no_oth
     # 1,096 days are two lists of a thousand keys.
     assert asked(lambda: warehouse.files(NPS_DAILY, last, last)) == {"list": 2}
     assert asked(lambda: warehouse.days_held(NPS_DAILY)) == {"list": 2}
-    # The list of erased persons, which is empty, the day, and the mark of its new file.
+    # The empty list of erased people, the day, and the mark of its new file.
     rows = NPS_DAILY.schema.empty_table()
     assert asked(lambda: warehouse.replace_day(NPS_DAILY, last, rows)) == {
         "head": 2, "list": 2, "put": 1,
@@ -261,7 +259,7 @@ def test_what_is_asked_of_the_store_grows_with_the_days_that_are_read_and_no_oth
     assert asked(a_week) == {"get": 7, "list": 2}
 
 
-def test_copies_that_a_query_reads_are_private_and_gone_with_it(warehouse: Warehouse) -> None:
+def test_copies_made_for_a_query_are_private_and_removed_after_it(warehouse: Warehouse) -> None:
     warehouse.replace_day(NPS_DAILY, DAY, NPS_DAILY.schema.empty_table())
     before = set(private_directory().glob(f"feedback-assets.*.{os.getpid()}.*"))
     with connect(warehouse, [NPS_DAILY]) as connection:

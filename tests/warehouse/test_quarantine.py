@@ -1,4 +1,4 @@
-"""What could not be typed is kept whole, once, with the time when it was first seen."""
+"""Records that cannot be parsed are stored complete, once, with the time of first sight."""
 
 import stat
 import threading
@@ -60,7 +60,7 @@ def test_a_record_is_kept_with_day_table_reason_payload_and_time(warehouse: Ware
     ]
 
 
-def test_a_record_is_there_once_and_keeps_its_first_time(warehouse: Warehouse) -> None:
+def test_a_record_is_stored_once_and_keeps_its_first_time(warehouse: Warehouse) -> None:
     first = [SetAside(DAY, "a", "1"), SetAside(None, "b", "2"), SetAside(OTHER, "c", "3")]
     set_aside(warehouse, SALES, [*first, *first], EARLY)
     again = [SetAside(DAY, "worded otherwise", "1"), SetAside(DAY, "d", "4"), *first[1:]]
@@ -77,7 +77,7 @@ def test_a_record_is_there_once_and_keeps_its_first_time(warehouse: Warehouse) -
     }
 
 
-def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
+def test_without_new_records_nothing_is_written(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path))
     set_aside(local, SALES, [SetAside(DAY, "a", "1")], EARLY)
     (path,) = quarantine_files(local, SALES)
@@ -88,7 +88,7 @@ def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def test_the_quarantine_lies_beside_the_tables_private_and_readable_as_it_lies(
+def test_the_quarantine_is_next_to_the_tables_private_and_directly_readable(
     tmp_path: Path,
 ) -> None:
     local = Warehouse(str(tmp_path / "w"))
@@ -105,7 +105,7 @@ def test_the_quarantine_lies_beside_the_tables_private_and_readable_as_it_lies(
     assert pq.read_schema(quarantine_files(local, SALES)[0]).equals(SCHEMA)
 
 
-def test_a_full_file_is_not_written_again_and_each_record_is_there_once(tmp_path: Path) -> None:
+def test_a_full_file_is_not_rewritten_and_each_record_is_stored_once(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path))
     large = [SetAside(None, "a", f"{number}" * 1_200_000) for number in range(5)]
     small = [SetAside(None, "b", f"small {number}") for number in range(3)]
@@ -123,7 +123,7 @@ def test_a_full_file_is_not_written_again_and_each_record_is_there_once(tmp_path
     assert sorted(row["payload"] for row in held(local)) == expected
 
 
-def test_adding_to_many_records_writes_no_more_than_adding_to_few(tmp_path: Path) -> None:
+def test_the_cost_of_an_addition_does_not_grow_with_the_quarantine(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path))
 
     def records(start: int, count: int) -> list[SetAside]:
@@ -139,7 +139,9 @@ def test_adding_to_many_records_writes_no_more_than_adding_to_few(tmp_path: Path
     assert len(held(local)) == 20_010
 
 
-def test_what_is_taken_out_of_one_of_several_files_may_come_again(warehouse: Warehouse) -> None:
+def test_a_record_removed_from_one_of_several_files_can_be_added_again(
+    warehouse: Warehouse,
+) -> None:
     large = [SetAside(DAY, "a", f"{number}" * 1_200_000) for number in range(3)]
     set_aside(warehouse, SALES, large, EARLY)
     first, second, third = quarantine_files(warehouse, SALES)
@@ -149,7 +151,7 @@ def test_what_is_taken_out_of_one_of_several_files_may_come_again(warehouse: War
     assert [row["fetched_at"] for row in held(warehouse)] == [EARLY, EARLY, LATE]
 
 
-def test_a_file_of_the_first_version_that_is_full_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_full_file_of_the_first_version_is_unchanged(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path))
     payloads = [f"{number}" * 1_000_000 for number in range(5)]
     rows = {
@@ -168,7 +170,7 @@ def test_a_file_of_the_first_version_that_is_full_stays_as_it_is(tmp_path: Path)
     assert [row["payload"] for row in held(local)] == [*payloads, "new"]
 
 
-def test_two_that_set_aside_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_two_concurrent_writers_to_the_quarantine_lose_nothing(tmp_path: Path) -> None:
     local = Warehouse(str(tmp_path))
 
     def add(start: int) -> None:

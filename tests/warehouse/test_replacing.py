@@ -1,4 +1,4 @@
-"""A partition is replaced whole or left alone, whoever reads beside it and whoever is killed."""
+"""A partition is replaced whole or left alone, despite concurrent readers and kills."""
 
 import os
 import signal
@@ -59,10 +59,9 @@ def stop(writer: "subprocess.Popen[str]") -> None:
 def versions_seen(
     read: Callable[[], list[Any]], rounds: int, passing: tuple[type[Exception], ...] = ()
 ) -> set[int]:
-    """The versions of ``WRITER`` read in so many rounds, or more until both were, each whole.
+    """The versions of ``WRITER`` seen in this many rounds, or more until both were, each complete.
 
-    ``passing``: errors after which the reader tries again.
-    """
+    ``passing``: errors after which the reader retries."""
     seen: set[int] = set()
     end, done = time.monotonic() + 60, 0
     while (done < rounds or len(seen) < 2) and time.monotonic() < end:
@@ -77,7 +76,7 @@ def versions_seen(
     return seen
 
 
-def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
+def test_readers_during_a_write_see_one_complete_version(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     warehouse.replace_day(SALES, DAY, sales(400, count=0))
     directory, file = warehouse.directory(SALES), warehouse.path(SALES, DAY)
@@ -107,14 +106,14 @@ def test_readers_beside_a_writer_see_one_version_whole(tmp_path: Path) -> None:
         stop(writer)
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_up(
+def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
     tmp_path: Path,
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
     partition = Path(warehouse.path(SALES, DAY)).parent
     attempt = littered = 0
     before: list[int] = []
-    # Each lives a little longer, until one has come far enough to be killed in mid-writing.
+    # Each lives a little longer, until one is killed in the middle of writing.
     while attempt < 8 or (not littered and attempt < 60):
         writer = start_writer(tmp_path)
         time.sleep(0.011 * attempt + 0.005)
@@ -123,7 +122,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_u
         stop(writer)
         littered += sum(path.suffix == ".tmp" for path in partition.glob(".*"))
         values = warehouse.read_arrow(SALES).column("count").to_pylist()
-        # Nothing yet, what the attempt before left, or one version of the writer's.
+        # Nothing yet, the result of the attempt before, or one version of the writer's.
         assert values in ([], before, [0] * 400, [1] * 400)
         warehouse.replace_day(SALES, DAY, sales(3))
         before = warehouse.read_arrow(SALES).column("count").to_pylist()
@@ -145,13 +144,13 @@ def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
         ("dead", 0, False),
         ("alive", 0, True),
         ("alive", 2 * 86400, False),
-        # The process id of a container's first process is the same after every restart.
+        # A container's first process has the same id after every restart.
         ("own", 0, False),
         ("elsewhere", 0, True),
         ("elsewhere", 2 * 86400, False),
     ],
 )
-def test_only_what_nobody_is_writing_any_more_is_cleared_up(
+def test_only_abandoned_temporary_files_are_removed(
     tmp_path: Path, whose: str, age: float, stays: bool
 ) -> None:
     warehouse = Warehouse(str(tmp_path))
@@ -164,7 +163,7 @@ def test_only_what_nobody_is_writing_any_more_is_cleared_up(
     assert path.exists() == stays
 
 
-def test_threads_of_one_process_do_not_clear_up_each_others_files(tmp_path: Path) -> None:
+def test_threads_of_one_process_do_not_remove_each_others_files(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     versions = [sales(300, count=number) for number in range(4)]
 
@@ -186,7 +185,7 @@ def _tell(held: Warehouse, days: Iterable[tuple[date, pa.Table]], told: list[dat
         told.append(day)
 
 
-def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path: Path) -> None:
+def test_days_written_in_batches_are_reported_in_order(tmp_path: Path) -> None:
     held, alone = Warehouse(str(tmp_path / "many")), Warehouse(str(tmp_path / "alone"))
     days = [(day, sales(number, day)) for number, day in enumerate(MANY_DAYS)]
     told = list(held.replace_days(SALES, days))
@@ -194,7 +193,7 @@ def test_days_written_some_at_a_time_are_told_in_order_as_they_are_held(tmp_path
     assert held.read_arrow(SALES) == alone.read_arrow(SALES)
 
 
-def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> None:
+def test_days_computed_before_an_error_are_replaced_and_reported(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     told: list[date] = []
 
@@ -207,7 +206,7 @@ def test_days_computed_before_an_error_are_replaced_and_told(tmp_path: Path) -> 
     assert told == held.days_held(SALES) == MANY_DAYS[:7]
 
 
-def test_a_day_that_cannot_be_written_ends_the_days_in_its_turn(tmp_path: Path) -> None:
+def test_a_day_that_cannot_be_written_ends_the_sequence(tmp_path: Path) -> None:
     held = Warehouse(str(tmp_path))
     told: list[date] = []
     Path(held.path(SALES, MANY_DAYS[5])).mkdir(parents=True)

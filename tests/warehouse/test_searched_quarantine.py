@@ -1,4 +1,4 @@
-"""A search of the quarantine reads each file once, and finds what a search of each record finds."""
+"""A search of the quarantine reads each file once and finds the same as a search of each record."""
 
 import json
 from collections.abc import Iterable
@@ -85,7 +85,7 @@ records = st.lists(
 
 @settings(max_examples=40)
 @given(records, st.permutations(PEOPLE))
-def test_whoever_is_sought_after_others_is_found_in_the_same_records(
+def test_a_later_search_finds_another_person_in_the_same_records(
     kept: list[SetAside], people: list[str]
 ) -> None:
     with TemporaryDirectory() as directory:
@@ -98,7 +98,7 @@ def test_whoever_is_sought_after_others_is_found_in_the_same_records(
 
 @settings(max_examples=15)
 @given(records, st.permutations(PEOPLE))
-def test_nobody_is_left_who_is_erased_after_others_were_sought(
+def test_a_person_erased_after_an_earlier_search_leaves_no_trace(
     kept: list[SetAside], people: list[str]
 ) -> None:
     with TemporaryDirectory() as directory:
@@ -120,7 +120,7 @@ def test_nobody_is_left_who_is_erased_after_others_were_sought(
             assert expected(left, now) == set()
 
 
-def test_a_file_that_was_replaced_since_it_was_searched_is_searched_again(tmp_path: Path) -> None:
+def test_a_file_replaced_after_its_search_is_searched_again(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path), lambda: KEY)
     erased = knowing(PEOPLE[0])
     set_aside(warehouse, CONTACTS, [SetAside(DAY, "a", '{"id": "1"}')], AT)
@@ -131,7 +131,7 @@ def test_a_file_that_was_replaced_since_it_was_searched_is_searched_again(tmp_pa
     assert found(warehouse, erased) == {payload}
 
 
-def test_an_address_that_is_spelled_out_is_found_after_others_were_sought(tmp_path: Path) -> None:
+def test_a_spelled_out_address_is_found_after_an_earlier_search(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path), lambda: KEY)
     payload = json.dumps({"id": "1", "note": "bob (at) example.com"})
     set_aside(warehouse, CONTACTS, [SetAside(DAY, "a", payload)], AT)

@@ -1,4 +1,4 @@
-"""Temporary files that nobody else can touch."""
+"""Temporary files that no other user can access."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_directory_is_for_its_owner_only_whatever_the_umask(temporary: Path) -> None:
+def test_the_directory_is_private_with_any_umask(temporary: Path) -> None:
     before = os.umask(0)
     try:
         assert private_directory() == temporary / NAME
@@ -46,13 +46,13 @@ def test_a_link_of_that_name_is_not_followed(temporary: Path) -> None:
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_directory_that_others_could_write_to_is_not_used(temporary: Path) -> None:
+def test_a_directory_writable_by_others_is_not_used(temporary: Path) -> None:
     (temporary / NAME).mkdir()
     (temporary / NAME).chmod(0o777)
     assert private_directory() == temporary / f"{NAME}.2"
 
 
-def test_a_directory_that_others_could_only_read_is_closed_to_them(temporary: Path) -> None:
+def test_a_directory_readable_by_others_is_made_private(temporary: Path) -> None:
     (temporary / NAME).mkdir()
     (temporary / NAME).chmod(0o755)
     assert private_directory() == temporary / NAME
@@ -60,13 +60,13 @@ def test_a_directory_that_others_could_only_read_is_closed_to_them(temporary: Pa
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_somebody_else_is_not_used(temporary: Path) -> None:
+def test_a_directory_of_another_user_is_not_used(temporary: Path) -> None:
     (temporary / NAME).mkdir(mode=0o700)
     os.chown(temporary / NAME, 12345, 12345)
     assert private_directory() == temporary / f"{NAME}.2"
 
 
-def test_one_line_says_that_every_name_is_somebody_elses(temporary: Path) -> None:
+def test_one_line_reports_that_every_name_belongs_to_another_user(temporary: Path) -> None:
     for suffix in ("", ".2", ".3", ".4"):
         (temporary / f"{NAME}{suffix}").write_text("taken")
     with pytest.raises(Unusable, match=f"^{temporary}/{NAME} and .*set TMPDIR") as caught:
@@ -74,7 +74,7 @@ def test_one_line_says_that_every_name_is_somebody_elses(temporary: Path) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_directory_in_which_others_can_replace_files_is_refused(temporary: Path) -> None:
+def test_a_directory_in_which_others_can_replace_files_is_rejected(temporary: Path) -> None:
     temporary.chmod(0o777)
     with pytest.raises(Unusable, match=f"^TMPDIR={temporary}: .*chmod \\+t"):
         private_directory()

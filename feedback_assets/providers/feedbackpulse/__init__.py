@@ -1,1 +1,1 @@
-"""FeedbackPulse: submissions, an answer each."""
+"""FeedbackPulse: submissions, each with one answer."""

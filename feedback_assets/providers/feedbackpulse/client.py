@@ -1,4 +1,4 @@
-"""Client of FeedbackPulse ("API de Envios"): submissions, one, many, and a new one."""
+"""Client of FeedbackPulse ("API de Envios"): lists, reads and creates submissions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from feedback_assets.http.session import HttpClient
 from feedback_assets.http.transport import HeaderAuth
 
 PER_PAGE = 100
-"""Rows a page, the document's maximum."""
+"""Rows per page, the documented maximum."""
 
 STATUSES = ("pending", "approved", "resolved", "spam")
 _API = "/api/v2"
 
 
 class FeedbackPulse(Client):
-    """Reads and adds submissions of one installation; source: the provider's "API de Envios".
+    """Reads and creates submissions of one installation; source: the provider's "API de Envios".
 
     Lists are generators of `Page` whose records are the objects under `data`. All methods raise
-    `PermanentError` or `TransientError`; lists `RowsMissing` after their last page.
+    `PermanentError` or `TransientError`; lists raise `RowsMissing` after their last page.
     """
 
     PROVIDER = "feedbackpulse"
@@ -76,11 +76,11 @@ class FeedbackPulse(Client):
     ) -> Iterator[Page]:
         """Submissions from `first` to `last` (None: open), of one status, campaign or product.
 
-        The order of the list is undocumented, so it can shift while it is read.
+        The order of the list is undocumented, so rows may move while it is read.
         """
         endpoint = "GET /submissions"
         if first is not None and last is not None and first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two days")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two days")
         if status is not None and status not in STATUSES:
             advice = f"there are {', '.join(STATUSES)}"
             raise self._http.invalid(endpoint, f"no such status: {status}", advice)
@@ -116,11 +116,11 @@ class FeedbackPulse(Client):
         customer_email: str | None = None,
         survey_responses: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Add a submission and return what the provider made of it. This writes.
+        """Create a submission and return the provider's version of it. This writes.
 
-        Checked before it is sent (`InvalidRequest`): a campaign, 1 to 5 stars, NPS 0 to 10, and at
-        least a rating, a score, a text or survey answers. Sent once: where it may have landed it is
-        not sent again, and the error is permanent.
+        Validated before it is sent (`InvalidRequest`): a campaign, 1 to 5 stars, NPS 0 to 10, and
+        at least a rating, a score, a text or survey answers. Sent once: if it may have arrived, it
+        is not sent again, and the error is permanent.
         """
         endpoint = "POST /submissions"
         self._check_whole(endpoint, "campaign_id", campaign_id, 1, None)
@@ -132,7 +132,7 @@ class FeedbackPulse(Client):
         if star_rating is None and nps_score is None and not said:
             raise self._http.invalid(
                 endpoint,
-                "the submission says nothing",
+                "the submission is empty",
                 "give star_rating, nps_score, text_feedback or survey_responses",
             )
         values = {
@@ -161,7 +161,7 @@ class FeedbackPulse(Client):
             return
         bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
         raise self._http.invalid(
-            endpoint, f"{name} is {value!r}", f"{name} has to be a whole number {bounds}"
+            endpoint, f"{name} is {value!r}", f"{name} must be a whole number {bounds}"
         )
 
 

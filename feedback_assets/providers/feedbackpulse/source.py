@@ -1,4 +1,4 @@
-"""FeedbackPulse: its settings, how its submissions are asked for, and its answers."""
+"""FeedbackPulse: its settings, how to request its submissions, and its answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROVIDER = Provider(
     title="FeedbackPulse",
     client=_client,
     arguments=(
-        Argument("url", "url", "root of the installation; `/api/v2` is added", needed=True),
+        Argument("url", "url", "base URL of the installation; `/api/v2` is added", needed=True),
         Argument("api_key", "secret", "bearer token", needed=True),
         Argument("requests_per_minute", "rate", default=60),
     ),
@@ -63,6 +63,6 @@ PROVIDER = Provider(
         },
         depends={"submissions": SAME_DAY},
     ),
-    # By the day, of an undocumented zone.
+    # Filters by day, in an undocumented zone.
     feed=Feed(tables.SUBMISSIONS, _news, timedelta(days=1), ("id",)),
 )

@@ -1,4 +1,4 @@
-"""The table of FeedbackPulse: submissions, an answer each."""
+"""The table of FeedbackPulse: submissions, each with one answer."""
 
 from feedback_assets.schema.columns import BOOL, FLOAT, INT8, INT64, STAMP, TEXT, Column, Personal
 from feedback_assets.schema.table import provider_table

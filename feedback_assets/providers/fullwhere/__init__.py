@@ -1,1 +1,1 @@
-"""Fullwhere: surveys sent, and the links of those asked for."""
+"""Fullwhere: sent surveys, and survey links generated on request."""

@@ -1,4 +1,4 @@
-"""Client of Fullwhere's partner API: survey trackers, one, many, and their generation."""
+"""Client of Fullwhere's partner API: lists, reads and generates survey trackers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from feedback_assets.http.session import HttpClient
 from feedback_assets.http.transport import HeaderAuth
 
 LIMIT = 100
-"""Rows a page, and ids a filter, at most; both by the document."""
+"""Maximum rows per page and ids per filter; both documented."""
 
 REQUESTS_PER_MINUTE = 300
-"""No limit is documented; five a second is Thanx's, the strictest by the second of the five."""
+"""No limit is documented; five a second is Thanx's, the strictest per second of the five."""
 
 PATH = "/partners/survey-tracker"
 LISTS = ("data", "items", "results")
@@ -34,10 +34,9 @@ _SIZE = ("limit", "perPage", "pageSize", "itemsPerPage", "per_page")
 class Fullwhere(Client):
     """Reads Fullwhere and has it generate trackers; source: the provider's "Survey Tracker".
 
-    The list's envelope is undocumented: read are a bare array of objects, or one under `data`,
-    `items` or `results`, with whatever is said of totals and pages beside it or under `meta`.
-    All methods raise `PermanentError` or `TransientError`; lists `RowsMissing` after their last
-    page.
+    The list's envelope is undocumented: accepted are a bare array of objects, or one under `data`,
+    `items` or `results`, with totals and pages beside it or under `meta`. All methods raise
+    `PermanentError` or `TransientError`; lists raise `RowsMissing` after their last page.
     """
 
     PROVIDER = "fullwhere"
@@ -71,7 +70,7 @@ class Fullwhere(Client):
         """One tracker by its id."""
         endpoint = f"GET {PATH}"
         if not tracker_id.strip():
-            raise self._http.invalid(endpoint, "no tracker is named", "give its id")
+            raise self._http.invalid(endpoint, "no tracker is given", "give its id")
         body = self._http.get(PATH, {"id": tracker_id.strip()}, record_key="surveyId")
         found = envelopes.fields(self._http, endpoint, body, "a survey tracker")
         if "id" in found:
@@ -86,11 +85,11 @@ class Fullwhere(Client):
         purchases: Sequence[str] = (),
         customers: Sequence[str] = (),
     ) -> Iterator[Page]:
-        """Trackers whose `sendAt` lies from `first` to `last` (with zone; None: open).
+        """Trackers with a `sendAt` from `first` to `last` (with zone; None: open).
 
-        `purchases` and `customers` filter by ids, none: all. The provider takes 100 ids at a time,
-        so longer filters are read in turn, and every pair of parts where both are given; pages are
-        numbered anew in each part.
+        `purchases` and `customers` filter by ids, empty: all. The provider accepts 100 ids at a
+        time, so longer filters are read in parts, and every pair of parts if both are given; page
+        numbers start again in each part.
         """
         endpoint = f"POST {PATH}/list"
         named: dict[str, Any] = {}
@@ -98,7 +97,7 @@ class Fullwhere(Client):
             if moment is not None:
                 named[name] = self._moment(endpoint, moment)
         if first is not None and last is not None and first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two")
         return self._lists(
             [
                 named | {k: v for k, v in (("purchases", some), ("customers", others)) if v}
@@ -108,13 +107,13 @@ class Fullwhere(Client):
         )
 
     def generate(self, purchase_id: str) -> dict[str, Any] | list[Any]:
-        """Have the trackers of a purchase made, or get those that there are. This writes.
+        """Generate the trackers of a purchase, or return the existing ones. This writes.
 
-        Sent once: where it may have landed it is not sent again, and the error is permanent.
+        Sent once: if it may have arrived, it is not sent again, and the error is permanent.
         """
         endpoint = f"POST {PATH}/generate"
         if not purchase_id.strip():
-            raise self._http.invalid(endpoint, "no purchase is named", "give its id")
+            raise self._http.invalid(endpoint, "no purchase is given", "give its id")
         payload = {"purchaseId": purchase_id.strip()}
         body = self._http.post(f"{PATH}/generate", payload, reads=False, record_key="surveyId")
         answer: Any = envelopes.whole(self._http, endpoint, body)
@@ -140,13 +139,15 @@ class Fullwhere(Client):
 
     def _moment(self, endpoint: str, moment: datetime) -> str:
         if moment.tzinfo is None:
-            raise self._http.invalid(endpoint, f"{moment} has no zone", "give it one, such as UTC")
+            raise self._http.invalid(
+                endpoint, f"{moment} has no time zone", "give it one, such as UTC"
+            )
         text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
         return text.replace("+00:00", "Z")
 
 
 def _chunks(ids: Sequence[str]) -> list[list[str]]:
-    """Parts of 100, each id once; one empty part where there is no filter."""
+    """Parts of 100 ids without duplicates; one empty part without a filter."""
     each = list(dict.fromkeys(ids))
     return [each[start : start + LIMIT] for start in range(0, len(each), LIMIT)] or [[]]
 

@@ -1,4 +1,4 @@
-"""Fullwhere: its settings, and how its survey trackers are asked for."""
+"""Fullwhere: its settings, and how to request its survey trackers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from feedback_assets.http.transport import QueryAuth
 PATH = "/email-campaigns/json-feedback"
 
 REQUESTS_PER_MINUTE = 60
-"""No limit is documented, and one request brings the whole list."""
+"""No limit is documented, and one request returns the whole list."""
 
 _KEY, _CUSTOMER = "RETARGETING_REST_KEY", "RETARGETING_CUSTOMER_ID"
 
@@ -26,7 +26,7 @@ _KEY, _CUSTOMER = "RETARGETING_REST_KEY", "RETARGETING_CUSTOMER_ID"
 class Retargeting(Client):
     """Reads Retargeting; source: the provider's document "Feedback".
 
-    Its credentials travel in the query, put in only when a request is prepared, and its errors come
+    Its credentials are sent in the query, added only when a request is prepared, and its errors are
     in the body whatever the HTTP status. All methods raise `PermanentError` or `TransientError`.
     """
 
@@ -64,10 +64,10 @@ class Retargeting(Client):
         super().__init__(http)
 
     def feedback(self, since: datetime | None = None) -> Iterator[Page]:
-        """All feedback, or that from a moment (with zone) on: one page, or none if it is empty.
+        """All feedback, or that since a moment (with zone): one page, or none if it is empty.
 
-        On which field `since` filters is undocumented: a product review may be a year younger than
-        its order's feedback and be left out with it.
+        Which field `since` filters is undocumented: a product review may be a year younger than its
+        order's feedback and be left out with it.
         """
         body = self._http.get(PATH, self._params(since))
         records = self._records(body)
@@ -85,7 +85,7 @@ class Retargeting(Client):
             return {}
         if since.tzinfo is None:
             raise self._http.invalid(
-                f"GET {PATH}", f"{since} has no zone", "give it one, such as UTC"
+                f"GET {PATH}", f"{since} has no time zone", "give it one, such as UTC"
             )
         return {"t": int(since.timestamp())}
 

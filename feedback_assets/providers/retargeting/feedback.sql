@@ -1,7 +1,7 @@
 -- "Retargeting: order feedback; order_ref = order_no. Product reviews are not NPS and stay
 -- out." feedback_id is "retargeting:<order_no>:<added_on in UTC as 2021-05-20T14:25:27Z>";
--- a fraction of a second is written where there is one, so that two answers of one second
--- keep two ids.
+-- a fraction of a second is included if there is one, so that two answers of one second
+-- keep separate ids.
 select
     day,
     order_no || ':' || utc_text(added_on) as provider_feedback_id,

@@ -1,4 +1,4 @@
-"""Retargeting's records are trees: a feedback with its reviews; here they become two lists."""
+"""Splits Retargeting's nested records, a feedback with its reviews, into two lists."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ _Fields = dict[str, msgspec.Raw]
 def split_reviews(records: bytes) -> tuple[Page, Page]:
     """The feedback records without their reviews, and the reviews, each with its order.
 
-    What is no object stays with the feedback, to be set aside there; what stands in the place of
-    reviews and is none becomes a record among them, to be set aside too. Raises
-    ``msgspec.DecodeError`` for what is no array.
+    A record that is not an object stays with the feedback, to be quarantined there; an invalid
+    value in place of reviews becomes a record among them, to be quarantined too. Raises
+    ``msgspec.DecodeError`` if the input is not an array.
     """
     feedback: list[msgspec.Raw | _Fields] = []
     reviews: list[msgspec.Raw | _Fields] = []
@@ -41,10 +41,10 @@ def split_reviews(records: bytes) -> tuple[Page, Page]:
 
 
 def _reviews(served: msgspec.Raw) -> list[msgspec.Raw | _Fields]:
-    """What stands in the place of the reviews, in whatever shape, as records.
+    """The value in place of the reviews, of any shape, as records.
 
-    PHP writes a list that has lost an item as an object with numbers as keys; some write a list
-    of one as that one.
+    PHP writes a list that has lost an item as an object with numeric keys; some writers write a
+    one-item list as that item.
     """
     if bytes(served).strip() == b"null":
         return []
@@ -53,7 +53,7 @@ def _reviews(served: msgspec.Raw) -> list[msgspec.Raw | _Fields]:
         return reviews
     fields = _read(served, _Fields)
     if fields is None:
-        # With its order, so that a person's can be found, and as the field it was.
+        # With its order, so that a person's data can be found, and under its original field.
         return [{_REVIEWS: served}]
     listed = numbered(fields, gaps=True)
     return [served] if listed is None else listed
@@ -67,7 +67,7 @@ def _with_order(review: msgspec.Raw | _Fields, order: msgspec.Raw | None) -> msg
 
 
 def _read(raw: msgspec.Raw, kind: Any) -> Any:
-    """``raw`` as ``kind``; ``None`` where it is something else or cannot be read."""
+    """``raw`` decoded as ``kind``; ``None`` if it is something else or cannot be read."""
     for text in (bytes(raw), None):
         try:
             return msgspec.json.decode(

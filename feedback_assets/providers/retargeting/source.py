@@ -1,4 +1,4 @@
-"""Retargeting: its settings, how its feedback is asked for, and its answers."""
+"""Retargeting: its settings, how to request its feedback, and its answers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _client(**arguments: Any) -> Retargeting:
 
 
 def _feedback(client: Retargeting, _first: date, _last: date) -> Iterator[Page]:
-    # Always whole: `t` is undocumented as to which field it compares, and a review may be a
-    # year younger than the feedback it comes with.
+    # Always the whole list: which field `t` filters is undocumented, and a review may be a year
+    # younger than the feedback it comes with.
     return client.feedback()
 
 
@@ -50,11 +50,11 @@ PROVIDER = Provider(
         Argument("rest_key", "secret", "query `k`", needed=True),
         Argument("customer_id", "secret", "query `u`", needed=True),
         Argument("url", "url", default="https://api.retargeting.app/v1"),
-        Argument("timezone", "zone", "zone of its time stamps, which carry none", default="UTC"),
+        Argument("timezone", "zone", "time zone of its timestamps, which have none", default="UTC"),
     ),
     found='In the account under Settings → Integration: "REST API Key" is the second field, '
     '"Customer ID" the third.',
-    # It tells neither what changed nor when, and serves its whole list anyway.
+    # It does not report changes, and serves its whole list anyway.
     sources=(Source(tables.TABLES, _feedback, reshape=_reshape, whole_list=True, restated=True),),
     answers=Answers(
         package=__package__,
@@ -68,6 +68,6 @@ PROVIDER = Provider(
         },
         depends={"order_feedback": SAME_DAY},
     ),
-    # By the second, but stamps without a zone may be compared as they stand.
+    # Filters by second, but may compare stamps without a zone literally.
     feed=Feed(tables.ORDER_FEEDBACK, _news, timedelta(hours=26), ("added_on",)),
 )

@@ -1,4 +1,4 @@
-"""The tables of Retargeting: feedback on orders, and the product reviews that come with it."""
+"""The tables of Retargeting: feedback on orders, and its product reviews."""
 
 from feedback_assets.schema.columns import FLOAT, INT8, STAMP, TEXT, Column, Personal, struct
 from feedback_assets.schema.table import provider_table

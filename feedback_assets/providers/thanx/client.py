@@ -26,7 +26,7 @@ class Thanx(Client):
     """Reads Thanx; sources: the provider's document for `/feedbacks`, public ones for partners.
 
     Lists are generators of `Page` whose records are the objects under `feedbacks`. All methods
-    raise `PermanentError` or `TransientError`; lists `RowsMissing` after their last page.
+    raise `PermanentError` or `TransientError`; lists raise `RowsMissing` after their last page.
     """
 
     PROVIDER = "thanx"
@@ -66,16 +66,17 @@ class Thanx(Client):
         self.merchant_id = (merchant_id or "").strip() or None
 
     def all_feedbacks(self, updated_after: datetime | None = None) -> Iterator[Page]:
-        """The merchant's feedback where a merchant is configured, else the token's user's.
+        """The merchant's feedback if a merchant is configured, otherwise the token's user's.
 
-        The latter cannot be filtered: `updated_after` is then left out, and older rows come too.
+        A user's list cannot be filtered: `updated_after` is then ignored, and older rows are
+        included.
         """
         if self.merchant_id:
             return self.partner_feedbacks(self.merchant_id, updated_after)
         return self.feedbacks()
 
     def feedbacks(self) -> Iterator[Page]:
-        """The feedback of the token's user: the whole list as one page, without any filter."""
+        """The feedback of the token's user: the whole list as one unfiltered page."""
         endpoint = "GET /feedbacks"
         body = self._http.get("/feedbacks")
         reply = _reply(self._http, endpoint, body)
@@ -98,13 +99,13 @@ class Thanx(Client):
         updated_after: datetime | None = None,
         states: Sequence[str] = (),
     ) -> Iterator[Page]:
-        """A merchant's feedback, changed after a moment (with zone), in these states (none: all).
+        """A merchant's feedback, changed after a moment (with zone), in these states (empty: all).
 
-        Pages are announced, rows are not.
+        The provider announces the number of pages, not of rows.
         """
         endpoint = "GET /partner/feedbacks"
         if not merchant_id:
-            raise self._http.invalid(endpoint, "no merchant is named", "set THANX_MERCHANT_ID")
+            raise self._http.invalid(endpoint, "no merchant is given", "set THANX_MERCHANT_ID")
         unknown = sorted(set(states) - set(STATES))
         if unknown:
             raise self._http.invalid(
@@ -133,7 +134,9 @@ class Thanx(Client):
 
     def _moment(self, endpoint: str, moment: datetime) -> str:
         if moment.tzinfo is None:
-            raise self._http.invalid(endpoint, f"{moment} has no zone", "give it one, such as UTC")
+            raise self._http.invalid(
+                endpoint, f"{moment} has no time zone", "give it one, such as UTC"
+            )
         return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -141,7 +144,7 @@ def _reply(client: HttpClient, endpoint: str, body: bytes) -> Reply:
     found = envelopes.fields(client, endpoint, body, "an object with feedbacks")
     records = envelopes.array(client, endpoint, found, "feedbacks")
     said = envelopes.nested(found, "pagination")
-    # "total_page" is how one public source spells it.
+    # "total_page" is the spelling in one public source.
     return Reply(
         records=records,
         page=envelopes.number(said.get("current_page")),

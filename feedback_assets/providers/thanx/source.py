@@ -1,4 +1,4 @@
-"""Thanx: its settings, how its feedback is asked for, and which of it are answers."""
+"""Thanx: its settings, how to request its feedback, and which records are answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _client(**arguments: Any) -> Thanx:
 
 
 def _feedbacks(client: Thanx, first: date, _last: date) -> Iterator[Page]:
-    # A record cannot have been updated before its purchase; there is no upper end to ask for.
+    # A record cannot be updated before its purchase; the provider cannot filter by end date.
     return client.all_feedbacks(datetime.combine(first, time.min, UTC))
 
 
@@ -43,7 +43,7 @@ PROVIDER = Provider(
         Argument(
             "merchant_id",
             "text",
-            "set: the merchant's feedback, paged; not set: that of the token's user",
+            "if set, the merchant's feedback, paged; otherwise that of the token's user",
         ),
         Argument("client_id", "secret", "header `X-ClientId`, sent when set"),
         Argument("url", "url", default="https://api.thanx.com"),
@@ -75,8 +75,8 @@ PROVIDER = Provider(
         },
         depends={"feedbacks": MATCH_WINDOW},
     ),
-    # By the second and of the provider's clock: an hour is for a clock that differs. A merchant's
-    # news, not a single user's.
+    # Filters by second of the provider's clock: an hour covers a clock that differs. Only a
+    # merchant has news, a single user does not.
     feed=Feed(
         tables.FEEDBACKS, _news, timedelta(hours=1), ("rating", "review"), needs="merchant_id"
     ),

@@ -1,4 +1,4 @@
-"""The table of Thanx: the feedback records of purchases."""
+"""The table of Thanx: feedback records of purchases."""
 
 from feedback_assets.schema.columns import INT8, MONEY, STAMP, TEXT, Column, Personal, struct
 from feedback_assets.schema.table import provider_table

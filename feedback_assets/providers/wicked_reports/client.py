@@ -1,4 +1,4 @@
-"""Client of the Wicked Reports outbound API: contacts, clicks and orders, and one contact's own."""
+"""Client of the Wicked Reports outbound API: contacts, clicks, orders, and those of one contact."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from feedback_assets.http.transport import HeaderAuth
 from feedback_assets.providers.wicked_reports.contact_clicks import read_clicks
 
 LIMIT = 1000
-"""Rows a page, the document's maximum."""
+"""Rows per page, the documented maximum."""
 
 CLICK_DAYS = 30
-"""Longest distance of `from` and `to` that the list of clicks takes."""
+"""Maximum days between `from` and `to` for the list of clicks."""
 
 
 class WickedReports(Client):
     """Reads Wicked Reports; source: the provider's document "Wicked Reports Outbound API".
 
-    Lists are generators of `Page` whose records are the objects under `results`. Days go out as
-    told: whether `to` is included, and in which zone days are meant, is undocumented, so callers
-    add a margin. All methods raise `PermanentError` or `TransientError`; lists `RowsMissing` after
+    Lists are generators of `Page` whose records are the objects under `results`. Days are sent as
+    given: whether `to` is inclusive, and the zone of days, are undocumented, so callers add a
+    margin. All methods raise `PermanentError` or `TransientError`; lists raise `RowsMissing` after
     their last page.
     """
 
@@ -77,12 +77,12 @@ class WickedReports(Client):
         return self._list("/orders", first, last)
 
     def clicks(self, first: date, last: date) -> Iterator[Page]:
-        """Clicks from `first` to `last`, at most 30 days apart; they carry no id."""
+        """Clicks from `first` to `last`, at most 30 days apart; they have no id."""
         if (last - first).days > CLICK_DAYS:
             raise self._http.invalid(
                 "GET /clicks",
                 f"{first} to {last} is {(last - first).days} days",
-                f"clicks are given for at most {CLICK_DAYS} days at a time",
+                f"clicks can be requested for at most {CLICK_DAYS} days at a time",
             )
         return self._list("/clicks", first, last, has_ids=False)
 
@@ -93,7 +93,7 @@ class WickedReports(Client):
         return envelopes.record(self._http, f"GET {endpoint}", body, "result")
 
     def contact_orders(self, key: str, first: date, last: date) -> Iterator[Page]:
-        """One contact's orders from `first` to `last`; they come without the contact."""
+        """One contact's orders from `first` to `last`; their contact is not included."""
         endpoint = "/contacts/{contactId}/orders"
         return self._list(self._contact_path(key, "/orders"), first, last, endpoint=endpoint)
 
@@ -102,8 +102,8 @@ class WickedReports(Client):
     ) -> Iterator[Page]:
         """One contact's clicks, all of them or from `first` to `last`, each once.
 
-        The provider gives the first 10,000 only, and at most 180 days where days are named; longer
-        times and fuller ones are read in parts (see `contact_clicks.read_clicks`).
+        The provider returns only the first 10,000, and accepts at most 180 days; longer or larger
+        ranges are read in parts (see `contact_clicks.read_clicks`).
         """
         path = self._contact_path(key, "/clicks")
         if first is not None or last is not None:
@@ -151,14 +151,14 @@ class WickedReports(Client):
 
     def _check(self, first: date, last: date, endpoint: str) -> None:
         if first > last:
-            raise self._http.invalid(endpoint, f"{first} lies after {last}", "swap the two days")
+            raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two days")
 
     def _contact_path(self, key: str, tail: str = "") -> str:
         text = str(key).strip()
-        # "." and ".." are taken out of a path by every HTTP library, however they are quoted.
+        # Every HTTP library removes "." and ".." from a path, however they are quoted.
         if text in ("", ".", ".."):
             raise self._http.invalid(
-                "GET /contacts/{contactId}", "no contact is named", "give an id or an e-mail"
+                "GET /contacts/{contactId}", "no contact is given", "give an id or an e-mail"
             )
         return f"/contacts/{quote(text, safe='')}{tail}"
 

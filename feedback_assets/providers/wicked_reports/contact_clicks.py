@@ -1,7 +1,7 @@
-"""One contact's clicks beyond what Wicked Reports gives at once: parts of time, each row once.
+"""Reads all of one contact's clicks beyond Wicked Reports' limits: in parts, each row once.
 
-The provider gives the first 10,000 clicks of a time, at most 180 days where days are named, and
-does not say whether `to` is included. So neighbouring parts overlap by a day, and a row that came
+The provider returns the first 10,000 clicks of a range, accepts at most 180 days in one, and does
+not document whether `to` is inclusive. So neighbouring parts overlap by a day, and a row that came
 with an earlier part is left out of the later one; a part that reaches 10,000 rows is halved.
 """
 
@@ -19,7 +19,7 @@ from feedback_assets.http.paging import Page
 MOST_ROWS = 10_000
 MOST_DAYS = 180
 EARLIEST = date(2010, 1, 1)
-"""Where "all clicks" begin once there are more than 10,000; costs 34 requests up to 2026."""
+"""The start of "all clicks" if there are more than 10,000; costs 34 requests up to 2026."""
 
 ENDPOINT = "GET /contacts/{contactId}/clicks"
 
@@ -29,10 +29,10 @@ Read = Callable[[date | None, date | None], Iterator[Page]]
 def read_clicks(
     read: Read, first: date | None, last: date | None, *, today: date, provider: str
 ) -> Iterator[Page]:
-    """Every click from `first` to `last` (None: all there are) once, in pages.
+    """Yield every click from `first` to `last` (None: all there are) once, in pages.
 
-    `read(start, end)` reads one part. Raises `PermanentError` where one day alone holds 10,000
-    clicks, `RowsMissing` where the parts hold fewer than were announced for the whole.
+    `read(start, end)` reads one part. Raises `PermanentError` if a single day has 10,000 clicks,
+    `RowsMissing` if the parts have fewer than were announced for the whole.
     """
     announced: int | None = None
     if first is None and last is None:
@@ -59,33 +59,33 @@ def _parts(
         start, end = waiting.pop()
         pages, whole, total = _part(read, start, end)
         if whole:
-            yield from _once(pages, given)
+            yield from _without_repeats(pages, given)
         elif (end - start).days > 1:
             waiting += _halves(start, end)[::-1]
         else:
             for day in _single_days(read, start, end, total, provider):
-                yield from _once(day, given)
+                yield from _without_repeats(day, given)
 
 
 def _halves(start: date, end: date) -> list[tuple[date, date]]:
     days = (end - start).days
     middle = start + timedelta(days=days // 2)
-    # Two days cannot be cut into overlapping parts that are shorter: these only share a day.
+    # Two days cannot be split into shorter parts that overlap: these only share a day.
     return [(start, middle + timedelta(days=int(days > 2))), (middle, end)]
 
 
 def _single_days(
     read: Read, start: date, end: date, total: int | None, provider: str
 ) -> list[list[Page]]:
-    """The last resort for two days in a row: each alone, which proves itself by its rows.
+    """The last resort for two consecutive days: each alone, accepted if its rows are complete.
 
-    Where `to` is not included such a request gives nothing, and so fewer than are known to be.
+    If `to` is exclusive, such a request returns nothing, and so fewer than are known to exist.
     """
     days = [_part(read, day, day) for day in dict.fromkeys((start, end)) if start != end]
     came = sum(page.count for pages, _, _ in days for page in pages)
     if not days or not all(whole for _, whole, _ in days) or came < max(MOST_ROWS, total or 0):
         raise PermanentError(
-            f"more than {MOST_ROWS:,} clicks from {start} to {end}, and no way to ask for less",
+            f"more than {MOST_ROWS:,} clicks from {start} to {end}, which cannot be narrowed",
             provider=provider,
             endpoint=ENDPOINT,
             status=200,
@@ -95,7 +95,7 @@ def _single_days(
 
 
 def _part(read: Read, start: date | None, end: date | None) -> tuple[list[Page], bool, int | None]:
-    """The pages of one part, whether it is whole, and the total announced for it."""
+    """The pages of one part, whether it is complete, and the total announced for it."""
     pages: list[Page] = []
     rows, total = 0, None
     for page in read(start, end):
@@ -107,8 +107,8 @@ def _part(read: Read, start: date | None, end: date | None) -> tuple[list[Page],
     return pages, True, total
 
 
-def _once(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
-    """The pages without rows that an earlier part gave; equal rows of one part all stay."""
+def _without_repeats(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
+    """Yield the pages without rows from an earlier part; equal rows within one part all stay."""
     here: Counter[int] = Counter()
     for page in pages:
         rows = msgspec.json.decode(page.records, type=list[msgspec.Raw])
@@ -127,7 +127,7 @@ def _once(pages: list[Page], given: Counter[int]) -> Iterator[Page]:
 
 
 def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
-    """Parts of at most 180 days that cover `first` to `last`; neighbours share a day."""
+    """Yield parts of at most 180 days that cover `first` to `last`; neighbours share a day."""
     while (last - first).days > MOST_DAYS:
         end = first + timedelta(days=MOST_DAYS)
         yield first, end

@@ -1,4 +1,4 @@
-"""Wicked Reports: its settings, and how its contacts, clicks and orders are asked for."""
+"""Wicked Reports: its settings, and how to request its contacts, clicks and orders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROVIDER = Provider(
     arguments=(
         Argument("api_key", "secret", "header `apikey`", needed=True),
         Argument("url", "url", default="https://api.wickedreports.com"),
-        Argument("timezone", "zone", "zone of time stamps that carry none", default="UTC"),
+        Argument("timezone", "zone", "time zone of timestamps without one", default="UTC"),
         Argument("requests_per_minute", "rate", default=120),
     ),
     found="Ask Wicked Reports to enable the outbound API; then enable the contacts or the "
@@ -35,7 +35,7 @@ PROVIDER = Provider(
             (tables.CONTACTS,),
             lambda client, first, last: client.contacts(first, last),
             null_text=True,
-            # A contact lies on the day it was made, and may be changed years later.
+            # A contact is stored on the day it was created, and may change years later.
             restated=True,
         ),
         Source(

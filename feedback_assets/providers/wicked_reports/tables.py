@@ -1,4 +1,4 @@
-"""The tables of Wicked Reports: contacts, clicks and orders, as its outbound API documents them."""
+"""The tables of Wicked Reports: contacts, clicks and orders, as documented for its outbound API."""
 
 from feedback_assets.schema.columns import (
     BOOL,

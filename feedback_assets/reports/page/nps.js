@@ -62,7 +62,7 @@
     const whole = data.channels.wholes[key];
     const rows = data.channels.rows.filter((row) => row.key === key);
     const finding = document.getElementById("channels-finding");
-    finding.textContent = data.channels.sentences[key] ?? "No answers in this time.";
+    finding.textContent = data.channels.sentences[key] ?? "No answers in this period.";
     const body = document.querySelector("#channels-table tbody");
     body.replaceChildren(...rows.map((row) => {
       const line = document.createElement("tr");

@@ -1,6 +1,6 @@
--- A channel by source, by medium, and by source, medium and campaign together; sums of weights,
--- so that each model adds up to the same answers on each level. The largest are named, those
--- after them are one row, or a page of ten thousand campaigns could not be read.
+-- Channels by source, by medium, and by source, medium and campaign; sums of weights, so that each
+-- model has the same total on each level. The largest are named and the rest combined in one row,
+-- to keep the page readable with ten thousand campaigns.
 with levels as (
     select
         window_days,

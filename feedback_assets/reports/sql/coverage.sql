@@ -1,4 +1,4 @@
--- How the answers of the last 90 days met an order.
+-- How the answers of the last 90 days were matched with an order.
 select
     provider,
     coalesce(match_method, 'none') as match_method,

@@ -1,4 +1,4 @@
--- What became of the surveys of the last 90 days, the largest kinds first.
+-- The progress of surveys of the last 90 days, the largest kinds first.
 select
     survey_name,
     sending_type,

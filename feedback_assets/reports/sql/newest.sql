@@ -1,4 +1,4 @@
--- The newest comments of the last year beside those of the queue; no spam.
+-- The newest comments of the last year besides those in the queue; no spam.
 select
     answer.feedback_id,
     answer.provider,

@@ -1,4 +1,4 @@
--- Products by their mean score, best first; of many the ends, with the number of all.
+-- Products by mean score, best first; only both ends of a long list, with the total.
 with ranked as (
     select
         *,

@@ -1,4 +1,4 @@
--- How many there are of what the page shows the newest of.
+-- Totals of the comments, of which the page shows the newest.
 select
     (select count(*) from marts.detractor_queue) as waiting,
     (select count(*) from marts.detractor_queue where present(comment) is not null)

@@ -1,4 +1,4 @@
--- What each class bought, the currency with the most customers first; no two are ever added.
+-- Purchases of each class, the currency with the most customers first; currencies are never summed.
 select
     value.nps_class,
     value.currency,

@@ -1,4 +1,4 @@
-"""The marts: what people ask, one table each; no e-mail, name, phone number or survey link."""
+"""The marts, one table per question; no e-mail, name, phone number or survey link."""
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables.marts.customer_value import CUSTOMER_VALUE

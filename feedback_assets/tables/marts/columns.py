@@ -1,4 +1,4 @@
-"""Columns that several marts have, and the names of the tables they are computed from."""
+"""Columns shared by several marts, and the names of the tables they are computed from."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ KEY_SOURCES = (
 
 
 def kept(column: Column) -> Column:
-    """A column of ``unified.feedback`` as it is."""
+    """A column of ``unified.feedback``, unchanged."""
     return replace(column, source=(IN_FEEDBACK + column.name,))
 
 
@@ -30,7 +30,7 @@ def customer_key(description: str) -> Column:
 
 
 def given_touches(models: tuple[str, ...], source: str) -> tuple[Column, ...]:
-    """The channel of the order by each model; ``source`` has ``{model}`` and ``{part}``."""
+    """The order's channel in each model; ``source`` contains ``{model}`` and ``{part}``."""
     return tuple(
         Column(
             f"{model}_{part}",
@@ -44,7 +44,7 @@ def given_touches(models: tuple[str, ...], source: str) -> tuple[Column, ...]:
 
 
 def sums(type_: pa.DataType, source: tuple[str, ...]) -> tuple[Column, ...]:
-    """Responses by class; of type ``INT64`` where rows are counted, ``FLOAT`` where weighed."""
+    """Responses by class; type ``INT64`` for counts of rows, ``FLOAT`` for weights."""
     return (
         Column(
             "responses",

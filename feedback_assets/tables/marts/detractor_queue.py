@@ -1,4 +1,4 @@
-"""Detractors that wait for a reply."""
+"""Detractors waiting for a reply."""
 
 from dataclasses import replace
 

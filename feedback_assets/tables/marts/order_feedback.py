@@ -20,7 +20,7 @@ _MATCH_SOURCES = tuple(
     IN_ORDERS + name
     for name in ("order_id", "source_id", "contact_id", "contact_source_id", "customer_email")
 )
-# Dropped in the mart: e-mail, references, and no free text but comment and reply.
+# The mart omits e-mail and references, and has no free text but comment and reply.
 _DROPPED = frozenset(
     {
         "customer_email",
@@ -90,7 +90,7 @@ ORDER_FEEDBACK = Table(
         "unified.feedback": SAME_DAY,
         "unified.orders": MATCH_WINDOW,
         "unified.attribution": MATCH_WINDOW,
-        # send_at is an estimate: a survey sent before the answer may be filed a day after it.
+        # send_at is an estimate: a survey sent before the answer may be stored a day after it.
         "fullwhere.survey_trackers": Depends(span="match", ahead=1),
     },
     example=(

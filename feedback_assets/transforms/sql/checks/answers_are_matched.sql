@@ -1,5 +1,5 @@
--- How many answers met an order; a share under the threshold wants somebody to look. Under 30
--- answers a low share is chance.
+-- The share of answers matched with an order; a share under the threshold needs a look. With fewer
+-- than 30 answers a low share is chance.
 select
     coalesce(sum(responses), 0) as responses,
     coalesce(sum(case when match_method is not null then responses else 0 end), 0) as matched,

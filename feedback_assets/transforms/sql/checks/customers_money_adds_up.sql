@@ -1,4 +1,4 @@
--- What the customers' orders add up to by currency is what the orders with a customer add up to.
+-- By currency, the customers' orders add up to the same as the orders with a customer.
 with
 
 orders as (

@@ -1,5 +1,5 @@
--- "so that every model adds up to the same responses", day by day, and to those that count: "NPS
--- counts rows with a score that are not spam."
+-- "so that every model adds up to the same responses", day by day, and to the responses that count:
+-- "NPS counts rows with a score that are not spam."
 with
 
 counted as (

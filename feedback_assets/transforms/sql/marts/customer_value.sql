@@ -1,8 +1,8 @@
--- One row an NPS class and currency. "Money is never added across currencies."
+-- One row per NPS class and currency. "Money is never added across currencies."
 with
 
--- "a customer is a customer_key with an order". A customer is told by the text that customer_key is
--- made of, and hashed once: to hash it for each order was a third of the time.
+-- "a customer is a customer_key with an order". Customers are grouped by the text that customer_key
+-- is made from, and hashed once: hashing every order took a third of the time.
 orders as (
     select order_id, currency, net_amount, coalesce(customer_email, contact_id) as customer
     from unified_orders_latest
@@ -21,8 +21,8 @@ customers as (
 ),
 
 -- "of the customer's latest scored answer that is not spam: the matched order's customer, else
--- the one with the answer's e-mail". Without an order's customer, the answer's own key is that of
--- its e-mail. Of two of one instant the smaller feedback_id counts.
+-- the one with the answer's e-mail". If the order has no customer, the answer's own key is that of
+-- its e-mail. If two answers share an instant, the smaller feedback_id counts.
 answers as (
     select
         coalesce(orders.customer, customers.customer) as customer,

@@ -1,7 +1,7 @@
--- One row a customer to be called.
+-- One row per customer to call.
 with
 
--- "detractors of the last 30 days held, not spam, without a reply". An answer that stands in two
+-- "detractors of the last 30 days held, not spam, without a reply". An answer stored in two
 -- partitions counts in the later one.
 answers as (
     select *, row_number() over (partition by feedback_id order by day desc) as choice
@@ -15,7 +15,7 @@ waiting as (
     where choice = 1 and nps_class = 'detractor' and not is_spam and reply is null
 ),
 
--- Whose customer_key that is: the text that it was made of, so that no order is hashed.
+-- The owner of customer_key: the text that it was made from, so that no order has to be hashed.
 customers as (
     select
         waiting.feedback_id,

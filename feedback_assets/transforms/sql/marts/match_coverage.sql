@@ -1,5 +1,5 @@
--- One row a day, provider and rule. "responses (all feedback rows)": spam and those without a
--- score count too.
+-- One row per day, provider and rule. "responses (all feedback rows)": includes spam and answers
+-- without a score.
 select day, provider, match_method, count(*) as responses
 from marts.order_feedback
 where day between $first_day and $last_day

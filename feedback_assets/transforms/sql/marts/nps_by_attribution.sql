@@ -1,4 +1,4 @@
--- One row a day, model and channel, additive over days.
+-- One row per day, model and channel, additive over days.
 with
 
 -- "NPS counts rows with a score that are not spam."

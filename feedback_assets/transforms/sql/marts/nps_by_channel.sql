@@ -1,4 +1,4 @@
--- One row a window, model and channel.
+-- One row per window, model and channel.
 with
 
 -- "window_days (7, 30, 90, 365; ending with the last day held of nps_by_attribution)"

@@ -1,4 +1,4 @@
--- One row a provider and day with any answer. "NPS counts rows with a score that are not spam."
+-- One row per provider and day with any answer. "NPS counts rows with a score that are not spam."
 with
 
 counted as (

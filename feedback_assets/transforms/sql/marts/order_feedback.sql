@@ -1,12 +1,12 @@
--- One row an answer, with the order it was matched with.
+-- One row per answer, with the order it was matched with.
 with
 
 answers as (
     select * from unified.feedback where day between $first_day and $last_day
 ),
 
--- What an answer is looked up by, in the order of the rules: "the first rule that finds an order
--- wins". A step is a rule, but that "order_ref, and if that finds none purchase_ref" are two.
+-- The references of an answer, in the order of the rules: "the first rule that finds an order
+-- wins". A step is a rule, except that "order_ref, and if that finds none purchase_ref" are two.
 sought as (
     select feedback_id, responded_at, 1 as step, 'order_id' as method, trimmed(order_ref) as ref
     from answers
@@ -25,7 +25,7 @@ sought as (
     where customer_email is not null
 ),
 
--- What an order is found by: "order_ref … equals the order's source_id or order_id (trimmed,
+-- The references of an order: "order_ref … equals the order's source_id or order_id (trimmed,
 -- exact)", "customer_ref equals the order's contact_source_id or contact_id", "customer_email
 -- equals the order's".
 offered as (
@@ -45,7 +45,7 @@ offered as (
     from unified.orders
 ),
 
--- Orders and answers of one reference in one line of time. Each answer then sees the last order
+-- Orders and answers of one reference on a common timeline. Each answer then sees the last order
 -- before it and the first after it in one pass, however many share the reference.
 timeline as (
     select
@@ -65,7 +65,7 @@ timeline as (
     where replaced.day is null
 ),
 
--- "Ties in time go to the smaller order_id": it stands last, next to the answer, in both
+-- "Ties in time go to the smaller order_id": it is sorted last, next to the answer, in both
 -- directions. An order of the answer's own instant is "not after the response".
 seen as (
     select
@@ -91,9 +91,9 @@ seen as (
         )
 ),
 
--- An order that was given another day, and is held on both: until the later day an answer sees it as
--- the earlier one has it, from then on as the later has it. There are few, so these meet the answers
--- outside the line of time.
+-- An order that was moved to another day and is stored on both: until the later day, an answer sees
+-- it as the earlier day has it, from then on as the later day has it. There are few, so they are
+-- joined with the answers outside the timeline.
 before_they_moved as (
     select
         sought.method, sought.step, sought.feedback_id, sought.responded_at, offered.order_id,
@@ -187,7 +187,7 @@ matched as (
         orders.currency,
         orders.net_amount
     from found
-    -- By time too: an order that was given another day may be held on two.
+    -- By time too: an order that was moved to another day may be stored on two.
     inner join unified.orders
         on orders.order_id = found.order_id and orders.ordered_at = found.ordered_at
     where found.choice = 1
@@ -218,8 +218,8 @@ given as (
 ),
 
 -- "the tracker sent last before the answer whose purchase_id is the order's source_id or
--- order_id", again as lines of time: one for each purchase and day planned, since an answer looks
--- at the trackers of its own days only, whatever the range that is built.
+-- order_id", again on timelines: one for each purchase and planned day, since an answer only looks
+-- at the trackers of its own days, whatever range is built.
 surveyed as (
     select feedback_id, responded_at, order_id as purchase_id
     from matched

@@ -1,4 +1,4 @@
--- One row a product that was reviewed.
+-- One row per reviewed product.
 with
 
 items as (
@@ -6,8 +6,8 @@ items as (
     from wicked_reports_orders_latest
 ),
 
--- "product_name (from order products)": a product that was renamed has its latest name, of two
--- orders of one instant that of the smaller order_id.
+-- "product_name (from order products)": a renamed product has its latest name; of two orders at
+-- one instant, that of the smaller order_id.
 names as (
     select
         product.id as real_id,

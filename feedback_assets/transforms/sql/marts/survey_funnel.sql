@@ -1,8 +1,8 @@
--- One row a day of sending, survey and way of sending.
+-- One row per day of sending, survey and channel of sending.
 with
 
--- send_at is an estimate: a tracker that was given another day, and so stands in two partitions,
--- counts as it was changed last.
+-- send_at is an estimate: a tracker that was moved to another day, and so is stored in two
+-- partitions, counts as last changed.
 latest_trackers as (
     select
         *,
@@ -39,9 +39,9 @@ answers as (
     where order_source_id in (select purchase_id from surveys)
 ),
 
--- Surveys and answers of one purchase in one line of time, backwards: each survey sees the first
--- answer after it. Purchases that lack the one or the other are left out before: to put all of them
--- in order takes twice as long.
+-- Surveys and answers of one purchase on a common timeline, backwards: each survey sees the first
+-- answer after it. Purchases without both are filtered out before: sorting all of them takes twice
+-- as long.
 timeline as (
     select
         purchase_id, sent_at as moment, 1 as is_survey, id,

@@ -1,8 +1,8 @@
--- One row an order, model and touch, on the order's day.
+-- One row per order, model and touch, on the order's day.
 with
 
--- The orders of a day are numbered as they stand in it, so that what follows joins and sorts by
--- whole numbers: text of three columns took twice as long to sort.
+-- The orders of a day are numbered, so that the following joins and sorts use integers: sorting by
+-- three text columns took twice as long.
 orders as (
     select
         day,
@@ -56,9 +56,9 @@ given_touches as (
 ),
 
 -- "computed over the clicks of the order's contact from FEEDBACK_TOUCH_DAYS before it up to it",
--- bounds included. The window of an order lies in two stretches of time of its length, and only
--- clicks of these are compared with it: a contact's every click with every order of theirs would
--- be too many where a shop has one contact for all its guests.
+-- bounds included. The window of an order spans two time buckets of its own length, and only clicks
+-- in these are compared with it: comparing every click of a contact with every order of theirs
+-- would be too many where a shop uses one contact for all its guests.
 stretches as (
     select
         day,
@@ -81,8 +81,8 @@ clicks as (
     from wicked_reports.clicks
 ),
 
--- Clicks of one instant stand in the order of the rest of their key, so that the numbers are the
--- same in every build: the URL last, so that they are the same too once it was erased.
+-- Clicks of one instant are ordered by the rest of their key, so that the numbers are the same in
+-- every build: the URL comes last, so that they stay the same once it is erased.
 numbered as (
     select
         stretches.day,
@@ -115,7 +115,7 @@ counted as (
 ),
 
 -- "time_decay (half-life 7 days before the order)". Measured from the last touch, which divides
--- every touch's decay by the same number and keeps old ones from vanishing.
+-- every touch's decay by the same number and keeps old touches from underflowing to 0.
 touches as (
     select
         numbered.day,
@@ -189,5 +189,5 @@ from credited as t
 cross join (
     values (4, 'linear'), (5, 'position_based'), (7, 'time_decay')
 ) as models (model_place, model)
--- The order of the table: its models stand in that of their names.
+-- The order of the table: models are ordered by name.
 order by day, place, model_place, touch_index

@@ -1,5 +1,5 @@
--- One row an answer, of whichever provider, on the day it was given. `answers` is each provider's
--- feedback.sql, one after the other: transforms/answers.py.
+-- One row per answer of any provider, on the day it was given. `answers` combines every provider's
+-- feedback.sql: transforms/answers.py.
 
 -- "Blank strings are null."
 select

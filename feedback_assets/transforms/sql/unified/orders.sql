@@ -1,9 +1,9 @@
--- One row an order of Wicked Reports, with what was paid and refunded, on its day.
+-- One row per Wicked Reports order, with paid and refunded amounts, on its day.
 with
 
--- Which payments count is said by paid_by and refunded_by, which the check money_in_is_money_out
--- uses too. "item_count (sum of qty, 1 where absent; 0 without products)". Added up within the row:
--- unnested, grouped and joined it takes three times as long.
+-- paid_by and refunded_by define which payments count; the check money_in_is_money_out uses them
+-- too. "item_count (sum of qty, 1 where absent; 0 without products)". Summed within the row: with
+-- unnest, group and join it takes three times as long.
 counted as (
     select
         *,
@@ -22,8 +22,8 @@ counted as (
     where day between $first_day and $last_day
 )
 
--- "Blank strings are null." What adds up to more than a column holds is null, lest one order of
--- an old partition keep all orders of its days from being built; money_in_is_money_out names it.
+-- "Blank strings are null." A sum that exceeds its column is null, so that one order of an old
+-- partition does not block all orders of its days; money_in_is_money_out names it.
 select
     day,
     id as order_id,
