@@ -60,6 +60,15 @@ def test_the_last_days_of_every_table_are_read_once_in_valid_windows() -> None:
     assert set(days.values()) == {30}
 
 
+def test_spend_files_are_read_in_one_run_a_day_and_not_by_the_monthly_schedule() -> None:
+    def asked_for(name: str) -> Asked:
+        found = asked(evaluate(name, SIX, FEEDBACK_AD_SPEND="/srv/spend/*.csv"))
+        return [one for one in found if "ad_spend.daily" in one[0]]
+
+    assert asked_for(DAILY) == [(["ad_spend.daily"], "2026-02-08", "2026-03-09")]
+    assert asked_for(MONTHLY) == []
+
+
 def test_run_keys_are_unique_and_do_not_depend_on_when_a_tick_is_evaluated() -> None:
     keys = [
         [request.run_key for request in evaluate(DAILY, SIX).run_requests or []] for _ in range(2)
