@@ -203,7 +203,7 @@ class Settings(BaseSettings):
         return {name: value for name, value in values.items() if value is not None}
 
     def zone(self, provider: str) -> str:
-        """The zone of the provider's time stamps without one."""
+        """The zone of those timestamps of the provider that have none."""
         return str(getattr(self, f"{provider}_timezone", "UTC"))
 
     @cached_property
@@ -227,7 +227,7 @@ class Settings(BaseSettings):
 
     @property
     def ad_spend(self) -> str | None:
-        """Path, glob or URI of the spend files; a relative one counts from the project root."""
+        """Path, glob or URI of the spend files; a relative one is below the project root."""
         place = self.feedback_ad_spend
         if place is None or "://" in place:
             return place

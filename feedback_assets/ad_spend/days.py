@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Covered:
-    """A row that counts, and the first and last day that it says its source is covered on."""
+    """A row that counts, and the first and last day of the span for which it covers its source."""
 
     row: SpendRow
     first: date
@@ -30,7 +30,7 @@ class Covered:
 
 @dataclass(frozen=True)
 class OfFile:
-    """One file's rows, those of one key added up; how many were, by day; what cannot be read."""
+    """One file's rows, added up by key; how many were added, by day; and unreadable rows."""
 
     file: SpendFile
     rows: tuple[SpendRow, ...]
@@ -39,7 +39,7 @@ class OfFile:
 
     @property
     def refusal(self) -> str:
-        """Where the file has rows and none can be read, why; else nothing."""
+        """Why no row can be read, if the file has rows and none can be read; otherwise empty."""
         if self.rows or not self.bad:
             return ""
         return (
@@ -52,8 +52,8 @@ class OfFile:
 class Spend:
     """What all files say, by day.
 
-    ``added``: rows that were added to another of their key; ``replaced``: rows of which a file
-    modified later has the day and source; ``bad``: rows that cannot be read.
+    ``added``: rows that were added to another row with the same key; ``replaced``: rows replaced
+    by a file modified later that has the same day and source; ``bad``: rows that cannot be read.
     """
 
     files: tuple[SpendFile, ...] = ()
@@ -99,7 +99,7 @@ def of_file(file: SpendFile, content: bytes) -> OfFile:
 
 
 def combined(files: Iterable[OfFile]) -> Spend:
-    """What files say together, given in the order in which they count, the last one most."""
+    """Merge the files, which are given in order of precedence: later ones replace earlier ones."""
     kept: dict[tuple[date, str], list[SpendRow]] = {}
     spans: dict[tuple[date, str], Span] = {}
     added: Counter[date] = Counter()
@@ -119,7 +119,7 @@ def combined(files: Iterable[OfFile]) -> Spend:
             replaced[place[0]] += len(kept.get(place, ()))
             kept[place] = rows
         for place, span in _covered(own.keys()).items():
-            # Spans of one row's day lie around it, so that together they are one.
+            # All spans of a day contain that day, so their union is one span.
             earlier = spans.get(place, span)
             spans[place] = min(span[0], earlier[0]), max(span[1], earlier[1])
     days: dict[date, list[Covered]] = defaultdict(list)
@@ -136,10 +136,10 @@ def combined(files: Iterable[OfFile]) -> Spend:
 
 
 def _covered(places: Iterable[tuple[date, str]]) -> dict[tuple[date, str], Span]:
-    """For each day of a source in one file the span up to the source's rows before and after it.
+    """For each day of a source in one file, the span up to the source's previous and next rows.
 
-    Together they are the days from the file's first row to its last, for each source in it. A day
-    that is appended to a file so changes no day but the one before.
+    Together the spans of a source are the days from the file's first row to its last. So a day
+    that is appended to a file changes only the day before it.
     """
     by_source: dict[str, list[date]] = defaultdict(list)
     for day, source in sorted(places):
@@ -162,7 +162,7 @@ def _spans(days: list[date], first: date, last: date) -> Iterator[Span]:
 
 
 def _sum(rows: list[SpendRow]) -> SpendRow:
-    """The rows of one key as one: sums, and of ``extra`` all that is said."""
+    """The rows of one key as one row: the sums, and every value of each field in ``extra``."""
     if len(rows) == 1:
         return rows[0]
     return replace(
@@ -180,7 +180,7 @@ def _sum_known(counts: Iterable[int | None]) -> int | None:
 
 
 def _all_said(rows: list[SpendRow]) -> dict[str, str | tuple[str, ...]]:
-    """Each field's value, or where the rows differ their values in the order of the file."""
+    """Each field's value or, where the rows differ, all of its values in the order of the file."""
     said: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
         for name, text in row.extra.items():

@@ -61,14 +61,14 @@ def read_file(file: SpendFile) -> bytes:
 
 
 def listing(files: Iterable[SpendFile]) -> str:
-    """Stands for these versions of these files: another text once one is edited or removed."""
+    """Identifies these versions of these files: changes if one is edited or removed."""
     rows = (f"{file.path} {file.modified_ns} {file.mark}\n" for file in sorted(files))
     return hashlib.sha256("".join(rows).encode()).hexdigest()[:16]
 
 
 def _local_files(place: str) -> list[SpendFile]:
     path = Path(place)
-    # A name that is there counts as it stands, also one with brackets.
+    # The name of an existing file is taken literally, even if it has brackets.
     paths = [path] if path.exists() or not has_magic(place) else _globbed(place)
     found = []
     for each in paths:

@@ -40,7 +40,7 @@ class Record:
 def read_records(name: str, content: bytes) -> Iterator[Record]:
     """The records of a file; ``name`` is what errors call it.
 
-    Column names count trimmed and without case. Raises ``SpendTrouble`` with the line where the
+    Column names are trimmed and not case-sensitive. Raises ``SpendTrouble`` with the line where the
     file is neither Parquet nor CSV in UTF-8, or lacks a column.
     """
     if content.startswith(_PARQUET):
@@ -85,7 +85,7 @@ def _csv(name: str, content: bytes) -> Iterator[Record]:
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter under which the first line names the most of the columns."""
+    """The delimiter that splits the first line into the most known columns."""
 
     def named(delimiter: str) -> int:
         first = next(csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter), [])
@@ -118,7 +118,8 @@ def _checked_header(name: str, names: Sequence[str], place: str) -> list[str]:
 def _csv_record(header: list[str], values: list[str], width: int, place: str) -> Record:
     """``width``: fields of the header, with blank ones at its end.
 
-    A field too many, even a blank one, is refused: 12,50 without quotes would be 12 and 50 clicks.
+    A record with too many fields is refused, even if the extra one is blank: 12,50 without quotes
+    would be 12 and 50 clicks.
     """
     kept, surplus = values[: len(header)], tuple(values[len(header) :])
     fields: dict[str, str | None] = dict(zip(header, kept, strict=False))
@@ -167,7 +168,7 @@ def _texts(name: str, column: str, values: pa.ChunkedArray) -> list[str | None]:
 
 
 def _plain_number(text: str | None) -> str | None:
-    """Without the exponent that Arrow writes; as short as it was in the type it came in."""
+    """The number without Arrow's exponent, with no more digits than its type needs."""
     if text is None or text == "nan":
         return None
     number = Decimal(text)

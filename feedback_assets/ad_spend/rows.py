@@ -49,7 +49,7 @@ class SpendRow:
 
 @dataclass(frozen=True)
 class BadRow:
-    """One record that cannot: its day if that can be read, why, and its fields as JSON."""
+    """One record that cannot be read: its day if known, the reason, and its fields as JSON."""
 
     day: date | None
     reason: str
@@ -64,7 +64,7 @@ def read_row(record: Record) -> SpendRow | BadRow:
         try:
             return read(trimmed(record.fields.get(column)))
         except ValueError as error:
-            # Of a record in the wrong shape, what follows is about shifted fields.
+            # In a record of the wrong shape the fields are shifted, so more problems would mislead.
             if not record.problem:
                 problems.append(f"{column} {error}")
             return None
@@ -147,7 +147,7 @@ def read_count(text: str) -> int | None:
 
 
 def _hint(text: str) -> str:
-    """What to do about a text that is no amount."""
+    """What to do about a text that is not an amount."""
     if text.startswith("-") and _AMOUNT.fullmatch(text[1:]):
         return "spend cannot be negative"
     if any(letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in text):

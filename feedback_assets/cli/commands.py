@@ -54,7 +54,7 @@ def sandbox(
     def announce(running: Sandbox) -> None:
         for name, value in running.environment().items():
             print(f"{name}={value}", flush=True)
-        _err.print(f"# five providers at {running.url}; Ctrl-C ends it")
+        _err.print(f"# five providers at {running.url}; Ctrl-C stops them")
 
     try:
         serve(world, faults, port=port, on_ready=announce)

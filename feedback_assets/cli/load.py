@@ -41,11 +41,11 @@ def backfill(
         bool,
         typer.Option(
             "--scan",
-            help="Load nothing; find days of an older version that would be read differently now.",
+            help="Load nothing; find days from older versions that would be read differently now.",
         ),
     ] = False,
 ) -> None:
-    """Load a range of days, both included, into the tables."""
+    """Load a range of days, inclusive, into the tables."""
     from feedback_assets.backfill.outcome import closing_lines
 
     settings = settings_or_exit()
@@ -155,7 +155,7 @@ def replay(
         bool, typer.Option("--dry-run", help="Report what would be loaded; change nothing.")
     ] = False,
 ) -> None:
-    """Retry quarantined records and load those that can be typed now."""
+    """Retry quarantined records and load those that are valid now."""
     from feedback_assets.jobs import replay as operation
 
     try:

@@ -134,7 +134,10 @@ def lay_out(
     shown = cells[:_MOST_RECORDS]
     note = ""
     if len(rows) > 1:
-        note = f"{len(heads)} columns do not fit in {width} characters, so each row is a record."
+        note = (
+            f"{len(heads)} columns do not fit in {width} characters, "
+            "so each row is shown as a record."
+        )
         if len(rows) > len(shown):
             note += f" The first {len(shown)} rows are shown."
         note += " Select fewer columns for a table; --csv or --json prints everything."

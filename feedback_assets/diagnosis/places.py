@@ -1,4 +1,4 @@
-"""Whether the warehouse can be listed and written, and whether the shared database responds."""
+"""Whether the warehouse can be read and written to, and whether the shared database responds."""
 
 import os
 import re
@@ -53,7 +53,7 @@ def _try_warehouse(warehouse: Warehouse) -> str:
         nearest = next(parent for parent in Path(root).parents if parent.exists())
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise Unusable(
-                f"{root} cannot be created: {nearest} is not writable for this user. Fix its "
+                f"{root} cannot be created: {nearest} is not writable by this user. Fix its "
                 "permissions, or set FEEDBACK_WAREHOUSE to another directory"
             )
         return f"{root} does not exist yet; the first backfill creates it"
@@ -69,7 +69,7 @@ def _try_warehouse(warehouse: Warehouse) -> str:
     probe = f"{root}/.check-{secrets.token_hex(8)}"
     warehouse.write_bytes(probe, b"")
     warehouse.remove(probe)
-    return f"{root} can be listed and written"
+    return f"{root} can be listed and written to"
 
 
 def _to_fix(text: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 def zone(name: str) -> str:
-    """A time zone that this machine can read time stamps in."""
+    """A time zone that this machine can use to read timestamps."""
     if name != "UTC":
         # Imported here, since it loads Arrow.
         from feedback_assets.schema.zones import is_zone
@@ -135,7 +135,7 @@ def owners(text: str) -> str:
 def repository(url: str) -> str:
     """The address of a repository whose files can be linked to."""
     if not re.search(r"github|gitlab", urlsplit(url).hostname or ""):
-        raise ValueError("is not a GitHub or GitLab repository; only those can be linked")
+        raise ValueError("is not a GitHub or GitLab repository; only those can be linked to")
     return url.removesuffix(".git")
 
 

@@ -35,7 +35,7 @@ class Advice:
             401: f"check {names}, and that the provider has enabled API access for the account",
             403: f"contact the provider about the missing permission of the account behind {names}",
             404: f"check {self.url} (now {address}) and the requested id",
-            429: f"{lower_rate}find what else uses this account's quota",
+            429: f"{lower_rate}find out what else uses this account's quota",
         }
         if hint or status in by_status:
             return hint or by_status[status or 0]

@@ -284,7 +284,7 @@ def _set_aside(tally: _Tally, warehouse: Warehouse) -> None:
 
 def _write(tally: _Tally, warehouse: Warehouse) -> list[DayCounts]:
     quarantined = Counter(tally.nearest(bad.day) for bad in tally.bad.values())
-    # Memory freed by the pages does not serve the days, nor the days' memory the checks.
+    # Memory freed by the pages is not reused for the days, nor that of the days for the checks.
     _release_unused()
     # Two, so that one day is hashed while the next is written: 0.6 s instead of 1.0 for 200,000
     # orders. More would keep more days in memory.

@@ -70,11 +70,11 @@ def table(name: str) -> str:
 
 
 def points(difference: Difference) -> str:
-    """``3 points more``, ``about the same``."""
+    """``3 points higher``, ``about the same``."""
     rounded = round(abs(difference.points))
     if not rounded:
         return "about the same"
-    direction = "more" if difference.points > 0 else "fewer"
+    direction = "higher" if difference.points > 0 else "lower"
     return f"{counted(rounded, 'point')} {direction}"
 
 
@@ -108,16 +108,16 @@ def against_before(period: Period) -> str:
         return f"no answers in the {window} days before"
     verdict = "more than chance would explain" if difference.beyond_chance() else "within chance"
     than = "as" if points(difference) == "about the same" else "than"
-    return f"{points(difference)} {than} the {window} days before, {verdict}"
+    return f"{points(difference)} {than} in the {window} days before, {verdict}"
 
 
 def answers_against_before(period: Period) -> str:
     """The change in the number of answers."""
     if period.before is None or not period.before.responses:
-        return "no full period before"
+        return "no full previous period"
     change = period.now.responses / period.before.responses - 1
     if abs(change) < 0.005:
-        return f"as many as the {period.window_days} days before"
+        return f"as many as in the {period.window_days} days before"
     return f"{percent(abs(change))} {'more' if change > 0 else 'fewer'} than before"
 
 
@@ -125,7 +125,7 @@ def rate_against_before(period: Period) -> str:
     """The change of the response rate since the period before."""
     difference = period.rate_difference
     if difference is None:
-        return "no full period before"
+        return "no full previous period"
     if not round(difference.points, 1):
         return "as before"
     sign = "+" if difference.points > 0 else ""
@@ -210,7 +210,7 @@ def funnel(found: Sequence[Survey]) -> str:
     }
     worst = max(losses, key=lambda step: losses[step])
     return (
-        f"Of {counted(sent, 'survey')} sent in the last 90 days {percent(answered / sent)} "
+        f"Of {counted(sent, 'survey')} sent in the last 90 days, {percent(answered / sent)} "
         f"were answered; most answers are lost {worst} ({number(losses[worst])})."
     )
 
@@ -272,7 +272,7 @@ def behind(comment: Comment) -> str:
     parts = []
     if comment.order_source_id:
         touch = " / ".join(filter(None, dict.fromkeys((comment.source, comment.campaign))))
-        parts.append(f"Order {comment.order_source_id}{f', by {touch}' if touch else ''}")
+        parts.append(f"Order {comment.order_source_id}{f', via {touch}' if touch else ''}")
     if comment.customer_net_amount is not None:
         parts.append(f"spent {money(comment.customer_net_amount, comment.currency)} in all")
     if comment.customer_key:

@@ -105,7 +105,7 @@ class AnswerDetractors:
 class NothingStandsOut:
     """No channel stands out; ``customers`` is the number needed to detect 20 points.
 
-    ``differ``: whether there are differences all the same whose findings are withheld.
+    ``differ``: whether there are differences nevertheless, whose findings are withheld.
     """
 
     customers: int | None

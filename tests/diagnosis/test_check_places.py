@@ -24,7 +24,7 @@ def of_warehouse(root: object) -> Verdict:
 def test_checking_a_writable_warehouse_leaves_it_unchanged(tmp_path: Path) -> None:
     verdict = of_warehouse(tmp_path)
     assert (verdict.provider, verdict.failed) == ("warehouse", False)
-    assert verdict.text == f"{tmp_path} can be listed and written"
+    assert verdict.text == f"{tmp_path} can be listed and written to"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,7 +81,7 @@ def test_a_wrong_secret_and_a_missing_bucket_fail(
     import s3fs
 
     root = os.environ["FEEDBACK_WAREHOUSE"]
-    assert of_warehouse(root).text == f"{root} can be listed and written"
+    assert of_warehouse(root).text == f"{root} can be listed and written to"
     missing = of_warehouse("s3://nowhere-at-all/warehouse")
     assert missing.failed
     assert "there is no such bucket" in missing.text

@@ -241,7 +241,7 @@ def test_a_page_without_some_marts_names_what_is_missing(
     if "marts.customer_value" not in built:
         assert "This requires orders from Wicked Reports." in page.text
     if built and "marts.nps_daily" in built:
-        assert "Not held yet:" in page.text
+        assert "Not in the warehouse yet:" in page.text
         assert "survey funnel" in page.text
 
 
@@ -295,7 +295,7 @@ def test_the_page_is_stored_next_to_the_tables_and_replaced_atomically(
 def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
-        r"(\d+ points? (more|fewer) than|about the same as) the 30 days before, "
+        r"(\d+ points? (higher|lower) than|about the same as) in the 30 days before, "
         r"(within chance|more than chance would explain)\.",
         words.headline(report),
     )
