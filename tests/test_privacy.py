@@ -37,7 +37,7 @@ def permissive_umask() -> object:
     os.umask(mask)
 
 
-@pytest.mark.usefixtures("everybody_may_read")
+@pytest.mark.usefixtures("permissive_umask")
 def test_dagster_files_and_secrets_are_private(project: Project) -> None:
     settings = project.settings
     settings.customer_secret()
@@ -58,7 +58,7 @@ def test_dagster_files_and_secrets_are_private(project: Project) -> None:
         assert any(stat.S_IMODE(above.stat().st_mode) == 0o700 for above in path.parents)
 
 
-@pytest.mark.usefixtures("everybody_may_read")
+@pytest.mark.usefixtures("permissive_umask")
 def test_a_created_home_is_private(project: Project) -> None:
     with open_instance(project.settings):
         assert stat.S_IMODE(project.settings.dagster_home.stat().st_mode) == 0o700
@@ -84,7 +84,7 @@ def test_a_command_writes_private_files_with_any_umask(project: Project) -> None
     assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
-@pytest.mark.usefixtures("everybody_may_read")
+@pytest.mark.usefixtures("permissive_umask")
 def test_a_home_that_dagster_opened_first_is_private(project: Project) -> None:
     home = project.settings.dagster_home
     home.mkdir(mode=0o755)
@@ -100,7 +100,7 @@ def test_a_home_that_dagster_opened_first_is_private(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.usefixtures("everybody_may_read")
+@pytest.mark.usefixtures("permissive_umask")
 def test_files_written_by_a_backfill_are_private(shop: Project) -> None:
     home = shop.settings.dagster_home
     for directory in (home, home / "history", home / "storage"):
@@ -117,7 +117,7 @@ def test_files_written_by_a_backfill_are_private(shop: Project) -> None:
     assert [path.name for path in open_to_others(home)] in ([], ["dagster.yaml"])
 
 
-@pytest.mark.usefixtures("everybody_may_read")
+@pytest.mark.usefixtures("permissive_umask")
 def test_temporary_files_are_in_a_private_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -315,7 +315,7 @@ def immediate_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
 
 
-@pytest.mark.usefixtures("retried_at_once")
+@pytest.mark.usefixtures("immediate_retries")
 def test_a_retry_resumes_at_the_failed_window(orders_only: Project, httpserver: HTTPServer) -> None:
     first = YESTERDAY - timedelta(days=55)
     answer_orders_until(httpserver, YESTERDAY - timedelta(days=5), 503)
@@ -328,7 +328,7 @@ def test_a_retry_resumes_at_the_failed_window(orders_only: Project, httpserver: 
     assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 4
 
 
-@pytest.mark.usefixtures("retried_at_once")
+@pytest.mark.usefixtures("immediate_retries")
 def test_a_successful_retry_also_counts_the_days_of_the_first_try(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:

@@ -477,7 +477,7 @@ def test_no_text_contains_the_secret() -> None:
 
 def test_every_derived_table_has_a_file_that_describes_its_rows() -> None:
     for table in DERIVED_TABLES:
-        assert sql_of(table).startswith("-- One row a")
+        assert sql_of(table).startswith("-- One row per ")
 
 
 def test_an_unbuildable_table_is_rejected() -> None:
