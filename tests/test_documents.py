@@ -213,6 +213,12 @@ def test_provider_settings_are_listed_as_declared(name: str) -> None:
     assert FILES[name](text) == text, "make docs"
 
 
+def test_a_provider_without_a_section_in_the_page_is_reported_with_what_to_add() -> None:
+    text = _text(ROOT / "docs" / "providers.md").replace(f"## {BUILT_IN[0].title}\n", "## Other\n")
+    with pytest.raises(ValueError, match=f"needs a section '## {BUILT_IN[0].title}'"):
+        FILES["docs/providers.md"](text)
+
+
 def test_the_page_on_adding_a_provider_names_only_existing_items() -> None:
     text = _text(ADDING)
     assert f"`{registry.GROUP}`" in text

@@ -50,6 +50,11 @@ def page(text: str, providers: Iterable[Provider] = BUILT_IN) -> str:
             rf"{re.escape(_TABLE_HEAD)}(?:\|[^\n]*\n)*",
             re.DOTALL,
         )
+        if not table.search(text):
+            raise ValueError(
+                f"docs/providers.md needs a section '## {one.title}' with an empty table:\n"
+                f"{_TABLE_HEAD}"
+            )
         text = _replaced(table, rf"\g<1>{_TABLE_HEAD}{rows}", text)
     return text
 
