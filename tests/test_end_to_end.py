@@ -88,6 +88,7 @@ def test_malformed_records_are_quarantined_once_and_the_rest_of_their_pages_land
         assert all(served["extra"].to_pylist())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_flaky_provider_is_read_completely(
     project: Project, monkeypatch: pytest.MonkeyPatch

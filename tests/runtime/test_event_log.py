@@ -152,6 +152,7 @@ def test_a_run_with_a_removed_database_has_no_events_and_accepts_new_ones(
     assert len(instance.get_materialized_partitions(KEY)) == 10
 
 
+@pytest.mark.slow
 def test_the_number_of_open_databases_is_limited(instance: dg.DagsterInstance) -> None:
     runs = [materialise(instance) for _ in range(3)]
     storage = instance.event_log_storage
