@@ -39,7 +39,7 @@ def find_files(place: str) -> list[SpendFile]:
     """
     found = _local_files(place) if "://" not in place else _remote_files(place)
     if not found:
-        kind = "matches no file" if has_magic(place) else "is no file"
+        kind = "matches no file" if has_magic(place) else "is not a file"
         raise SpendTrouble(f"{place} {kind}. Put the export there, or correct {SETTING}.")
     return sorted(found)
 

@@ -139,7 +139,7 @@ def _parquet(name: str, content: bytes) -> Iterator[Record]:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise SpendTrouble(
-            f"{name} is no readable Parquet file: {reason}. Write it again."
+            f"{name} is not a readable Parquet file: {reason}. Write it again."
         ) from None
     header = _checked_header(name, rows.column_names, name)
     texts = [_texts(name, column, rows.column(n)) for n, column in enumerate(header)]

@@ -103,7 +103,7 @@ def read_day(text: str) -> date:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"is {_shown(text)}, which is no day") from None
+            raise ValueError(f"is {_shown(text)}, which is not a date") from None
     raise ValueError(_wrong(text, "write it as 2024-05-01"))
 
 

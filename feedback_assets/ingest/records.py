@@ -168,7 +168,7 @@ def _stamp(value: Any, _column: Column, path: str) -> str | None:
         return canonical_stamp(value)
     except ValueError as error:
         text = str(error)
-        reason = text if text.startswith("is ") else f"is no time stamp: {text}"
+        reason = text if text.startswith("is ") else f"is not a time stamp: {text}"
         raise Untyped(f"{path}: {_shown(value)} {reason}") from None
 
 

@@ -111,7 +111,7 @@ def canonical_stamp(text: str) -> str | None:
         return None
     found = _ISO.fullmatch(text)
     if not found:
-        raise ValueError("is no ISO 8601 time stamp")
+        raise ValueError("is not an ISO 8601 time stamp")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     micro = int(((fraction or "") + "000000")[:6])
     stamp = datetime(  # noqa: DTZ001

@@ -229,5 +229,5 @@ def _moment(text: str | None) -> float | None:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
-        raise BadParameter("updated_after is no ISO 8601 time") from None
+        raise BadParameter("updated_after is not an ISO 8601 time") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

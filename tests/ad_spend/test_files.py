@@ -59,7 +59,7 @@ def test_a_name_with_brackets_that_is_there_is_meant_as_it_stands(write: Write) 
 def test_what_matches_nothing_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SpendTrouble, match=r"\*\.csv matches no file.*FEEDBACK_AD_SPEND"):
         find_files(f"{tmp_path}/*.csv")
-    with pytest.raises(SpendTrouble, match=r"spend\.csv is no file.*FEEDBACK_AD_SPEND"):
+    with pytest.raises(SpendTrouble, match=r"spend\.csv is not a file.*FEEDBACK_AD_SPEND"):
         find_files(f"{tmp_path}/spend.csv")
 
 
@@ -88,7 +88,7 @@ def test_files_of_any_fsspec_file_system_are_read_the_later_one_counting() -> No
     try:
         (rows,) = read_spend("memory://exports/*.csv").days.values()
         assert [int(one.row.spend) for one in rows] == [2]
-        with pytest.raises(SpendTrouble, match="is no file"):
+        with pytest.raises(SpendTrouble, match="is not a file"):
             find_files("memory://exports/three.csv")
     finally:
         memory.rm("/exports", recursive=True)

@@ -127,7 +127,7 @@ def test_a_day_in_another_form_is_refused_with_the_right_one(text: str) -> None:
 
 
 def test_a_day_that_is_not_in_the_calendar_is_refused() -> None:
-    with pytest.raises(ValueError, match="no day"):
+    with pytest.raises(ValueError, match="not a date"):
         read_day("2024-02-30")
 
 
