@@ -21,6 +21,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
+from feedback_assets.settings import load_settings
+
 INDEX = "index"
 """Dagster's name for the database of all runs."""
 # A process that executes runs uses two; a webserver one more for each run being viewed.
@@ -51,7 +53,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        """``base_dir``: directory of the databases; ``$DAGSTER_HOME/history/runs`` by default."""
+        """``base_dir``: directory of the databases; ``history/runs`` of the home by default."""
         return {"base_dir": Field(StringSource, is_required=False)}
 
     @classmethod
@@ -133,9 +135,8 @@ def _close(held: OrderedDict[str, _Open]) -> None:
 
 
 def _runs_of_home() -> str:
-    home = os.environ.get("DAGSTER_HOME")
-    if not home:
-        raise ValueError("event_log_storage in dagster.yaml needs base_dir or DAGSTER_HOME")
+    # `dagster dev` may run without the variable; the settings know the project's own home.
+    home = os.environ.get("DAGSTER_HOME") or load_settings().dagster_home.absolute()
     return str(Path(home) / "history" / "runs")
 
 

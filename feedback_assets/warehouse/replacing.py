@@ -118,7 +118,11 @@ class Writer:
             if done.learned:
                 self._add_to_list(erased.key, done.learned)
             rows = done.rows
-        return rows, put(self.place, path, lambda sink: encode(rows, sink, table))
+        return rows, self.put_rows(table, path, rows)
+
+    def put_rows(self, table: Table, path: str, rows: pa.Table) -> str:
+        """Put a file of these rows in place; returns its mark."""
+        return put(self.place, path, lambda sink: encode(rows, sink, table))
 
     def _add_to_list(self, key: bytes, additions: Iterable[Addition]) -> None:
         name, content = written_additions(key, additions)

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,40 @@ import pyarrow as pa
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.replacing import Writer
 from feedback_assets.warehouse.warehouse import Warehouse
 
 KEY = b"key of the list"
 
 
-class SlowWarehouse(Warehouse):
+@dataclass(frozen=True)
+class _HookedWriter(Writer):
+    hooked: "HookedWarehouse"
+
+    def put_rows(self, table: Table, path: str, rows: pa.Table) -> str:
+        with self.hooked.writing(path):
+            return super().put_rows(table, path, rows)
+
+
+class HookedWarehouse(Warehouse):
+    """Enters ``writing`` when the rows of a partition are ready and their file is not in place."""
+
+    @property
+    def _writer(self) -> Writer:
+        return _HookedWriter(self, self.locks, self.erasure_secret, self)
+
+    def writing(self, path: str) -> contextlib.AbstractContextManager[None]:
+        raise NotImplementedError
+
+
+class SlowWarehouse(HookedWarehouse):
     """Pauses before a file is in place, and records when it wrote which file."""
 
-    def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
+    @contextlib.contextmanager
+    def writing(self, path: str) -> Iterator[None]:
         began = time.monotonic()
         time.sleep(0.005)
-        super().write_parquet(path, rows, table)
+        yield
         written = self.__dict__.setdefault("written", [])
         written.append((self.inside(path), began, time.monotonic()))
 

@@ -1,6 +1,8 @@
 """Two machines that write one warehouse, each with its own temporary directory and mount."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -11,7 +13,6 @@ import pytest
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.providers.wicked_reports.tables import CONTACTS
-from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.erased import Addition, Erased
 from feedback_assets.warehouse.erasing import erase_rows
@@ -22,7 +23,14 @@ from feedback_assets.warehouse.quarantine import (
     set_aside,
 )
 from feedback_assets.warehouse.warehouse import Warehouse
-from tests.coordination.machines import KEY, SlowWarehouse, machine, mounted, overlaps
+from tests.coordination.machines import (
+    KEY,
+    HookedWarehouse,
+    SlowWarehouse,
+    machine,
+    mounted,
+    overlaps,
+)
 from tests.servers.postgres import PostgresDatabase
 from tests.warehouse.rows import DAY, SALES, sales
 
@@ -111,11 +119,12 @@ def test_a_writer_on_another_machine_does_not_restore_an_erased_person(
     here = Warehouse(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))
     knows_the_list, forgotten = threading.Event(), threading.Event()
 
-    class Interrupted(Warehouse):
-        def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
+    class Interrupted(HookedWarehouse):
+        @contextlib.contextmanager
+        def writing(self, path: str) -> Iterator[None]:
             knows_the_list.set()
             forgotten.wait(20)
-            super().write_parquet(path, rows, table)
+            yield
 
     there = Interrupted(str(mounted(tmp_path, 2)), lambda: KEY, Coordination(postgres.url))
     writer = threading.Thread(target=there.replace_day, args=(CONTACTS, DAY, anas()))
@@ -139,14 +148,15 @@ def test_a_partition_whose_lock_was_lost_is_rewritten_without_people_erased_mean
     other = Warehouse(str(mounted(tmp_path, 2)), lambda: KEY, Coordination(postgres.url))
     written = []
 
-    class Interrupted(Warehouse):
-        def write_parquet(self, path: str, rows: pa.Table, table: Table | None = None) -> None:
+    class Interrupted(HookedWarehouse):
+        @contextlib.contextmanager
+        def writing(self, path: str) -> Iterator[None]:
             if not written:
                 # The server restarts between reading the list and writing.
                 postgres.server.restart()
                 forget_ana(other)
             written.append(path)
-            super().write_parquet(path, rows, table)
+            yield
 
     here = Interrupted(str(mounted(tmp_path, 1)), lambda: KEY, Coordination(postgres.url))
     done = here.replace_day(CONTACTS, DAY, anas())
