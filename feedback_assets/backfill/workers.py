@@ -6,11 +6,13 @@ inherits the threads of the command.
 
 import multiprocessing
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Collection
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from signal import Signals
 
@@ -22,8 +24,17 @@ from feedback_assets.runtime import preload
 
 _GRACE_SECONDS = 8.0
 """Less than the ten seconds that a supervisor waits between SIGTERM and SIGKILL."""
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([work.__module__, *preload.MODULES])
+_LONGEST_TMPDIR = 64
+"""In bytes; the server listens on a socket below it, whose path may have about 100."""
+
+
+def _context() -> BaseContext:
+    """Fork from a server; where its socket cannot be created, start every process from scratch."""
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TMPDIR:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([work.__module__, *preload.MODULES])
+    return context
 
 
 class Worker:
@@ -33,8 +44,9 @@ class Worker:
         self._instance = request.instance
         self._run_id = ""
         self.connection: Connection[Order, Outcome]
-        self.connection, of_child = _PROCESSES.Pipe()
-        self.process: BaseProcess = _PROCESSES.Process(
+        context = _context()
+        self.connection, of_child = context.Pipe()
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=work,
             args=(of_child, request.instance.get_ref(), request.settings, dict(os.environ)),
             daemon=True,
