@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -83,3 +84,14 @@ def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -
         wait_for(lambda: not is_alive(reading))
         # The process itself recorded the end of its run.
         wait_for(lambda: not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
+
+
+def test_a_backfill_works_where_tmpdir_is_too_long_for_a_socket(
+    shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("t" * 100)
+    long.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    select = ("--select", 'key:"wicked_reports/orders"')
+    assert shop.backfill(YESTERDAY, YESTERDAY, *select).exit_code == 0
+    assert shop.warehouse.days_held(find_table("wicked_reports.orders")) == [YESTERDAY]
