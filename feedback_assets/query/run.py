@@ -32,6 +32,7 @@ _BATCH_ROWS = 2_048
 LARGEST_ANSWER = 512 * 1024 * 1024
 """Maximum size in bytes of a result held in memory."""
 _SPILLED = "20GB"
+_WORD = re.compile(r"\w+")
 # The table functions query and query_table take names as values, which may be concatenated.
 _NAMES_ITS_TABLES_ELSEWHERE = re.compile(r"\bquery(_table)?\b", re.IGNORECASE)
 # Types without a readable form in Python: an interval becomes a tuple of three numbers, and
@@ -117,8 +118,9 @@ def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPy
     with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory_limit()) as connection:
         warehouse.register(connection)
         every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
+        words = set(_WORD.findall(sql.lower()))
         for table in STORED_TABLES:
-            if every or table.name in sql.lower():
+            if every or table.name in words:
                 add_view(connection, warehouse, table)
         _add_quarantine(connection, warehouse, every=every or "quarantine" in sql.lower())
         near = [] if warehouse.is_local else [str(copies_of(connection))]
