@@ -7,7 +7,7 @@ from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.providers.thanx import tables as thanx
 from feedback_assets.providers.wicked_reports import tables as wicked_reports
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import marts, reports, unified
+from feedback_assets.tables import ad_spend, marts, reports, scorecard, unified
 
 PROVIDER_TABLES: tuple[Table, ...] = (
     *wicked_reports.TABLES,
@@ -17,15 +17,17 @@ PROVIDER_TABLES: tuple[Table, ...] = (
     *retargeting.TABLES,
 )
 UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
-MART_TABLES: tuple[Table, ...] = marts.TABLES
+MART_TABLES: tuple[Table, ...] = marts.TABLES + scorecard.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES
 ALL_TABLES: tuple[Table, ...] = PROVIDER_TABLES + DERIVED_TABLES
 """The tables that are assets: read from a provider, or computed from what was read."""
+FILE_TABLES: tuple[Table, ...] = ad_spend.TABLES
+"""The tables that are filled from files of the user's own; without a file they are empty."""
 REPORT_PAGES: tuple[Table, ...] = reports.PAGES
 """The pages built from the marts; what they depend on is declared as for a table."""
 OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
 """The tables that jobs write; nothing materialises them."""
-STORED_TABLES: tuple[Table, ...] = ALL_TABLES + OPERATION_TABLES
+STORED_TABLES: tuple[Table, ...] = ALL_TABLES + FILE_TABLES + OPERATION_TABLES
 """Every table that the warehouse may hold."""
 
 _BY_NAME = {table.full_name: table for table in STORED_TABLES}
@@ -41,6 +43,7 @@ def find_table(full_name: str) -> Table:
 __all__ = [
     "ALL_TABLES",
     "DERIVED_TABLES",
+    "FILE_TABLES",
     "MART_TABLES",
     "OPERATION_TABLES",
     "PROVIDER_TABLES",

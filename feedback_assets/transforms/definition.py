@@ -56,6 +56,8 @@ def _code(table: Table, sql: str) -> str:
             [one.name, one.parameters, sql_tokens(one.duckdb), sql_tokens(one.spark or "")]
             for one in functions_used(sql)
         ],
+        # Only where there are any: other tables keep the definitions that they were built by.
+        *([[table.parts, table.asks_days_of]] if table.parts or table.asks_days_of else []),
     )
 
 

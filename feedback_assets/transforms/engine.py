@@ -1,7 +1,7 @@
 """Runs a table's SQL file over the days asked for, and cuts the result into partitions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -18,9 +18,11 @@ from feedback_assets.tables import find_table
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
+from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
 from feedback_assets.warehouse.memory import machine_memory
 
+PARTS = "parts"
+"""The schema in which a query finds the parts that were computed before it."""
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
 _ORDER = re.compile(r"\norder by (?P<keys>[^()]+)$")
@@ -135,8 +137,13 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
         raise ValueError(f"{table.full_name} has days")
     last = last_day_held(table, warehouse)
     connection = _open(table, warehouse, parameters, days_to_read(table, last, last, parameters))
+    held = days_asked(table, warehouse)
     try:
-        query, values = query_of(table, parameters, None, last)
+        connection.execute(f"create schema {PARTS}")
+        for name in table.parts:
+            query, values = part_of(table, name, parameters, last, held)
+            compute(connection, f"{PARTS}.{name}", query, values)
+        query, values = query_of(table, parameters, None, last, held)
         return ask(connection, query, values).cast(table.schema)
     finally:
         connection.close()
@@ -151,22 +158,41 @@ def last_day_held(table: Table, warehouse: Source) -> date | None:
     return None
 
 
+def days_asked(table: Table, warehouse: Source) -> list[date]:
+    """The days held of the table that ``table.asks_days_of`` names."""
+    return warehouse.days_held(find_table(table.asks_days_of)) if table.asks_days_of else []
+
+
 def sql_of(table: Table) -> str:
-    """The text of the table's SQL file; ``FileNotFoundError`` for a table that has none."""
-    return _file(table.group, table.name)
+    """The text of the table's SQL files; ``FileNotFoundError`` for a table that has none."""
+    parts = [_part(table, name) for name in table.parts]
+    return "\n".join([_file(table.group, table.name), *parts])
+
+
+def part_of(
+    table: Table, name: str, parameters: Parameters, last: date | None, held: Sequence[date]
+) -> tuple[str, dict[str, Any]]:
+    """The query of one part of a table, and the values it is run with, as ``query_of``."""
+    text = _part(table, name)
+    return text, _named(text, _values(parameters, None, last, held))
 
 
 def query_of(
-    table: Table, parameters: Parameters, first: date | None, last: date | None
+    table: Table,
+    parameters: Parameters,
+    first: date | None,
+    last: date | None,
+    held: Sequence[date] = (),
 ) -> tuple[str, dict[str, Any]]:
     """The query that computes the table, typed and in order, and the values it is run with.
 
     ``first`` and ``last`` are the range asked for, or no first and the last day held for a table
-    without days. The values hold the key of the pseudonym: they are for DuckDB alone.
+    without days; ``held`` what ``days_asked`` says. The values hold the key of the pseudonym: they
+    are for DuckDB alone.
 
     A file that ends with ``order by`` knows what is quicker to sort by than ``table.order_by``.
     """
-    text = sql_of(table).strip()
+    text = _file(table.group, table.name).strip()
     columns = ", ".join(
         f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
         for column in table.columns
@@ -179,11 +205,18 @@ def query_of(
     if found := _ORDER.search(text):
         keys, text = [found["keys"]], text[: found.start()]
     ordered = f" order by {', '.join(keys)}" if keys else ""
-    values = _values(parameters, first, last)
+    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
+    return query, _named(text, _values(parameters, first, last, held))
+
+
+def _named(text: str, values: dict[str, Any]) -> dict[str, Any]:
     # DuckDB refuses a value that the query does not name; a name in a comment is none.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
-    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
-    return query, {name: values[name] for name in named}
+    return {name: values[name] for name in named}
+
+
+def _part(table: Table, name: str) -> str:
+    return _file(f"{table.group}/{table.name}", name)
 
 
 @cache
@@ -192,11 +225,15 @@ def _file(group: str, name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _values(parameters: Parameters, first: date | None, last: date | None) -> dict[str, Any]:
+def _values(
+    parameters: Parameters, first: date | None, last: date | None, held: Sequence[date]
+) -> dict[str, Any]:
     inner_pad, outer_pad = hmac_pads(parameters.customer_secret)
     return {
         "first_day": first,
         "last_day": last,
+        # As text, which every engine takes for a value.
+        "days_held": ",".join(day.isoformat() for day in held),
         "match_days": parameters.match_days,
         "touch_days": parameters.touch_days,
         "inner_pad": inner_pad,

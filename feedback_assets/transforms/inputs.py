@@ -81,8 +81,8 @@ def inputs_hashes(
 
     ``definition`` is by what it is computed: after a change of it every partition is due.
     The one partition of a table without days is None. A day without rows counts like a day that
-    is not held, for no query tells them apart. What does is the last day held, where the windows
-    of a table without days end.
+    is not held, for few queries tell them apart. What does is the last day held, where the windows
+    of a table without days end, and the days that ``asks_days_of`` is about.
     """
     if not table.partitioned:
         return {day: _of_whole(table, contents, definition) for day in days}
@@ -125,6 +125,10 @@ def _of_whole(table: Table, contents: Contents, definition: str) -> str:
         first = date.min
         if last is not None and not depends.every:
             first = last - timedelta(days=depends.back)
-        rows = (f"{day} {held[day]}" for day in sorted(held) if held[day] and day >= first)
+        # Days without rows count where the query asks which days are held.
+        asked = name == table.asks_days_of
+        rows = (
+            f"{day} {held[day]}" for day in sorted(held) if (held[day] or asked) and day >= first
+        )
         digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
     return digest.hexdigest()

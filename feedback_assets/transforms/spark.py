@@ -19,10 +19,13 @@ import pyarrow as pa
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import (
+    PARTS,
     Parameters,
     cut_days,
+    days_asked,
     days_to_read,
     last_day_held,
+    part_of,
     query_of,
 )
 from feedback_assets.transforms.pseudonym import hmac_pads
@@ -102,17 +105,29 @@ class SparkEngine:
         start = first if table.partitioned else last
         days = days_to_read(table, start, last, parameters)
         views: dict[str, str] = {}
+        kept: list[DataFrame] = []
         try:
             for name in table.depends:
                 frame = _partitions(session, warehouse, find_table(name), days[name])
                 views[name] = _view(frame)
-            query, values = query_of(table, parameters, first, last)
             pads = hmac_pads(parameters.customer_secret)
             secrets = pa.table({"inner_pad": [pads[0]], "outer_pad": [pads[1]]})
             views[SECRETS] = _view(session.createDataFrame(secrets))
-            bound = {name: values[name] for name in values.keys() - set(secrets.column_names)}
-            yield session.sql(spark_query(query, views), args=bound)
+            held = days_asked(table, warehouse)
+
+            def asked(query: str, values: dict[str, Any]) -> "DataFrame":
+                bound = {name: values[name] for name in values.keys() - set(secrets.column_names)}
+                return session.sql(spark_query(query, views), args=bound)
+
+            for name in table.parts:
+                # Kept on the cluster, else whatever reads a part computes it anew.
+                part = asked(*part_of(table, name, parameters, last, held)).persist()
+                kept.append(part)
+                views[f"{PARTS}.{name}"] = _view(part)
+            yield asked(*query_of(table, parameters, first, last, held))
         finally:
+            for part in kept:
+                part.unpersist()
             for view in views.values():
                 session.catalog.dropTempView(view)
 
