@@ -9,10 +9,16 @@ DAILY = Table(
     "One row is what was spent on one channel on one day in one currency.",
     (
         Column("source", TEXT, "utm_source, as the file has it", nullable=False, channel=True),
-        Column("medium", TEXT, "utm_medium, likewise; (none) where blank", nullable=False,
-               channel=True),
-        Column("campaign", TEXT, "utm_campaign, likewise; (none) where blank", nullable=False,
-               channel=True),
+        Column(
+            "medium", TEXT, "utm_medium, likewise; (none) where blank", nullable=False, channel=True
+        ),
+        Column(
+            "campaign",
+            TEXT,
+            "utm_campaign, likewise; (none) where blank",
+            nullable=False,
+            channel=True,
+        ),
         Column("currency", TEXT, "ISO 4217 code, in upper case", nullable=False),
         Column("spend", MONEY_SUM, "What was spent", unit="currency", nullable=False),
         Column("clicks", INT64, "Clicks that were paid for", unit="clicks"),
@@ -25,7 +31,9 @@ DAILY = Table(
             nullable=False,
         ),
         Column(
-            "source_last_day", DATE, "Last day of the source in the file of this row",
+            "source_last_day",
+            DATE,
+            "Last day of the source in the file of this row",
             nullable=False,
         ),
         EXTRA,

@@ -10,9 +10,7 @@ _O = "unified.orders."
 _A = "unified.attribution."
 _OF = "marts.order_feedback."
 _S = "ad_spend.daily."
-_CHANNEL_SOURCES = {
-    part: (_A + part, _S + part) for part in ("source", "medium", "campaign")
-}
+_CHANNEL_SOURCES = {part: (_A + part, _S + part) for part in ("source", "medium", "campaign")}
 _CUSTOMER = (_O + "customer_email", _O + "contact_id")
 _WEIGHT = (_A + "weight",)
 _ANSWER = (_OF + "nps_class", _OF + "is_spam", *_WEIGHT)
@@ -47,9 +45,7 @@ def _money(name: str, description: str, source: tuple[str, ...]) -> Column:
 def _spread(source: tuple[str, ...]) -> tuple[Column, ...]:
     """Of customers' totals: mean and median with intervals, and the quartiles."""
     return (
-        _column(
-            "net_amount_per_customer", "net_amount / customers", source, "currency"
-        ),
+        _column("net_amount_per_customer", "net_amount / customers", source, "currency"),
         _column(
             "net_amount_per_customer_low",
             "Lower end of its 95 % interval (Hall); null under two customers",
@@ -205,12 +201,8 @@ CHANNEL_SCORECARD = Table(
             "answers",
         ),
         _column("first_nps", "NPS of these", (*_ANSWER, *_PLACED), _NPS),
-        _column(
-            "first_nps_low", "Lower end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS
-        ),
-        _column(
-            "first_nps_high", "Upper end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS
-        ),
+        _column("first_nps_low", "Lower end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS),
+        _column("first_nps_high", "Upper end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS),
         _column("rest_nps", "NPS of all other answers, by weight", _ANSWER, _NPS),
         _column("versus_rest", "nps − rest_nps", _ANSWER, "points"),
         _column(
@@ -231,9 +223,7 @@ CHANNEL_SCORECARD = Table(
         _column("orders_before", "Orders in the window before", _PLACED, "orders"),
         _money("net_amount_before", "Net amount of these, by weight", _BOUGHT),
         _column("nps_change", "nps − nps_before", _ANSWER, "points"),
-        _column(
-            "nps_change_low", "Lower end of its 95 % interval, adjusted", _ANSWERING, "points"
-        ),
+        _column("nps_change_low", "Lower end of its 95 % interval, adjusted", _ANSWERING, "points"),
         _column(
             "nps_change_high", "Upper end of its 95 % interval, adjusted", _ANSWERING, "points"
         ),
@@ -392,4 +382,116 @@ CHANNEL_SCORECARD = Table(
     ),
 )
 
-TABLES = (CHANNEL_SCORECARD,)
+CUSTOMER_VALUE_SPREAD = Table(
+    "marts",
+    "customer_value_spread",
+    "One row is how what customers of one NPS class spend in one currency is spread, and what they "
+    "did after their first answer.",
+    (
+        _column(
+            "nps_class",
+            "Class of the customer's latest scored answer, or (no answer); of the first for followed "
+            "and what comes after it",
+            (_OF + "nps_class",),
+            type_=TEXT,
+            nullable=False,
+        ),
+        _column(
+            "currency",
+            "ISO 4217 code; null is a currency of its own",
+            (_O + "currency",),
+            type_=TEXT,
+        ),
+        _column(
+            "customers",
+            "Customers with an order in the currency",
+            (_F + "customer_email", *_CUSTOMER),
+            "customers",
+            INT64,
+            nullable=False,
+        ),
+        _money("net_amount", "Net amount of their orders", (_O + "net_amount",)),
+        *_spread((_O + "net_amount", *_CUSTOMER)),
+        _column(
+            "followed",
+            "Customers whose first answer lies 30 days or more before the last day held",
+            (_OF + "responded_at", *_CUSTOMER),
+            "customers",
+            INT64,
+            nullable=False,
+        ),
+        _column(
+            "returned_30",
+            "Share of these with an order within 30 days after that answer",
+            (_OF + "responded_at", _O + "ordered_at"),
+            "0–1",
+        ),
+        _column(
+            "net_amount_30",
+            "Net amount of these orders / followed",
+            (_OF + "responded_at", _O + "ordered_at", _O + "net_amount"),
+            "currency",
+        ),
+    ),
+    key=("nps_class", "currency"),
+    order_by=("nps_class", "currency"),
+    partitioned=False,
+    depends={"marts.order_feedback": ALL_DAYS, "unified.orders": ALL_DAYS},
+    example=(
+        "select nps_class, customers, net_amount_per_customer, median, returned_30 "
+        'from "marts"."customer_value_spread" where currency = \'USD\' order by nps_class'
+    ),
+)
+
+_LOCATED = tuple(_F + name for name in ("score", "is_spam", "location_ref"))
+
+NPS_BY_LOCATION = Table(
+    "marts",
+    "nps_by_location",
+    "One row is the NPS of one location over the last 7, 30, 90 or 365 days.",
+    (
+        Column(
+            "window_days",
+            INT32,
+            "7, 30, 90 or 365, ending with the last day held of unified.feedback",
+            unit="days",
+            nullable=False,
+        ),
+        _column("provider", "Who asked", (_F + "provider",), type_=TEXT, nullable=False),
+        _column(
+            "location_ref",
+            "The place that the answers name",
+            (_F + "location_ref",),
+            type_=TEXT,
+            nullable=False,
+        ),
+        _column(
+            "responses",
+            "Answers with a score that are not spam",
+            _LOCATED,
+            "answers",
+            INT64,
+            nullable=False,
+        ),
+        _column(
+            "promoters", "Of these with score 9–10", _LOCATED, "answers", INT64, nullable=False
+        ),
+        _column("passives", "Of these with score 7–8", _LOCATED, "answers", INT64, nullable=False),
+        _column(
+            "detractors", "Of these with score 0–6", _LOCATED, "answers", INT64, nullable=False
+        ),
+        _column("nps", "100 × (promoters − detractors) / responses", _LOCATED, _NPS),
+        _column("nps_low", "Lower end of the 95 % interval (adjusted Wald)", _LOCATED, _NPS),
+        _column("nps_high", "Upper end of the 95 % interval (adjusted Wald)", _LOCATED, _NPS),
+    ),
+    key=("window_days", "provider", "location_ref"),
+    order_by=("window_days", "provider", "location_ref"),
+    partitioned=False,
+    depends={"unified.feedback": Depends(back=364)},
+    example=(
+        'select location_ref, responses, nps, nps_low, nps_high from "marts"."nps_by_location" '
+        "where window_days = 90 order by nps"
+    ),
+)
+
+TABLES = (CHANNEL_SCORECARD, CUSTOMER_VALUE_SPREAD, NPS_BY_LOCATION)

@@ -110,9 +110,7 @@ def _cube_root(x: str) -> str:
 
 
 _AGES = (0, 7, 14, 21, 30, 37, 44, 60, 90, 104, 120, 180, 365, 379, 395)
-_AGE_BUCKET = " ".join(
-    f"when age < {end} then {start}" for start, end in pairwise((*_AGES, 730))
-)
+_AGE_BUCKET = " ".join(f"when age < {end} then {start}" for start, end in pairwise((*_AGES, 730)))
 
 
 # ``customer_key`` takes the pads as arguments, since a function cannot see a query's parameters.
@@ -315,7 +313,7 @@ FUNCTIONS = (
     Function(
         "money_share",
         ("amount", "share"),
-        duckdb="cast(amount * 10000 as hugeint) * cast(share as hugeint)",
+        duckdb="cast(cast(amount as decimal(23, 4)) * 10000 as hugeint) * cast(share as hugeint)",
         spark="cast(cast(amount * 10000 as decimal(19, 0)) * share as decimal(38, 0))",
     ),
     Function(

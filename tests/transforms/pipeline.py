@@ -104,6 +104,10 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
             held=DAYS,
             secret=secret,
         ),
+        "marts.customer_value_spread": scorecard_reference.customer_value_spread(
+            rows, orders, LAST, secret
+        ),
+        "marts.nps_by_location": scorecard_reference.nps_by_location(answers, LAST),
         "marts.customer_value": reference.customer_value(rows, orders, secret),
         "marts.survey_funnel": reference.survey_funnel(trackers, rows, match_days),
         "marts.product_scores": reference.product_scores(

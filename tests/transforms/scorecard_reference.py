@@ -1,4 +1,4 @@
-"""What ``marts.channel_scorecard`` holds, in plain Python, written from the specification's words.
+"""What the marts about money and channels hold, in plain Python, written from the specification's words.
 
 Slow and obvious on purpose: for each row of the mart the orders and answers are gone through again,
 customer by customer. Sums are exact fractions of the weights as given. Nothing here knows the SQL.
@@ -17,10 +17,11 @@ from tests.transforms.reference import (
     COMPUTED,
     GIVEN,
     Row,
-    blank_is_null,
     channel_of,
     counts,
     currency_code,
+    interval,
+    nps,
     pseudonym,
 )
 
@@ -52,7 +53,8 @@ def channel_scorecard(
     said = [(model, *credit) for model in GIVEN + COMPUTED for answer in answers
             for credit in _credits(answer, model, touches)]  # fmt: skip
     spent = [
-        row | {part: channel_of(row[part]) or "(none)" for part in ("source", "medium", "campaign")}
+        row
+        | {part: channel_of(row[part]) or "(none)" for part in ("source", "medium", "campaign")}
         | {"currency": currency_code(row["currency"]) or "(none)"}
         for row in spend
     ]
@@ -116,9 +118,7 @@ def _latest_classes(orders: list[Row], rows: list[Row], secret: bytes) -> dict[A
     answers = sorted(filter(counts, rows), key=lambda row: str(row["feedback_id"]), reverse=True)
     for row in sorted(answers, key=lambda row: row["responded_at"]):
         order = by_id.get(row["order_id"], {})
-        customer = (
-            order.get("person") or people.get(row["customer_key"]) or order.get("customer")
-        )
+        customer = order.get("person") or people.get(row["customer_key"]) or order.get("customer")
         if customer is not None:
             found[customer] = row["nps_class"]
     return found
@@ -157,9 +157,14 @@ def _credits(row: Row, model: str, touches: list[Row]) -> list[tuple[Channel, Fr
         for touch in mine
     ]
     return [
-        ((name[0], name[1], name[2]), Fraction(touch["weight"]), row)
+        ((name[0], name[1], name[2]), _counted(touch["weight"]), row)
         for name, touch in zip(names, mine, strict=True)
     ]
+
+
+def _counted(weight: float) -> Fraction:
+    """A weight as it counts: in whole 10^-15."""
+    return Fraction(math.floor(weight * 10**15 + 0.5), 10**15)
 
 
 def _at(level: str, channel: Channel) -> Channel:
@@ -332,11 +337,16 @@ def _customers(mine: list[Credit], orders: list[Row], currency: str) -> Row:
     }
     totals = sorted(sum(float(o["net"]) for o in theirs[c]) for c in buyers)
     shown = currency != ALL
-    spent = [money[customer] for customer in buyers]
-    return row | spread(shares if shown else [], spent if shown else [], totals if shown else [])
+    # A customer's money counts to four places.
+    spent = [Fraction(_rounded(money[customer])) for customer in buyers]
+    total_spent = Fraction(_rounded(sum(money.values(), Fraction(0))))
+    mean = total_spent / total if total else Fraction(0)
+    return row | spread(mean, *((shares, spent, totals) if shown else ([], [], [])))
 
 
-def spread(shares: list[Fraction], money: list[Fraction], totals: list[float]) -> Row:
+def spread(
+    mean: Fraction, shares: list[Fraction], money: list[Fraction], totals: list[float]
+) -> Row:
     """Mean with Hall's interval, median with that of its ranks, quartiles."""
     names = ("net_amount_per_customer", "net_amount_per_customer_low",
              "net_amount_per_customer_high", "median", "q1", "q3", "median_low",
@@ -345,7 +355,6 @@ def spread(shares: list[Fraction], money: list[Fraction], totals: list[float]) -
     n = len(totals)
     if not n:
         return row
-    mean = sum(money, Fraction(0)) / sum(shares, Fraction(0))
     row["net_amount_per_customer"] = float(mean)
     row["median"], row["q1"], row["q3"] = (_quantile(totals, p) for p in (0.5, 0.25, 0.75))
     rank = math.floor((n + 1) / 2 - 0.98 * math.sqrt(n))
@@ -457,7 +466,7 @@ def _ends(found: tuple[float, float] | None, most: int) -> tuple[float | None, f
         return None, None
     t, v = found
     half = 1.96 * math.sqrt(v)
-    return max(-most, 100 * (t - half)), min(most, 100 * (t + half))
+    return max(-float(most), 100 * (t - half)), min(float(most), 100 * (t + half))
 
 
 def _z(one: tuple[float, float] | None, other: tuple[float, float] | None) -> float | None:
@@ -475,7 +484,9 @@ def _spend(
     level: str,
 ) -> Row:
     mine = [
-        row for row in paid if _at(level, (row["source"], row["medium"], row["campaign"])) == channel
+        row
+        for row in paid
+        if _at(level, (row["source"], row["medium"], row["campaign"])) == channel
     ]
     same = [row for row in mine if currency in (ALL, row["currency"])]
 
@@ -525,3 +536,103 @@ def _prices(row: Row, whole: Row) -> None:
     row["cost_per_promoter"] = _over(cost, share)
     row["cost_per_promoter_low"] = cost / min(1.0, middle + half)
     row["cost_per_promoter_high"] = cost / (middle - half) if middle > half else None
+
+
+def customer_value_spread(
+    rows: list[Row], all_orders: list[Row], last: date | None, secret: bytes
+) -> list[Row]:
+    """``marts.customer_value_spread``: money by class of the latest answer, returns by the first."""
+    latest = {row["order_id"]: row for row in sorted(all_orders, key=lambda row: row["day"])}
+    orders = [row for row in latest.values() if row["customer_email"] or row["contact_id"]]
+    whose = {row["order_id"]: row["customer_email"] or row["contact_id"] for row in orders}
+    people = {pseudonym(secret, person): person for person in whose.values()}
+    answers: dict[Any, list[Row]] = defaultdict(list)
+    for row in sorted(filter(counts, rows), key=lambda row: str(row["feedback_id"])):
+        answers[whose.get(row["order_id"]) or people.get(row["customer_key"])].append(row)
+    answers.pop(None, None)
+    bought: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for order in orders:
+        bought[order["currency"]][whose[order["order_id"]]].append(order)
+    out = []
+    for currency, customers in bought.items():
+        by_class: dict[str, list[str]] = defaultdict(list)
+        followed: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
+        for customer in customers:
+            theirs = answers.get(customer, [])
+            newest = max((row["responded_at"] for row in theirs), default=None)
+            first = min(theirs, key=lambda row: row["responded_at"], default=None)
+            name = next((r["nps_class"] for r in theirs if r["responded_at"] == newest), None)
+            by_class[name or "(no answer)"].append(customer)
+            if first is not None and last is not None and (last - first["day"]).days >= 30:
+                followed[first["nps_class"]].append((customer, first["responded_at"]))
+        for name in by_class.keys() | followed.keys():
+            out.append(
+                {"nps_class": name, "currency": currency}
+                | _values([customers[customer] for customer in by_class[name]])
+                | _returns(followed[name], customers)
+            )
+    return out
+
+
+def _values(customers: list[list[Row]]) -> Row:
+    amounts = [order["net_amount"] for orders in customers for order in orders]
+    known = [amount for amount in amounts if amount is not None]
+    totals = [sum((Fraction(o["net_amount"] or 0) for o in orders), Fraction(0))
+              for orders in customers]  # fmt: skip
+    mean = sum(totals, Fraction(0)) / len(totals) if totals else Fraction(0)
+    return {
+        "customers": len(customers),
+        "net_amount": sum(known, Decimal(0)) if known else None,
+    } | spread(mean, [Fraction(1)] * len(totals), totals, sorted(map(float, totals)))
+
+
+def _returns(followed: list[tuple[str, datetime]], customers: dict[str, list[Row]]) -> Row:
+    within = [
+        [
+            Fraction(order["net_amount"] or 0)
+            for order in customers[customer]
+            if timedelta(0) < order["ordered_at"] - answered <= timedelta(days=30)
+        ]
+        for customer, answered in followed
+    ]
+    n = len(followed)
+    return {
+        "followed": n,
+        "returned_30": sum(bool(amounts) for amounts in within) / n if n else None,
+        "net_amount_30": float(sum(map(sum, within), Fraction(0)) / n) if n else None,
+    }
+
+
+def nps_by_location(answers: list[Row], last: date | None) -> list[Row]:
+    """``marts.nps_by_location``, of ``unified.feedback``."""
+    out = []
+    for window in WINDOWS if last else ():
+        held = [
+            row
+            for row in answers
+            if 0 <= (last - row["day"]).days < window
+            and row["location_ref"] is not None
+            and counts(row)
+        ]
+        for key in {(row["provider"], row["location_ref"]) for row in held}:
+            mine = [row for row in held if (row["provider"], row["location_ref"]) == key]
+            tally = [
+                sum(row["nps_class"] == name for row in mine)
+                for name in ("promoter", "passive", "detractor")
+            ]
+            bounds = interval(tally[0], tally[2], len(mine))
+            out.append(
+                {
+                    "window_days": window,
+                    "provider": key[0],
+                    "location_ref": key[1],
+                    "responses": len(mine),
+                    "promoters": tally[0],
+                    "passives": tally[1],
+                    "detractors": tally[2],
+                    "nps": nps(tally[0], tally[2], len(mine)),
+                    "nps_low": bounds and bounds[0],
+                    "nps_high": bounds and bounds[1],
+                }
+            )
+    return out

@@ -4,7 +4,7 @@
 -- they meet, get their names, and are divided by each other.
 with
 
--- Channels have numbers until here.
+-- Channels have numbers until here. (greatest and least skip nulls, hence the cases below.)
 names as (
     select 'campaign' as level, campaign_channel as channel, source, medium, campaign
     from parts.channels
@@ -286,14 +286,18 @@ select
     detractors,
     effective_responses,
     nps,
-    greatest(-1e2, 1e2 * t - 1.96e2 * sqrt(v)) as nps_low,
-    least(1e2, 1e2 * t + 1.96e2 * sqrt(v)) as nps_high,
+    case when t is not null then greatest(-1e2, 1e2 * t - 1.96e2 * sqrt(v)) end as nps_low,
+    case when t is not null then least(1e2, 1e2 * t + 1.96e2 * sqrt(v)) end as nps_high,
     1e2 * t as nps_adjusted,
     1e2 * sqrt(v) as nps_se,
     first_responses,
     1e2 * first_x / nullif(first_responses, 0) as first_nps,
-    greatest(-1e2, 1e2 * first_t - 1.96e2 * sqrt(first_v)) as first_nps_low,
-    least(1e2, 1e2 * first_t + 1.96e2 * sqrt(first_v)) as first_nps_high,
+    case when first_t is not null
+        then greatest(-1e2, 1e2 * first_t - 1.96e2 * sqrt(first_v))
+    end as first_nps_low,
+    case when first_t is not null
+        then least(1e2, 1e2 * first_t + 1.96e2 * sqrt(first_v))
+    end as first_nps_high,
     rest_nps,
     nps - rest_nps as versus_rest,
     (t - rest_t) / sqrt(v + rest_v) as versus_z,
@@ -303,8 +307,8 @@ select
     orders_before,
     net_amount_before,
     nps - nps_before as nps_change,
-    greatest(-2e2, moved - moved_margin) as nps_change_low,
-    least(2e2, moved + moved_margin) as nps_change_high,
+    case when moved is not null then greatest(-2e2, moved - moved_margin) end as nps_change_low,
+    case when moved is not null then least(2e2, moved + moved_margin) end as nps_change_high,
     (t - t_before) / sqrt(v + v_before) as change_z,
     promoters_won,
     promoters_lost,
@@ -322,7 +326,9 @@ select
     whole_spend / nullif(all_first, 0) as cost_per_new_low,
     whole_spend / nullif(all_new, 0) as cost_per_new_high,
     cost_per_order / nullif(promoter_share, 0) as cost_per_promoter,
-    cost_per_order / least(1e0, middle_share + share_margin) as cost_per_promoter_low,
+    case when middle_share is not null
+        then cost_per_order / least(1e0, middle_share + share_margin)
+    end as cost_per_promoter_low,
     case when middle_share > share_margin
         then cost_per_order / (middle_share - share_margin)
     end as cost_per_promoter_high

@@ -91,7 +91,7 @@ bought as (
     cross join parts.models
 ),
 
--- "s=W/T", and R − m·s with the mean m of the channel, in parts of the largest total, so that its
+-- "s=W/T", and R − m·s with the mean m of the channel, in parts of the largest order, so that its
 -- powers can be added up as whole numbers.
 shares as (
     select

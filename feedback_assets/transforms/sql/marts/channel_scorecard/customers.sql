@@ -15,7 +15,7 @@ shares as (
         accounts.is_several,
         units(of_units(credits.weight) / accounts.orders) as share,
         accounts.orders >= 2 as is_repeat,
-        abs(accounts.total) as total
+        abs(as_double(credits.net_amount)) as amount
     from parts.credits
     inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
     inner join parts.accounts
@@ -49,7 +49,7 @@ by_campaign as (
         is_several,
         sum(share) as customers,
         sum(case when is_repeat then share else 0 end) as repeaters,
-        max(total) as largest
+        max(amount) as largest
     from shares
     group by window_days, model, campaign_channel, currency, is_several
 ),
