@@ -11,7 +11,7 @@ from feedback_assets.assets.defined import code_version
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import PROVIDER_TABLES, declared_in, find_table
 
 OWNERS = ["team:data"]
 # With the daily schedule on every table is made anew once a day, since a day was added. One
@@ -56,9 +56,9 @@ def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
     """Where the table is declared, and the query or the reading that fills it."""
     is_read = table.full_name in _PROVIDER_NAMES
     sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
-    declaration = f"providers/{table.group}/tables.py" if is_read else f"tables/{table.group}.py"
+    read_in = _PACKAGE / "providers" / table.group / "tables.py"
     sources = {
-        "declaration": _PACKAGE / declaration,
+        "declaration": read_in if is_read else Path(declared_in(table)),
         "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
     }
     return dg.CodeReferencesMetadataValue(

@@ -29,6 +29,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.engine import days_asked, last_day_held
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.layout import Warehouse, days_between
@@ -88,6 +89,31 @@ RULES = (
         "marts.customer_value",
         "Orders and money per currency match the orders in unified.orders with a customer.",
         ("unified.orders", "marts.customer_value"),
+    ),
+    Rule(
+        "scorecard_orders_add_up",
+        "marts.channel_scorecard",
+        "At every level and by every model, orders, money, customers and first orders are those of "
+        "unified.orders, and no more money is detractors' than answering customers'.",
+        ("unified.orders", "marts.channel_scorecard"),
+    ),
+    Rule(
+        "scorecard_answers_add_up",
+        "marts.channel_scorecard",
+        "Answers by class are those of marts.nps_by_channel, and of all currencies and none.",
+        ("marts.nps_by_channel", "marts.channel_scorecard"),
+    ),
+    Rule(
+        "scorecard_spend_adds_up",
+        "marts.channel_scorecard",
+        "At every level and by every model, spend is that of ad_spend.daily.",
+        ("ad_spend.daily", "marts.channel_scorecard"),
+    ),
+    Rule(
+        "spread_adds_up",
+        "marts.customer_value_spread",
+        "Customers and money by class and currency match marts.customer_value.",
+        ("marts.customer_value", "marts.customer_value_spread"),
     ),
     Rule(
         "answers_in_reach",
@@ -186,9 +212,10 @@ def results(
     bounds: dict[str, Any] = _BESIDE_A_READING if table in PROVIDER_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
+        of_whole = {} if table.partitioned else _of_whole(table, warehouse)
 
         def row_of(sql: str, within: Days = days) -> dict[str, Any]:
-            values = _values(settings, within)
+            values = _values(settings, within) | of_whole
             used = {name: value for name, value in values.items() if f"${name}" in sql}
             (row,) = ask(connection, sql, used).to_pylist()
             return dict(row)
@@ -288,6 +315,15 @@ def _values(settings: Settings, days: Days) -> dict[str, Any]:
         "last_day": last,
         "match_days": settings.feedback_match_days,
         "least_matched": LEAST_MATCHED,
+    }
+
+
+def _of_whole(table: Table, warehouse: Warehouse) -> dict[str, Any]:
+    """What the query of a table without days was told of the days held."""
+    held = days_asked(table, warehouse)
+    return {
+        "last_day": last_day_held(table, warehouse) or date.min,
+        "days_held": ",".join(day.isoformat() for day in held),
     }
 
 

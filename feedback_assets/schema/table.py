@@ -36,8 +36,8 @@ class Table:
     ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
     is computed from, which days of that one a day of this one reads; ``totals`` the sums within a
     record that must fit.
-    ``parts`` are queries that its own query reads as ``parts.<name>``, in the order in which they are
-    computed; ``asks_days_of`` names the table whose days held its queries read as ``$days_held``.
+    ``parts`` are queries that its own query reads as ``parts.<name>``, in the order in which they
+    are computed; ``asks_days_of`` names the table whose days held they read as ``$days_held``.
     """
 
     group: str

@@ -30,6 +30,14 @@ OPERATION_TABLES: tuple[Table, ...] = survey_links.TABLES
 STORED_TABLES: tuple[Table, ...] = ALL_TABLES + FILE_TABLES + OPERATION_TABLES
 """Every table that the warehouse may hold."""
 
+_MODULES = (marts, scorecard, unified)
+
+
+def declared_in(table: Table) -> str:
+    """The file that declares a derived table; ``StopIteration`` for any other."""
+    return next(str(module.__file__) for module in _MODULES if table in module.TABLES)
+
+
 _BY_NAME = {table.full_name: table for table in STORED_TABLES}
 
 
@@ -51,5 +59,6 @@ __all__ = [
     "STORED_TABLES",
     "UNIFIED_TABLES",
     "Table",
+    "declared_in",
     "find_table",
 ]

@@ -14,6 +14,7 @@ import pyarrow as pa
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import EXTRA, Depends, Table
 from feedback_assets.tables import (
+    FILE_TABLES,
     MART_TABLES,
     OPERATION_TABLES,
     PROVIDER_TABLES,
@@ -51,6 +52,12 @@ _PROVIDERS = """\
 
 What the providers served, one row a record, under the documented names in snake_case. Fields
 that no document names are kept in `extra`. [What is known of each provider](providers.md).
+"""
+
+_FILES = """\
+## Tables of your own files
+
+Nothing is here unless such files are given; what reads them then takes them for empty.
 """
 
 _UNIFIED = """\
@@ -112,6 +119,7 @@ def document() -> str:
     parts = [_INTRODUCTION, _contents()]
     for introduction, tables in (
         (_PROVIDERS, PROVIDER_TABLES),
+        (_FILES, FILE_TABLES),
         (_UNIFIED, UNIFIED_TABLES),
         (_MARTS, MART_TABLES),
         (_OPERATIONS, OPERATION_TABLES),
@@ -166,6 +174,8 @@ def _days(table: Table) -> str:
         return "Not partitioned: one file, built anew each time"
     if table.event_time is not None:
         return f"Partitioned by `day`, the UTC day of `{table.event_time}`"
+    if not table.depends:
+        return "Partitioned by `day`, as the file has it"
     same = next(name for name, depends in table.depends.items() if depends == Depends())
     return f"Partitioned by `day`, that of [{same}](#{same})"
 

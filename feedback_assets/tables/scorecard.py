@@ -103,8 +103,8 @@ CHANNEL_SCORECARD = Table(
         Column("model", TEXT, "Attribution model", nullable=False, source=(_A + "model",)),
         _column(
             "level",
-            "What the channel is grouped by: campaign (source, medium and campaign), medium (source "
-            "and medium), source, or all",
+            "What the channel is grouped by: campaign (source, medium and campaign), medium "
+            "(source and medium), source, or all",
             tuple(path for paths in _CHANNEL_SOURCES.values() for path in paths),
             type_=TEXT,
             nullable=False,
@@ -390,8 +390,8 @@ CUSTOMER_VALUE_SPREAD = Table(
     (
         _column(
             "nps_class",
-            "Class of the customer's latest scored answer, or (no answer); of the first for followed "
-            "and what comes after it",
+            "Class of the customer's latest scored answer, or (no answer); of the first for "
+            "followed and what comes after it",
             (_OF + "nps_class",),
             type_=TEXT,
             nullable=False,

@@ -61,6 +61,7 @@ _HALL = f"""case
     when {_TURNED} < 0 then 3e0 * sqrt(n) / skew * (-cube_root(-{_TURNED}) - 1e0)
     else 3e0 * sqrt(n) / skew * (cube_root({_TURNED}) - 1e0)
 end"""
+_ONE = "cast(1000000000000000 as decimal(16, 0))"
 _HALF_UP = "cast(abs(n) + 500000000000000 as decimal(38, 0))"
 
 
@@ -327,6 +328,18 @@ FUNCTIONS = (
                 / cast(1000000000000000 as decimal(16, 0)) as decimal(34, 0)
         ) * cast(0.0001 as decimal(4, 4))""",
     ),
+    # The same as a float, not rounded to a coin.
+    Function(
+        "money_of_shares",
+        ("n",),
+        duckdb="""(
+            cast(n // 1000000000000000 as double) + cast(n % 1000000000000000 as double) / 1e15
+        ) / 1e4""",
+        spark=f"""(
+            cast(cast((n - n % {_ONE}) / {_ONE} as decimal(38, 0)) as double)
+            + cast(n % {_ONE} as double) / 1e15
+        ) / 1e4""",
+    ),
     # Money as the nearest float. DuckDB rounds twice where the amount has more than 15 digits.
     Function(
         "as_double",
@@ -335,8 +348,8 @@ FUNCTIONS = (
             else cast(cast(x as varchar) as double) end""",
         spark="cast(x as double)",
     ),
-    # NPS / 100 of answers of which a customer may have given several, three customers of ¾ promoter,
-    # 1½ passives and ¾ detractor in sum added, and the variance of that. Of customers' weights W
+    # NPS / 100 of answers of which a customer may have given several, three customers added (¾
+    # promoter, 1½ passives and ¾ detractor), and the variance of that. Of customers' weights W
     # and scores X (weight times 1, 0, −1): w = ΣW, x = ΣX, ww = ΣW², wx = ΣWX, xx = ΣX².
     Function("adjusted_nps", ("w", "x", "ww"), duckdb=_ADJUSTED_NPS, spark=_ADJUSTED_NPS),
     Function(

@@ -12,6 +12,7 @@ from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
+    FILE_TABLES,
     MART_TABLES,
     PROVIDER_TABLES,
     UNIFIED_TABLES,
@@ -42,10 +43,12 @@ def test_these_are_the_tables() -> None:
         "marts.order_feedback", "marts.nps_daily", "marts.nps_by_attribution",
         "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
         "marts.product_scores", "marts.match_coverage", "marts.detractor_queue",
+        "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     ]  # fmt: skip
     assert {table.full_name for table in ALL_TABLES if not table.partitioned} == {
         "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
         "marts.product_scores", "marts.detractor_queue",
+        "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     }  # fmt: skip
 
 
@@ -147,12 +150,13 @@ def test_extra_is_the_last_column_of_a_provider_table_and_of_no_other(table: Tab
 
 
 def test_tables_depend_on_declared_tables_and_never_in_a_circle() -> None:
-    upstream = {table.full_name: set(table.depends) for table in ALL_TABLES}
+    tables = ALL_TABLES + FILE_TABLES
+    upstream = {table.full_name: set(table.depends) for table in tables}
     for names in upstream.values():
         assert names <= set(upstream)
     order = list(TopologicalSorter(upstream).static_order())
-    assert len(order) == len(ALL_TABLES)
-    for table in PROVIDER_TABLES:
+    assert len(order) == len(tables)
+    for table in PROVIDER_TABLES + FILE_TABLES:
         assert not table.depends
     for table in DERIVED_TABLES:
         assert table.depends

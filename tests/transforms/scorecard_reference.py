@@ -1,7 +1,7 @@
-"""What the marts about money and channels hold, in plain Python, written from the specification's words.
+"""What the marts about money and channels hold, written from the specification's words.
 
-Slow and obvious on purpose: for each row of the mart the orders and answers are gone through again,
-customer by customer. Sums are exact fractions of the weights as given. Nothing here knows the SQL.
+Plain Python, slow and obvious on purpose: for each row the orders and answers are gone through
+again, customer by customer. Sums are exact fractions. Nothing here knows the SQL.
 """
 
 import math
@@ -169,13 +169,13 @@ def _counted(weight: float) -> Fraction:
 
 def _at(level: str, channel: Channel) -> Channel:
     kept = {"campaign": 3, "medium": 2, "source": 1, "all": 0}[level]
-    return tuple([*channel[:kept], *[ALL] * (3 - kept)])  # type: ignore[return-value]
+    return (*channel[:kept], *[ALL] * (3 - kept))  # type: ignore[return-value]
 
 
 Credit = tuple[Channel, Fraction, Row]
 
 
-def _level(
+def _level(  # noqa: C901 - a line a column
     window: int,
     model: str,
     level: str,
@@ -337,10 +337,8 @@ def _customers(mine: list[Credit], orders: list[Row], currency: str) -> Row:
     }
     totals = sorted(sum(float(o["net"]) for o in theirs[c]) for c in buyers)
     shown = currency != ALL
-    # A customer's money counts to four places.
-    spent = [Fraction(_rounded(money[customer])) for customer in buyers]
-    total_spent = Fraction(_rounded(sum(money.values(), Fraction(0))))
-    mean = total_spent / total if total else Fraction(0)
+    spent = [money[customer] for customer in buyers]
+    mean = sum(money.values(), Fraction(0)) / total if total else Fraction(0)
     return row | spread(mean, *((shares, spent, totals) if shown else ([], [], [])))
 
 
@@ -402,9 +400,9 @@ def estimate(points: Iterable[tuple[Fraction, Fraction]]) -> tuple[float, float]
     return float(t), float(v)
 
 
-def _points(credits: Iterable[Credit]) -> dict[Any, tuple[Fraction, Fraction]]:
+def _points(some: Iterable[Credit]) -> dict[Any, tuple[Fraction, Fraction]]:
     found: dict[Any, tuple[Fraction, Fraction]] = {}
-    for _, weight, answer in credits:
+    for _, weight, answer in some:
         w, x = found.get(answer["customer"], (Fraction(0), Fraction(0)))
         found[answer["customer"]] = (w + weight, x + weight * answer["x"])
     return found
@@ -541,7 +539,7 @@ def _prices(row: Row, whole: Row) -> None:
 def customer_value_spread(
     rows: list[Row], all_orders: list[Row], last: date | None, secret: bytes
 ) -> list[Row]:
-    """``marts.customer_value_spread``: money by class of the latest answer, returns by the first."""
+    """``marts.customer_value_spread``: money by the latest answer, returns by the first."""
     latest = {row["order_id"]: row for row in sorted(all_orders, key=lambda row: row["day"])}
     orders = [row for row in latest.values() if row["customer_email"] or row["contact_id"]]
     whose = {row["order_id"]: row["customer_email"] or row["contact_id"] for row in orders}
@@ -565,12 +563,12 @@ def customer_value_spread(
             by_class[name or "(no answer)"].append(customer)
             if first is not None and last is not None and (last - first["day"]).days >= 30:
                 followed[first["nps_class"]].append((customer, first["responded_at"]))
-        for name in by_class.keys() | followed.keys():
-            out.append(
-                {"nps_class": name, "currency": currency}
-                | _values([customers[customer] for customer in by_class[name]])
-                | _returns(followed[name], customers)
-            )
+        out += [
+            {"nps_class": name, "currency": currency}
+            | _values([customers[customer] for customer in by_class[name]])
+            | _returns(followed[name], customers)
+            for name in by_class.keys() | followed.keys()
+        ]
     return out
 
 

@@ -105,7 +105,7 @@ shares as (
         of_units(bought.weight) / accounts.orders as share,
         case when customers.largest > 0
             then (
-                coalesce(as_double(of_money_shares(bought.net_amount)), accounts.total)
+                coalesce(money_of_shares(bought.net_amount), accounts.total)
                 - customers.mean * of_units(bought.weight) / accounts.orders
             ) / customers.largest
             else 0e0

@@ -95,7 +95,7 @@ summed as (
 select
     summed.*,
     case when summed.customers > 0 and summed.currency <> '(all)'
-        then as_double(of_money_shares(spans.net_amount)) / summed.customers
+        then money_of_shares(spans.net_amount) / summed.customers
     end as mean
 from summed
 inner join parts.spans
