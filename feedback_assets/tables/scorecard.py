@@ -371,6 +371,7 @@ CHANNEL_SCORECARD = Table(
         "respondents",
         "scores",
         "changes",
+        "spent",
         "spend",
         "coverage",
     ),

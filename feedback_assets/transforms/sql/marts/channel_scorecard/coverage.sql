@@ -2,11 +2,8 @@
 with
 
 files as (
-    select distinct
-        coalesce(channel_name(source), '(none)') as source,
-        source_first_day,
-        source_last_day
-    from ad_spend.daily
+    select distinct source, source_first_day, source_last_day
+    from parts.spent
 ),
 
 sources as (

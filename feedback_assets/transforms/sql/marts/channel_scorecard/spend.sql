@@ -1,23 +1,10 @@
 -- One row a window, channel and currency: what was spent on it.
 with
 
-spent as (
-    select
-        day,
-        coalesce(channel_name(source), '(none)') as source,
-        coalesce(channel_name(medium), '(none)') as medium,
-        coalesce(channel_name(campaign), '(none)') as campaign,
-        coalesce(currency_code(currency), '(none)') as currency,
-        spend,
-        clicks,
-        impressions
-    from ad_spend.daily
-),
-
 -- "Only days on which orders are held enter"
 counted as (
     select windows.window_days, spent.*
-    from spent
+    from parts.spent
     inner join parts.days on days.day = spent.day
     inner join (select distinct window_days from parts.windows) as windows
         on days.age between 0 and windows.window_days - 1
