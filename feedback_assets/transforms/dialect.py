@@ -363,7 +363,7 @@ FUNCTIONS = (
     Function(
         "in_order",
         ("x",),
-        duckdb="list_sort(list(x))",
+        duckdb="list_sort(list(x) filter (where x is not null))",
         spark="sort_array(collect_list(x))",
     ),
     Function(
