@@ -363,6 +363,7 @@ CHANNEL_SCORECARD = Table(
         "credits",
         "sums",
         "spans",
+        "shares",
         "customers",
         "buyers",
         "answers",

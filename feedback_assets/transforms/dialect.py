@@ -277,7 +277,7 @@ FUNCTIONS = (
     Function(
         "units",
         ("x",),
-        duckdb="""case when x between 0 and 9000
+        duckdb="""case when x between -9000 and 9000
             then cast(
                 cast(floor(x) as bigint) * 1000000000000000
                 + cast(floor((x - floor(x)) * 1e15 + 0.5e0) as bigint) as hugeint
@@ -291,7 +291,7 @@ FUNCTIONS = (
     Function(
         "of_units",
         ("n",),
-        duckdb="""case when n between 0 and 9000000000000000000
+        duckdb="""case when n between -9000000000000000000 and 9000000000000000000
             then cast(cast(n as bigint) // 1000000000000000 as double)
                 + cast(cast(n as bigint) % 1000000000000000 as double) / 1e15
             else cast(n // 1000000000000000 as double)
