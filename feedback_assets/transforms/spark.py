@@ -105,7 +105,6 @@ class SparkEngine:
         start = first if table.partitioned else last
         days = days_to_read(table, start, last, parameters)
         views: dict[str, str] = {}
-        kept: list[DataFrame] = []
         try:
             for name in table.depends:
                 frame = _partitions(session, warehouse, find_table(name), days[name])
@@ -120,14 +119,12 @@ class SparkEngine:
                 return session.sql(spark_query(query, views), args=bound)
 
             for name in table.parts:
-                # Kept on the cluster, else whatever reads a part computes it anew.
-                part = asked(*part_of(table, name, parameters, last, held)).persist()
-                kept.append(part)
+                # Computed here and now, and kept on the cluster: planned as one, a query of parts of
+                # parts takes the driver minutes.
+                part = asked(*part_of(table, name, parameters, last, held)).localCheckpoint()
                 views[f"{PARTS}.{name}"] = _view(part)
             yield asked(*query_of(table, parameters, first, last, held))
         finally:
-            for part in kept:
-                part.unpersist()
             for view in views.values():
                 session.catalog.dropTempView(view)
 
