@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: install demo dev test lint types tests properties slow bench docs site pictures constraints audit clean
+.PHONY: install demo dev test lint types tests coverage hooks properties slow bench docs site pictures constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -34,12 +34,21 @@ test: lint types tests
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --disable-progress-bar feedback_assets
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
 
 tests: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow'
+
+# The same tests with branch coverage, which slows them down.
+coverage: $(VENV)/.installed
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow' --cov=feedback_assets --cov-report=term
+
+# What pre-commit runs at a commit, on every file.
+hooks: $(VENV)/.installed
+	$(BIN)/pre-commit run --all-files
 
 # The SQL against the reference, 500 examples a property.
 properties: $(VENV)/.installed
@@ -69,6 +78,7 @@ bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
+	$(BIN)/python -m feedback_assets.environment.listed
 
 # The site needs none of the project's packages, so it has an environment of its own: eleven packages.
 $(SITE)/.installed: constraints-docs.txt
@@ -107,4 +117,4 @@ audit: $(TOOLS)/.installed
 		"an ERROR or a traceback means that the service was not reached and nothing was audited."; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(SITE) site data
+	rm -rf $(VENV) $(TOOLS) $(SITE) site data .coverage*

@@ -8,7 +8,7 @@ import requests
 from benchmarks.support.measuring import options, say
 from benchmarks.support.order_server import PAGE, Served, serving
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
+from feedback_assets.schema.typing import Typing
 from feedback_assets.tables import find_table
 
 ORDERS = find_table("wicked_reports.orders")

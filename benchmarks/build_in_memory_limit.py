@@ -12,7 +12,7 @@ from benchmarks.support.measuring import (
     scratch,
     wall,
 )
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main() -> None:

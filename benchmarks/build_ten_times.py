@@ -2,7 +2,7 @@
 
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import compare, cpu, module, options, run, say, scratch, wall
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main() -> None:

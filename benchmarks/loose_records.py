@@ -8,11 +8,11 @@ import numpy as np
 
 from benchmarks.support.measuring import options, say
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.sandbox import wicked_records
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.view import View
 from feedback_assets.sandbox.world import World
+from feedback_assets.schema.typing import Typing
 from feedback_assets.tables import find_table
 
 ORDERS = find_table("wicked_reports.orders")

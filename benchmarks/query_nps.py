@@ -17,8 +17,9 @@ from benchmarks.support.measuring import (
     script,
     wall,
 )
+from feedback_assets.days import days_between
 from feedback_assets.tables import ALL_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SQL = "select model, source, nps from marts.nps_by_channel where window_days = 30"
 MODELS = (

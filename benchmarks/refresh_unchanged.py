@@ -25,7 +25,8 @@ def refresh(first: date, last: date, *, build: bool) -> None:
     """Read the days, and where ``build`` look for what is due and build it."""
     from feedback_assets.automation.refresh_sensor import due
     from feedback_assets.backfill.definitions import loaded_tables
-    from feedback_assets.backfill.run import prepare, run_plan
+    from feedback_assets.backfill.request import prepare
+    from feedback_assets.backfill.run import run_plan
     from feedback_assets.definitions import build_defs
     from feedback_assets.settings import load_settings
     from feedback_assets.tables import DERIVED_TABLES

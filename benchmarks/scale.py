@@ -28,7 +28,7 @@ from benchmarks.support.measuring import (
     scratch,
 )
 from benchmarks.year_at_quota import sandbox_without_limits, settings_of
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS = 60
 CUSTOMERS = 3000

@@ -8,7 +8,7 @@ from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import module, options, run, say, scratch
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import Parameters, build_whole
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _BEFORE = (
     "unified.feedback",

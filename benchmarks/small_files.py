@@ -8,7 +8,7 @@ from itertools import groupby
 from benchmarks.support.history import History, write
 from benchmarks.support.measuring import compare, cpu, options, run, say, scratch, script, wall
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DUCKDB = """
 import sys, duckdb

@@ -13,7 +13,7 @@ from benchmarks.support.measuring import (
     wall,
 )
 from benchmarks.support.tables_in_pandas import FIGURES, figures_held
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def read_arrow(name: str, days: Days = None, columns: Iterable[str] | None = Non
     """The rows of ``group.table`` as an Arrow table; otherwise as ``read_table``."""
     from feedback_assets.settings import load_settings
     from feedback_assets.tables import find_table
-    from feedback_assets.warehouse.layout import Warehouse
+    from feedback_assets.warehouse.warehouse import Warehouse
 
     table = find_table(name)
     first, last = days if isinstance(days, tuple) else (days, days)

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from feedback_assets.alerts.sensors import alert_sensors
+from feedback_assets.automation.ad_spend_sensor import ad_spend_sensors
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors
 from feedback_assets.automation.old_run_logs import old_run_definitions
 from feedback_assets.automation.refresh_sensor import refresh_sensor
@@ -28,6 +29,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         sensors=[
             refresh_sensor(settings, tables),
             failed_days_sensor(settings, tables),
+            *ad_spend_sensors(settings),
             *new_answers_sensors(settings),
             *alert_sensors(settings),
         ],

@@ -14,18 +14,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from feedback_assets.days import days_between
 from feedback_assets.query.run import run_query
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.words import headline
 from feedback_assets.sandbox.credentials import settings_for
+from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
-from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings
+from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings, variables
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DEMO = PROJECT_ROOT / "data" / "demo"
 SANDBOX_PORT = 8765
+SANDBOX_DAYS = 400
 _QUERY = ".venv/bin/feedback-assets query 'select * from marts.survey_funnel'"
 NPS_BY_CHANNEL = """
     select
@@ -75,6 +78,7 @@ def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Sho
     """Read the last ``days`` days of a fresh sandbox and ask the marts."""
     first, last = _last(days)
     with sandbox_process(customers=customers, seed=seed) as providers:
+        write_spend(_spend(), last, customers=customers, seed=seed, days=SANDBOX_DAYS)
         settings = enter(providers, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
@@ -120,6 +124,7 @@ def run_dev(
         interruptible(),
         sandbox_process(customers=3000, seed=1, port=sandbox_port) as providers,
     ):
+        write_spend(_spend(), last, customers=3000, seed=1, days=SANDBOX_DAYS)
         settings = enter(providers, first)
         held = set(_days_held())
         missing = [day for day in days_between(first, last) if day not in held]
@@ -149,14 +154,21 @@ def enter(providers: Mapping[str, str], first: date) -> Settings:
     out, and what is set is not looked up in ``.env``. ``first`` is the first partition, unless the
     demo holds earlier days.
     """
-    nothing = {name.upper(): "" for name in Settings.model_fields}
+    nothing = dict.fromkeys(variables(), "")
     own = {
         "DAGSTER_HOME": str(DEMO / "dagster_home"),
         "FEEDBACK_WAREHOUSE": str(DEMO / "warehouse"),
         "FEEDBACK_START_DATE": min([first, *_days_held()]).isoformat(),
     }
+    if _spend().is_dir():
+        own["FEEDBACK_AD_SPEND"] = str(_spend() / "*.csv")
     os.environ.update(nothing | dict(providers) | own)
     return load_settings()
+
+
+def _spend() -> Path:
+    """Where the demo's spend files are."""
+    return DEMO / "ad_spend"
 
 
 def _days_held() -> list[date]:
@@ -176,7 +188,7 @@ def _shown(path: str) -> str:
 
 @contextmanager
 def sandbox_process(
-    *, customers: int, seed: int, days: int = 400, port: int = 0
+    *, customers: int, seed: int, days: int = SANDBOX_DAYS, port: int = 0
 ) -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own; yields the settings that point at it."""
     command = [

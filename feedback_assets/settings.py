@@ -11,22 +11,23 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    create_model,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
 from feedback_assets.environment.dotenv import line_of, load_dotenv
+from feedback_assets.environment.variables import Variables, is_secret, one_line
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.masking import register, url_secrets
-from feedback_assets.providers.registry import PROVIDERS, find_provider
+from feedback_assets.providers.registry import BROKEN, PROVIDERS, REGISTRY, find_provider
 
 
 def _project_root() -> Path:
@@ -41,9 +42,6 @@ PROJECT_ROOT = _project_root()
 _from_dotenv: dict[str, str] = {}
 """What this process has from ``.env``."""
 _EARLIEST = date(2000, 1, 1)
-_LONGEST_SHOWN = 100
-# abfs://container@account.dfs.core.windows.net: a container, not a user.
-_AZURE = ("abfs://", "abfss://", "az://")
 
 
 class SettingsError(ValueError):
@@ -65,6 +63,10 @@ def _url(text: str) -> str:
 
 def _root(text: str) -> str:
     return values.warehouse_root(text, PROJECT_ROOT)
+
+
+def _files(text: str | None) -> str | None:
+    return None if text is None else values.readable_files(text, PROJECT_ROOT)
 
 
 def _home(text: str) -> Path:
@@ -134,10 +136,13 @@ Secret = Annotated[SecretStr | None, AfterValidator(_secret)]
 Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Settings(BaseModel):
-    """The settings as the environment names them, in lower case; secrets never in ``repr``."""
+class Settings(BaseSettings):
+    """The settings as the environment names them, in lower case; secrets never in ``repr``.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Those of the providers are added by ``AllSettings`` and read by ``of``.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", validate_default=False)
 
     dagster_home: Annotated[Path, BeforeValidator(_home)] = PROJECT_ROOT / "dagster_home"
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
@@ -151,6 +156,7 @@ class Settings(BaseModel):
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_personal_data_days: Days | None = None
+    feedback_ad_spend: Annotated[str | None, AfterValidator(_files)] = None
     feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None
@@ -158,38 +164,25 @@ class Settings(BaseModel):
     feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
-
-    wicked_reports_url: Url = "https://api.wickedreports.com"
-    wicked_reports_api_key: SecretStr | None = None
-    wicked_reports_timezone: Zone = "UTC"
-    wicked_reports_requests_per_minute: Rate = 120
-
-    thanx_url: Url = "https://api.thanx.com"
-    thanx_access_token: SecretStr | None = None
-    thanx_client_id: SecretStr | None = None
-    thanx_merchant_id: str | None = None
-
-    fullwhere_url: Url = "https://api.fullwhere.com"
-    fullwhere_api_key: SecretStr | None = None
-    fullwhere_api_secret: SecretStr | None = None
-
-    feedbackpulse_url: Url | None = None
-    feedbackpulse_api_key: SecretStr | None = None
-    feedbackpulse_requests_per_minute: Rate = 60
-
-    retargeting_url: Url = "https://api.retargeting.app/v1"
-    retargeting_rest_key: SecretStr | None = None
-    retargeting_customer_id: SecretStr | None = None
-    retargeting_timezone: Zone = "UTC"
+    feedback_owners: Annotated[str, AfterValidator(values.owners)] = "team:data"
+    feedback_repository_url: Annotated[Url, AfterValidator(values.repository)] | None = None
+    feedback_repository_branch: Annotated[str, AfterValidator(values.branch)] = "main"
 
     @classmethod
-    def checked_variables(cls) -> list[str]:
-        """The variables of which some values are refused: all but most secrets."""
-        return [
-            name.upper()
-            for name, field in cls.model_fields.items()
-            if not _is_secret(name) or field.metadata
-        ]
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names them all
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what ``load_settings`` hands over, which reads the variables."""
+        return (init_settings,)
+
+    def of(self, provider: str, argument: str) -> Any:
+        """The value of a provider's setting, its default where it is not set."""
+        return getattr(self, f"{provider}_{argument}")
 
     def missing(self, provider: str) -> tuple[str, ...]:
         """The variables that the provider needs and that are not set."""
@@ -203,7 +196,7 @@ class Settings(BaseModel):
     def arguments(self, provider: str) -> dict[str, SecretStr | str | int]:
         """What the provider's client is made of, by argument, of what is set or has a default."""
         found = find_provider(provider)
-        values = {name: getattr(self, f"{provider}_{name}") for name in found.arguments}
+        values = {name: self.of(provider, name) for name in found.client_arguments}
         return {name: value for name, value in values.items() if value is not None}
 
     def zone(self, provider: str) -> str:
@@ -228,6 +221,14 @@ class Settings(BaseModel):
         """Root URI of the tables; a relative path counts from the project root."""
         root = self.feedback_warehouse
         return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
+
+    @property
+    def ad_spend(self) -> str | None:
+        """Path, glob or URI of the spend files; a relative one counts from the project root."""
+        place = self.feedback_ad_spend
+        if place is None or "://" in place:
+            return place
+        return str(PROJECT_ROOT / Path(place).expanduser())
 
     @property
     def alert_urls(self) -> tuple[str, ...]:
@@ -277,6 +278,41 @@ class Settings(BaseModel):
         return self.dagster_home / "erasure_secret"
 
 
+_TYPES: dict[str, Any] = {
+    "text": str | None,
+    "secret": SecretStr | None,
+    "url": Url | None,
+    "rate": Rate | None,
+    "zone": Zone,
+}
+
+
+def _provider_fields() -> dict[str, Any]:
+    return {
+        f"{provider.name}_{argument.name}": (_TYPES[argument.kind], argument.default)
+        for provider in REGISTRY
+        for argument in provider.arguments
+    }
+
+
+# By this name it is pickled for other processes, so it is the name of a class and of a variable.
+AllSettings: type[Settings] = create_model(
+    "AllSettings", __base__=Settings, __module__=__name__, **_provider_fields()
+)
+"""``Settings`` with a field ``<provider>_<argument>`` for each argument of each provider."""
+
+
+def variables() -> frozenset[str]:
+    """The environment variable of every setting."""
+    return frozenset(name.upper() for name in AllSettings.model_fields)
+
+
+def secret_variables() -> frozenset[str]:
+    """The variables whose values are never shown."""
+    fields = AllSettings.model_fields
+    return frozenset(name.upper() for name, field in fields.items() if is_secret(field))
+
+
 def dotenv_file() -> Path:
     """Where settings can be written, whether the file is there or not."""
     return PROJECT_ROOT / ".env"
@@ -324,73 +360,24 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     of_process = environ is None
     environ = _environment() if environ is None else environ
-    names = {name.upper(): name for name in Settings.model_fields}
-    given = {
-        field: environ[name].strip()
-        for name, field in names.items()
-        if environ.get(name, "").strip()
-    }
-    for field, value in given.items():
-        if not _is_secret(field):
-            _refuse_hidden(field, value)
-        elif not _is_utf_8(value):
-            raise SettingsError(f"{field.upper()}: is not UTF-8")
+    if BROKEN:
+        raise SettingsError(BROKEN[0])
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]
+        settings = AllSettings(**Variables(AllSettings, environ)())
     except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
-    if of_process and "dagster_home" in given:
+        raise SettingsError(one_line(error, AllSettings.model_fields)) from None
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if of_process and "dagster_home" in settings.model_fields_set:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    # All of them, not only those of the providers that a run asks.
-    secrets_set = (getattr(settings, name) for name in names.values())
+    register_secrets(settings)
+    return settings
+
+
+def register_secrets(settings: Settings) -> None:
+    """Have this process mask every secret that is set, not only those that a run uses."""
+    secrets_set = (getattr(settings, name) for name in AllSettings.model_fields)
     register(*(value.get_secret_value() for value in secrets_set if isinstance(value, SecretStr)))
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
-    return settings
-
-
-def _is_utf_8(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # bytes that are none, as Python hands them over
-        return False
-    return True
-
-
-def _is_secret(field: str) -> bool:
-    return Settings.model_fields[field].annotation == SecretStr | None
-
-
-def _refuse_hidden(field: str, value: str) -> None:
-    """What would be shown, in the UI or in an error, holds no password and stays on its line."""
-    if not value.isprintable():
-        raise SettingsError(f"{field.upper()}: holds a line break or another control character")
-    if field.endswith("_url"):
-        hidden = any(mark in value for mark in "@?#")
-    else:
-        authority = value.partition("://")[2].partition("/")[0]
-        hidden = "@" in authority and not value.startswith(_AZURE)
-    if hidden:
-        raise SettingsError(
-            f"{field.upper()}: holds a user name, a password or a query, which would be shown "
-            "wherever the address is; write it without"
-        )
-
-
-def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = str(first["loc"][0])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{field.upper()}{_shown(field, str(first['input']))}: {_cut(message, 4)}"
-
-
-def _shown(field: str, value: str) -> str:
-    if _is_secret(field):
-        return ""
-    return f"={_cut(value)!r}"
-
-
-def _cut(text: str, times: int = 1) -> str:
-    longest = times * _LONGEST_SHOWN
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

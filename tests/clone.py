@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from feedback_assets.settings import Settings
+from feedback_assets.settings import variables
 from tests.servers.supervised import wait_until
 from tests.servers.webserver import Asked
 
@@ -28,7 +28,7 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        ours = {name.upper() for name in Settings.model_fields}
+        ours = variables()
         plain = {name: value for name, value in os.environ.items() if name not in ours}
         # A console script imports from here, too, before the package that is installed.
         return plain | {"PYTHONPATH": str(self.root)} | dict(self.given)

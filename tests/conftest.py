@@ -20,7 +20,7 @@ from feedback_assets.http import masking
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres, for what several machines share.
@@ -60,8 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the settings of the machine it runs on, nor writes into the project."""
-    for name in settings_module.Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in settings_module.variables():
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))

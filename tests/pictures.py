@@ -17,7 +17,7 @@ from feedback_assets.demo import sandbox_process
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.settings import load_settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.service.test_browser import PATIENCE, browser
 from tests.service.test_ui import ROOT, webserver
 

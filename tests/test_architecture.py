@@ -1,6 +1,7 @@
 """Imports run one way, so that each layer can be read, tested and replaced without those above."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,19 +11,20 @@ import feedback_assets
 
 ROOT = Path(feedback_assets.__file__).parent
 NAME = feedback_assets.__name__
+MOST_LINES = 400
 
 # A part may import itself and what stands on a line above its own.
 LAYERS = (
-    {"coordination", "files", "schema"},
+    {"coordination", "days", "files", "schema"},
     {"http"},
     {"providers"},
     {"tables"},
     {"environment"},
     {"settings", "warehouse"},
-    {"transforms", "ingest"},
-    {"reports"},
+    {"transforms", "ingest", "runtime", "scorecard"},
+    {"reports", "ad_spend"},
     {"assets", "query"},
-    {"runtime", "freshness"},
+    {"freshness"},
     {"checks", "diagnosis"},
     {"automation"},
     {"alerts"},
@@ -93,7 +95,7 @@ def test_no_part_is_named_here_that_is_not_there() -> None:
 
 
 def test_what_stands_below_the_assets_knows_no_dagster() -> None:
-    below = set().union(*LAYERS[: RANK["assets"]]) - {"settings", "environment"}
+    below = set().union(*LAYERS[: RANK["assets"]]) - {"settings", "environment", "runtime"}
     for path in modules():
         part = part_of(module_name(path))
         if part in below | {"sandbox"}:
@@ -102,7 +104,65 @@ def test_what_stands_below_the_assets_knows_no_dagster() -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_only_runtime_touches_the_internals_of_dagster(path: Path) -> None:
+    if part_of(module_name(path)) != "runtime":
+        assert not re.search(r"\bdagster(_\w+)?\._|\bdagster_shared\b", path.read_text())
+
+
+TRICKS = ("os._exit", "mallopt", "gc.disable", "method-assign", "sys.modules")
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_a_module_does_nothing_clever_with_the_process(path: Path) -> None:
+    text = path.read_text()
+    assert not [trick for trick in TRICKS if trick in text]
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_a_module_changes_nothing_that_it_imported(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    imported = {
+        (name.asname or name.name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    changed = [
+        target
+        for node in ast.walk(tree)
+        for target in _changed_by(node)
+        if isinstance(target, ast.Name) and target.id in imported
+    ]
+    assert not changed, [(target.id, target.lineno) for target in changed]
+
+
+def _changed_by(node: ast.AST) -> Iterator[ast.expr]:
+    """The objects of which a statement sets an attribute."""
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from (_root(target.value) for target in targets if isinstance(target, ast.Attribute))
+    elif (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr"
+    ):
+        yield _root(node.args[0])
+
+
+def _root(value: ast.expr) -> ast.expr:
+    while isinstance(value, ast.Attribute):
+        value = value.value
+    return value
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
 def test_a_module_opens_by_saying_what_it_is(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text()))
     assert text, module_name(path)
     assert text.splitlines()[0].endswith((".", ":"))
+
+
+def test_no_module_or_query_is_longer_than_can_be_read_at_once() -> None:
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in [*modules(), *sorted(ROOT.rglob("*.sql"))]
+    }
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}

@@ -32,8 +32,8 @@ def test_check_says_of_each_provider_that_all_is_well(shop: Project) -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     # The warehouse comes after the providers.
-    assert len(lines) == 5 + 1 + 2
-    assert all("configured, reachable, authorised" in line for line in lines[:5])
+    assert len(lines) == len(REGISTRY) + 1 + 2
+    assert all("configured, reachable, authorised" in line for line in lines[: len(REGISTRY)])
 
 
 def last_line(result: Result) -> list[str]:
@@ -58,10 +58,10 @@ def test_check_with_nothing_configured_says_where_each_value_is_found_and_what_t
     project: Project,
 ) -> None:
     result = project.run("check")
-    for line, provider in zip(result.stdout.splitlines()[:5], REGISTRY, strict=True):
+    for line, provider in zip(result.stdout.splitlines()[: len(REGISTRY)], REGISTRY, strict=True):
         assert line.startswith(f"– {provider.name}: ")
         assert provider.found in line
-    line = result.stdout.splitlines()[6]
+    line = result.stdout.splitlines()[len(REGISTRY) + 1]
     assert str(project.home / ".env") in line
     for provider in REGISTRY:
         assert " ".join(f"{name}=…" for name in provider.needed_variables) in line
@@ -81,7 +81,7 @@ def test_check_names_the_line_of_the_dotenv_to_fix(
     os.environ["THANX_ACCESS_TOKEN"] = "wrong-too"
     result = shop.run("check")
     assert result.exit_code == 1
-    line = result.stdout.splitlines()[6]
+    line = result.stdout.splitlines()[len(REGISTRY) + 1]
     assert last_line(result) == ["check"]
     assert f"RETARGETING_REST_KEY in line 5 of {path}" in line
     assert "THANX_ACCESS_TOKEN in the environment" in line
@@ -95,7 +95,7 @@ def test_check_says_to_wait_where_no_setting_is_wrong(shop: Project, sandbox: Sa
     sandbox.set_faults(Faults(quotas=False, down=frozenset({"fullwhere"})))
     result = shop.run("check")
     assert result.exit_code == 1
-    line = result.stdout.splitlines()[6]
+    line = result.stdout.splitlines()[len(REGISTRY) + 1]
     assert line == "Next: fullwhere cannot be reached at the moment; check again later:"
     assert last_line(result) == ["check"]
 

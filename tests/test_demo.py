@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from feedback_assets import demo
+from feedback_assets.ad_spend.days import read_spend
 from feedback_assets.sandbox.credentials import settings_for
+from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted
-from feedback_assets.settings import Settings
+from feedback_assets.settings import AllSettings
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SANDBOX = settings_for("http://127.0.0.1:8765")
 OWN = {
@@ -54,9 +56,17 @@ def test_no_setting_of_the_project_is_the_demo_s(
         "feedback_warehouse": str(tmp_path / "data" / "demo" / "warehouse"),
         "feedback_start_date": FIRST,
     }
-    assert settings == Settings(**expected)  # type: ignore[arg-type]
+    assert settings == AllSettings(**expected)
     # And so for what is started, whose runs take their credentials from the environment.
     assert not set(OWN.values()) & set(os.environ.values())
+
+
+def test_its_spend_files_are_read_once_they_are_there() -> None:
+    assert demo.enter(SANDBOX, FIRST).ad_spend is None
+    write_spend(demo.DEMO / "ad_spend", FIRST, customers=100, seed=1, days=3)
+    place = demo.enter(SANDBOX, FIRST).ad_spend
+    assert place is not None
+    assert FIRST in read_spend(place).days
 
 
 def test_its_first_partition_is_the_first_day_that_it_holds() -> None:

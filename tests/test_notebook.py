@@ -17,7 +17,7 @@ from feedback_assets import settings
 from feedback_assets.query.run import run_query
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "analysis.ipynb"
@@ -97,8 +97,8 @@ def executed(
     """The notebook after a run on six weeks of a shop of 1,500 customers; its figures."""
     home = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
-        for name in settings.Settings.model_fields:
-            patch.delenv(name.upper(), raising=False)
+        for name in settings.variables():
+            patch.delenv(name, raising=False)
         patch.setattr(settings, "PROJECT_ROOT", home)
         patch.setenv("DAGSTER_HOME", str(home / "dagster_home"))
         patch.setenv("FEEDBACK_WAREHOUSE", str(home / "warehouse"))

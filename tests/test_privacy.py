@@ -14,7 +14,7 @@ import pytest
 from feedback_assets import definitions
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.tables import MART_TABLES, find_table
-from feedback_assets.warehouse.litter import private_directory
+from feedback_assets.warehouse.temporary_names import private_directory
 from tests.conftest import YESTERDAY, Project
 
 PERSONAL = {

@@ -4,6 +4,7 @@ import base64
 import errno
 import fcntl
 import os
+import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +20,13 @@ from feedback_assets.http.masking import mask
 from feedback_assets.ingest.stamps import parse_stamps
 from feedback_assets.providers.registry import PROVIDERS, REGISTRY
 from feedback_assets.schema.zones import is_zone
-from feedback_assets.settings import Settings, SettingsError, load_settings, where_set
+from feedback_assets.settings import (
+    SettingsError,
+    load_settings,
+    secret_variables,
+    variables,
+    where_set,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,10 +37,10 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
     assert settings.feedback_refresh_days == 30
     assert settings.feedback_match_days == 90
     assert settings.feedback_touch_days == 30
-    assert settings.wicked_reports_requests_per_minute == 120
-    assert settings.feedbackpulse_requests_per_minute == 60
-    assert settings.retargeting_url == "https://api.retargeting.app/v1"
-    assert settings.feedbackpulse_url is None
+    assert settings.of("wicked_reports", "requests_per_minute") == 120
+    assert settings.of("feedbackpulse", "requests_per_minute") == 60
+    assert settings.of("retargeting", "url") == "https://api.retargeting.app/v1"
+    assert settings.of("feedbackpulse", "url") is None
     assert settings.warehouse.endswith("/data/warehouse")
     assert settings.providers == PROVIDERS
 
@@ -55,6 +62,8 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("WICKED_REPORTS_REQUESTS_PER_MINUTE", "0"),
         ("THANX_URL", "api.thanx.com"),
         ("FEEDBACK_UI_URL", "dagster.example.com"),
+        ("FEEDBACK_OWNERS", "team:data, Ana"),
+        ("FEEDBACK_REPOSITORY_URL", "https://git.shop.example/feedback"),
         ("FEEDBACKPULSE_URL", "ftp://example.com"),
         ("FEEDBACK_WAREHOUSE", "s4q://bucket/warehouse"),
         ("FEEDBACK_WAREHOUSE", "/etc/passwd/warehouse"),
@@ -71,6 +80,10 @@ def test_nothing_set_gives_the_documented_defaults_and_every_provider() -> None:
         ("FEEDBACK_WAREHOUSE", "://bucket"),
         ("FEEDBACK_WAREHOUSE", "https://example.com/warehouse"),
         ("FEEDBACK_WAREHOUSE", "C:\\warehouse"),
+        ("FEEDBACK_AD_SPEND", "s3:/bucket/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "s3://"),
+        ("FEEDBACK_AD_SPEND", "s4q://bucket/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "/etc/passwd/spend.csv"),
         ("DAGSTER_HOME", "/etc/passwd/home"),
     ],
 )
@@ -102,11 +115,24 @@ def test_a_warehouse_that_can_be_one_is_accepted(root: str) -> None:
     assert load_settings({"FEEDBACK_WAREHOUSE": root}).feedback_warehouse == root
 
 
-PLAIN = [
-    name.upper()
-    for name, field in Settings.model_fields.items()
-    if "SecretStr" not in str(field.annotation) and name != "thanx_merchant_id"
-]
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [
+        ("exports/*.csv", "{root}/exports/*.csv"),
+        ("/srv/ad spend.parquet", "/srv/ad spend.parquet"),
+        ("s3://bucket/ad-spend/**/*.csv", "s3://bucket/ad-spend/**/*.csv"),
+        ("https://example.com/spend.csv", "https://example.com/spend.csv"),
+    ],
+)
+def test_spend_files_are_a_path_from_the_project_root_a_glob_or_any_uri(
+    place: str, meant: str
+) -> None:
+    root = settings_module.PROJECT_ROOT
+    assert load_settings({"FEEDBACK_AD_SPEND": place}).ad_spend == meant.format(root=root)
+    assert load_settings({}).ad_spend is None
+
+
+PLAIN = sorted(variables() - secret_variables() - {"THANX_MERCHANT_ID"})
 
 
 GARBAGE = ("9" * 5000, "x\nFEEDBACK_MATCH_DAYS=1", "\x1b[31m", "x" * 5000 + "/y", "~nobody-here/x")
@@ -191,9 +217,17 @@ def test_what_machines_share_is_where_the_quotas_are_kept_and_its_password_is_ma
     assert alone.quota_in == alone.quota_dir
 
 
+def test_settings_reach_another_process_as_they_are() -> None:
+    settings = load_settings({"THANX_ACCESS_TOKEN": "token", "FEEDBACK_MATCH_DAYS": "30"})
+    again = pickle.loads(pickle.dumps(settings))
+    assert again == settings
+    assert again.of("thanx", "access_token").get_secret_value() == "token"
+    assert again.model_fields_set == settings.model_fields_set
+
+
 def test_an_empty_value_counts_as_not_set() -> None:
     settings = load_settings({"THANX_MERCHANT_ID": " ", "FEEDBACK_MATCH_DAYS": ""})
-    assert settings.thanx_merchant_id is None
+    assert settings.of("thanx", "merchant_id") is None
     assert settings.feedback_match_days == 90
 
 
@@ -330,7 +364,7 @@ def test_a_dotenv_in_utf_8_is_read_with_and_without_a_mark(
     text = f"{start}FEEDBACK_MATCH_DAYS=3{end}THANX_MERCHANT_ID=käse{end}"
     (project / ".env").write_bytes(text.encode())
     settings = load_settings()
-    assert (settings.feedback_match_days, settings.thanx_merchant_id) == (3, "käse")
+    assert (settings.feedback_match_days, settings.of("thanx", "merchant_id")) == (3, "käse")
     assert where_set("FEEDBACK_MATCH_DAYS") == f"in line 1 of {project / '.env'}"
 
 
@@ -359,7 +393,7 @@ def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
     (project / ".env").write_text("THANX_ACCESS_TOKEN=t\nFULLWHERE_API_KEY=k\n")
     os.environ |= {"THANX_ACCESS_TOKEN": "t", "FULLWHERE_API_KEY": ""}
     settings = load_settings()
-    assert settings.fullwhere_api_key is None
+    assert settings.of("fullwhere", "api_key") is None
     assert where_set("THANX_ACCESS_TOKEN") == "in the environment"
     assert where_set("FULLWHERE_API_KEY") == "in the environment"
 
@@ -367,7 +401,7 @@ def test_a_variable_in_both_places_is_said_to_be_in_the_environment_which_wins(
 def test_a_variable_that_another_one_is_made_of_is_that_of_the_environment(project: Path) -> None:
     (project / ".env").write_text("SHOP=one\nTHANX_MERCHANT_ID=${SHOP}-1\n")
     os.environ["SHOP"] = "two"
-    assert load_settings().thanx_merchant_id == "two-1"
+    assert load_settings().of("thanx", "merchant_id") == "two-1"
 
 
 def test_a_credential_that_is_not_utf_8_is_one_line_without_it() -> None:
@@ -466,4 +500,4 @@ def test_the_example_lists_every_setting() -> None:
         for line in (ROOT / ".env.example").read_text().splitlines()
         if "=" in line
     }
-    assert listed == {name.upper() for name in Settings.model_fields}
+    assert listed == variables()

@@ -10,8 +10,8 @@ from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, UNIFIED_TABLES
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 FIRST = YESTERDAY - timedelta(days=13)

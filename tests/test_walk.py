@@ -19,7 +19,7 @@ import pytest
 
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
-from feedback_assets.settings import Settings
+from feedback_assets.settings import variables
 from tests.servers.supervised import wait_until
 from tests.servers.webserver import Asked
 
@@ -66,7 +66,7 @@ class _Newcomer:
 
     @property
     def environment(self) -> dict[str, str]:
-        settings = {name.upper() for name in Settings.model_fields}
+        settings = variables()
         return {
             name: value
             for name, value in os.environ.items()

@@ -10,7 +10,7 @@ from datetime import date
 
 from feedback_assets.tables import DERIVED_TABLES
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main(root: str, first: str, last: str, limit: str, *names: str) -> None:

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.columns import MONEY, STAMP
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 LAST = date(2025, 12, 31)
 _DAY = 86_400_000_000

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from benchmarks.support.history import LAST
 from feedback_assets.tables import DERIVED_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SECRET = b"a secret for benchmarks"
 GIVEN = ("first_click", "first_optin", "re_optin", "last_click")

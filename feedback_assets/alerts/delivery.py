@@ -176,7 +176,9 @@ def send_pending(
     )
 
 
-def also(pending: Mapping[str, Sequence[str]], new: Iterable[str], keys: Iterable[str]) -> Pending:
+def add_pending(
+    pending: Mapping[str, Sequence[str]], new: Iterable[str], keys: Iterable[str]
+) -> Pending:
     """What is pending, with ``new`` for each of the targets' keys."""
     fresh = list(new)
     return {key: list(dict.fromkeys([*pending.get(key, ()), *fresh])) for key in keys}

@@ -12,10 +12,10 @@ from decimal import Decimal
 
 import msgspec
 
-from feedback_assets.alerts.delivery import Message, Pending, also, harmless
+from feedback_assets.alerts.delivery import Message, Pending, add_pending, harmless
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 RECENT_DAYS = 7
 """An answer older than this is history: who backfills a year wants no alert for each of it."""
@@ -109,13 +109,13 @@ def look(
     since = now - timedelta(days=RECENT_DAYS)
     oldest = today - timedelta(days=_REMEMBERED_DAYS)
     known = {day: marks for day, marks in before.known.items() if day >= oldest}
-    told = {mark for marks in known.values() for mark in marks}
-    new = [found for found in detractors if _mark(found.feedback_id) not in told]
+    known_marks = {mark for marks in known.values() for mark in marks}
+    new = [found for found in detractors if _mark(found.feedback_id) not in known_marks]
     # Also those too old to be told of: they are not to be news when an answer is restated.
     if new:
         known[today] = [*known.get(today, ()), *(_mark(found.feedback_id) for found in new)]
     recent = [found.feedback_id for found in new if found.responded_at >= since]
-    return State(mark, known, also(before.pending, recent if state else (), targets))
+    return State(mark, known, add_pending(before.pending, recent if state else (), targets))
 
 
 def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) -> Message | None:

@@ -1,25 +1,18 @@
 """What the instance says of runs that ended: what they were to make, and the cause of a failure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, DagsterEventType
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-    WILL_RETRY_TAG,
-)
 
 from feedback_assets.alerts.failures import Ended, Failure
+from feedback_assets.runtime import runs
+from feedback_assets.runtime.tags import WILL_RETRY, days_of
 
 _AT_ONCE = 1000
 # Processes write side by side: what is stored later may carry the earlier time.
 _OVERLAP_SECONDS = 120.0
-_FORGOTTEN_AFTER = timedelta(hours=6)
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
@@ -54,7 +47,7 @@ def ended_since(
         if run.run_id in seen or ended < after:
             continue
         recent[run.run_id] = changed
-        if run.tags.get(WILL_RETRY_TAG) != "true":
+        if run.tags.get(WILL_RETRY) != "true":
             found.append(_ended(instance, run, ended))
     oldest = since - _OVERLAP_SECONDS
     return found, since, {run: at for run, at in recent.items() if at >= oldest}
@@ -62,19 +55,14 @@ def ended_since(
 
 def under_way(instance: dg.DagsterInstance) -> set[str]:
     """What the runs that are queued or running are to make; one that stands still is left out."""
-    runs = instance.get_runs(
-        dg.RunsFilter(
-            statuses=NOT_FINISHED_STATUSES, updated_after=datetime.now(UTC) - _FORGOTTEN_AFTER
-        )
-    )
-    return {subject for run in runs for subject in _subjects(run)}
+    return {subject for run in runs.under_way(instance) for subject in _subjects(run)}
 
 
 def _ended(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: float) -> Ended:
     failures: tuple[Failure, ...] = ()
     if run.status is dg.DagsterRunStatus.FAILURE:
         failures = tuple(_failures(instance, run))
-    return Ended(run.run_id, ended, _subjects(run), _days(run), failures)
+    return Ended(run.run_id, ended, _subjects(run), days_of(run.tags), failures)
 
 
 def _subjects(run: dg.DagsterRun) -> tuple[str, ...]:
@@ -83,20 +71,10 @@ def _subjects(run: dg.DagsterRun) -> tuple[str, ...]:
     return tuple(sorted(".".join(key.path) for key in run.asset_selection))
 
 
-def _days(run: dg.DagsterRun) -> tuple[date, date] | None:
-    one = run.tags.get(PARTITION_NAME_TAG)
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, one)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, one)
-    try:
-        return (date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
-    except ValueError:
-        return None
-
-
 def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Failure]:
     """One for each cause; the process's death where no step failed."""
     records = instance.get_records_for_run(
-        run.run_id, of_type={DagsterEventType.STEP_FAILURE}
+        run.run_id, of_type={dg.DagsterEventType.STEP_FAILURE}
     ).records
     events = [record.event_log_entry.dagster_event for record in records]
     by_cause: dict[str, Failure] = {}
@@ -133,7 +111,7 @@ def _hit(step: str, run: dg.DagsterRun) -> tuple[str, ...]:
     return tuple(mine) or subjects
 
 
-def _of_step(event: DagsterEvent, subjects: tuple[str, ...]) -> Failure:
+def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
     name = ", ".join(subjects)
     data = event.step_failure_data
     user = data.user_failure_data

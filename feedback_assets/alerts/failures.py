@@ -14,8 +14,8 @@ from datetime import date
 
 import msgspec
 
-from feedback_assets.alerts.delivery import Message, Pending, also, harmless
-from feedback_assets.warehouse.layout import days_between
+from feedback_assets.alerts.delivery import Message, Pending, add_pending, harmless
+from feedback_assets.days import days_between
 
 _LONGEST = 600
 _SPANS_KEPT = 400
@@ -90,13 +90,13 @@ def take(
                 new.append(failure.cause)
             causes[failure.cause] = _failed(causes.get(failure.cause), failure, run)
     causes = _without_gone(causes, state.pending, new, under_way)
-    pending = also(state.pending, new, targets)
+    pending = add_pending(state.pending, new, targets)
     waiting = {name for names in pending.values() for name in names}
     kept = {name: cause for name, cause in causes.items() if not cause.gone or name in waiting}
     return State(state.since, state.seen, kept, pending)
 
 
-def told(state: State, pending: Pending) -> State:
+def after_delivery(state: State, pending: Pending) -> State:
     """The state after delivery, with what is still pending; a cause that is gone is forgotten."""
     waiting = {name for names in pending.values() for name in names}
     causes = {

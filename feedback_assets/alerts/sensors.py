@@ -22,7 +22,7 @@ from feedback_assets.automation.new_answers_sensors import utc_now
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DETRACTORS = "alert_on_detractors"
 FAILURES = "alert_on_failed_runs"
@@ -109,7 +109,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
             after.pending,
             lambda names: failure_alerts.compose(after.causes, names, ui_url),
         )
-        after = failure_alerts.told(
+        after = failure_alerts.after_delivery(
             msgspec.structs.replace(after, since=since, seen=seen), sent.pending
         )
         failing = ", ".join(sorted(after.causes))

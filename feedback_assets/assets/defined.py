@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from feedback_assets.ad_spend.definition import spend_definition
 from feedback_assets.ingest.definition import provider_definition
 from feedback_assets.reports.definition import page_definition
 from feedback_assets.schema.definition import Definition
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, REPORT_PAGES
 from feedback_assets.transforms.definition import derived_definition
 from feedback_assets.transforms.inputs import Spans
 from feedback_assets.transforms.pseudonym import fingerprint
@@ -22,6 +23,8 @@ def definition_of(table: Table, settings: Settings) -> Definition:
     """By what the table is made now; makes no secret where there is none yet."""
     if table in REPORT_PAGES:
         return page_definition()
+    if table in FILE_TABLES:
+        return spend_definition()
     if table in PROVIDER_TABLES:
         zone = f"{table.group}_timezone"
         read = {zone.upper(): str(getattr(settings, zone))} if hasattr(settings, zone) else {}

@@ -8,11 +8,14 @@ import dagster as dg
 import pyarrow as pa
 
 from feedback_assets.assets.defined import definition_of, spans
+from feedback_assets.assets.failures import in_one_line
 from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import asset_spec, column_lineage
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, find_table
@@ -20,8 +23,9 @@ from feedback_assets.transforms.engine import Parameters
 from feedback_assets.transforms.engines import Engine, engine_of
 from feedback_assets.transforms.inputs import Day, days_read, inputs_hashes
 from feedback_assets.warehouse.customer_secret import confirm_secret
-from feedback_assets.warehouse.layout import Warehouse, Written, days_between
 from feedback_assets.warehouse.memory import machine_memory
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # All derived tables, one run at a time: a query uses all cores and up to a quarter of the memory,
 # and a later day reads the earlier ones, which a run before it may still be building.
@@ -61,46 +65,61 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         name=f"{table.group}__{table.name}",
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitioned else None,
-        required_resource_keys={"warehouse"},
         pool=POOL,
     )
-    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        warehouse = context.resources.warehouse.warehouse
-        confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
-        # Before anything is read: content that is replaced meanwhile then differs from what is
-        # recorded here, and leads to one build too many, never to one too few.
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
         span = days_of_run(context) if table.partitioned else None
-        values = parameters(settings)  # first, since the definition has the secret's fingerprint
-        definition = definition_of(table, settings).text
-        built_from = inputs_now(table, span, context.instance, settings, warehouse)
-        if span is None:
-            rows = engine(settings).build_whole(table, warehouse, values)
-            written = warehouse.replace_whole(table, rows)
-            metadata = {
-                **plotted(table, rows),
-                "dagster/row_count": written.rows,
-                "content_hash": written.content_hash,
-                "file": written.mark,
-                "inputs_hash": built_from[None],
-                "definition": definition,
-            }
-            return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage | metadata)
-        days = engine(settings).build_days(table, *span, warehouse, values)
-        numbers: dict[date, Numbers] = {}
-        for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
-            context.add_asset_metadata(
-                numbers[day] | _day_metadata(written, built_from[day], definition),
-                asset_key=table.asset_key,
-                partition_key=day.isoformat(),
-            )
-        context.add_asset_metadata(
-            mart_previews(table, warehouse),
-            asset_key=table.asset_key,
-            partition_key=span[1].isoformat(),
-        )
-        return dg.MaterializeResult(asset_key=table.asset_key, metadata=lineage)
+
+        def built() -> dg.MaterializeResult[Any]:
+            metadata = lineage | _build(table, span, settings, warehouse.warehouse, context)
+            return dg.MaterializeResult(asset_key=table.asset_key, metadata=metadata)
+
+        return in_one_line(built, table, span)
 
     return build
+
+
+def _build(
+    table: Table,
+    span: tuple[date, date] | None,
+    settings: Settings,
+    warehouse: Warehouse,
+    context: dg.AssetExecutionContext,
+) -> dict[str, Any]:
+    """Replace the partitions of ``span``, or the whole; the metadata of a table without days."""
+    confirm_secret(warehouse, settings.customer_secret_if_any(), settings.customer_secret)
+    values = parameters(settings)  # first, since the definition has the secret's fingerprint
+    definition = definition_of(table, settings).text
+    # Before anything is read: content that is replaced meanwhile then differs from what is
+    # recorded here, and leads to one build too many, never to one too few.
+    built_from = inputs_now(table, span, context.instance, settings, warehouse)
+    if span is None:
+        rows = engine(settings).build_whole(table, warehouse, values)
+        written = warehouse.replace_whole(table, rows)
+        return {
+            **plotted(table, rows),
+            "dagster/row_count": written.rows,
+            "content_hash": written.content_hash,
+            "file": written.mark,
+            "inputs_hash": built_from[None],
+            "definition": definition,
+        }
+    days = engine(settings).build_days(table, *span, warehouse, values)
+    numbers: dict[date, Numbers] = {}
+    for day, written in warehouse.replace_days(table, _counted(table, days, numbers)):
+        context.add_asset_metadata(
+            numbers[day] | _day_metadata(written, built_from[day], definition),
+            asset_key=table.asset_key,
+            partition_key=day.isoformat(),
+        )
+    context.add_asset_metadata(
+        mart_previews(table, warehouse),
+        asset_key=table.asset_key,
+        partition_key=span[1].isoformat(),
+    )
+    return {}
 
 
 def _counted(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from feedback_assets.reports.figures import Report
+    from feedback_assets.reports.report import Report
 
 PICTURE, TABLE, COVERAGE = "picture", "preview", "coverage"
 

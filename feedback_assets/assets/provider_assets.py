@@ -8,12 +8,16 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.defined import definition_of
-from feedback_assets.assets.failures import failure_metadata
+from feedback_assets.assets.failures import (
+    TROUBLE,
+    failure_metadata,
+    named,
+    trouble_failure,
+)
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
 from feedback_assets.assets.specs import asset_spec, daily
-from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.files.unusable import Unusable
+from feedback_assets.days import days_between
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, RowsMissing
 from feedback_assets.http.paging import Page
@@ -28,12 +32,12 @@ from feedback_assets.ingest.window import (
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
-from feedback_assets.warehouse.layout import Warehouse
-from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # The client has tried five times by then; this is for a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
-_TEN_YEARS = 3650
+DAYS_IN_A_RUN = 3650
+"""The most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -59,20 +63,18 @@ class _Read:
 
 
 def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
-    # By run, what its first try has read: a second try goes on at the window that failed.
-    begun: dict[str, list[_Read]] = {}
-
     @dg.multi_asset(
         name=f"{source.provider}__{'__'.join(table.name for table in source.tables)}",
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
         backfill_policy=backfill_policy(source),
+        # Not as parameters: one is named by its resource, and this function is every provider's.
         required_resource_keys={source.provider, "warehouse"},
         can_subset=len(source.tables) > 1,
         pool=source.provider,
         retry_policy=_RETRY,
     )
-    def read(
+    def read_list(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
         wanted = [
@@ -81,37 +83,38 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             if dg.AssetKey(table.asset_key) in context.selected_asset_keys
         ]
         resource: ProviderResource = getattr(context.resources, source.provider)
-        done = begun.setdefault(context.run.run_id, [])
         days = window = days_of_run(context)
         by = {table: definition_of(table, settings).text for table in wanted}
+        # A second try goes on at the window that failed.
+        before = _recorded(context, wanted)
+        done: list[_Read] = []
         failure: dg.Failure | None = None
         try:
             with resource.connected() as client:
-                for window in list(source.windows(*days))[len(done) :]:
-                    done.append(_read(source, client, wanted, window, context))
+                for window in source.windows(*days):
+                    if not all(_holds(before[table], *window) for table in wanted):
+                        done.append(_read(source, client, wanted, window, context))
                 cost = {"requests": client.requests, "bytes": client.bytes}
         except ProviderError as error:
-            failure = _failure(error, wanted, *window)
+            failure = _failure(error, wanted, window)
         except dg.DagsterExecutionInterruptedError:
             # As it is, Dagster would take it for a reason to try the step again after 30 s.
-            failure = _canceled(wanted, *window)
-        except (StoreTrouble, CoordinationUnavailable, Unusable) as error:
-            failure = _not_written(error, wanted, *window)
+            failure = _canceled(wanted, window)
+        except TROUBLE as error:
+            failure = trouble_failure(error, wanted, window)
         # A window in which everything was set aside keeps none that follows from being read.
         if failure is None and any(read.refused for read in done):
             failure = _all_set_aside(source, done)
         # Outside the block, so that no exception of the client is chained to it.
         if failure is not None:
-            if not failure.allow_retries or context.retry_number == _RETRY.max_retries:
-                yield from _read_before(begun.pop(context.run.run_id), by)
+            yield from _read_before(done, by)
             raise failure
-        del begun[context.run.run_id]
         for table in wanted:
-            days_read = [day for read in done for day in read.counts[table]]
-            _record(context, table, days_read, by[table], cost)
+            by_day = before[table] | {day.day: day for read in done for day in read.counts[table]}
+            _record(context, table, [by_day[day] for day in sorted(by_day)], by[table], cost)
             yield dg.MaterializeResult(asset_key=table.asset_key)
 
-    return read
+    return read_list
 
 
 def _record(
@@ -142,9 +145,9 @@ def backfill_policy(source: Source) -> dg.BackfillPolicy:
     see ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a
     provider that is down fails all of them; and a policy is nothing but the number of partitions
     per run. So each list has a number of its own, ten years or a few days more, which the
-    backfill dialog shows.
+    backfill dialog shows: https://github.com/dagster-io/dagster/issues/17203 asks for more.
     """
-    return dg.BackfillPolicy.multi_run(_TEN_YEARS + SOURCES.index(source))
+    return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + SOURCES.index(source))
 
 
 def _read(
@@ -192,6 +195,32 @@ def _read_before(done: list[_Read], by: Mapping[Table, str]) -> Iterator[dg.Asse
                 )
 
 
+def _recorded(
+    context: dg.AssetExecutionContext, tables: list[Table]
+) -> dict[Table, dict[date, DayCounts]]:
+    """The days that an earlier try of this step has recorded; none in the first."""
+    found: dict[Table, dict[date, DayCounts]] = {table: {} for table in tables}
+    if not context.retry_number:
+        return found
+    by_key = {dg.AssetKey(table.asset_key): table for table in tables}
+    records = context.instance.get_records_for_run(
+        context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+    ).records
+    for record in records:
+        materialization = record.asset_materialization
+        if materialization is None or materialization.partition is None:
+            continue
+        table = by_key.get(materialization.asset_key)
+        if table is not None:
+            day = date.fromisoformat(materialization.partition)
+            found[table][day] = day_counts(day, materialization.metadata)
+    return found
+
+
+def _holds(recorded: Collection[date], first: date, last: date) -> bool:
+    return all(day in recorded for day in days_between(first, last))
+
+
 def days_of_run(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The first and the last day of the run's partitions."""
     window = context.partition_time_window
@@ -212,6 +241,20 @@ def day_metadata(day: DayCounts, definition: str) -> dict[str, Any]:
     }
 
 
+def day_counts(day: date, metadata: Mapping[str, dg.MetadataValue[Any]]) -> DayCounts:
+    """The counts of one day as ``day_metadata`` recorded them."""
+    recorded = {name: value.value for name, value in metadata.items()}
+    return DayCounts(
+        day,
+        rows=recorded["dagster/partition_row_count"],
+        outside_window=recorded["outside_window"],
+        duplicates=recorded["duplicates"],
+        quarantined=recorded["quarantined"],
+        content_hash=recorded["content_hash"],
+        file=recorded["file"],
+    )
+
+
 def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     found = [(read.window, table, why) for read in done for table, why in read.refused.items()]
     window, table, why = found[0]
@@ -226,7 +269,7 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     )
     return dg.Failure(
         description=(
-            f"{_named([table], *window)}: {source.provider} sent {records} of this window in a "
+            f"{named([table], window)}: {source.provider} sent {records} of this window in a "
             f"form that cannot be read. Most common reason: {why.reason}.{others} The records are "
             f"in quarantine. Existing data for these days is unchanged. What to do: {advice}."
         ),
@@ -240,39 +283,19 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     )
 
 
-def _not_written(
-    error: StoreTrouble | CoordinationUnavailable | Unusable,
-    tables: list[Table],
-    first: date,
-    last: date,
-) -> dg.Failure:
-    # A full disk is as full after another reading of the window, and a Postgres was waited for; an
-    # object store may be up again.
-    return dg.Failure(
-        description=f"{_named(tables, first, last)}: {error}",
-        allow_retries=isinstance(error, StoreTrouble) and error.transient,
-    )
-
-
-def _canceled(tables: list[Table], first: date, last: date) -> dg.Failure:
+def _canceled(tables: list[Table], window: Window) -> dg.Failure:
     return dg.Failure(
         description=(
-            f"{_named(tables, first, last)}: canceled while loading. Existing data for "
+            f"{named(tables, window)}: canceled while loading. Existing data for "
             "these days is unchanged or was loaded again."
         ),
         allow_retries=False,
     )
 
 
-def _named(tables: list[Table], first: date, last: date) -> str:
-    names = ", ".join(table.full_name for table in tables)
-    return f"{names}, {first}" if first == last else f"{names}, {first} to {last}"
-
-
-def _failure(error: ProviderError, tables: list[Table], first: date, last: date) -> dg.Failure:
-    named = _named(tables, first, last)
+def _failure(error: ProviderError, tables: list[Table], window: Window) -> dg.Failure:
     return dg.Failure(
-        description=f"{named}: {error} Existing data for these days is unchanged.",
+        description=f"{named(tables, window)}: {error} Existing data for these days is unchanged.",
         metadata=failure_metadata(error),
         # A list that stayed short was read twice by then; a third reading tells nothing new.
         allow_retries=error.transient and not isinstance(error, RowsMissing),

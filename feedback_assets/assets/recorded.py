@@ -9,13 +9,11 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import DagsterEventType
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from feedback_assets.assets.specs import daily
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded
-from feedback_assets.warehouse.layout import days_between
 
 _AT_ONCE = 1000
 # Of the run, not of the day on which they are recorded.
@@ -91,13 +89,11 @@ def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list
     Dagster keeps the answer and looks only at the events since, so that years cost what a day does.
     """
     partitions = daily(start)
-    found = get_and_update_asset_status_cache_value(
-        instance, dg.AssetKey(table.asset_key), partitions
+    found = instance.get_status_by_partition(
+        dg.AssetKey(table.asset_key), partitions.get_partition_keys(), partitions
     )
-    if found is None:
-        return []
-    keys = found.deserialize_failed_partition_subsets(partitions).get_partition_keys()
-    return sorted(date.fromisoformat(key) for key in keys)
+    failed = dg.AssetPartitionStatus.FAILED
+    return [date.fromisoformat(key) for key, status in (found or {}).items() if status is failed]
 
 
 def _latest(
@@ -110,8 +106,8 @@ def _latest(
             yield None, _values(event.asset_materialization)
         return
     wanted = None if days is None else {day.isoformat() for day in days_between(*days)}
-    latest = instance.event_log_storage.get_latest_storage_id_by_partition(
-        key, DagsterEventType.ASSET_MATERIALIZATION, wanted
+    latest = instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted
     )
     newest = list(latest.values())
     for start in range(0, len(newest), _AT_ONCE):

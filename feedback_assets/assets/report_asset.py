@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
+from feedback_assets.assets.failures import in_one_line
 from feedback_assets.assets.previews import report_previews
-from feedback_assets.assets.specs import FRESHNESS, OWNERS
+from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, find_table
-from feedback_assets.warehouse.layout import Warehouse
-
-_REPORTS = Path(__file__).resolve().parents[1] / "reports"
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -29,33 +29,42 @@ def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{page.group}__{page.name}",
         specs=[_spec(page, settings)],
-        required_resource_keys={"warehouse"},
     )
-    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        # Template and charts are imported where they are used: definitions load without them.
-        from feedback_assets.reports.figures import read_report
-        from feedback_assets.reports.page import write_page
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
+        def built() -> dg.MaterializeResult[Any]:
+            metadata = _build(page, settings, warehouse.warehouse, context.instance)
+            return dg.MaterializeResult(asset_key=page.asset_key, metadata=metadata)
 
-        warehouse = context.resources.warehouse.warehouse
-        built_from = inputs_now(page, None, context.instance, settings, warehouse)
-        report = read_report(
-            warehouse,
-            read_at=_read_at(context.instance),
-            memory_limit=parameters(settings).memory_limit,
-        )
-        size = write_page(warehouse, report)
-        metadata: dict[str, Any] = {
-            **_where(warehouse),
-            "bytes": size,
-            "last_day": report.last_day.isoformat() if report.last_day else "none",
-            "inputs_hash": built_from[None],
-            "definition": definition_of(page, settings).text,
-        }
-        return dg.MaterializeResult(
-            asset_key=page.asset_key, metadata=metadata | report_previews(report)
-        )
+        return in_one_line(built, page, None)
 
     return build
+
+
+def _build(
+    page: Table, settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
+) -> dict[str, Any]:
+    """Write the page; its metadata."""
+    # Template and charts are imported where they are used: definitions load without them.
+    from feedback_assets.reports.figures import read_report
+    from feedback_assets.reports.page import write_page
+
+    built_from = inputs_now(page, None, instance, settings, warehouse)
+    report = read_report(
+        warehouse,
+        read_at=_read_at(instance),
+        memory_limit=parameters(settings).memory_limit,
+    )
+    size = write_page(warehouse, report)
+    metadata: dict[str, Any] = {
+        **_where(warehouse),
+        "bytes": size,
+        "last_day": report.last_day.isoformat() if report.last_day else "none",
+        "inputs_hash": built_from[None],
+        "definition": definition_of(page, settings).text,
+    }
+    return metadata | report_previews(report)
 
 
 def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
@@ -66,8 +75,8 @@ def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
     if url.startswith("https:"):
         return {"page": path, "open": dg.MetadataValue.url(url)}
     # A link to a file does nothing when it is clicked on a page that came over HTTP.
-    told = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
-    return {"page": path, "open": dg.MetadataValue.md(told)}
+    hint = f"Paste into the address bar of a browser on the machine of the warehouse:\n\n`{url}`"
+    return {"page": path, "open": dg.MetadataValue.md(hint)}
 
 
 def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
@@ -82,19 +91,11 @@ def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
         description=page.description,
         group_name=page.group,
         kinds={"html", "duckdb"},
-        owners=OWNERS,
+        owners=owners(settings),
         freshness_policy=FRESHNESS,
         code_version=code_version(page, settings),
         metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(
-                code_references=[
-                    dg.LocalFileCodeReference(file_path=str(_REPORTS / name), label=label)
-                    for label, name in (
-                        ("figures", "figures.py"),
-                        ("template", f"page/{page.name}.html"),
-                    )
-                ]
-            ),
+            "dagster/code_references": code_references(page),
         },
     )
 

@@ -9,46 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, create_model
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.http.client import Client
 from feedback_assets.http.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import Settings, kept_erasure_secret
-from feedback_assets.warehouse.layout import Warehouse
-
-_open_clients: set[Client] = set()
-
-
-def close_clients() -> None:
-    """End what the clients of this process wait for; their runs fail at the next request."""
-    for client in list(_open_clients):
-        client.close()
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 class ProviderResource(dg.ConfigurableResource[Any]):
-    """One provider: what its client is made of, the secrets apart from the rest."""
+    """One provider; what its client is made of is in further fields, see ``provider_resource``."""
 
-    provider: str
-    plain: dict[str, Any]
-    secrets: dict[str, str] = Field(repr=False)
-    quota_dir: str
-    coordination_url: str = Field(default="", repr=False)
-    zone: str = "UTC"
+    provider: str = Field(description="Name of the provider")
+    quota_dir: str = Field(description="Where the processes of this machine count their requests")
+    coordination_url: str = Field(
+        default="", repr=False, description="Postgres in which all machines count them instead"
+    )
+    zone: str = Field(default="UTC", description="Zone of time stamps that carry none")
 
     @contextmanager
     def connected(self) -> Iterator[Client]:
         """A client, closed at the end; raises ``CredentialsMissing`` naming every variable."""
-        arguments = {**self.plain, **self.secrets}
+        own = type(self).model_fields.keys() - ProviderResource.model_fields.keys()
+        arguments = {name: getattr(self, name) for name in own}
         provider = find_provider(self.provider)
         quota_in = _coordination(self.coordination_url) or Path(self.quota_dir)
         with masked_errors(), provider.connect(arguments, quota_in) as client:
-            _open_clients.add(client)
-            try:
-                yield client
-            finally:
-                _open_clients.discard(client)
+            yield client
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
@@ -58,11 +47,15 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
     ``erasure_secret_file``.
     """
 
-    root: str
-    erasure_secret: str = ""
-    erasure_secret_file: str = ""
-    home: str = ""
-    coordination_url: str = Field(default="", repr=False)
+    root: str = Field(description="Local path or fsspec URI under which the tables lie")
+    erasure_secret: str = Field(
+        default="", repr=False, description="Key of the list of erased persons"
+    )
+    erasure_secret_file: str = Field(default="", description="File with that key")
+    home: str = Field(default="", description="DAGSTER_HOME, with the locks of a remote warehouse")
+    coordination_url: str = Field(
+        default="", repr=False, description="Postgres with the locks of all machines instead"
+    )
 
     @property
     def warehouse(self) -> Warehouse:
@@ -80,21 +73,37 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
 
 
 def provider_resource(provider: str, settings: Settings) -> ProviderResource:
-    """The resource of one provider, its credentials as ``EnvVar`` where they are set."""
+    """The resource of one provider, with a field for each argument of its client that is set.
+
+    Secrets are ``EnvVar``.
+    """
     arguments = settings.arguments(provider)
     variable = find_provider(provider).variable
-    return ProviderResource(
+    fields: dict[str, Any] = {
+        name: (_type(value), Field(repr=not _is_secret(value), description=variable(name)))
+        for name, value in arguments.items()
+    }
+    name = f"{provider.title().replace('_', '')}Resource"
+    kind = create_model(name, __base__=ProviderResource, **fields)
+    set_here: dict[str, Any] = {
+        name: dg.EnvVar(variable(name)) if _is_secret(value) else value
+        for name, value in arguments.items()
+    }
+    return kind(
         provider=provider,
-        plain={k: value for k, value in arguments.items() if not isinstance(value, SecretStr)},
-        secrets={
-            name: dg.EnvVar(variable(name))
-            for name, value in arguments.items()
-            if isinstance(value, SecretStr)
-        },
         quota_dir=str(settings.quota_dir),
-        **_coordination_url(settings),
         zone=settings.zone(provider),
+        **_coordination_url(settings),
+        **set_here,
     )
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, SecretStr)
+
+
+def _type(value: object) -> type:
+    return str if _is_secret(value) else type(value)
 
 
 def warehouse_resource(settings: Settings) -> WarehouseResource:

@@ -3,24 +3,41 @@
 import re
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 
+from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version
+from feedback_assets.environment.values import split_owners
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, declared_in, find_table
+from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, find_table
 
-OWNERS = ["team:data"]
 # With the daily schedule on every table is made anew once a day, since a day was added. One
 # refresh that is late or failed warns, two fail.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
 )
-_PACKAGE = Path(__file__).resolve().parents[1]
 _PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
+_FILE_NAMES = {table.full_name for table in FILE_TABLES}
+
+
+def owners(settings: Settings) -> list[str]:
+    """Who answers for the assets: e-mails, and teams as ``team:name``."""
+    return list(split_owners(settings.feedback_owners))
+
+
+def tags(table: Table) -> dict[str, str]:
+    """What the UI and a selection filter by: the provider, and whether there is personal data."""
+    found = {"provider": table.group} if table.full_name in _PROVIDER_NAMES else {}
+    if any(_is_personal(column) for column in table.columns):
+        found["personal_data"] = "yes"
+    return found
+
+
+def _is_personal(column: Column) -> bool:
+    return column.personal is not None or any(map(_is_personal, column.fields))
 
 
 def daily(start: date) -> dg.DailyPartitionsDefinition:
@@ -31,14 +48,15 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetSpec:
     """The asset of a table; of its dependencies those that are among ``tables``."""
     loaded = {other.full_name for other in tables}
-    kinds = {"parquet", table.group if table.full_name in _PROVIDER_NAMES else "duckdb"}
+    kinds = {"parquet", _made_by(table)}
     return dg.AssetSpec(
         key=list(table.asset_key),
         deps=[_dependency(table, upstream) for upstream in table.depends if upstream in loaded],
         description=table.description,
         group_name=table.group,
         kinds=kinds,
-        owners=OWNERS,
+        tags=tags(table),
+        owners=owners(settings),
         freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(table),
@@ -52,21 +70,11 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
     )
 
 
-def code_references(table: Table) -> dg.CodeReferencesMetadataValue:
-    """Where the table is declared, and the query or the reading that fills it."""
-    is_read = table.full_name in _PROVIDER_NAMES
-    sql = _PACKAGE / "transforms" / "sql" / table.group / f"{table.name}.sql"
-    read_in = _PACKAGE / "providers" / table.group / "tables.py"
-    sources = {
-        "declaration": read_in if is_read else Path(declared_in(table)),
-        "reading" if is_read else "query": _PACKAGE / "ingest" / "sources.py" if is_read else sql,
-    }
-    return dg.CodeReferencesMetadataValue(
-        code_references=[
-            dg.LocalFileCodeReference(file_path=str(path), label=label)
-            for label, path in sources.items()
-        ]
-    )
+def _made_by(table: Table) -> str:
+    """The kind of asset beside its Parquet: the provider, files of the user's, or the engine."""
+    if table.full_name in _FILE_NAMES:
+        return "csv"
+    return table.group if table.full_name in _PROVIDER_NAMES else "duckdb"
 
 
 def _example(table: Table) -> str:

@@ -18,88 +18,28 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.automation import cursors
-from feedback_assets.freshness.refresh import ranges
-from feedback_assets.http.paging import Page
+from feedback_assets.days import days_between, ranges
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.reshape import split_reviews
-from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
-from feedback_assets.providers.feedbackpulse import tables as feedbackpulse
-from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
-from feedback_assets.providers.retargeting import tables as retargeting
-from feedback_assets.providers.retargeting.client import Retargeting
-from feedback_assets.providers.thanx import tables as thanx
-from feedback_assets.providers.thanx.client import Thanx
+from feedback_assets.ingest.sources import WINDOW_DAYS, source_of
+from feedback_assets.providers.provider import Feed
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
 """Pages of one look. What is more is no news but a flood, and read by days, once a day."""
 GIVEN_UP_AFTER = timedelta(days=3)
 """A row that a run reads otherwise than the look did (moved, set aside) is not owed for ever."""
 
-_ANSWERED = ("rated", "reviewed", "responded")
-
-
-@dataclass(frozen=True)
-class Feed:
-    """How one provider is asked what is new: ``ask(client, since)`` gives the rows of ``table``.
-
-    Rows come again within the ``margin`` before ``since``, and those without anything in
-    ``answer`` are no answers.
-    """
-
-    table: Table
-    ask: Callable[[Any, datetime], Iterator[Page]]
-    margin: timedelta
-    answer: tuple[str, ...]
-
-    @property
-    def provider(self) -> str:
-        return self.table.group
-
-    @property
-    def source(self) -> Source:
-        """The list that the days are read from; it fills all its tables in one reading."""
-        return next(source for source in SOURCES if self.table in source.tables)
-
-
-def _thanx(client: Thanx, since: datetime) -> Iterator[Page]:
-    return client.partner_feedbacks(client.merchant_id or "", since, _ANSWERED)
-
-
-def _submissions(client: FeedbackPulse, since: datetime) -> Iterator[Page]:
-    return client.submissions(since.date())
-
-
-def _retargeting(client: Retargeting, since: datetime) -> Iterator[Page]:
-    for page in client.feedback(since):
-        feedback, _ = split_reviews(page.records)
-        yield Page(feedback.records, feedback.count)
-
-
-_FEEDS = (
-    # By the second and of the provider's clock: an hour is for a clock that differs.
-    Feed(thanx.FEEDBACKS, _thanx, timedelta(hours=1), ("rating", "review")),
-    # By the day, of an undocumented zone.
-    Feed(
-        feedbackpulse.SUBMISSIONS,
-        _submissions,
-        timedelta(days=1),
-        ("id",),
-    ),
-    # By the second, but stamps without a zone may be compared as they stand.
-    Feed(retargeting.ORDER_FEEDBACK, _retargeting, timedelta(hours=26), ("added_on",)),
-)
-
 
 def feeds(settings: Settings) -> tuple[Feed, ...]:
-    """The feeds of the loaded providers; Thanx gives a merchant's news, not a single user's."""
+    """The feeds of the loaded providers that can be asked with what is set."""
+    found = (provider.feed for provider in REGISTRY if provider.name in settings.providers)
     return tuple(
         feed
-        for feed in _FEEDS
-        if feed.provider in settings.providers
-        and (feed.table is not thanx.FEEDBACKS or settings.thanx_merchant_id)
+        for feed in found
+        if feed and (not feed.needs or settings.of(feed.provider, feed.needs) is not None)
     )
 
 
@@ -154,9 +94,11 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
     """
     rows: dict[str, tuple[date, str]] = {}
     too_old = 0
+    source = source_of(feed.table)
     pages = feed.ask(client, (since - feed.margin).astimezone(UTC))
     for page in islice(pages, MOST_PAGES):
-        parsed = parse_page(page.records, feed.table, feed.source.typing(zone)).rows
+        own = source.parts(page)[feed.table.full_name]
+        parsed = parse_page(own.records, feed.table, source.typing(zone)).rows
         for row in _select(parsed, feed.table).to_pylist():
             if all(row[name] is None for name in feed.answer):
                 continue
@@ -228,10 +170,11 @@ def windows(feed: Feed, readings: Sequence[Reading], start: date) -> Iterator[Re
 
     A list that comes whole is read once: each run of it would read what came since its first day.
     """
-    if feed.source.whole_list and readings:
+    whole_list = source_of(feed.table).whole_list
+    if whole_list and readings:
         versions = [reading.version for reading in readings]
         readings = [Reading(readings[0].first, readings[-1].last, _digest(versions))]
-    longest = None if feed.source.whole_list else WINDOW_DAYS
+    longest = None if whole_list else WINDOW_DAYS
     for reading in readings:
         days = days_between(max(reading.first, start), reading.last)
         for first, last in ranges(days, longest):

@@ -14,7 +14,6 @@ import dagster as dg
 
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers import (
-    Feed,
     Reading,
     feeds,
     held_rows,
@@ -23,13 +22,15 @@ from feedback_assets.automation.new_answers import (
     settle,
     windows,
 )
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.diagnosis import providers as check_providers
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, TransientError
 from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.ingest.sources import source_of
+from feedback_assets.providers.provider import Feed
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 EVERY_SECONDS = 300
 # Dagster gives up a tick after 60 s; the next one is the retry.
@@ -55,7 +56,7 @@ def new_answers_sensors(settings: Settings, now: Clock = utc_now) -> list[dg.Sen
 
 
 def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
-    tables = feed.source.tables
+    tables = source_of(feed.table).tables
     keys = [dg.AssetKey(table.asset_key) for table in tables]
     names = "+".join(table.full_name for table in tables)
     start = settings.feedback_start_date

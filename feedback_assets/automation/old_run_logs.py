@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.automation.schedules import monthly_schedule
+from feedback_assets.runtime.runs import ENDED
 from feedback_assets.settings import Settings
 
 KEEP_DAYS = 90
@@ -26,7 +27,6 @@ JOB = "remove_old_run_logs"
 SCHEDULE = f"{JOB}_monthly"
 # After the readings, so that it does not wait for their place in the queue.
 _HOURS_AFTER_DAILY = 9
-_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 # The database, then the journals, which SQLite ignores without it.
 _FILES = ("", "-wal", "-shm")
 
@@ -57,7 +57,7 @@ def remove_old_logs(
         return Removed()
     before = (now or datetime.now(UTC)) - timedelta(days=KEEP_DAYS)
     runs = size = 0
-    for run_id in instance.get_run_ids(dg.RunsFilter(statuses=_ENDED, updated_before=before)):
+    for run_id in instance.get_run_ids(dg.RunsFilter(statuses=ENDED, updated_before=before)):
         database = storage.path_for_shard(run_id)
         output = home / "storage" / run_id
         freed = [_unlink(Path(f"{database}{suffix}")) for suffix in _FILES]

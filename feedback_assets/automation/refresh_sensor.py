@@ -10,17 +10,17 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.recorded import latest_ids
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
+from feedback_assets.runtime import runs
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.tables import DERIVED_TABLES, READ_TABLES, REPORT_PAGES
+from feedback_assets.warehouse.warehouse import Warehouse
 
 NAME = "build_what_changed"
 EVERY_SECONDS = 30
@@ -28,9 +28,7 @@ EVERY_SECONDS = 30
 _RECORDED_A_TICK = 500
 # A listing of a remote warehouse is a request for each thousand files.
 _LISTED_EVERY_SECONDS = 900
-# A process that was killed may leave its run unfinished for ever.
-_FORGOTTEN_AFTER = timedelta(hours=6)
-_CONCERNED = PROVIDER_TABLES + DERIVED_TABLES + REPORT_PAGES
+_CONCERNED = READ_TABLES + DERIVED_TABLES + REPORT_PAGES
 _KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
 
 
@@ -56,10 +54,10 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
             return dg.SkipReason("Nothing has changed since everything was up to date.")
-        unfinished = _unfinished(instance)
-        if unfinished:
-            return dg.SkipReason(f"Waiting for {len(unfinished)} runs, {unfinished[0]} among them.")
-        found = on_disk.record_found(instance, warehouse, PROVIDER_TABLES, _RECORDED_A_TICK)
+        running = unfinished(instance)
+        if running:
+            return dg.SkipReason(f"Waiting for {len(running)} runs, {running[0]} among them.")
+        found = on_disk.record_found(instance, warehouse, READ_TABLES, _RECORDED_A_TICK)
         if found == _RECORDED_A_TICK:
             return dg.SkipReason(f"Recorded {found} partitions that no run had recorded.")
         plan = due(instance, settings, derived, today)
@@ -112,17 +110,12 @@ def _files(warehouse: Warehouse, cursor: str | None) -> str:
     return listing or f"{quarter}:{on_disk.listing(warehouse, _CONCERNED)}"
 
 
-def _unfinished(instance: dg.DagsterInstance) -> list[str]:
-    """Ids of runs that may still change a table: half of a refresh is no reason to build."""
-    runs = instance.get_runs(
-        dg.RunsFilter(
-            statuses=NOT_FINISHED_STATUSES, updated_after=datetime.now(UTC) - _FORGOTTEN_AFTER
-        )
-    )
+def unfinished(instance: dg.DagsterInstance, keys: frozenset[dg.AssetKey] = _KEYS) -> list[str]:
+    """Ids of runs that may still change these assets: half of a refresh is no reason to build."""
     return [
         run.run_id
-        for run in runs
-        if run.asset_selection is None or not _KEYS.isdisjoint(run.asset_selection)
+        for run in runs.under_way(instance)
+        if run.asset_selection is None or not keys.isdisjoint(run.asset_selection)
     ]
 
 

@@ -1,39 +1,50 @@
 """The schedules that read the providers again: the last days daily, everything once a month.
 
-They read only. What is computed from what was read follows by ``refresh_sensor``.
+They read only. Days on which ``moved`` found a key that another day holds as well are read monthly
+too. What is computed from what was read follows by ``refresh_sensor``.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
-from feedback_assets.freshness.refresh import ranges
+from feedback_assets.days import days_between, ranges
+from feedback_assets.freshness import moved
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
-from feedback_assets.providers.retargeting import tables as retargeting
-from feedback_assets.providers.wicked_reports import tables as wicked_reports
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import days_between
+from feedback_assets.tables import FILE_TABLES, READ_TABLES
 
 DAILY = "read_last_days"
 MONTHLY = "read_all_that_is_restated"
-# Retargeting tells neither what changed nor when, and serves its whole list anyway. A contact
-# lies on the day it was made, and may be changed years later.
-RESTATED_FOR_EVER = (wicked_reports.CONTACTS, *retargeting.TABLES)
+RESTATED_FOR_EVER = tuple(table for source in SOURCES if source.restated for table in source.tables)
 _HOURS_AFTER_DAILY = 3
+
+Days = Mapping[Table, Collection[date]]
 
 
 def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.ScheduleDefinition]:
-    """The daily and the monthly schedule over the provider tables among ``tables``; both off."""
-    read = [table for table in PROVIDER_TABLES if table in tables]
-    restated = [table for table in read if table in RESTATED_FOR_EVER]
-    made = [
+    """The daily and the monthly schedule over those of ``tables`` that are read; both off."""
+    read = [table for table in READ_TABLES if table in tables]
+    for_ever = [table for table in read if table in RESTATED_FOR_EVER]
+    others = [table for table in read if table not in RESTATED_FOR_EVER and moved.checked(table)]
+    names = ", ".join(table.full_name for table in for_ever)
+    every_day = f"every day of {names} since FEEDBACK_START_DATE, and " if for_ever else ""
+
+    def last_days(_: dg.ScheduleEvaluationContext, first: date, last: date) -> Days:
+        first = max(first, last - timedelta(days=settings.feedback_refresh_days - 1))
+        return {table: days_between(first, last) for table in read}
+
+    def restated(context: dg.ScheduleEvaluationContext, first: date, last: date) -> Days:
+        days = dict.fromkeys(for_ever, days_between(first, last))
+        for table in others:
+            again = moved.days_to_read_again(context.instance, table)
+            days[table] = [day for day in again if first <= day <= last]
+        return days
+
+    return [
         _schedule(
             DAILY,
             settings,
@@ -42,22 +53,19 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
                 f"Reads the last {settings.feedback_refresh_days} days of every provider again."
             ),
             cron=_cron(settings, "* * *"),
-            days=settings.feedback_refresh_days,
-        )
+            days_of=last_days,
+            nothing="",
+        ),
+        _schedule(
+            MONTHLY,
+            settings,
+            for_ever + others,
+            description=f"Reads {every_day}the days that {moved.CHECK} named, again.",
+            cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
+            days_of=restated,
+            nothing=f"{moved.CHECK} named no day.",
+        ),
     ]
-    if restated:
-        names = ", ".join(table.full_name for table in restated)
-        made.append(
-            _schedule(
-                MONTHLY,
-                settings,
-                restated,
-                description=f"Reads every day of {names} again since FEEDBACK_START_DATE.",
-                cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
-                days=None,
-            )
-        )
-    return made
 
 
 def monthly_schedule(
@@ -79,16 +87,6 @@ def _cron(settings: Settings, days: str, hours_after_daily: int = 0) -> str:
     return f"{minute} {(hour + hours_after_daily) % 24} {days}"
 
 
-def range_tags(first: date | None, last: date | None) -> dict[str, str]:
-    """The tags of a run of the days ``first`` to ``last``; none for a table without days."""
-    if first is None or last is None:
-        return {}
-    return {
-        ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-    }
-
-
 def _schedule(
     name: str,
     settings: Settings,
@@ -96,7 +94,8 @@ def _schedule(
     *,
     description: str,
     cron: str,
-    days: int | None,
+    days_of: Callable[[dg.ScheduleEvaluationContext, date, date], Days],
+    nothing: str,
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
@@ -111,26 +110,31 @@ def _schedule(
     ) -> dg.SkipReason | list[dg.RunRequest]:
         yesterday = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
         first = settings.feedback_start_date
-        if days is not None:
-            first = max(first, yesterday - timedelta(days=days - 1))
-        requests = list(_requests(tables, first, yesterday))
-        return requests or dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is over yet.")
+        if yesterday < first:
+            return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is over yet.")
+        requests = list(_requests(days_of(context, first, yesterday)))
+        return requests or dg.SkipReason(nothing)
 
     return read
 
 
-def _requests(tables: Iterable[Table], first: date, last: date) -> Iterator[dg.RunRequest]:
+def _requests(days: Days) -> Iterator[dg.RunRequest]:
     """A run for each window that can be asked of a list, its tables together."""
-    wanted = set(tables)
     for source in SOURCES:
-        chosen = [table for table in source.tables if table in wanted]
-        if not chosen or last < first:
-            continue
+        chosen = [table for table in source.tables if days.get(table)]
         longest = None if source.whole_list else WINDOW_DAYS
-        for start, end in ranges(days_between(first, last), longest):
+        for start, end in ranges({day for table in chosen for day in days[table]}, longest):
             names = "+".join(table.full_name for table in chosen)
             yield dg.RunRequest(
                 run_key=f"{names} {start}..{end}",
                 asset_selection=[dg.AssetKey(table.asset_key) for table in chosen],
+                tags=range_tags(start, end),
+            )
+    # All files are read, whatever the days; older days are ``ad_spend_sensor``'s.
+    for table in FILE_TABLES:
+        for start, end in ranges(days.get(table, ())):
+            yield dg.RunRequest(
+                run_key=f"{table.full_name} {start}..{end}",
+                asset_selection=[dg.AssetKey(table.asset_key)],
                 tags=range_tags(start, end),
             )

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from feedback_assets.assets.ad_spend_asset import ad_spend_assets
+from feedback_assets.assets.code_references import linked_to_repository
 from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
 from feedback_assets.assets.report_asset import report_assets
@@ -9,13 +11,14 @@ from feedback_assets.assets.resources import resources
 from feedback_assets.checks.asset_checks import asset_checks
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES
+from feedback_assets.tables import DERIVED_TABLES, FILE_TABLES, PROVIDER_TABLES
 
 
 def loaded_tables(settings: Settings) -> tuple[Table, ...]:
-    """The tables of the loaded providers, and all that is computed from them."""
+    """The tables of the loaded providers and files, and all that is computed from them."""
     return (
         *(table for table in PROVIDER_TABLES if table.group in settings.providers),
+        *(FILE_TABLES if settings.ad_spend is not None else ()),
         *DERIVED_TABLES,
     )
 
@@ -23,12 +26,14 @@ def loaded_tables(settings: Settings) -> tuple[Table, ...]:
 def table_definitions(settings: Settings) -> dg.Definitions:
     """A fresh set of assets, checks and their resources for these settings."""
     tables = loaded_tables(settings)
+    assets = [
+        *provider_assets(settings, tables),
+        *ad_spend_assets(settings, tables),
+        *derived_assets(settings, tables),
+        *report_assets(settings),
+    ]
     return dg.Definitions(
-        assets=[
-            *provider_assets(settings, tables),
-            *derived_assets(settings, tables),
-            *report_assets(settings),
-        ],
+        assets=linked_to_repository(assets, settings),
         asset_checks=asset_checks(settings, tables),
         resources=resources(settings),
         # A process a step costs 4.0 s a run against 0.3 s; runs are what is distributed.

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feedback_assets.backfill.run import Plan, TableResult
+from feedback_assets.backfill.plan import Plan
+from feedback_assets.backfill.results import TableResult
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, dotenv_file
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Results = Mapping[Table, TableResult]
 

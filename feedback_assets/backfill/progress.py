@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from threading import Lock
 
 from rich.console import Console, Group
 from rich.progress import (
@@ -17,13 +16,15 @@ from rich.progress import (
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.backfill import run as backfill
+from feedback_assets.backfill.plan import Plan, Run
+from feedback_assets.backfill.results import TableResult
+from feedback_assets.backfill.run import Progress as Advance
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 
 
 @contextmanager
-def progress_of(plan: backfill.Plan, console: Console) -> Iterator[backfill.Progress]:
+def progress_of(plan: Plan, console: Console) -> Iterator[Advance]:
     """A bar a table while its runs go on, counted in partitions."""
     columns = (
         SpinnerColumn(finished_text="✓"),
@@ -32,7 +33,6 @@ def progress_of(plan: backfill.Plan, console: Console) -> Iterator[backfill.Prog
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    lock = Lock()
     failed: set[str] = set()
     with Progress(*columns, console=console) as bars:
         tasks = {
@@ -40,21 +40,18 @@ def progress_of(plan: backfill.Plan, console: Console) -> Iterator[backfill.Prog
             for table in plan.tables
         }
 
-        def advance(run: backfill.Run, succeeded: bool) -> None:
-            with lock:
-                for table in run.tables:
-                    if succeeded:
-                        bars.advance(tasks[table], run.days)
-                    elif table.full_name not in failed:
-                        failed.add(table.full_name)
-                        bars.update(tasks[table], description=f"[red]{table.full_name} failed[/]")
+        def advance(run: Run, succeeded: bool) -> None:
+            for table in run.tables:
+                if succeeded:
+                    bars.advance(tasks[table], run.days)
+                elif table.full_name not in failed:
+                    failed.add(table.full_name)
+                    bars.update(tasks[table], description=f"[red]{table.full_name} failed[/]")
 
         yield advance
 
 
-def summary(
-    results: Mapping[Table, backfill.TableResult], first: date, last: date, seconds: float
-) -> Group:
+def summary(results: Mapping[Table, TableResult], first: date, last: date, seconds: float) -> Group:
     """What was read, kept and set aside, table by table, and how long it took."""
     grid = Grid(title=f"{first} to {last}", title_justify="left", header_style="bold")
     grid.add_column("table")
@@ -70,7 +67,7 @@ def summary(
         grid.add_column(name, justify="right")
     for table, result in results.items():
         counts = result.counts
-        read = table in PROVIDER_TABLES
+        read = table in READ_TABLES
         numbers = (
             counts["fetched"] if read else None,
             None if table in REPORT_PAGES else counts["rows"],
@@ -84,7 +81,7 @@ def summary(
             f"{result.days:,}" if table.partitioned else "",
             *("" if number is None else f"{number:,}" for number in numbers),
         )
-    read_results = [result for table, result in results.items() if table in PROVIDER_TABLES]
+    read_results = [result for table, result in results.items() if table in READ_TABLES]
     megabytes = sum(result.bytes for result in read_results) / 1e6
     fetched = sum(result.counts["fetched"] for result in read_results)
     line = f"{fetched:,} records, {megabytes:,.1f} MB read in {seconds:,.1f} s"

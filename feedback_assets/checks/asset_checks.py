@@ -4,134 +4,35 @@ A check looks at the days of its run, one or a range. It never blocks: what coul
 partition is tried before the write, and a range run's results carry no partition.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness import failed_days, on_disk
+from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.checks.rules import LEAST_MATCHED, RULES, rule_sql
+from feedback_assets.days import days_between, named_days, ranges
+from feedback_assets.freshness import failed_days, moved, on_disk, spend_files
 from feedback_assets.freshness import out_of_date as definitions
-from feedback_assets.freshness.refresh import ranges
 from feedback_assets.freshness.same_inputs import changed_since
+from feedback_assets.runtime.tags import days_of
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.engine import days_asked, last_day_held
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, days_between
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_QUARANTINED = 0.01
-LEAST_MATCHED = 0.5
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One check of one table: a query that gives one row of numbers, ``violations`` among them.
-
-    ``reads``: the tables it looks at; ``warns``: whether it warns where others fail.
-    """
-
-    name: str
-    table: str
-    description: str
-    reads: tuple[str, ...]
-    warns: bool = False
-
-
-RULES = (
-    Rule(
-        "every_answer_once",
-        "marts.order_feedback",
-        "Each row of unified.feedback occurs exactly once.",
-        ("unified.feedback", "marts.order_feedback"),
-    ),
-    Rule(
-        "weights_add_up",
-        "unified.attribution",
-        "The weights per order and model sum to 1, and touches are numbered without gaps.",
-        ("unified.attribution",),
-    ),
-    Rule(
-        "models_add_up",
-        "marts.nps_by_attribution",
-        "All models have the same responses, promoters and detractors on each day.",
-        ("marts.order_feedback", "marts.nps_by_attribution"),
-    ),
-    Rule(
-        "channels_add_up",
-        "marts.nps_by_channel",
-        "All models have the same responses in each window.",
-        ("marts.nps_by_channel",),
-    ),
-    Rule(
-        "money_in_is_money_out",
-        "unified.orders",
-        "Orders and money per day and currency match wicked_reports.orders.",
-        ("wicked_reports.orders", "unified.orders"),
-    ),
-    Rule(
-        "customers_money_adds_up",
-        "marts.customer_value",
-        "Orders and money per currency match the orders in unified.orders with a customer.",
-        ("unified.orders", "marts.customer_value"),
-    ),
-    Rule(
-        "scorecard_orders_add_up",
-        "marts.channel_scorecard",
-        "At every level and by every model, orders, money, customers and first orders are those of "
-        "unified.orders, and no more money is detractors' than answering customers'.",
-        ("unified.orders", "marts.channel_scorecard"),
-    ),
-    Rule(
-        "scorecard_answers_add_up",
-        "marts.channel_scorecard",
-        "Answers by class are those of marts.nps_by_channel, and of all currencies and none.",
-        ("marts.nps_by_channel", "marts.channel_scorecard"),
-    ),
-    Rule(
-        "scorecard_spend_adds_up",
-        "marts.channel_scorecard",
-        "At every level and by every model, spend is that of ad_spend.daily.",
-        ("ad_spend.daily", "marts.channel_scorecard"),
-    ),
-    Rule(
-        "spread_adds_up",
-        "marts.customer_value_spread",
-        "Customers and money by class and currency match marts.customer_value.",
-        ("marts.customer_value", "marts.customer_value_spread"),
-    ),
-    Rule(
-        "answers_in_reach",
-        "thanx.feedbacks",
-        "No answer is dated before its purchase or more than FEEDBACK_MATCH_DAYS after it.",
-        ("thanx.feedbacks",),
-        warns=True,
-    ),
-    Rule(
-        "answers_are_matched",
-        "marts.match_coverage",
-        f"At least {LEAST_MATCHED:.0%} of the answers are matched with an order.",
-        ("marts.match_coverage",),
-        warns=True,
-    ),
-)
-
-# Providers are read side by side in one process. The keys of two million orders took 200 MB
+# Providers are read side by side. The keys of two million orders took 200 MB
 # without, and no less time.
 _BESIDE_A_READING = {"memory_limit": "100MB", "threads": 1}
 
@@ -149,7 +50,7 @@ def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.Asset
 
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     rules = [rule for rule in RULES if rule.table == table.full_name]
-    is_read = table in PROVIDER_TABLES
+    is_read = table in READ_TABLES
     specs = [_spec(table, "keys_unique", _unique_description(table))]
     if _ranged(table):
         specs.append(_spec(table, "values_in_range", _range_description(table)))
@@ -164,6 +65,10 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
+    if table in FILE_TABLES:
+        specs.append(_spec(table, spend_files.CHECK, spend_files.DESCRIPTION))
+    if moved.checked(table):
+        specs.append(_spec(table, moved.CHECK, moved.description(table)))
     specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
     specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
@@ -172,16 +77,20 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{table.group}__{table.name}__checks",
         specs=specs,
-        required_resource_keys={"warehouse"},
     )
-    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        warehouse = context.resources.warehouse.warehouse
-        days = run_days(context.run.tags) if table.partitioned else None
-        found = list(results(table, warehouse, settings, days))
+    def check(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        held = warehouse.warehouse
+        days = days_of(context.run.tags) if table.partitioned else None
+        found = list(results(table, held, settings, days))
         recorded = read_recorded(context.instance, table)
         built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
-        found.append((on_disk.CHECK, on_disk.numbers(warehouse, table, recorded), True))
+        found.append((on_disk.CHECK, on_disk.numbers(held, table, recorded), True))
+        if table in FILE_TABLES:
+            read = spend_files.numbers(context.instance, settings, held)
+            found.append((spend_files.CHECK, read, True))
         if table.partitioned:
             start = settings.feedback_start_date
             still = failed_days.numbers(context.instance, table, start)
@@ -189,7 +98,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         for name, seen, warns in found:
             numbers = _settled(
                 table, name, seen, days,
-                warehouse=warehouse, settings=settings, instance=context.instance,
+                warehouse=held, settings=settings, instance=context.instance,
             )  # fmt: skip
             yield dg.AssetCheckResult(
                 asset_key=table.asset_key,
@@ -209,7 +118,7 @@ def results(
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
     limits = {name: days for name in names if days is not None and find_table(name).partitioned}
-    bounds: dict[str, Any] = _BESIDE_A_READING if table in PROVIDER_TABLES else {}
+    bounds: dict[str, Any] = _BESIDE_A_READING if table in READ_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
         of_whole = {} if table.partitioned else _of_whole(table, warehouse)
@@ -227,9 +136,11 @@ def results(
             yield "values_in_range", row_of(_in_range(table)), False
         for rule in rules:
             yield rule.name, row_of(rule_sql(rule)), rule.warns
-        if table in PROVIDER_TABLES:
+        if table in READ_TABLES:
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
+    if moved.checked(table):
+        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
 
 
 def _settled(
@@ -266,27 +177,8 @@ def _settled(
 
 
 def _not_compared(changed: set[Day]) -> str:
-    days = ", ".join(
-        f"{first} to {last}" if first != last else f"{first}"
-        for first, last in ranges(day for day in changed if day is not None)
-    )
+    days = named_days(day for day in changed if day is not None)
     return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
-
-
-def run_days(tags: Mapping[str, str]) -> Days:
-    """The days of a run by its tags; None for a run without partitions."""
-    start = tags.get(ASSET_PARTITION_RANGE_START_TAG, tags.get(PARTITION_NAME_TAG))
-    end = tags.get(ASSET_PARTITION_RANGE_END_TAG, tags.get(PARTITION_NAME_TAG))
-    if start is None or end is None:
-        return None
-    return date.fromisoformat(start), date.fromisoformat(end)
-
-
-@cache
-def rule_sql(rule: Rule) -> str:
-    """The text of the rule's SQL file."""
-    path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return path.read_text(encoding="utf-8")
 
 
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
@@ -333,7 +225,7 @@ def _name(table: Table) -> str:
 
 def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
     """The days in spans of about ``_KEYS_AT_ONCE`` rows; None for all that the connection sees."""
-    if table not in PROVIDER_TABLES or (days is not None and days[0] == days[1]):
+    if table not in READ_TABLES or (days is not None and days[0] == days[1]):
         return [None]
     query = f"""
         with days as (

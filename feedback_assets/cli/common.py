@@ -1,12 +1,9 @@
 """What the commands share: the app they register with, settings, consoles and errors."""
 
-import logging
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -107,11 +104,3 @@ def command(*arguments: str) -> str:
     else:
         program = [str(script)]
     return shlex.join([*program, *arguments])
-
-
-@contextmanager
-def quiet_dagster() -> Iterator[None]:
-    """Dagster speaks of every event; the progress bar and the summary say what matters."""
-    for name in ("dagster", "dagster.builtin", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    yield

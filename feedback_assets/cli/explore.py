@@ -19,7 +19,7 @@ def query(
 ) -> None:
     """Run SQL over the tables, read-only; `show tables` lists them."""
     from feedback_assets.query.run import QueryError, open_answer
-    from feedback_assets.warehouse.layout import Warehouse
+    from feedback_assets.warehouse.warehouse import Warehouse
 
     if as_csv and as_json:
         fail("choose either --csv or --json", code=2)

@@ -1,6 +1,5 @@
 """The commands that fill the tables: ``backfill`` and ``replay``."""
 
-import os
 import sys
 import time
 from datetime import date, datetime
@@ -17,10 +16,10 @@ from feedback_assets.cli.common import (
     err,
     fail,
     out,
-    quiet_dagster,
     settings_or_exit,
 )
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 
@@ -77,35 +76,32 @@ def run_backfill(
 ) -> bool:
     """Load these days and print what came of it; whether nothing failed."""
     from feedback_assets.automation.old_run_logs import remove_old_logs
-    from feedback_assets.backfill import run as operation
     from feedback_assets.backfill.definitions import loaded_tables, table_definitions
     from feedback_assets.backfill.outcome import unconfigured
     from feedback_assets.backfill.progress import progress_of, summary
+    from feedback_assets.backfill.request import prepare
+    from feedback_assets.backfill.run import Canceled, run_plan
     from feedback_assets.freshness import out_of_date
 
     started = time.monotonic()
     with quiet_dagster():
         try:
-            request = operation.prepare(
-                settings, table_definitions(settings), first, last, select, missing=missing
-            )
+            defs = table_definitions(settings)
+            request = prepare(settings, defs, first, last, select, missing=missing)
         except ValueError as error:
             fail(str(error), code=2)
         if reason := unconfigured(settings, request.plan):
             fail(f"{reason} For where to find each value: {command('check')}")
         try:
             with progress_of(request.plan, err) as progress:
-                results = operation.run_plan(request, progress)
-        except operation.Canceled as canceled:
+                results = run_plan(request, progress)
+        except Canceled as canceled:
             print(
                 "Canceled; the days loaded so far stay. To continue where it stopped:\n"
                 + command(*_again(first, last, select, missing=True)),
                 file=sys.stderr,
                 flush=True,
             )
-            if canceled.abandoned:
-                # Threads that do not end: Python would wait for them.
-                os._exit(canceled.status)
             raise typer.Exit(canceled.status) from None
     out.print(summary(results, first, last, time.monotonic() - started))
     complete = _report(results)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from feedback_assets.cli.common import DATA, app, err, fail, out, quiet_dagster, settings_or_exit
+from feedback_assets.cli.common import DATA, app, err, fail, out, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
+from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.warehouse.customer_secret import OtherSecret
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 

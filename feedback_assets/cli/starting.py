@@ -22,10 +22,10 @@ from feedback_assets.cli.common import (
     fail,
     grid_of,
     out,
-    quiet_dagster,
     settings_or_exit,
 )
 from feedback_assets.cli.load import run_backfill
+from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _ui(
 ) -> int:
     from feedback_assets.reports.path import page_path
     from feedback_assets.service.ui import run_ui, url_of
-    from feedback_assets.warehouse.layout import Warehouse
+    from feedback_assets.warehouse.warehouse import Warehouse
 
     url = url_of(host, port)
     warehouse = Warehouse(settings.warehouse)

@@ -124,7 +124,7 @@ class Coordination:
         )
         reason = ""
         try:
-            return retrying(self._once, work)
+            return retrying(self._try_once, work)
         except _Away as error:
             reason = str(error)
         raise self.unavailable(
@@ -148,7 +148,7 @@ class Coordination:
             f"{cure}, then run it again",
         )
 
-    def _once(self, work: Callable[[Connection], T]) -> tuple[Connection, T]:
+    def _try_once(self, work: Callable[[Connection], T]) -> tuple[Connection, T]:
         from psycopg2 import Error, InterfaceError, OperationalError
         from psycopg2.errors import InsufficientPrivilege, LockNotAvailable, ReadOnlySqlTransaction
 
@@ -163,7 +163,7 @@ class Coordination:
                 "locktype = 'advisory'; wait for it or end it",
             )
         except (OperationalError, InterfaceError, ReadOnlySqlTransaction) as error:
-            reason = _said(error)
+            reason = _message_of(error)
             failure = _Away(reason)
             if connection is None and any(words in reason for words in _FOR_GOOD):
                 failure = self.unavailable(
@@ -172,12 +172,12 @@ class Coordination:
             self._forget_idle()
         except InsufficientPrivilege as error:
             failure = self.unavailable(
-                f"allows too little: {_said(error)}",
+                f"allows too little: {_message_of(error)}",
                 "give its user the right to create a table there, or create it yourself as "
                 "docs/deploy.md says",
             )
         except Error as error:
-            failure = self.unavailable(f"failed: {_said(error)}", "look into its log")
+            failure = self.unavailable(f"failed: {_message_of(error)}", "look into its log")
         if connection is not None:
             connection.close()
         # Outside the block: the driver's error is not chained to it.
@@ -237,6 +237,6 @@ def _start_afresh() -> None:
 os.register_at_fork(after_in_child=_start_afresh)
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     """What server or driver say, on one line: of a name with two addresses each failed apart."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -81,7 +81,7 @@ class SharedLocks:
             yield
             done = True
         finally:
-            held_to_the_end = self._let_go(connection)
+            held_to_the_end = self._commit(connection)
         if done and not held_to_the_end:
             raise LockLost(
                 f"the Postgres of FEEDBACK_COORDINATION_URL ({self.coordination.address}) went "
@@ -89,7 +89,7 @@ class SharedLocks:
                 "run it again",
             )
 
-    def _let_go(self, connection: Connection) -> bool:
+    def _commit(self, connection: Connection) -> bool:
         from psycopg2 import Error
 
         try:

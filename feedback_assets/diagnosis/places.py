@@ -11,8 +11,8 @@ from feedback_assets.diagnosis.providers import Verdict
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.customer_secret import OtherSecret
-from feedback_assets.warehouse.layout import Warehouse
-from feedback_assets.warehouse.remote import StoreTrouble, told
+from feedback_assets.warehouse.remote import StoreTrouble, store_errors
+from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -57,7 +57,7 @@ def _try_warehouse(warehouse: Warehouse) -> str:
                 "permissions, or set FEEDBACK_WAREHOUSE to another directory"
             )
         return f"{root} does not exist yet; the first backfill creates it"
-    with told(root):
+    with store_errors(root):
         try:
             warehouse.filesystem.ls(root, detail=False, refresh=True)
         except TypeError:  # a file system that remembers no listings

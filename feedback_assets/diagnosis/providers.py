@@ -70,7 +70,7 @@ def _failed(provider: str, text: str, settings: Settings) -> Verdict:
     # Where an address is the default, it is the network that fails.
     chosen = [
         found.variable(argument)
-        for argument in found.arguments
+        for argument in found.client_arguments
         if f"{provider}_{argument}" in settings.model_fields_set
     ]
     named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))

@@ -1,7 +1,6 @@
-"""Checks of values that settings are made of: zones, directories, warehouses, URLs.
+"""Checks of values that settings are made of: zones, directories, warehouses, URLs, owners.
 
-``zone``, ``directory`` and ``warehouse_root`` return the value, or raise ``ValueError`` with the
-rest of a sentence about it.
+Those that return a value raise ``ValueError`` with the rest of a sentence about it.
 """
 
 import re
@@ -23,6 +22,8 @@ _NOT_STORES = {
     "cached",
     "blockcache",
 }
+_LONGEST_PATH = 4096
+_OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -71,6 +72,24 @@ def warehouse_root(text: str, root: Path) -> str:
     return text
 
 
+def readable_files(text: str, root: Path) -> str:
+    """A local path or glob, or a URI of a file system that fsspec can read from."""
+    protocol, found, rest = text.partition("://")
+    if not found:
+        _refuse_broken_uri(text)
+        directory(str(Path(text).parent), root)
+        if len(text.encode()) > _LONGEST_PATH:
+            raise ValueError("cannot be a file: the name is too long")
+    elif protocol not in fsspec.available_protocols() or protocol in ("file", "local"):
+        raise ValueError(
+            "is not a file system that fsspec can read; use a path or a URI such as "
+            "s3://bucket/ad-spend/*.csv"
+        )
+    elif not rest.strip("/"):
+        raise ValueError(f"names no file; write {protocol}://bucket/ad-spend/*.csv")
+    return text
+
+
 def _refuse_broken_uri(text: str) -> None:
     """``s3:/bucket`` and ``s3//bucket`` would be directories below the project."""
     address = _ADDRESS.match(text)
@@ -100,3 +119,30 @@ def is_postgres_url(text: str) -> bool:
     named = parts.hostname and parts.path.strip("/")
     known = parts.scheme in ("postgresql", "postgres") and port != 0
     return bool(named and known) and text.isprintable() and " " not in text
+
+
+def split_owners(text: str) -> tuple[str, ...]:
+    """The owners in a list with commas or blanks between them."""
+    return tuple(dict.fromkeys(re.split(r"[\s,]+", text.strip().strip(", "))))
+
+
+def owners(text: str) -> str:
+    """Whom Dagster takes for an owner: e-mails, and teams as ``team:name``."""
+    for owner in split_owners(text):
+        if not _OWNER.fullmatch(owner):
+            raise ValueError(f"{owner!r} is no owner; write e-mails, or teams as team:name")
+    return text
+
+
+def repository(url: str) -> str:
+    """The address of a repository to whose files links can be made."""
+    if not re.search(r"github|gitlab", urlsplit(url).hostname or ""):
+        raise ValueError("is no repository on GitHub or GitLab; links are made to those alone")
+    return url.removesuffix(".git")
+
+
+def branch(name: str) -> str:
+    """A branch, tag or commit of a repository."""
+    if not re.fullmatch(r"\w[\w./-]{0,199}", name):
+        raise ValueError("is no branch; write a name such as main")
+    return name

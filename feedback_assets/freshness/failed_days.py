@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.recorded import failed_days
-from feedback_assets.freshness.refresh import named_days
+from feedback_assets.days import named_days
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 

@@ -15,13 +15,13 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
-from feedback_assets.freshness.refresh import named_days
+from feedback_assets.days import named_days
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES
+from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day, Recorded
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_recorded"
 DESCRIPTION = "The files on disk are those that the last run of each partition recorded."
@@ -94,7 +94,7 @@ def record_found(
     """
     done = 0
     for table in tables:
-        if table not in PROVIDER_TABLES:
+        if table not in READ_TABLES:
             continue
         # The marks before the files: one that is replaced meanwhile differs again at the next look.
         there = marks(warehouse, table)

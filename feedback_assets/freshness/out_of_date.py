@@ -15,12 +15,12 @@ import dagster as dg
 
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.freshness.refresh import named_days, ranges
+from feedback_assets.days import named_days, ranges
 from feedback_assets.ingest.sources import WINDOW_DAYS
 from feedback_assets.schema.definition import why
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import PROVIDER_TABLES, READ_TABLES
 from feedback_assets.transforms.inputs import Day, Recorded
 
 CHECK = "built_by_current_definitions"
@@ -82,7 +82,7 @@ def numbers(table: Table, recorded: Recorded, settings: Settings) -> dict[str, A
         if table.partitioned:
             shown["days"] = named_days(found.days)
         shown["reasons"] = "; ".join(sorted(set(found.reasons.values())))
-        shown["what_to_do"] = _READ_AGAIN if table in PROVIDER_TABLES else _REBUILT
+        shown["what_to_do"] = _READ_AGAIN if table in READ_TABLES else _REBUILT
     return shown
 
 
@@ -104,28 +104,28 @@ def lines(
     found = [
         out_of_date(table, read_recorded(instance, table), settings)
         for table in tables
-        if table in PROVIDER_TABLES
+        if table in READ_TABLES
     ]
     return [*_out_of_date_lines(found, command), *_unknown_lines(found, command)]
 
 
 def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
-    told: list[str] = []
+    output: list[str] = []
     commands: dict[tuple[date, date], list[Table]] = defaultdict(list)
     for one in found:
         if not one.reasons:
             continue
         reasons = "; ".join(sorted(set(one.reasons.values())))
-        told.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
-        for span in _spans(one.days):
+        output.append(f"Out of date: {one.table.full_name}, {named_days(one.days)}: {reasons}")
+        for span in spans_to_ask(one.days):
             commands[span].append(one.table)
     if commands:
-        told.append("To read these days again:")
+        output.append("To read these days again:")
         for (first, last), tables in sorted(commands.items()):
             selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
             days = ("--from", f"{first}", "--to", f"{last}")
-            told.append(f"  {command('backfill', *days, '--select', selected)}")
-    return told
+            output.append(f"  {command('backfill', *days, '--select', selected)}")
+    return output
 
 
 def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
@@ -140,7 +140,7 @@ def _unknown_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> l
     ]
 
 
-def _spans(days: Iterable[date]) -> list[tuple[date, date]]:
+def spans_to_ask(days: Iterable[date]) -> list[tuple[date, date]]:
     """First and last days to ask for: what lies within one window is one command."""
     spans: list[tuple[date, date]] = []
     for first, last in ranges(days):

@@ -6,15 +6,12 @@ Knows no Dagster. ``refresh_sensor`` asks the instance what is held and requests
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from types import MappingProxyType
 
+from feedback_assets.days import ranges
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, inputs_hashes
-
-_MOST_NAMED = 50
-
-_MOST_NAMED = 50
 
 
 @dataclass(frozen=True)
@@ -114,27 +111,6 @@ def _reads(table: Table, day: Day, changed: Mapping[str, set[Day]], spans: Spans
             if any(start <= other <= end for other in changed[name] if other is not None):
                 return True
     return False
-
-
-def ranges(days: Iterable[date], longest: int | None = None) -> Iterator[tuple[date, date]]:
-    """Days that follow each other as first and last day, of at most ``longest`` days each."""
-    start = previous = None
-    for day in sorted(days):
-        if start is None or previous is None:
-            start = day
-        elif day - previous != timedelta(days=1) or (day - start).days == longest:
-            yield start, previous
-            start = day
-        previous = day
-    if start is not None and previous is not None:
-        yield start, previous
-
-
-def named_days(days: Iterable[date]) -> str:
-    """Days as ranges in words, at most 50 of them; empty where there are none."""
-    named = [f"{first} to {last}" if first != last else f"{first}" for first, last in ranges(days)]
-    more = [f"and {len(named) - _MOST_NAMED} more ranges"] if len(named) > _MOST_NAMED else []
-    return ", ".join(named[:_MOST_NAMED] + more)
 
 
 def _wanted(

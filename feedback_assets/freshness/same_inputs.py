@@ -14,7 +14,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def changed_since(

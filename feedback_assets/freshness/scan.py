@@ -3,6 +3,7 @@
 Asks no provider. What is found is recorded on each day, so that no day is scanned twice.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 
@@ -12,16 +13,15 @@ import pyarrow as pa
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
 from feedback_assets.ingest.again import SecondReading, read_again
-from feedback_assets.ingest.records import Typing
-from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.providers.retargeting.tables import PRODUCT_REVIEWS
+from feedback_assets.ingest.sources import source_of
 from feedback_assets.schema.definition import FIRST_VERSION
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Scanned = dict[Table, dict[date, bool]]
 """By table and day, whether some row is read differently now."""
@@ -43,9 +43,9 @@ def scan(
         if table in set(tables)
     }
     found: Scanned = {}
-    reviews_on: set[date] = set()
-    # The reviews last: what stands in a feedback may belong to a day of theirs.
-    for table, days in sorted(unknown.items(), key=lambda pair: pair[0] is PRODUCT_REVIEWS):
+    inside: dict[Table, set[date]] = defaultdict(set)
+    # First the tables whose records hold those of others, which may belong to any of their days.
+    for table, days in sorted(unknown.items(), key=lambda pair: _is_inside_another(pair[0])):
         typing = _typing(settings, table)
         found[table] = {}
         # Before the files are read: one that is replaced meanwhile then differs from its record.
@@ -53,8 +53,9 @@ def scan(
         for day in days:
             rows = warehouse.read_arrow(table, day, day).drop_columns("day")
             second = _second_reading(table, rows, typing, erased)
-            reviews_on |= second.reviews_on
-            found[table][day] = second.differs or (table is PRODUCT_REVIEWS and day in reviews_on)
+            for other, days_inside in second.inside.items():
+                inside[other] |= days_inside
+            found[table][day] = second.differs or day in inside[table]
         _record(instance, settings, table, found[table], marks)
     return found
 
@@ -96,8 +97,11 @@ def _second_reading(
 
 
 def _typing(settings: Settings, table: Table) -> Typing:
-    source = next(source for source in SOURCES if table in source.tables)
-    return source.typing(settings.zone(source.provider))
+    return source_of(table).typing(settings.zone(table.group))
+
+
+def _is_inside_another(table: Table) -> bool:
+    return table is not source_of(table).tables[0]
 
 
 def _record(

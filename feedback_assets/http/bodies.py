@@ -68,17 +68,17 @@ def as_utf8(body: bytes, content_type: str, *, where: str) -> bytes:
         # JSON begins with ASCII, so these are wide characters that nobody announced.
         return _recode(body, json.detect_encoding(body), where)
     if b"\\u" in body and _SURROGATE.search(body):
-        body = _without_halves(body, where)
+        body = _without_lone_surrogates(body, where)
     if body.isascii():
         return body
     try:
         body.decode()
     except UnicodeDecodeError:
-        return _recode(body, _declared(content_type), where)
+        return _recode(body, _charset_of(content_type), where)
     return body
 
 
-def _without_halves(body: bytes, where: str) -> bytes:
+def _without_lone_surrogates(body: bytes, where: str) -> bytes:
     """The body repaired where only half a surrogate pair keeps it from being JSON."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -98,7 +98,7 @@ def repair_surrogates(record: bytes) -> bytes:
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], record)
 
 
-def _declared(content_type: str) -> str:
+def _charset_of(content_type: str) -> str:
     for part in content_type.split(";")[1:]:
         name, _, value = part.partition("=")
         if name.strip().lower() == "charset":

@@ -53,6 +53,21 @@ def array(client: HttpClient, endpoint: str, found: Fields, name: str) -> bytes:
     return records
 
 
+def bare_array(client: HttpClient, endpoint: str, body: bytes) -> bytes:
+    """The body itself where it is an array of objects, exactly as served.
+
+    Raises `EnvelopeNotRecognised` for anything else; `[[…], 12]` is another kind of envelope.
+    """
+    records = body.strip()
+    if not records.startswith(b"["):
+        raise client.unrecognised(endpoint, "an array of objects", kind(records))
+    first = records[1:200].lstrip()[:1]
+    if first not in (b"{", b"]", b""):
+        found = f"an array of {kind(first)}"
+        raise client.unrecognised(endpoint, "an array of objects", found)
+    return records
+
+
 def record(client: HttpClient, endpoint: str, body: bytes, *names: str) -> dict[str, Any]:
     """The one record under the first of these names that is there, decoded."""
     expected = f"an object under {' or '.join(names)}"

@@ -276,7 +276,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
         account.hear(reply)
         size = reply.size or listing.limit
         stuck = rows.count >= size or rows.same_as(account.rows)
-        if rows.count and not news and stuck and _stands_still(account, reply, key, asked):
+        if rows.count and not news and stuck and _is_repeated_page(account, reply, key, asked):
             account.settle("the same page comes again and again", stuck=True)
             return
         if key is not None:
@@ -311,7 +311,7 @@ def _ask(account: _Account, ask: Ask, number: int, key: str | None) -> Reply | N
     return None
 
 
-def _stands_still(account: _Account, reply: Reply, key: str | None, asked: set[str]) -> bool:
+def _is_repeated_page(account: _Account, reply: Reply, key: str | None, asked: set[str]) -> bool:
     """Whether a page without news is also one that the paging did not move on to."""
     if key is not None and (key in asked or reply.next == key):
         return True

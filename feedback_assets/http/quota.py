@@ -134,8 +134,8 @@ class Quota:
             now = int(clock.now())
             item = RateItem(self.name, now)
             decision: Any = bucket.put_decision(item)
-            told = (decision.retry_after_ms or 0) / 1000
-            if not decision.allowed and forget and told > longest + _CLOCK_SLACK:
+            retry_after = (decision.retry_after_ms or 0) / 1000
+            if not decision.allowed and forget and retry_after > longest + _CLOCK_SLACK:
                 bucket.flush()
                 decision = bucket.put_decision(item)
             if decision.allowed:

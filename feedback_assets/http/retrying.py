@@ -39,14 +39,14 @@ class RetryPolicy:
         full = min(self.longest_backoff, self.first_wait * 2.0 ** (attempt - 1))
         return self.factor * full * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
-    def wait(self, attempt: int, told: float | None) -> float:
+    def wait(self, attempt: int, retry_after: float | None) -> float:
         """Seconds to wait after the `attempt`-th failure, given what the provider told."""
-        if told is None or told <= 0:
+        if retry_after is None or retry_after <= 0:
             return self.backoff(attempt)
-        return self.factor * min(told, self.longest_wait)
+        return self.factor * min(retry_after, self.longest_wait)
 
 
-def told_to_wait(status: int, headers: Mapping[str, str]) -> float | None:
+def retry_after_of(status: int, headers: Mapping[str, str]) -> float | None:
     """Seconds that the provider asks to wait, or None where it does not say.
 
     `Retry-After` goes first. `x-ratelimit-reset` counts with 429, or where nothing remains: Wicked

@@ -35,7 +35,7 @@ from feedback_assets.http.errors import (
 )
 from feedback_assets.http.masking import mask_bytes, register
 from feedback_assets.http.quota import Quota, QuotaClosedError
-from feedback_assets.http.retrying import RetryPolicy, told_to_wait
+from feedback_assets.http.retrying import RetryPolicy, retry_after_of
 from feedback_assets.http.transport import Deadline, open_session, proxies_for
 from feedback_assets.http.transport_errors import Trouble
 
@@ -167,20 +167,20 @@ class HttpClient:
         record_key: str | None,
     ) -> Body:
         call = _Call(method, path, params, payload, f"{method} {endpoint or path}", record_key)
-        waits: dict[str, float | None] = {"told": None}
+        waits: dict[str, float | None] = {"retry_after": None}
 
         def attempt() -> Body:
             outcome = self._attempt(call)
             if isinstance(outcome, bytes):
                 return outcome
-            waits["told"] = outcome.told
+            waits["retry_after"] = outcome.retry_after
             # Raised here, outside any except block: no context that could show the URL.
             raise outcome.error if reads or not outcome.landed else _as_write(outcome.error)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_attempt(self.retry.attempts),
-            wait=lambda state: self.retry.wait(state.attempt_number, waits["told"]),
+            wait=lambda state: self.retry.wait(state.attempt_number, waits["retry_after"]),
             sleep=tenacity.sleep_using_event(self._closed),
             reraise=True,
         )
@@ -229,8 +229,8 @@ class HttpClient:
         # A body without a length that was cut by the deadline would look like a whole one.
         if trouble is not None or response is None or deadline.passed:
             trouble = trouble or Trouble("reset", "no answer")
-            return self._of_trouble(call, trouble, response, timed_out=deadline.passed)
-        return self._judge(call, response, body)
+            return self._without_answer(call, trouble, response, timed_out=deadline.passed)
+        return self._outcome_of(call, response, body)
 
     def _read(self, response: Response) -> Body:
         announced = response.headers.get("content-length", "")
@@ -244,12 +244,12 @@ class HttpClient:
                 raise _TooLargeError
         return buffer.getvalue()
 
-    def _judge(self, call: _Call, response: Response, body: Body) -> Body | _Failure:
+    def _outcome_of(self, call: _Call, response: Response, body: Body) -> Body | _Failure:
         status, headers = response.status_code, response.headers
         if len(body) >= _MOST_VALUES and body.count(b",") >= _MOST_VALUES:
             message = f"the body has more than {_MOST_VALUES:,} values"
             return self._failure(PermanentError, call, message, status, _SMALLER)
-        told = told_to_wait(status, headers)
+        retry_after = retry_after_of(status, headers)
         if 300 <= status < 400:
             target = urlsplit(headers.get("location") or "")
             where = f"{target.scheme}://{target.netloc}" if target.netloc else target.path
@@ -264,11 +264,13 @@ class HttpClient:
         if status >= 400 or status < 200:
             passing = status >= 500 or status in _RETRIED_4XX
             kind = TransientError if passing else PermanentError
-            return self._failure(kind, call, bodies.message_of(body), status, told=told)
-        return self._accept(call, response, body, told)
+            return self._failure(
+                kind, call, bodies.message_of(body), status, retry_after=retry_after
+            )
+        return self._accept(call, response, body, retry_after)
 
     def _accept(
-        self, call: _Call, response: Response, body: Body, told: float | None
+        self, call: _Call, response: Response, body: Body, retry_after: float | None
     ) -> Body | _Failure:
         status = response.status_code
         if bodies.looks_like_html(body):
@@ -288,7 +290,9 @@ class HttpClient:
         if deep:
             return self._failure(PermanentError, call, deep, status, "ask the provider")
         if broken:
-            return self._failure(TransientError, call, broken, status, LATER, told=told)
+            return self._failure(
+                TransientError, call, broken, status, LATER, retry_after=retry_after
+            )
         if refused is None:
             # A provider that repeats the key in a link or a record would have it stored with them.
             return self._without_secrets(body)
@@ -296,10 +300,14 @@ class HttpClient:
         passing = named in _RETRIED_4XX or (named or 0) >= 500
         passing = passing or any(part in message.lower() for part in (*_BUSY, *self.advice.passing))
         return self._failure(
-            TransientError if passing else PermanentError, call, message, named or status, told=told
+            TransientError if passing else PermanentError,
+            call,
+            message,
+            named or status,
+            retry_after=retry_after,
         )
 
-    def _of_trouble(
+    def _without_answer(
         self,
         call: _Call,
         trouble: Trouble,
@@ -322,9 +330,11 @@ class HttpClient:
             "unreachable": f"check {self.advice.url} and the network",
         }.get(trouble.kind, LATER)
         # Headers of an answer whose body was cut may say how long to wait.
-        told = told_to_wait(response.status_code, response.headers) if response else None
+        retry_after = retry_after_of(response.status_code, response.headers) if response else None
         landed = trouble.kind not in ("unreachable", "request")
-        return self._failure(kind, call, trouble.message, status, advice, told=told, landed=landed)
+        return self._failure(
+            kind, call, trouble.message, status, advice, retry_after=retry_after, landed=landed
+        )
 
     def _failure(
         self,
@@ -334,7 +344,7 @@ class HttpClient:
         status: int | None = None,
         advice: str = "",
         *,
-        told: float | None = None,
+        retry_after: float | None = None,
         landed: bool = True,
     ) -> _Failure:
         error = kind(
@@ -344,7 +354,7 @@ class HttpClient:
             status=status,
             advice=advice or self.advice.on(status, message, self.base_url),
         )
-        return _Failure(error, told, landed)
+        return _Failure(error, retry_after, landed)
 
 
 class _TooLargeError(Exception):
@@ -364,7 +374,7 @@ class _Call:
 @dataclass(frozen=True)
 class _Failure:
     error: ProviderError
-    told: float | None
+    retry_after: float | None
     landed: bool
 
 

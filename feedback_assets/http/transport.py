@@ -7,6 +7,7 @@ and redirects that are neither followed nor read.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import threading
@@ -38,6 +39,12 @@ class HeaderAuth(AuthBase):
 
     def __repr__(self) -> str:
         return f"HeaderAuth({', '.join(self._headers)})"
+
+
+def basic_auth(user: str, password: str = "") -> HeaderAuth:
+    """HTTP basic authentication; many an API takes its key for the user, and no password."""
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return HeaderAuth({"Authorization": f"Basic {pair}"})
 
 
 class QueryAuth(AuthBase):

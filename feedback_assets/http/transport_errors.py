@@ -31,10 +31,10 @@ class Trouble:
             return cls("tls", f"no secure connection: {_innermost(chain)}")
         if "Timeout" in names:
             return cls("timeout", "the answer stalled")
-        return cls._of_the_rest(error, chain, answered=answered)
+        return cls._of_other_error(error, chain, answered=answered)
 
     @classmethod
-    def _of_the_rest(
+    def _of_other_error(
         cls, error: Exception, chain: list[BaseException], *, answered: bool
     ) -> Trouble:
         if answered:

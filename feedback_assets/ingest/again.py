@@ -5,20 +5,20 @@ what the reader does to text, amounts and lists is what is found here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from feedback_assets.ingest.epochs import to_epoch
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
-from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.spool import days_of
-from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK, PRODUCT_REVIEWS
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import EXTRA, Table
+from feedback_assets.schema.typing import Typing
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -27,25 +27,27 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 class SecondReading:
     """What became of rows that were typed again.
 
-    ``differs``: one comes out differently, or not at all. ``reviews_on``: the days of product
-    reviews that the first reading left inside their feedback.
+    ``differs``: one comes out differently, or not at all. ``inside``: the days of records of other
+    tables that the first reading left inside these.
     """
 
     differs: bool
-    reviews_on: frozenset[date] = frozenset()
+    inside: Mapping[Table, frozenset[date]] = field(default_factory=dict)
 
 
 def read_again(table: Table, rows: pa.Table, typing: Typing) -> SecondReading:
     """Type ``rows`` of a provider table again, as if the provider had just served them."""
     records = _encoder.encode([_record(row, table.columns) for row in rows.to_pylist()])
-    reviews: frozenset[date] = frozenset()
-    if table is ORDER_FEEDBACK:
-        feedback, inside = split_reviews(records)
-        found = parse_page(inside.records, PRODUCT_REVIEWS, typing).rows
-        reviews = frozenset(days_of(found, PRODUCT_REVIEWS).to_pylist())
-        records = feedback.records
+    inside: dict[Table, frozenset[date]] = {}
+    source = next((source for source in SOURCES if table is source.tables[0]), None)
+    if source is not None and source.reshape is not None:
+        parts = source.reshape(records)
+        for other in source.tables[1:]:
+            found = parse_page(parts[other.full_name].records, other, typing).rows
+            inside[other] = frozenset(days_of(found, other).to_pylist())
+        records = parts[table.full_name].records
     parsed = parse_page(records, table, typing)
-    return SecondReading(bool(parsed.bad) or not parsed.rows.equals(rows), reviews)
+    return SecondReading(bool(parsed.bad) or not parsed.rows.equals(rows), inside)
 
 
 def _record(row: Mapping[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def _served(value: Any, column: Column) -> Any:
         return [None if item is None else _fields(item, column.fields) for item in value]
     if column.shape == "struct":
         return _fields(value, column.fields)
+    if column.epoch:
+        return to_epoch(value, column.epoch)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

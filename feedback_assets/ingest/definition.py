@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from functools import cache
 
 from feedback_assets.ingest import READING_RULES
-from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.ingest.sources import source_of
+from feedback_assets.schema.columns import leaves
 from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import Table
 
 # What describes a table or says whose a row is, and changes nothing that is read.
-_NOT_READ = frozenset(
-    {"description", "example", "source", "unit", "names", "prefix", "unless", "depends"}
+NOT_READ = frozenset(
+    {"description", "example", "source", "unit", "names", "prefix", "unless", "depends", "epoch"}
 )
 
 
@@ -21,5 +22,9 @@ def provider_definition(table: Table, settings: Mapping[str, str]) -> Definition
 
 @cache
 def _code(table: Table, rules: int) -> str:
-    source = next(source for source in SOURCES if table in source.tables)
-    return code_of(declared(table, without=_NOT_READ), source.null_text, rules)
+    # Apart from the rest, so that a table that counts no seconds has the hash that it had before.
+    epochs = {
+        path: column.epoch for path, column in leaves(table.columns, in_lists=True) if column.epoch
+    }
+    parts = (epochs,) if epochs else ()
+    return code_of(declared(table, without=NOT_READ), source_of(table).null_text, rules, *parts)

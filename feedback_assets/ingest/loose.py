@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from feedback_assets.ingest.records import BOOLEANS, Kind, kind_of, numbered
+from feedback_assets.http.cutting import numbered
+from feedback_assets.ingest.records import BOOLEANS, Kind, kind_of
 from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import EXTRA, Table
 
@@ -27,8 +28,9 @@ _JSON_TYPES: dict[Kind, Any] = {
     "bool": bool | int | str | None,
     "text": str | int | None,
     "stamp": str | None,
-    # As it is written: Arrow reads amounts as numbers and as text, and a double would round them.
+    # As they are written: Arrow reads them as numbers and as text, and a double would round them.
     "amount": msgspec.Raw,
+    "epoch": msgspec.Raw,
     "integer": int | str | None,
     "number": float | int | str | None,
 }

@@ -19,15 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from feedback_assets.http.bodies import repair_surrogates
-from feedback_assets.ingest.cutting import (
-    cut_records,
-    null_for_null_text,
-)
+from feedback_assets.http.cutting import cut_records, null_for_null_text
 from feedback_assets.ingest.loose import NotPlain, tidy_page, tidy_record
 from feedback_assets.ingest.reading import Reading, Refused, read_array
 from feedback_assets.ingest.records import (
     AMOUNT_TEXT,
-    Typing,
     Untyped,
     clean_record,
     day_of,
@@ -37,6 +33,7 @@ from feedback_assets.ingest.records import (
 from feedback_assets.ingest.rules import broken_rules
 from feedback_assets.schema.columns import TEXT, Column
 from feedback_assets.schema.table import EXTRA, Table
+from feedback_assets.schema.typing import Typing
 
 _WALKED_AT_ONCE = 32
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
@@ -45,6 +42,7 @@ _JSON_TYPES: dict[str, Any] = {
     "text": str,
     "stamp": str,
     "amount": float | Annotated[str, msgspec.Meta(pattern=AMOUNT_TEXT)],
+    "epoch": float | Annotated[str, msgspec.Meta(pattern=AMOUNT_TEXT)],
     "integer": float,
     "number": float,
 }

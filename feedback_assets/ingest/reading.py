@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from feedback_assets.ingest.epochs import Unit, parse_epochs
 from feedback_assets.ingest.stamps import find_unreadable, parse_stamps
 from feedback_assets.ingest.texts import normal_texts
-from feedback_assets.schema.columns import AMOUNT_LIMIT, FLOAT, TEXT, Column
+from feedback_assets.schema.columns import AMOUNT_LIMIT, FLOAT, INT64, TEXT, Column
 from feedback_assets.schema.table import EXTRA, Table
 
 # Holds a double's every decimal. Arrow multiplies up to the scale without looking for overflow,
@@ -105,10 +106,12 @@ def _json_type(column: Column, lenient: bool) -> pa.DataType:
         return _json_struct(column.fields, lenient)
     if column.shape == "list":
         return pa.list_(_json_struct(column.fields, lenient))
-    if lenient and pa.types.is_decimal(column.type):
+    if lenient and (column.epoch or pa.types.is_decimal(column.type)):
         return _LONG_AMOUNT
     if lenient and _fits_double(column.type):
         return FLOAT
+    if column.epoch:
+        return INT64
     # Arrow's JSON reader would take a stamp without zone for UTC: they are read as text first.
     return TEXT if pa.types.is_timestamp(column.type) else column.type
 
@@ -144,7 +147,7 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
         items = array.values if column.shape == "list" else array
         for field in column.fields:
             yield from _stamp_texts(_field(items, field), field)
-    elif pa.types.is_timestamp(column.type):
+    elif pa.types.is_timestamp(column.type) and not column.epoch:
         yield array
 
 
@@ -180,6 +183,8 @@ class _Typing:
         return self._value(array, column, owners)
 
     def _value(self, array: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
+        if column.epoch:
+            return self._epochs(array, column.epoch, owners)
         if pa.types.is_timestamp(column.type):
             return self._stamps(array, owners)
         if pa.types.is_decimal(column.type):
@@ -207,6 +212,12 @@ class _Typing:
         keep = np.ones(len(texts), dtype=bool)
         keep[unreadable] = False
         return parse_stamps(pc.if_else(pa.array(keep), texts, None), self._zone)
+
+    def _epochs(self, numbers: pa.Array, unit: Unit, owners: pa.Array | None) -> pa.Array:
+        stamps, outside = parse_epochs(numbers, unit)
+        if outside is not None:
+            self.suspect(outside, owners)
+        return stamps
 
     def _money(self, amounts: pa.Array, column: Column, owners: pa.Array | None) -> pa.Array:
         # As Python's numbers: Arrow stores more digits than the type has and compares them well.

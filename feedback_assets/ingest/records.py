@@ -5,8 +5,9 @@ Slow and exact; only records that Arrow refuses, or that hold fields nobody docu
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 from typing import Any, Literal
@@ -14,10 +15,13 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
+from feedback_assets.http.cutting import numbered
+from feedback_assets.ingest.epochs import from_epoch, to_epoch
 from feedback_assets.ingest.stamps import canonical_stamp, to_utc
 from feedback_assets.ingest.texts import normal_json
 from feedback_assets.schema.columns import AMOUNT_LIMIT, Column
 from feedback_assets.schema.table import EXTRA, Table
+from feedback_assets.schema.typing import Typing
 
 AMOUNT_TEXT = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 """A number written as a text, as Arrow reads it."""
@@ -33,20 +37,11 @@ BOOLEANS: dict[int | str, bool] = {
 """What is read as a boolean; ``True`` and ``False`` are equal to 1 and 0."""
 
 _AMOUNT = re.compile(AMOUNT_TEXT, re.ASCII)
-_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 # A double's 17 digits after 14 before the point, with room to spare.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 _SHOWN = 60
 
-Kind = Literal["struct", "list", "bool", "stamp", "text", "amount", "integer", "number"]
-
-
-@dataclass(frozen=True)
-class Typing:
-    """How a table's provider writes JSON: its zone, and whether it writes null as ``"null"``."""
-
-    zone: str = "UTC"
-    null_text: bool = False
+Kind = Literal["struct", "list", "bool", "stamp", "epoch", "text", "amount", "integer", "number"]
 
 
 class Untyped(ValueError):
@@ -82,6 +77,8 @@ def kind_of(column: Column) -> Kind:
     """What the column holds, as far as reading JSON goes."""
     if column.shape != "value":
         return column.shape
+    if column.epoch is not None:
+        return "epoch"
     tests: tuple[tuple[Any, Kind], ...] = (
         (pa.types.is_boolean, "bool"),
         (pa.types.is_timestamp, "stamp"),
@@ -130,19 +127,6 @@ def _clean(value: Any, field: _Field, path: str) -> Any:
     return _clean_value(value, field, path)
 
 
-def numbered(value: dict[str, Any], *, gaps: bool = False) -> list[Any] | None:
-    """The values of an object with consecutive numbers as keys, in their order; else ``None``.
-
-    PHP writes an array this way unless its keys count from 0. ``gaps``: any numbers will do.
-    """
-    if not all(map(_POSITION.fullmatch, value)):
-        return None
-    keys = sorted(value, key=int)
-    if keys and not gaps and int(keys[-1]) - int(keys[0]) != len(keys) - 1:
-        return None
-    return [value[key] for key in keys]
-
-
 def _clean_object(value: Any, field: _Field, path: str) -> dict[str, Any]:
     _expect(value, isinstance(value, dict), "an object", path)
     return _clean_fields(value, field.fields, f"{path}.")
@@ -155,10 +139,8 @@ def _clean_value(value: Any, field: _Field, path: str) -> Any:
             return BOOLEANS[_expect(value, known, "true or false", path)]
         case "text":
             return str(_expect(value, _is_integer(value) or isinstance(value, str), "text", path))
-        case "stamp":
-            return _stamp(value, path)
-        case "amount":
-            return _money(value, field.column.type, path)
+        case "stamp" | "epoch" | "amount":
+            return _WRITTEN[field.kind](value, field.column, path)
     number = _as_number(value, "a number", path)
     if field.kind == "integer":
         return _integer(number, field.column.type, value, path)
@@ -180,7 +162,7 @@ def _as_number(value: Any, what: str, path: str) -> int | Decimal:
     return number
 
 
-def _stamp(value: Any, path: str) -> str | None:
+def _stamp(value: Any, _column: Column, path: str) -> str | None:
     _expect(value, isinstance(value, str), "a time stamp", path)
     try:
         return canonical_stamp(value)
@@ -196,15 +178,32 @@ def _expect(value: Any, holds: bool, what: str, path: str) -> Any:
     return value
 
 
-def _money(value: Any, kind: pa.DataType, path: str) -> str:
+def _money(value: Any, column: Column, path: str) -> str:
     number = _as_number(value, "an amount", path)
     try:
-        amount = Decimal(number).quantize(Decimal(1).scaleb(-kind.scale), context=_ROUNDING)
+        amount = Decimal(number).quantize(Decimal(1).scaleb(-column.type.scale), context=_ROUNDING)
     except InvalidOperation:
         raise _out_of_range(value, path) from None
     if abs(amount) >= AMOUNT_LIMIT:
         raise _out_of_range(value, path)
     return f"{amount:f}"
+
+
+def _epoch(value: Any, column: Column, path: str) -> str:
+    number = _as_number(value, "a time stamp as a number", path)
+    try:
+        moment = from_epoch(number, column.epoch or "s")
+    except ValueError as error:
+        raise Untyped(f"{path}: {_shown(value)} {error}") from None
+    return f"{to_epoch(moment, column.epoch or 's'):f}"
+
+
+_WRITTEN: dict[str, Callable[[Any, Column, str], str | None]] = {
+    "stamp": _stamp,
+    "epoch": _epoch,
+    "amount": _money,
+}
+"""What Arrow reads as text, whatever it came as."""
 
 
 def _integer(number: int | Decimal, kind: pa.DataType, value: Any, path: str) -> int:
@@ -280,11 +279,21 @@ def day_of(record: Any, table: Table, typing: Typing) -> date | None:
         value = record
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
-        if isinstance(value, str):
-            stamp = to_utc(value, typing.zone)
-            if stamp is not None:
-                return stamp.date()
+        stamp = _moment(value, column, typing)
+        if stamp is not None:
+            return stamp.date()
     return None
+
+
+def _moment(value: Any, column: Column, typing: Typing) -> datetime | None:
+    if column.epoch is None:
+        return to_utc(value, typing.zone) if isinstance(value, str) else None
+    # A double here; its shortest text is what was served, or lies on the same day.
+    number = str(value) if isinstance(value, float) else value
+    try:
+        return from_epoch(_as_number(number, "", ""), column.epoch)
+    except ValueError:
+        return None
 
 
 def _fallback_json(table: Table, column: Column) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.litter import make_scratch, remove_scratch
+from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch
 
 # With a thousand orders a page, twenty pages: some 20 MB in memory before they go to disk.
 _ROWS_IN_MEMORY = 20_000

@@ -9,15 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback_assets.days import days_between
 from feedback_assets.http.errors import RowsMissing
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import Bad, Parsed, type_page, with_nulls
 from feedback_assets.ingest.reasons import most_common_reason
-from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.schema.typing import Typing
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # Neither inclusiveness nor zone of the providers' date filters is documented.
 DAYS_ASKED_BEFORE = 1

@@ -18,19 +18,19 @@ from feedback_assets.diagnosis.providers import connect as connect_provider
 from feedback_assets.http.errors import PermanentError, ProviderError
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.providers.wicked_reports.client import WickedReports
 from feedback_assets.providers.wicked_reports.contact_clicks import EARLIEST
 from feedback_assets.providers.wicked_reports.tables import CLICKS, ORDERS
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email, present
+from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
 from feedback_assets.tables.marts import ORDER_FEEDBACK
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.tables.unified import ORDERS as UNIFIED_ORDERS
 from feedback_assets.transforms.engine import Parameters, build_days
 from feedback_assets.transforms.sources import ArrowTables, ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SHOWN = 50
 """Rows of a list that are shown, the newest; how many there are is said."""
@@ -248,8 +248,8 @@ def _person(contact: Mapping[str, Any]) -> Section:
         ("created", _moment(contact.get("createDate"))),
         *((label, _touch(contact.get(model))) for label, model in _MODELS),
     ]
-    told = tuple((label, text) for label, value in rows if (text := plain(value)))
-    return Section("Customer", ("field", "value"), told)
+    known = tuple((label, text) for label, value in rows if (text := plain(value)))
+    return Section("Customer", ("field", "value"), known)
 
 
 def _list(

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from feedback_assets.assets.failures import failure_metadata
-from feedback_assets.assets.resources import ProviderResource
+from feedback_assets.assets.resources import ProviderResource, WarehouseResource
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.diagnosis import providers as checking
 from feedback_assets.http.client import Client
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 # Dagster runs again a run whose process died; what was sent before may have landed.
 _NEVER_AGAIN = {"dagster/max_retries": "0"}
-_MOST_TOLD = 20
+_MOST_LISTED = 20
 
 
 class SurveyTrackersConfig(dg.Config):
@@ -89,28 +89,28 @@ def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 
 def _generate_survey_trackers() -> dg.JobDefinition:
-    @dg.op(
-        name="ask_for_survey_links",
-        required_resource_keys={Fullwhere.PROVIDER, "warehouse"},
-        pool=Fullwhere.PROVIDER,
-    )
-    def generate(context: dg.OpExecutionContext, config: SurveyTrackersConfig) -> None:
+    @dg.op(name="ask_for_survey_links", pool=Fullwhere.PROVIDER)
+    def generate(
+        context: dg.OpExecutionContext,
+        config: SurveyTrackersConfig,
+        fullwhere: ProviderResource,
+        warehouse: WarehouseResource,
+    ) -> None:
         day = _day(config.day)
         if config.limit is not None and config.limit < 1:
             raise _refusal(f"limit is {config.limit}: give 1 or more, or leave it out")
-        warehouse = context.resources.warehouse.warehouse
+        held = warehouse.warehouse
         if config.dry_run:
-            due = find_due(warehouse, day)
+            due = find_due(held, day)
             context.add_output_metadata({"dry_run": True, **_due_metadata(due, config.limit)})
             return
-        resource = _resource(context, Fullwhere)
-        outcome = _tried(
+        outcome = _without_retry(
             lambda: generate_links(
-                lambda: _connected(resource, Fullwhere),
-                warehouse,
+                lambda: _connected(fullwhere, Fullwhere),
+                held,
                 day,
                 limit=config.limit,
-                zone=resource.zone,
+                zone=fullwhere.zone,
             )
         )
         metadata = {"dry_run": False, **_outcome_metadata(outcome, config.limit)}
@@ -122,7 +122,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
                     metadata={
                         "dagster/partition_row_count": outcome.written.rows,
                         "content_hash": outcome.written.content_hash,
-                        "path": warehouse.path(GENERATED, day),
+                        "path": held.path(GENERATED, day),
                     },
                 )
             )
@@ -143,7 +143,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
 
 
 def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "day": due.day.isoformat(),
         "orders": due.orders,
         "with_tracker": due.with_tracker,
@@ -152,18 +152,18 @@ def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
         "to_ask": len(due.due) if limit is None else min(limit, len(due.due)),
     }
     if not due.days_held:
-        told["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
+        metadata["warning"] = f"unified.orders holds nothing of {due.day}: backfill that day first"
     elif not due.tracker_days_held:
-        told["warning"] = (
+        metadata["warning"] = (
             f"fullwhere.survey_trackers holds nothing from {due.day} on: every order looks like "
             "one without a tracker until it is backfilled"
         )
-    return told
+    return metadata
 
 
 def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
-    first = list(outcome.refused.items())[:_MOST_TOLD]
-    told = {
+    first = list(outcome.refused.items())[:_MOST_LISTED]
+    metadata = {
         **_due_metadata(outcome.due, limit),
         "asked": outcome.asked,
         "trackers": outcome.trackers,
@@ -172,13 +172,15 @@ def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
         "refused": len(outcome.refused),
     }
     if first:
-        told["refused_orders"] = dg.MetadataValue.json(dict(first))
-    return told
+        metadata["refused_orders"] = dg.MetadataValue.json(dict(first))
+    return metadata
 
 
 def _create_submission() -> dg.JobDefinition:
-    @dg.op(name="send_submission", required_resource_keys={FeedbackPulse.PROVIDER})
-    def create(context: dg.OpExecutionContext, config: SubmissionConfig) -> None:
+    @dg.op(name="send_submission")
+    def create(
+        context: dg.OpExecutionContext, config: SubmissionConfig, feedbackpulse: ProviderResource
+    ) -> None:
         submission = Submission(
             campaign_id=config.campaign_id,
             star_rating=config.star_rating,
@@ -188,13 +190,12 @@ def _create_submission() -> dg.JobDefinition:
             customer_email=config.customer_email,
             survey_responses=config.survey_responses,
         )
-        resource = _resource(context, FeedbackPulse)
 
         def send() -> Created:
-            with _connected(resource, FeedbackPulse) as client:
+            with _connected(feedbackpulse, FeedbackPulse) as client:
                 return create_submission(client, submission)
 
-        created = _tried(send)
+        created = _without_retry(send)
         context.add_output_metadata(
             {
                 "submission_id": "none" if created.submission_id is None else created.submission_id,
@@ -216,16 +217,18 @@ def _create_submission() -> dg.JobDefinition:
 
 
 def _refresh_contact() -> dg.JobDefinition:
-    @dg.op(name="read_contact", required_resource_keys={WickedReports.PROVIDER, "warehouse"})
-    def refresh(context: dg.OpExecutionContext, config: ContactConfig) -> None:
-        resource = _resource(context, WickedReports)
-        warehouse = context.resources.warehouse.warehouse
-
+    @dg.op(name="read_contact")
+    def refresh(
+        context: dg.OpExecutionContext,
+        config: ContactConfig,
+        wicked_reports: ProviderResource,
+        warehouse: WarehouseResource,
+    ) -> None:
         def find() -> Customer:
-            with _connected(resource, WickedReports) as client:
-                return look_up(client, warehouse, config.key, zone=resource.zone)
+            with _connected(wicked_reports, WickedReports) as client:
+                return look_up(client, warehouse.warehouse, config.key, zone=wicked_reports.zone)
 
-        customer = _tried(find)
+        customer = _without_retry(find)
         context.add_output_metadata(
             {
                 "customer": dg.MetadataValue.md(markdown(sections(customer))),
@@ -286,11 +289,6 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
     return job
 
 
-def _resource(context: dg.OpExecutionContext, client: type[Client]) -> ProviderResource:
-    resource: ProviderResource = getattr(context.resources, client.PROVIDER)
-    return resource
-
-
 @contextmanager
 def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
     """The resource's client, of that kind; closed at the end."""
@@ -300,7 +298,7 @@ def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
         yield client
 
 
-def _tried(call: Callable[[], T]) -> T:
+def _without_retry(call: Callable[[], T]) -> T:
     """What ``call`` gives; what a provider refuses becomes a failure that nobody retries."""
     failure: dg.Failure
     try:

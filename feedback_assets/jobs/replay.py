@@ -16,21 +16,20 @@ import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
-from feedback_assets.ingest.reshape import split_reviews
-from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.ingest.sources import source_of
 from feedback_assets.ingest.spool import Spool, days_of
-from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import Warehouse, Written
+from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     read_quarantine_file,
     take_out,
 )
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 1_000
 _COUNTED = ("dagster/partition_row_count", "outside_window", "duplicates", "quarantined")
@@ -70,7 +69,15 @@ class _Typed:
 
 
 def tables_named(name: str) -> list[Table]:
-    """The provider table of that name, all of them without one; ``ValueError`` if none is."""
+    """The provider table of that name, all of them without one; ``ValueError`` if none is.
+
+    The quarantine of a table that is read from files follows the files: there is nothing to retry.
+    """
+    if name in {table.full_name for table in FILE_TABLES}:
+        raise ValueError(
+            f"{name}: correct the row in your file. The next reading takes it out of quarantine: "
+            f'feedback-assets backfill --missing --select key:"{name.replace(".", "/")}" …'
+        )
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:
         there = ", ".join(table.full_name for table in PROVIDER_TABLES)
@@ -103,12 +110,12 @@ def replay(
             if day not in held:
                 result.not_held += len(typed)
                 continue
-            written = _land(warehouse, table, day, typed, result, dry_run=dry_run)
+            written = _add_to_day(warehouse, table, day, typed, result, dry_run=dry_run)
             done += typed
             if written is not None:
                 landed[day] = written, sum(record.counted_on == day for record in typed)
         if not dry_run:
-            _take_out(warehouse, table, done)
+            _remove_from_quarantine(warehouse, table, done)
         if landed:
             with open_instance(settings) as instance:
                 _record(instance, table, landed)
@@ -116,8 +123,7 @@ def replay(
 
 
 def _typing(settings: Settings, table: Table) -> Typing:
-    source = next(source for source in SOURCES if table in source.tables)
-    return source.typing(settings.zone(source.provider))
+    return source_of(table).typing(settings.zone(table.group))
 
 
 def _typed_by_day(
@@ -159,9 +165,7 @@ def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | N
     """
     array = b"[" + b",".join(payload.encode() for payload in payloads) + b"]"
     try:
-        # A feedback was set aside with its reviews, which went their own way when it was read.
-        records = split_reviews(array)[0].records if table is ORDER_FEEDBACK else array
-        parsed = parse_page(records, table, typing, array)
+        parsed = parse_page(_own_records(array, table), table, typing, array)
     except msgspec.DecodeError:
         parsed = None
     if parsed is not None:
@@ -180,6 +184,14 @@ def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | N
     ]
 
 
+def _own_records(array: bytes, table: Table) -> bytes:
+    """The records without those of other tables, which went their own way when they were read."""
+    source = source_of(table)
+    if source.reshape is None or table is not source.tables[0]:
+        return array
+    return source.reshape(array)[table.full_name].records
+
+
 def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:
     """The rows of these records, in their order."""
     for _, found in groupby(typed, key=lambda record: id(record.rows)):
@@ -187,7 +199,7 @@ def _in_order(typed: Iterable[_Typed]) -> Iterator[pa.Table]:
         yield records[0].rows.take(pa.array([record.place for record in records], pa.int64()))
 
 
-def _land(
+def _add_to_day(
     warehouse: Warehouse,
     table: Table,
     day: date,
@@ -214,7 +226,7 @@ def _land(
     return written
 
 
-def _take_out(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
+def _remove_from_quarantine(warehouse: Warehouse, table: Table, done: Iterable[_Typed]) -> None:
     """Take these records out of the quarantine, each file once whatever their days."""
     by_path: dict[str, set[str]] = defaultdict(set)
     for record in done:

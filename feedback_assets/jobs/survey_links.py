@@ -12,14 +12,15 @@ import pyarrow as pa
 from feedback_assets.coordination.shared_locks import LockTaken
 from feedback_assets.http.errors import EnvelopeNotRecognised, PermanentError, ProviderError
 from feedback_assets.ingest.parse import parse_page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.providers.fullwhere.client import Fullwhere
 from feedback_assets.providers.fullwhere.survey_links import GENERATED
 from feedback_assets.providers.fullwhere.tables import SURVEY_TRACKERS
+from feedback_assets.schema.typing import Typing
 from feedback_assets.tables.unified import ORDERS
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _KEPT_EVERY = 25
 """Orders after which what was got is written, so that a killed run loses no more."""

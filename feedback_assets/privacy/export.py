@@ -31,12 +31,12 @@ from feedback_assets.privacy.run_history import Wanted, events_that_mention, fin
 from feedback_assets.privacy.traces import Passage, find_doubtful, find_partitions, rows_of
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, find_table
+from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import concerned_rows, mentioned_in
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_of
+from feedback_assets.warehouse.warehouse import Warehouse
 
 README = "README.md"
 RUNS = "run history"
@@ -142,8 +142,8 @@ class _Export:
             rows = rows_of(self.warehouse, table, day)
             concerned = concerned_rows(table, rows, erased)
             where = {} if day is None else {"day": day}
-            owned = _taken(rows, concerned.owned)
-            mentions = _taken(rows, concerned.mentioning)
+            owned = _plain_rows(rows, concerned.owned)
+            mentions = _plain_rows(rows, concerned.mentioning)
             records = [where | row for row in owned]
             records += [where | mentioned_in(table, row, erased) for row in mentions]
             if records:
@@ -157,7 +157,7 @@ class _Export:
         self.result.rows, self.result.mentions = +self.result.rows, +self.result.mentions
 
     def _quarantine(self, erased: Erased) -> None:
-        for table in PROVIDER_TABLES:
+        for table in READ_TABLES:
             rows = [row for _, row in quarantine_of(self.warehouse, table, erased)]
             if rows:
                 self._write(f"quarantine.{table.full_name}.jsonl", map(_line, rows))
@@ -194,7 +194,7 @@ class _Export:
             file.writelines(f"{line}\n" for line in lines)
 
 
-def _taken(rows: pa.Table, places: Iterable[int]) -> list[dict[str, Any]]:
+def _plain_rows(rows: pa.Table, places: Iterable[int]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = rows.take(pa.array(sorted(places), pa.int64())).to_pylist()
     return found
 
@@ -218,7 +218,7 @@ def _readme(done: Exported) -> str:
     for name in dict.fromkeys([*done.rows, *done.mentions]):
         days = done.days.get(name)
         span = f"{min(days)} to {max(days)}" if days else ""
-        what = _what(find_table(name))
+        what = _described(find_table(name))
         parts.append(f"| `{name}.jsonl` | {_count(done, name)} | {span} | {what} |")
     for name, count in done.quarantined.items():
         what = f"Records of {name} that could not be read, as the provider served them"
@@ -238,7 +238,7 @@ def _count(done: Exported, name: str) -> str:
     return f"{rows}, and {mentions} mention(s)" if mentions else str(rows)
 
 
-def _what(table: Table) -> str:
+def _described(table: Table) -> str:
     text = table.description.split(". ", 1)[0].rstrip(".")
     source = "computed" if table.group in ("unified", "marts") else f"from {table.group}"
     return f"{text} ({source})"
@@ -248,10 +248,12 @@ def lines(done: Exported) -> list[str]:
     """What was written, as it is printed."""
     if done.nothing:
         return ["Nothing is held on this person."]
-    told = [f"{name}: {_count(done, name)}" for name in dict.fromkeys([*done.rows, *done.mentions])]
-    told += [f'quarantine."{name}": {count}' for name, count in done.quarantined.items()]
+    output = [
+        f"{name}: {_count(done, name)}" for name in dict.fromkeys([*done.rows, *done.mentions])
+    ]
+    output += [f'quarantine."{name}": {count}' for name, count in done.quarantined.items()]
     if done.runs:
-        told.append(f"{RUNS}: {done.runs}")
+        output.append(f"{RUNS}: {done.runs}")
     if done.doubtful:
-        told.append(f"{len(done.doubtful)} text(s) may mean this person; {README} lists them.")
-    return [*told, f"Written to {done.directory}"]
+        output.append(f"{len(done.doubtful)} text(s) may mean this person; {README} lists them.")
+    return [*output, f"Written to {done.directory}"]

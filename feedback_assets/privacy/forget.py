@@ -13,7 +13,6 @@ from datetime import date
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.privacy.person import (
@@ -36,18 +35,20 @@ from feedback_assets.privacy.traces import (
 )
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.runs import UNFINISHED
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.tables import READ_TABLES
 from feedback_assets.warehouse.customer_secret import confirm_secret
 from feedback_assets.warehouse.erased import Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import erase_quarantine, quarantine_of
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 
 AT_MOST = 20
-_UNDER_WAY = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)
+_UNDER_WAY = dg.RunsFilter(statuses=UNFINISHED)
 # A writer of an old version may bring something back between two searches.
 _ROUNDS = 3
 _MOST_SHOWN = 50
@@ -182,7 +183,7 @@ class Erasure:
         if dry_run:
             for addition in additions:
                 erased = erased.with_more(addition)
-            _count(self.warehouse, self._knowing_keys(erased, secrets), persons, result)
+            _count(self.warehouse, self._with_own_keys(erased, secrets), persons, result)
             return result
         new = [
             addition
@@ -195,7 +196,7 @@ class Erasure:
             if instance is not None:
                 # Before the tables: they alone tell what else the person is called.
                 self._erase_runs(instance, erased, persons, result)
-            self._erase_tables(instance, self._knowing_keys(erased, secrets), persons, result)
+            self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
         return result
 
     def _erase_runs(
@@ -224,7 +225,7 @@ class Erasure:
         partitions = find_partitions(warehouse, erased, persons)
         for _ in range(_ROUNDS):
             self._rewrite(partitions, erased, instance, result)
-            for table in PROVIDER_TABLES:
+            for table in READ_TABLES:
                 result.quarantined[table.full_name] += erase_quarantine(warehouse, table)
             self.progress("searching again", 0, 1)
             partitions = left_in_tables(warehouse, erased, persons)
@@ -240,9 +241,9 @@ class Erasure:
         result.left = [f"{table.full_name} {day or ''}".strip() for table, day in partitions]
         result.left += elsewhere
         if not self.spelled_out:
-            result.doubtful = find_doubtful(warehouse, _only(erased, persons))
+            result.doubtful = find_doubtful(warehouse, _restricted_to(erased, persons))
 
-    def _knowing_keys(self, erased: Erased, secrets: Iterable[bytes]) -> Erased:
+    def _with_own_keys(self, erased: Erased, secrets: Iterable[bytes]) -> Erased:
         """The list, with the keys that are pseudonyms' and so nobody's."""
         own = {
             customer_key(secret, text) for secret in secrets for text in pseudonyms(self.warehouse)
@@ -270,7 +271,7 @@ class Erasure:
         self.progress("tables", len(partitions), len(partitions))
 
 
-def _only(erased: Erased, persons: Mapping[str, Person]) -> Erased:
+def _restricted_to(erased: Erased, persons: Mapping[str, Person]) -> Erased:
     """The list with these persons alone: what was decided about others is not asked again."""
     kept = {name: person for name, person in erased.persons.items() if person in persons}
     return replace(erased, persons=kept)
@@ -306,10 +307,12 @@ def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result:
         if done.changed:
             result.rows[table.full_name] += done.theirs
             result.partitions[table.full_name] += 1
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         result.quarantined[table.full_name] += len(list(quarantine_of(warehouse, table, erased)))
     result.quarantined = +result.quarantined
-    result.doubtful = find_doubtful(warehouse, _only(erased, dict.fromkeys(persons, Person())))
+    result.doubtful = find_doubtful(
+        warehouse, _restricted_to(erased, dict.fromkeys(persons, Person()))
+    )
 
 
 def _record(
@@ -343,21 +346,21 @@ def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
 
 def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
     """What was done, as it is printed; it contains no e-mail, name or contact id of the person."""
-    told = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
+    output = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
     counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
-    told.append(
+    output.append(
         f"Known by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
         f"{counts['order']} order number(s) and {counts['answer']} answer(s)."
     )
     verb = "would be rewritten" if dry_run else "rewritten"
     for name, days in done.partitions.items():
-        told.append(f"{name}: {done.rows[name]} row(s), {days} partition(s) {verb}")
+        output.append(f"{name}: {done.rows[name]} row(s), {days} partition(s) {verb}")
     for name, count in done.quarantined.items():
-        told.append(f'quarantine."{name}": {count} record(s) {verb}')
+        output.append(f'quarantine."{name}": {count} record(s) {verb}')
     if not dry_run:
-        told += _about_runs(done)
-    told += _about_doubts(done)
-    return told if dry_run else [*told, *_verdict(done)]
+        output += _about_runs(done)
+    output += _about_doubts(done)
+    return output if dry_run else [*output, *_verdict(done)]
 
 
 def _about_runs(done: Forgotten) -> Iterator[str]:

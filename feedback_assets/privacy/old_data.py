@@ -12,13 +12,13 @@ from datetime import date, datetime, timedelta
 
 from feedback_assets.privacy.person import KINDS, Person, column_name, same_in_sql
 from feedback_assets.schema.columns import Personal, PointsAt, leaves
-from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import MART_TABLES, READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import quoted
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _AT_ONCE = 10_000
 Name = tuple[PointsAt, str]
@@ -66,6 +66,7 @@ class _People:
         return name
 
 
+@again_if_replaced
 def find_old(warehouse: Warehouse, erased: Erased, now: datetime, days: int) -> dict[str, Person]:
     """Everyone last seen more than ``days`` days before ``now`` who is not erased yet.
 
@@ -115,15 +116,15 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
             kinds = [column.points_at for _, column in pointing]
             while batch := rows.fetchmany(_AT_ONCE):
                 for *texts, words_of_name, day in batch:
-                    told = _names(zip(kinds, texts, strict=True))
-                    if told:
-                        yield _Seen(told, words_of_name or "", day)
-    for table in PROVIDER_TABLES:
+                    known_by = _names(zip(kinds, texts, strict=True))
+                    if known_by:
+                        yield _Seen(known_by, words_of_name or "", day)
+    for table in READ_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
-                told = _names(names_in_payload(table, row["payload"]))
-                if told:
-                    yield _Seen(told, "", row["day"] or row["fetched_at"].date())
+                known_by = _names(names_in_payload(table, row["payload"]))
+                if known_by:
+                    yield _Seen(known_by, "", row["day"] or row["fetched_at"].date())
 
 
 def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, ...]:

@@ -16,11 +16,11 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.tables import STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import PLAIN
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
 
@@ -66,6 +66,7 @@ class Person:
         return Addition(person, frozenset(hashes | keys.keys()), keys, spelled)
 
 
+@again_if_replaced
 def find_person(warehouse: Warehouse, email: str) -> Person:
     """All that the tables know of whoever has the e-mail; the e-mail alone where they know none."""
     person = Person()
@@ -75,9 +76,9 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
         odd = odd_emails(connection, held)
         size = 0
         while size != (size := sum(len(texts) for texts in person.known.values())):
-            _offer(connection, person, odd)
+            _suggest(connection, person, odd)
             for table in held:
-                _look(connection, table, person)
+                _add_names_beside(connection, table, person)
     return person
 
 
@@ -104,7 +105,7 @@ def odd_emails(
     return found
 
 
-def _offer(
+def _suggest(
     connection: duckdb.DuckDBPyConnection, person: Person, odd: Mapping[str, frozenset[str]]
 ) -> None:
     for kind, texts in person.known.items():
@@ -115,7 +116,7 @@ def _offer(
     connection.register("known_odd", pa.table({"text": pa.array(theirs, TEXT)}))
 
 
-def _look(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
+def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
     """Add what stands beside the known names in the rows of one table."""
     pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
     if not pointing:

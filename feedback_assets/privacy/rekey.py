@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.customer_secret import accept_secret
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _GROUPS = dict.fromkeys(table.group for table in (*DERIVED_TABLES, *REPORT_PAGES))
 SELECT = " or ".join(f"group:{group}" for group in _GROUPS)

@@ -81,7 +81,7 @@ def erase_old(
 
 
 def _metadata(done: Forgotten, *, dry_run: bool) -> dict[str, Any]:
-    told = lines(done, dry_run=dry_run) if done.persons else []
+    output = lines(done, dry_run=dry_run) if done.persons else []
     return {
         "dry_run": dry_run,
         "people": len(done.persons),
@@ -89,6 +89,6 @@ def _metadata(done: Forgotten, *, dry_run: bool) -> dict[str, Any]:
         "partitions": sum(done.partitions.values()),
         "quarantined": sum(done.quarantined.values()),
         "report": dg.MetadataValue.md(
-            "\n".join(f"- {line.strip()}" for line in told) or "Nothing."
+            "\n".join(f"- {line.strip()}" for line in output) or "Nothing."
         ),
     }

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from feedback_assets.runtime.instance import compute_logs
 from feedback_assets.schema.text import folded
 from feedback_assets.warehouse.addresses import AT_SIGN_PATTERN
 from feedback_assets.warehouse.erased import Erased
@@ -103,15 +102,15 @@ def events_that_mention(
 def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
     """Delete the finished runs that ``find_runs`` finds, with their logs; then look again."""
     named = find_runs(instance, home, wanted)
-    going = [run.run_id for run in named if run.status in NOT_FINISHED_STATUSES]
+    going = [run.run_id for run in named if not run.is_finished]
     finished = [run.run_id for run in named if run.run_id not in going]
     if finished:
-        logs = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
+        logs = compute_logs(home)
         for run_id in finished:
             logs.delete_logs(prefix=[run_id])
             instance.delete_run(run_id)
             shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
-    left = [path for path in _databases(home) if finished and not _written_anew(path)]
+    left = [path for path in _databases(home) if finished and not _rewrite_file(path)]
     left += [path for path in _files_with(home, wanted) if path not in left]
     return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
 
@@ -197,7 +196,7 @@ def _databases(home: Path) -> Iterator[Path]:
                 yield path
 
 
-def _written_anew(path: Path) -> bool:
+def _rewrite_file(path: Path) -> bool:
     """Whether the file now holds what the database says and nothing that was deleted from it."""
     try:
         with closing(

@@ -17,19 +17,19 @@ import pyarrow.parquet as pq
 from feedback_assets.privacy.person import column_name, forms_in_sql
 from feedback_assets.schema.columns import TEXT, Column, Personal, leaves
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.sources import connect
+from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import PLAIN, erase_rows
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     quarantine_of,
     read_quarantine_file,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _PARQUET = b"PAR1"
 Partition = tuple[Table, date | None]
@@ -48,6 +48,7 @@ class Passage:
         return ", ".join(part for part in (self.table, self.day, self.key, self.column) if part)
 
 
+@again_if_replaced
 def find_partitions(
     warehouse: Warehouse, erased: Erased, persons: Collection[str]
 ) -> list[Partition]:
@@ -108,13 +109,11 @@ def left_elsewhere(warehouse: Warehouse, erased: Erased) -> list[str]:
     """Files of the warehouse, and of its quarantine, with something of an erased person in them."""
     left = {
         warehouse.inside(path)
-        for table in PROVIDER_TABLES
+        for table in READ_TABLES
         for path, _ in quarantine_of(warehouse, table, erased)
     }
     looked_through = {path for table in STORED_TABLES for path in warehouse.files(table)}
-    looked_through |= {
-        path for table in PROVIDER_TABLES for path in quarantine_files(warehouse, table)
-    }
+    looked_through |= {path for table in READ_TABLES for path in quarantine_files(warehouse, table)}
     for path in warehouse.list_files(warehouse.base):
         inside = warehouse.inside(path)
         if path in looked_through or inside.startswith(f"{DIRECTORY}/"):
@@ -139,6 +138,7 @@ def texts_in(content: bytes) -> Iterator[str]:
     yield content.decode(errors="replace")
 
 
+@again_if_replaced
 def pseudonyms(warehouse: Warehouse) -> set[str]:
     """The pseudonyms that stand in the tables for e-mails and ids."""
     found: set[str] = set()
@@ -155,6 +155,7 @@ def pseudonyms(warehouse: Warehouse) -> set[str]:
     return found
 
 
+@again_if_replaced
 def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
     """Texts in which the e-mail of an erased person may be meant; only a person can decide."""
     pattern = f"(?:{AT_SIGN})|(?:{SPELLED_OUT})"
@@ -168,7 +169,7 @@ def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
                     doubts[text] = erased.doubtful(text)
                 if doubts[text]:
                     found |= set(_passages(connection, table, day, text))
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
                 for name in ("payload", "reason"):

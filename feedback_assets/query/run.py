@@ -14,7 +14,7 @@ from feedback_assets.query.tables import listing
 from feedback_assets.query.text import json_rows
 from feedback_assets.reports.csv_text import csv_of
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import duckdb_type, literal, quoted
 from feedback_assets.transforms.sources import (
     ArrowTables,
@@ -23,9 +23,9 @@ from feedback_assets.transforms.sources import (
     connect,
     copies_of,
 )
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.memory import machine_memory
 from feedback_assets.warehouse.quarantine import SCHEMA, quarantine_directory, quarantine_near
+from feedback_assets.warehouse.warehouse import Warehouse
 
 # DuckDB's vectors: the fewest rows that it hands over at a time.
 _BATCH_ROWS = 2_048
@@ -146,7 +146,7 @@ def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
     directories = [
         *near,
         *(warehouse.directory(table) for table in STORED_TABLES),
-        *(quarantine_directory(warehouse, table) for table in PROVIDER_TABLES),
+        *(quarantine_directory(warehouse, table) for table in READ_TABLES),
     ]
     return [
         f"set {setting} = {value}"
@@ -221,7 +221,7 @@ def _add_quarantine(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, *, every: bool
 ) -> None:
     connection.execute("create schema quarantine")
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         files = _quarantined(connection, warehouse, table) if every else []
         name = f"quarantine.{quoted(table.full_name)}"
         if files:

@@ -2,7 +2,7 @@
 
 import re
 
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
+from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 
 _SHOW = re.compile(
@@ -37,7 +37,7 @@ def listing(sql: str) -> str | None:
             f"a record of {table.full_name} that could not be typed",
             "day, table, reason, payload, fetched_at",
         )
-        for table in PROVIDER_TABLES
+        for table in READ_TABLES
     ]
     values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
     columns = "name, one_row_is, columns" if found["all"] else "name, one_row_is"

@@ -22,10 +22,10 @@ from markupsafe import Markup
 from feedback_assets.reports import charts, words
 from feedback_assets.reports import rows as rows_of
 from feedback_assets.reports.csv_text import csv_of
-from feedback_assets.reports.figures import LEVELS, MODELS, Channel, Report
 from feedback_assets.reports.names import short
 from feedback_assets.reports.path import page_path
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.reports.report import LEVELS, MODELS, Channel, Report
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DEFAULT_MODEL = "last_click"
 DEFAULT_LEVEL = "campaign"

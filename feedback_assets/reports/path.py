@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from feedback_assets.reports import charts, words
-from feedback_assets.reports.figures import Bounds, Week
+from feedback_assets.reports.report import Bounds, Week
 from feedback_assets.reports.rows import coverage_rows, week_rows
 
 MOST_BYTES = 60_000

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from feedback_assets.reports import words
-from feedback_assets.reports.figures import Product, Survey, Value, Week
 from feedback_assets.reports.names import short
+from feedback_assets.reports.report import Product, Survey, Value, Week
 from feedback_assets.reports.statistics import Counts
 
 Row = dict[str, Any]

@@ -4,17 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from feedback_assets.reports.figures import (
-    Channel,
-    Comment,
-    Period,
-    Product,
-    Report,
-    Survey,
-    Value,
-)
+from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.names import short
+from feedback_assets.reports.report import Channel, Comment, Period, Product, Report, Survey, Value
 from feedback_assets.reports.statistics import Counts, Difference
+from feedback_assets.scorecard import numbers
 
 CLASSES = {
     "promoter": "Promoters",
@@ -37,41 +31,15 @@ METHODS = {
     "email": "by e-mail",
     "none": "not matched",
 }
-PROVIDERS = {
-    "wicked_reports": "Wicked Reports",
-    "thanx": "Thanx",
-    "fullwhere": "Fullwhere",
-    "feedbackpulse": "FeedbackPulse",
-    "retargeting": "Retargeting",
-}
 _NAMED = 3
 
-
-def number(value: float, places: int = 0) -> str:
-    """``1234.5`` as ``1,235``; a true minus sign; never ``−0``."""
-    text = f"{value:,.{places}f}"
-    if float(text.replace(",", "")) == 0:
-        text = text.removeprefix("-")
-    return text.replace("-", "−")
-
-
-def percent(part: float, places: int = 0) -> str:
-    """``0.8313`` as ``83 %``."""
-    return f"{number(100 * part, places)}\u00a0%"
+# The page finds all its words here.
+number, percent, span, counted = numbers.number, numbers.percent, numbers.span, numbers.counted
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:
     """``EUR 1,234.50``; a dash where there is none."""
-    if amount is None:
-        return "–"
-    return f"{short(currency or '(no currency)')}\u00a0{number(float(amount), 2)}"
-
-
-def span(interval: tuple[float, float] | None, places: int = 0) -> str:
-    """An interval as ``37 to 47``."""
-    if interval is None:
-        return "–"
-    return f"{number(interval[0], places)} to {number(interval[1], places)}"
+    return numbers.money(amount, short(currency or "(no currency)"))
 
 
 def nps(counts: Counts) -> str:
@@ -91,13 +59,8 @@ def moment(value: datetime | None) -> str:
     return "–" if value is None else f"{day(value.date())}, {value:%H:%M} UTC"
 
 
-def counted(count: float, noun: str, plural: str | None = None) -> str:
-    """``1 answer``, ``1,200 answers``."""
-    return f"{number(count)} {noun if round(count) == 1 else plural or noun + 's'}"
-
-
 def provider(name: str) -> str:
-    return PROVIDERS.get(name, name)
+    return title_of(name)
 
 
 def table(name: str) -> str:

@@ -1,110 +1,152 @@
-"""Dagster's databases on SQLite, as the one process of a backfill uses them.
+"""The event log on SQLite, with its databases held open: ``event_log_storage`` of ``dagster.yaml``.
 
-A backfill writes two events a partition, twice each. Dagster opens a database, compiles the
-statement, waits for the disk and closes the database again for each of them: 75 to 150 ms an
-event on a busy disk, and 11 ms of CPU. Held open it is 5 ms and 4 ms. What is written is the same.
+Every materialisation is stored twice, in the database of its run and in the index of all runs.
+Dagster's own storage opens the database anew for each of them, waits for the disk and closes it
+again. What is stored is the same.
 """
 
-import functools
+import os
+import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import sqlalchemy
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+from dagster import Field, StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
-# Lanes run side by side, each in a run with a database of its own; one more is the index of all.
-_HELD = 32
+INDEX = "index"
+"""What Dagster calls the database of all runs."""
+# A process that carries out runs uses two; a webserver one more for each run that is looked at.
+_HELD = 16
 _WAIT_SECONDS = 60
+_NO_FILE = (0, 0)
 
 
-@functools.cache
-def read_revisions_once() -> None:
-    """Have the revisions of Dagster's tables read once by this process.
+@dataclass(frozen=True)
+class _Open:
+    """An open database, and the file that it was opened as."""
 
-    Alembic runs all 88 files of them whenever a database is opened, to know which is the last:
-    14 ms, five times before the first step of a first run.
-    """
-    read = ScriptDirectory.from_config
-    held: dict[tuple[str | None, ...], ScriptDirectory] = {}
-
-    def from_config(config: Config) -> ScriptDirectory:
-        place = tuple(map(config.get_main_option, ("script_location", "version_locations")))
-        if place not in held:
-            held[place] = read(config)
-        return held[place]
-
-    setattr(ScriptDirectory, "from_config", from_config)  # noqa: B010 - a class's method
+    engine: sqlalchemy.Engine
+    file: tuple[int, int]
 
 
-def hold_open(instance: dg.DagsterInstance) -> None:
-    """Keep the databases of the instance's event log open; nothing where they are not SQLite."""
-    storage = instance.event_log_storage
-    if isinstance(storage, SqliteEventLogStorage):
-        storage._connect = _Held(storage).connect  # type: ignore[method-assign]
-        # Asked of a connection of its own for each event with tags, 0.6 ms. None is ever dropped.
-        storage.has_table = _remembered(storage.has_table)  # type: ignore[assignment, method-assign]
+class HeldOpenEventLogStorage(SqliteEventLogStorage):
+    """Stores what ``SqliteEventLogStorage`` does, where it does; keeps the last databases open."""
 
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        # One thread at a time uses a connection.
+        self._using = threading.Lock()
+        self._tables: set[str] = set()
+        # Closed at the end of the process at the latest: SQLite then empties its journal.
+        weakref.finalize(self, _close, self._open)
+        super().__init__(base_dir, inst_data)
 
-def _remembered(has_table: Callable[[str], bool]) -> Callable[[str], bool]:
-    there: set[str] = set()
+    @classmethod
+    def config_type(cls) -> Any:
+        """``base_dir``: where the databases are; ``$DAGSTER_HOME/history/runs`` by default."""
+        return {"base_dir": Field(StringSource, is_required=False)}
 
-    def remembered(name: str) -> bool:
-        if name not in there and has_table(name):
-            there.add(name)
-        return name in there
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> "HeldOpenEventLogStorage":
+        directory = config_value.get("base_dir") or _runs_of_home()
+        return cls(directory, inst_data)
 
-    return remembered
+    def run_connection(
+        self, run_id: str | None = None
+    ) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A transaction on the database of a run."""
+        return self._transaction(run_id or INDEX)
 
+    def index_connection(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A transaction on the database of all runs."""
+        return self._transaction(INDEX)
 
-def _close(engines: OrderedDict[str, sqlalchemy.Engine]) -> None:
-    while engines:
-        engines.popitem()[1].dispose()
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; asked for each event with tags. None is ever dropped."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
-
-class _Held:
-    """Connections by database, the one used longest ago closed first."""
-
-    def __init__(self, storage: SqliteEventLogStorage) -> None:
-        self._storage: Any = storage
-        self._engines: OrderedDict[str, sqlalchemy.Engine] = OrderedDict()
-        # SQLite puts its journal into the database when it is closed, at the latest at the end
-        # of the process.
-        weakref.finalize(storage, _close, self._engines)
+    def dispose(self) -> None:
+        """Close the databases."""
+        super().dispose()
+        with self._using:
+            _close(self._open)
 
     @contextmanager
-    def connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
-        # Dagster's own lock: one thread at a time uses a connection.
-        with self._storage._db_lock, self._engine(shard).begin() as connection:
-            yield connection
+    def _transaction(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        path = self.path_for_shard(shard)
+        with self._using:
+            with self._engine(shard, path).begin() as connection:
+                changes = _changes(connection)
+                yield connection
+                changed = _changes(connection) != changes
+            if changed:
+                # Who follows a run watches its database, which SQLite itself only writes to when
+                # its journal is full or the last connection is closed.
+                os.utime(path)
 
-    def _engine(self, shard: str) -> sqlalchemy.Engine:
-        engine = self._engines.get(shard)
-        if engine is None:
-            engine = self._engines[shard] = self._open(shard)
-        self._engines.move_to_end(shard)
-        if len(self._engines) > _HELD:
-            self._engines.popitem(last=False)[1].dispose()
-        return engine
+    def _engine(self, shard: str, path: str) -> sqlalchemy.Engine:
+        held = self._open.pop(shard, None)
+        # Old runs' databases are removed.
+        if held is not None and held.file != _file(path):
+            held.engine.dispose()
+            held = None
+        if held is None:
+            held = self._opened(shard, path)
+        self._open[shard] = held
+        if len(self._open) > _HELD:
+            self._open.popitem(last=False)[1].engine.dispose()
+        return held.engine
 
-    def _open(self, shard: str) -> sqlalchemy.Engine:
-        storage = self._storage
+    def _opened(self, shard: str, path: str) -> _Open:
+        # Dagster makes the database where it is not known to be there; an old run's may be gone.
+        if _file(path) == _NO_FILE:
+            self._initialized_dbs.discard(shard)
+        with super().run_connection(shard):
+            pass
         engine = sqlalchemy.create_engine(
-            storage.conn_string_for_shard(shard),
+            self.conn_string_for_shard(shard),
             poolclass=StaticPool,
             connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
         )
-        if shard not in storage._initialized_dbs:
-            storage._initdb(engine)
-            storage._initialized_dbs.add(shard)
         with engine.connect() as connection:
             # A power failure may cost the last events, as it may the last partitions; the
             # database stays whole.
             connection.execute(sqlalchemy.text("pragma synchronous = normal"))
-        return engine
+        return _Open(engine, _file(path))
+
+
+def _close(held: OrderedDict[str, _Open]) -> None:
+    while held:
+        held.popitem()[1].engine.dispose()
+
+
+def _runs_of_home() -> str:
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        raise ValueError("event_log_storage in dagster.yaml needs base_dir or DAGSTER_HOME")
+    return str(Path(home) / "history" / "runs")
+
+
+def _file(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - for every event
+    except FileNotFoundError:
+        return _NO_FILE
+    return (found.st_dev, found.st_ino)
+
+
+def _changes(connection: sqlalchemy.Connection) -> int:
+    driver: Any = connection.connection.driver_connection
+    return int(driver.total_changes)

@@ -3,22 +3,23 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import tenacity
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.compute_log_manager import ComputeLogManager
 from sqlalchemy.exc import OperationalError
 
 from feedback_assets.files.durable import make_private, write_durably
 from feedback_assets.files.locking import locked
-from feedback_assets.runtime.event_log import hold_open, read_revisions_once
 from feedback_assets.runtime.home_errors import home_errors
 from feedback_assets.settings import PROJECT_ROOT, Settings
 
 _KEPT_BY_DAGSTER = ("history", "schedules", "storage", "logs")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NOTHING_CAPTURED = {
-    "module": "dagster.core.storage.noop_compute_log_manager",
+    "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
 
@@ -29,22 +30,12 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     Raises ``Unusable`` if the directory or a database in it cannot be used.
     """
     home = settings.dagster_home
-    with home_errors(home):
-        # Dagster's databases cannot be created by two processes at once: the second one fails
-        # with "table runs already exists".
-        with locked(home / ".opening.lock", "DAGSTER_HOME"):
-            _furnish(home)
-            os.environ["DAGSTER_HOME"] = str(home)
-            read_revisions_once()
-            instance = _opened(home)
-        # Dagster configures logging anew at the start of every run, which takes the lock of each
-        # handler while it holds logging's own; a run in another thread holds its handler's while
-        # it stores an event and asks for a logger. Seen: the two wait for each other for ever. The
-        # handlers are those of dagster.yaml and the same for every run, so once is enough.
-        handlers = instance.get_yaml_python_handlers()
-        instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
-        hold_open(instance)
-    return instance
+    # Dagster's databases cannot be created by two processes at once: the second one fails with
+    # "table runs already exists".
+    with home_errors(home), locked(home / ".opening.lock", "DAGSTER_HOME"):
+        _furnish(home)
+        os.environ["DAGSTER_HOME"] = str(home)
+        return _opened(home)
 
 
 # A process of Dagster's own, such as the webserver, does not take the lock.
@@ -57,11 +48,16 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     reraise=True,
 )
 def _opened(home: Path) -> dg.DagsterInstance:
-    # Capturing what a step prints means changing this process's own standard output, and two
-    # threads that change it and back leave it changed: seen as a backfill that prints nothing.
+    # Dagster starts four processes a step to capture what it prints. The commands' steps print
+    # nothing, and what goes wrong is in the events.
     return dg.DagsterInstance.from_ref(
         InstanceRef.from_dir(str(home), overrides={"compute_logs": _NOTHING_CAPTURED})
     )
+
+
+def compute_logs(home: Path) -> ComputeLogManager[Any]:
+    """What keeps the captured output of the runs that Dagster's own processes started."""
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))).compute_log_manager
 
 
 def keep_private(home: Path) -> None:

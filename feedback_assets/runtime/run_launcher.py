@@ -11,15 +11,13 @@ import os
 import socket
 import time
 
-from dagster import DagsterRun
+from dagster import DagsterRun, DefaultRunLauncher, deserialize_value
 from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._serdes import deserialize_value
 
-from feedback_assets.warehouse.litter import is_alive
+from feedback_assets.warehouse.temporary_names import is_alive
 
 PROCESS_TAG = "feedback_assets/process"
 _TRIES = 3

@@ -57,6 +57,7 @@ class Column:
     ``channel``: it holds a channel's name, in which invisible characters mean nothing;
     ``prefix`` what an answer's id lacks to be a ``feedback_id``; ``unless`` the path of the column
     beside which this one names nothing.
+    ``epoch``: the provider writes the time stamp as a number, seconds or milliseconds since 1970.
     ``fields`` the fields of a struct, or of the structs in a list where ``repeated``.
     """
 
@@ -75,6 +76,7 @@ class Column:
     channel: bool = False
     prefix: str = ""
     unless: str = ""
+    epoch: Literal["s", "ms"] | None = None
     fields: tuple["Column", ...] = ()
     shape: Literal["value", "struct", "list"] = "value"
 

@@ -68,6 +68,11 @@ class Table:
         day = ("day",) if self.partitioned and self.event_time is None else ()
         return (*day, *self.key)
 
+    @property
+    def may_move(self) -> bool:
+        """Whether one key may be held on two days: where its time is no part of the key."""
+        return self.partitioned and self.event_time is not None and self.event_time not in self.key
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of its Parquet files; ``day`` is in the path, never in the file."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedback_assets.service.location import LOCATION, MODULE
-from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file
-from feedback_assets.warehouse.litter import make_scratch, remove_scratch
+from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file, variables
+from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch
 
 WORKSPACE = "workspace.yaml"
 
@@ -60,7 +60,7 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
 
 def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
     """The environment of ``given`` with ``.env`` below it, and this project's home."""
-    own = {name.upper() for name in Settings.model_fields}
+    own = variables()
     # The code server of a checkout reads .env itself, again at each reload.
     rereads = (dotenv_file().parent / "pyproject.toml").is_file()
     kept = {

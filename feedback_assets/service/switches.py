@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from feedback_assets.alerts.sensors import DETRACTORS, FAILURES
+from feedback_assets.automation.ad_spend_sensor import NAME as AD_SPEND
 from feedback_assets.automation.old_run_logs import SCHEDULE as OLD_RUN_LOGS
 from feedback_assets.automation.refresh_sensor import NAME as REFRESH
 from feedback_assets.automation.schedules import DAILY, MONTHLY
@@ -26,7 +27,7 @@ from feedback_assets.settings import Settings
 # The schedules that read, the sensors that follow them, and what keeps DAGSTER_HOME small. Sensors
 # that ask a provider for new answers every few minutes (``read_new_*``) spend its quota all day:
 # they are switched one by one.
-ALWAYS = (DAILY, MONTHLY, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
+ALWAYS = (DAILY, MONTHLY, AD_SPEND, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
 WITH_ALERT_URLS = (DETRACTORS, FAILURES)
 # A daemon reports every 30 seconds.
 _ALIVE = timedelta(minutes=2)
@@ -88,7 +89,7 @@ def switch(
                     instance.update_instigator_state(states[name].with_status(stopped))
         states = _states(instance)
         return Status(
-            tuple(_stands(instance, each, states.get(each.name)) for each in defined),
+            tuple(_switch_of(instance, each, states.get(each.name)) for each in defined),
             _heartbeat(instance),
         )
 
@@ -150,7 +151,7 @@ def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined
         raise NotSwitched(messages[0].strip())
 
 
-def _stands(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
+def _switch_of(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
     on = state is not None and bool(state.is_running)
     ticks = (
         instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state else ()

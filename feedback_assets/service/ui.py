@@ -70,14 +70,14 @@ def run_ui(
 
 def url_of(host: str, port: int) -> str:
     """The address of the UI for a browser on this machine."""
-    host = _reached(host)
+    host = _reachable_host(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def refuse_taken(host: str, port: int) -> None:
     """Raise ``NotStarted`` where something listens on the port already."""
     with suppress(OSError):
-        socket.create_connection((_reached(host), port), timeout=1).close()
+        socket.create_connection((_reachable_host(host), port), timeout=1).close()
         raise NotStarted(
             f"port {port} is in use: stop what listens there, or choose another with --port"
         )
@@ -102,7 +102,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _reached(host: str) -> str:
+def _reachable_host(host: str) -> str:
     """The address at which this machine reaches what listens on ``host``."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 

@@ -1,49 +1,42 @@
-"""What was spent on channels, as the user's own files say it."""
+"""What was spent on advertising, by day and channel, as the user's own files say it."""
 
 from feedback_assets.schema.columns import DATE, INT64, MONEY_SUM, TEXT, Column
 from feedback_assets.schema.table import EXTRA, Table
 
+_KEY = ("source", "medium", "campaign", "currency")
+
 DAILY = Table(
     "ad_spend",
     "daily",
-    "One row is what was spent on one channel on one day in one currency.",
+    "One row is what a channel cost on a day in one currency, from the files of FEEDBACK_AD_SPEND.",
     (
-        Column("source", TEXT, "utm_source, as the file has it", nullable=False, channel=True),
         Column(
-            "medium", TEXT, "utm_medium, likewise; (none) where blank", nullable=False, channel=True
-        ),
-        Column(
-            "campaign",
+            "source",
             TEXT,
-            "utm_campaign, likewise; (none) where blank",
-            nullable=False,
+            "utm_source, as in the file. Sources are compared without regard to case",
             channel=True,
+            nullable=False,
         ),
-        Column("currency", TEXT, "ISO 4217 code, in upper case", nullable=False),
+        Column("medium", TEXT, "utm_medium; (none) if blank", channel=True, nullable=False),
+        Column("campaign", TEXT, "utm_campaign; (none) if blank", channel=True, nullable=False),
+        Column("currency", TEXT, "Three letters, in upper case", nullable=False),
         Column("spend", MONEY_SUM, "What was spent", unit="currency", nullable=False),
-        Column("clicks", INT64, "Clicks that were paid for", unit="clicks"),
-        Column("impressions", INT64, "How often it was shown", unit="impressions"),
+        Column("clicks", INT64, "Clicks the platform counted; null if the file says nothing"),
+        Column("impressions", INT64, "Times an ad was shown; null if the file says nothing"),
         Column(
-            "source_first_day",
+            "covered_from",
             DATE,
-            "First day of the source in the file of this row; from there to source_last_day what "
-            "has no row was not spent",
+            "First day of the span covered by this row. The source is covered on each day from "
+            "`covered_from` to `covered_to` of any of its rows; on the others its spend is missing",
             nullable=False,
         ),
-        Column(
-            "source_last_day",
-            DATE,
-            "Last day of the source in the file of this row",
-            nullable=False,
-        ),
+        Column("covered_to", DATE, "Last day of that span", nullable=False),
         EXTRA,
     ),
-    key=("source", "medium", "campaign", "currency"),
-    order_by=("source", "medium", "campaign", "currency"),
-    example=(
-        'select source, currency, sum(spend) as spend from "ad_spend"."daily" '
-        "group by source, currency"
-    ),
+    key=_KEY,
+    order_by=_KEY,
+    example="select day, source, currency, sum(spend) as spend "
+    'from "ad_spend"."daily" group by all order by day desc, source limit 20',
 )
 
 TABLES = (DAILY,)

@@ -55,9 +55,10 @@ that no document names are kept in `extra`. [What is known of each provider](pro
 """
 
 _FILES = """\
-## Tables of your own files
+## Tables read from files
 
-Nothing is here unless such files are given; what reads them then takes them for empty.
+What files of your own say. Columns that the project does not know are kept in `extra`.
+[How the files have to look](operations.md#ad-spend).
 """
 
 _UNIFIED = """\
@@ -96,7 +97,8 @@ _QUARANTINE = """\
 A record that cannot be typed (key or event time missing, a wrong type, a score out of its range)
 is not in its table. It is kept whole, with the reason, in `quarantine/<group>.<table>/`, in the
 file of its day (`YYYY-MM-DD.parquet`) or in `undated.parquet`. It is there once, however often it
-is read. There is one such table for each provider table.
+is read. There is one such table for each provider table, and one for `ad_spend.daily`, which holds
+what cannot be read in the present files.
 """
 
 _QUARANTINE_EXAMPLE = 'select reason, count(*) from quarantine."thanx.feedbacks" group by 1'
@@ -135,7 +137,7 @@ def _contents() -> str:
     for group, tables in groupby(STORED_TABLES, key=lambda table: table.group):
         links = ", ".join(f"[{table.name}](#{table.full_name})" for table in tables)
         lines.append(f"| {group} | {links} |")
-    lines.append("| quarantine | [one for each provider table](#quarantine) |")
+    lines.append("| quarantine | [one for each provider table and `ad_spend.daily`](#quarantine) |")
     return "\n".join(lines) + "\n"
 
 
@@ -174,7 +176,7 @@ def _days(table: Table) -> str:
         return "Not partitioned: one file, built anew each time"
     if table.event_time is not None:
         return f"Partitioned by `day`, the UTC day of `{table.event_time}`"
-    if not table.depends:
+    if table in FILE_TABLES:
         return "Partitioned by `day`, as the file has it"
     same = next(name for name, depends in table.depends.items() if depends == Depends())
     return f"Partitioned by `day`, that of [{same}](#{same})"
@@ -218,6 +220,9 @@ def _column_rows(table: Table, column: Column, path: str, json_prefix: str) -> I
 
 
 def _source(table: Table, column: Column, json: str) -> str:
+    if table in FILE_TABLES:
+        named = "day" if column.type == pa.date32() else json
+        return "all other columns" if column is EXTRA else f"`{named}`"
     if table not in PROVIDER_TABLES:
         return ", ".join(f"[{name}](#{name})" for name in dict.fromkeys(column.source))
     if column is EXTRA:

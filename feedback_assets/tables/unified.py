@@ -1,9 +1,11 @@
 """The unified tables: answers, orders and attribution in one shape, whoever they came from."""
 
+from dataclasses import replace
+
+from feedback_assets.providers.answers import COLUMNS
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.columns import (
-    BOOL,
     FLOAT,
-    INT8,
     INT32,
     MONEY,
     QUANTITY,
@@ -13,7 +15,6 @@ from feedback_assets.schema.columns import (
     Personal,
 )
 from feedback_assets.schema.table import (
-    MATCH_WINDOW,
     SAME_DAY,
     TOUCH_WINDOW,
     Table,
@@ -23,11 +24,28 @@ GIVEN_MODELS = ("first_click", "first_optin", "re_optin", "last_click")
 COMPUTED_MODELS = ("linear", "position_based", "time_decay")
 MODELS = GIVEN_MODELS + COMPUTED_MODELS
 
-_THANX = "thanx.feedbacks."
-_PULSE = "feedbackpulse.submissions."
-_RETARGETING = "retargeting.order_feedback."
 _ORDERS = "wicked_reports.orders."
 _CLICKS = "wicked_reports.clicks."
+
+ANSWERS = {provider.name: provider.answers for provider in REGISTRY if provider.answers}
+"""By provider, how its answers become rows of ``unified.feedback``."""
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    """``a, b or c``."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _sources(answer_column: str) -> tuple[str, ...]:
+    """The providers' columns that a column of an answer is computed from."""
+    return tuple(
+        f"{name}.{path}"
+        for name, answers in ANSWERS.items()
+        for path in answers.columns.get(answer_column, ())
+    )
+
+
+_ANSWER = {column.name: replace(column, source=_sources(column.name)) for column in COLUMNS}
 
 FEEDBACK = Table(
     "unified",
@@ -40,179 +58,27 @@ FEEDBACK = Table(
             "provider:id",
             names="answer",
             nullable=False,
-            source=(
-                _THANX + "id",
-                _PULSE + "id",
-                _RETARGETING + "order_no",
-                _RETARGETING + "added_on",
-            ),
+            source=_sources("provider_feedback_id"),
         ),
-        Column("provider", TEXT, "thanx, feedbackpulse or retargeting", nullable=False),
-        Column(
-            "provider_feedback_id",
-            TEXT,
-            "What follows the first colon of feedback_id",
-            nullable=False,
-            source=(
-                _THANX + "id",
-                _PULSE + "id",
-                _RETARGETING + "order_no",
-                _RETARGETING + "added_on",
-            ),
-        ),
-        Column(
-            "responded_at",
-            STAMP,
-            "When the customer answered (Thanx: rated, else reviewed, else responded, else "
-            "purchased)",
-            nullable=False,
-            source=(
-                _THANX + "rated_at",
-                _THANX + "reviewed_at",
-                _THANX + "responded_at",
-                _THANX + "purchased_at",
-                _PULSE + "created_at",
-                _RETARGETING + "added_on",
-            ),
-        ),
-        Column(
-            "score",
-            INT8,
-            "NPS score; null where none was given",
-            unit="0–10",
-            low=0,
-            high=10,
-            source=(_THANX + "rating", _PULSE + "nps_score", _RETARGETING + "score"),
-        ),
+        Column("provider", TEXT, _any_of(tuple(ANSWERS)), nullable=False),
+        _ANSWER.pop("provider_feedback_id"),
+        _ANSWER.pop("responded_at"),
+        _ANSWER.pop("score"),
         Column(
             "nps_class",
             TEXT,
             "promoter 9–10, passive 7–8, detractor 0–6; null without score",
-            source=(_THANX + "rating", _PULSE + "nps_score", _RETARGETING + "score"),
+            source=_sources("score"),
         ),
-        Column(
-            "stars",
-            INT8,
-            "Stars, where the provider asks for them",
-            unit="1–5",
-            low=1,
-            high=5,
-            source=(_PULSE + "star_rating",),
-        ),
-        Column(
-            "comment",
-            TEXT,
-            "The customer's words",
-            personal=Personal.FREE_TEXT,
-            source=(_THANX + "review", _PULSE + "text_feedback", _RETARGETING + "comment"),
-        ),
-        Column(
-            "reply",
-            TEXT,
-            "The merchant's words",
-            personal=Personal.FREE_TEXT,
-            source=(_THANX + "response", _PULSE + "admin_reply"),
-        ),
-        Column(
-            "replied_at",
-            STAMP,
-            "When the merchant replied, where the provider says",
-            source=(_THANX + "responded_at",),
-        ),
-        Column(
-            "status",
-            TEXT,
-            "State or status as the provider calls it",
-            source=(_THANX + "state", _PULSE + "status"),
-        ),
-        Column(
-            "is_spam",
-            BOOL,
-            "Whether the provider marked it as spam",
-            nullable=False,
-            source=(_PULSE + "status",),
-        ),
-        Column(
-            "sentiment_score",
-            FLOAT,
-            "Sentiment of the text",
-            unit="−1 to 1",
-            source=(_PULSE + "sentiment_score",),
-        ),
-        Column(
-            "sentiment_label",
-            TEXT,
-            "positive, neutral or negative",
-            source=(_PULSE + "sentiment_label",),
-        ),
-        Column(
-            "order_ref",
-            TEXT,
-            "The order that the answer names",
-            names="order",
-            source=(_THANX + "purchase", _RETARGETING + "order_no"),
-        ),
-        Column(
-            "purchase_ref",
-            TEXT,
-            "The purchase that the answer names",
-            names="order",
-            unless="order_ref",
-            source=(_THANX + "purchase",),
-        ),
-        Column(
-            "customer_email",
-            TEXT,
-            "Normal form of the e-mail: the address in lower case, in NFC, without invisible "
-            "characters and white space around it; null for text that is not an e-mail",
-            personal=Personal.EMAIL,
-            source=(_PULSE + "customer_email",),
-        ),
-        Column(
-            "customer_ref",
-            TEXT,
-            "The provider's id of the customer",
-            personal=Personal.CONTACT_ID,
-            source=(_THANX + "user_id",),
-        ),
-        Column(
-            "product_ref",
-            TEXT,
-            "The product that the answer names",
-            source=(_PULSE + "product_id",),
-        ),
-        Column(
-            "location_ref",
-            TEXT,
-            "The place that the answer names",
-            source=(_THANX + "location_id",),
-        ),
-        Column(
-            "survey_ref",
-            TEXT,
-            "The survey or campaign that asked",
-            source=(_PULSE + "campaign_id",),
-        ),
-        Column(
-            "purchased_at",
-            STAMP,
-            "When the purchase was made, where the provider says",
-            source=(_THANX + "purchased_at", _RETARGETING + "order"),
-        ),
-        Column(
-            "purchase_amount",
-            MONEY,
-            "Amount of the purchase, where the provider says",
-            source=(_THANX + "purchase",),
-        ),
+        *_ANSWER.values(),
     ),
     key=("feedback_id",),
     event_time="responded_at",
     order_by=("responded_at", "feedback_id"),
     depends={
-        "thanx.feedbacks": MATCH_WINDOW,
-        "feedbackpulse.submissions": SAME_DAY,
-        "retargeting.order_feedback": SAME_DAY,
+        f"{name}.{table}": days
+        for name, answers in ANSWERS.items()
+        for table, days in answers.depends.items()
     },
     example='select provider, count(*) as answers from "unified"."feedback" group by provider',
 )

@@ -6,9 +6,11 @@ from functools import cache
 from feedback_assets.schema.definition import Definition, code_of
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
-from feedback_assets.transforms.dialect import FUNCTIONS, Function
+from feedback_assets.transforms.dialect import FUNCTIONS
 from feedback_assets.transforms.engine import sql_of
+from feedback_assets.transforms.function import Function
 from feedback_assets.transforms.inputs import Spans
+from feedback_assets.transforms.restated import restated
 
 MATCH_DAYS = "FEEDBACK_MATCH_DAYS"
 TOUCH_DAYS = "FEEDBACK_TOUCH_DAYS"
@@ -37,7 +39,7 @@ def derived_definition(table: Table, spans: Spans, fingerprint: str | None) -> D
         settings[TOUCH_DAYS] = str(spans.touch_days)
     if fingerprint is not None and not tokens.isdisjoint(_PADS):
         settings[CUSTOMER_SECRET] = fingerprint
-    return Definition(_code(table, sql_of(table)), settings)
+    return Definition(_code(table, f"{sql_of(table)}\n{restated(sql_of(table))}"), settings)
 
 
 @cache

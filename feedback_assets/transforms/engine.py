@@ -15,9 +15,12 @@ import pyarrow.compute as pc
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
+from feedback_assets.tables.unified import FEEDBACK
+from feedback_assets.transforms.answers import answers_sql
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
+from feedback_assets.transforms.restated import restated, with_restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
 from feedback_assets.warehouse.memory import machine_memory
 
@@ -164,9 +167,11 @@ def days_asked(table: Table, warehouse: Source) -> list[date]:
 
 
 def sql_of(table: Table) -> str:
-    """The text of the table's SQL files; ``FileNotFoundError`` for a table that has none."""
-    parts = [_part(table, name) for name in table.parts]
-    return "\n".join([_file(table.group, table.name), *parts])
+    """The text of the table's SQL files; ``FileNotFoundError`` for a table that has none.
+
+    That of ``unified.feedback`` has the queries of the providers after its opening comment.
+    """
+    return "\n".join([_query(table), *(_part(table, name) for name in table.parts)])
 
 
 def part_of(
@@ -174,7 +179,7 @@ def part_of(
 ) -> tuple[str, dict[str, Any]]:
     """The query of one part of a table, and the values it is run with, as ``query_of``."""
     text = _part(table, name)
-    return text, _named(text, _values(parameters, None, last, held))
+    return with_restated(text), _named(text, _values(parameters, None, last, held))
 
 
 def query_of(
@@ -192,7 +197,7 @@ def query_of(
 
     A file that ends with ``order by`` knows what is quicker to sort by than ``table.order_by``.
     """
-    text = _file(table.group, table.name).strip()
+    text = _query(table).strip()
     columns = ", ".join(
         f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
         for column in table.columns
@@ -205,7 +210,9 @@ def query_of(
     if found := _ORDER.search(text):
         keys, text = [found["keys"]], text[: found.start()]
     ordered = f" order by {', '.join(keys)}" if keys else ""
-    query = f"select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
+    shared = restated(text)
+    before = f"with {shared}\n" if shared else ""
+    query = f"{before}select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
     return query, _named(text, _values(parameters, first, last, held))
 
 
@@ -213,6 +220,14 @@ def _named(text: str, values: dict[str, Any]) -> dict[str, Any]:
     # DuckDB refuses a value that the query does not name; a name in a comment is none.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
     return {name: values[name] for name in named}
+
+
+def _query(table: Table) -> str:
+    text = _file(table.group, table.name)
+    if table is not FEEDBACK:
+        return text
+    opening, _, query = text.partition("\n\n")
+    return f"{opening}\n{answers_sql()}\n\n{query}"
 
 
 def _part(table: Table, name: str) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.engine import Parameters, build_days, build_whole
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 class Engine(Protocol):

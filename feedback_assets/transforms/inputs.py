@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import days_between
 
 Day = date | None
 """A partition: a day, or None for a table that has none."""

@@ -15,8 +15,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES
 from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
-from feedback_assets.warehouse.layout import Warehouse
-from feedback_assets.warehouse.litter import make_scratch, remove_scratch, scratch_path
+from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch, scratch_path
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Days = tuple[date | None, date | None]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import (
@@ -31,7 +32,7 @@ from feedback_assets.transforms.engine import (
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import Days
 from feedback_assets.transforms.spark_sql import SECRETS, spark_query
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -119,8 +120,8 @@ class SparkEngine:
                 return session.sql(spark_query(query, views), args=bound)
 
             for name in table.parts:
-                # Computed here and now, and kept on the cluster: planned as one, a query of parts of
-                # parts takes the driver minutes.
+                # Computed at once and kept on the cluster: as one query, parts of parts take the
+                # driver minutes to plan.
                 part = asked(*part_of(table, name, parameters, last, held)).localCheckpoint()
                 views[f"{PARTS}.{name}"] = _view(part)
             yield asked(*query_of(table, parameters, first, last, held))

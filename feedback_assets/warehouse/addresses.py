@@ -56,7 +56,7 @@ def may_hold(text: str) -> bool:
 
 def addresses(text: str) -> Iterator[Found]:
     """Every address that may stand in the text, those around one ``@`` from long to short."""
-    yield from _around_signs(text, _surely)
+    yield from _around_signs(text, _certain_spans)
 
 
 def whole_addresses(text: str) -> Iterator[Found]:
@@ -69,8 +69,8 @@ def whole_addresses(text: str) -> Iterator[Found]:
 def doubtful(text: str) -> Iterator[Found]:
     """Addresses that may be meant: tagged, spelled out, or with a word right behind them."""
     if may_hold(text):
-        yield from _around_signs(text, _perhaps)
-        for found in _around_signs(text, _surely):
+        yield from _around_signs(text, _possible_spans)
+        for found in _around_signs(text, _certain_spans):
             local, _, domain = found.address.partition("@")
             if "+" in local:
                 yield Found(found.start, found.end, f"{local.partition('+')[0]}@{domain}")
@@ -120,7 +120,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
             yield segment.start() + begin, written[begin:finish]
 
 
-def _surely(text: str, sign: int) -> Iterator[tuple[int, int]]:
+def _certain_spans(text: str, sign: int) -> Iterator[tuple[int, int]]:
     ends = list(_ends(text, sign))
     for start in _starts(text, sign):
         for end in ends:
@@ -176,7 +176,7 @@ def _joined_twice(text: str, place: int) -> bool:
     return text[place : place + 2] in ("..", "--")
 
 
-def _perhaps(text: str, sign: int) -> Iterator[tuple[int, int]]:
+def _possible_spans(text: str, sign: int) -> Iterator[tuple[int, int]]:
     """``bob`` of ``jim+bob@…`` and what stands before a dot: ``bob@example.com.Thanks``."""
     starts = list(_starts(text, sign))
     ends = list(_ends(text, sign))

@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Callable
 
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 FILE = "customer_secret.json"
 _TEXT = b"the customer secret of a warehouse"

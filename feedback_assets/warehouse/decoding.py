@@ -136,7 +136,7 @@ def _bytes(match: re.Match[str]) -> list[Piece]:
     return pieces
 
 
-def _strictly(match: re.Match[str]) -> list[Piece]:
+def _strict_percent(match: re.Match[str]) -> list[Piece]:
     """The sign and what is not ASCII: in ``email=00=40b.com`` and ``100%abe%40b.com`` no more is.
 
     Of a run of escaped bytes what is UTF-8; the rest stays as it is written.
@@ -191,7 +191,7 @@ def _numbered(code: int, match: re.Match[str]) -> list[Piece] | None:
     return [(chr(code), 0, len(match[0]))]
 
 
-def _look_alike(match: re.Match[str]) -> list[Piece]:
+def _look_alike_letters(match: re.Match[str]) -> list[Piece]:
     letter = match[0].translate(_APOSTROPHES)
     # Not ² and the like, which are a footnote rather than a letter of the address.
     if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<small>", "<font>")):
@@ -226,8 +226,8 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[Piece] | 
             r"|(?:&|%26)commat(?:;|%3[bB])"
             r"|(?P<bytes>(?:%[89A-Fa-f][0-9A-Fa-f])+|(?:=[89A-Fa-f][0-9A-Fa-f])+)"
         ),
-        _strictly,
+        _strict_percent,
     ),
     # Full-width and other letters that look alike and mean the same.
-    (re.compile(r"[^\x00-\x7f]"), _look_alike),
+    (re.compile(r"[^\x00-\x7f]"), _look_alike_letters),
 )

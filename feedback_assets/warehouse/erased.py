@@ -104,12 +104,12 @@ class Erased:
         instead = self.customer_keys.get(self.hash_of("customer", key))
         if instead is not None or self.own_keys is None:
             return instead or key
-        if key in self.own_keys or self._is_instead(key):
+        if key in self.own_keys or self._is_replacement(key):
             return key
         head = self._digest(f"instead of customer:{key}")[:_HEAD]
         return head + self._digest(f"customer key:{head}")[_HEAD:]
 
-    def _is_instead(self, key: str) -> bool:
+    def _is_replacement(self, key: str) -> bool:
         # The end is computed from the beginning, so that a key that was replaced is known again.
         return key[_HEAD:] == self._digest(f"customer key:{key[:_HEAD]}")[_HEAD:]
 

@@ -63,11 +63,11 @@ def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
     if not concerned:
         return ErasedRows(rows, learned=additions)
     pen = _Pen(table, erased)
-    instead = [
+    replacements = [
         _scrubbed(pen.record(record) if place in owners else record, table.columns, erased)
         for place, record in zip(concerned, rows.take(concerned).to_pylist(), strict=True)
     ]
-    put = _in_place(rows, concerned, pa.Table.from_pylist(instead, schema=rows.schema))
+    put = _put_back(rows, concerned, pa.Table.from_pylist(replacements, schema=rows.schema))
     done = _in_order(put, table)
     return ErasedRows(done, len(owners), not done.equals(rows), additions)
 
@@ -109,16 +109,16 @@ def erase_payload(table: Table, payload: str, erased: Erased) -> str:
         words = _WORD.findall(payload)
         kinds: tuple[PointsAt, ...] = ("email", "contact", "order")
         if any(erased.person_of(kind, word) for word in words for kind in kinds):
-            return _whole(payload, erased)
-        return payload if erased.scrubbed(payload) == payload else _whole(payload, erased)
+            return _erased_payload(payload, erased)
+        return payload if erased.scrubbed(payload) == payload else _erased_payload(payload, erased)
     try:
-        if _is_theirs(record, table, erased):
+        if _names_an_erased_person(record, table, erased):
             left = _Pen(table, erased, as_json=True).record(record)
             if left != record:
                 payload = _encoder.encode(left).decode()
         return erased.scrubbed(payload)
     except (ValueError, RecursionError, UnicodeEncodeError):
-        return _whole(payload, erased)
+        return _erased_payload(payload, erased)
 
 
 def erase_reason(reason: str) -> str:
@@ -187,12 +187,12 @@ def _new_names(
         return found
     for record, person in zip(rows.take(list(owners)).to_pylist(), owners.values(), strict=True):
         for path, column in leaves(table.columns):
-            value = _at(record, path)
+            value = _value_at(record, path)
             kind = column.points_at
             if (
                 kind not in _LEARNED
                 or value is None
-                or (column.unless and _at(record, column.unless))
+                or (column.unless and _value_at(record, column.unless))
             ):
                 continue
             text = str(value)
@@ -236,7 +236,7 @@ def _texts(
         yield column, values, positions
 
 
-def _is_theirs(record: dict[str, Any], table: Table, erased: Erased) -> bool:
+def _names_an_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
     return any(_owner(kind, text, erased) for kind, text in _names(record, table))
 
 
@@ -251,7 +251,7 @@ def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
 
 def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
     for path, kind, prefix in _pointing(table):
-        value = _at(record, path)
+        value = _value_at(record, path)
         if isinstance(value, str | int):
             yield kind, f"{prefix}{value}"
 
@@ -309,7 +309,7 @@ class _Pen:
             return WORDS if value and isinstance(value, dict | list) else value
         text = value if isinstance(value, str) else str(value)
         blank = not same_text("contact", text)
-        return value if blank else self._instead(text, column.personal, path)
+        return value if blank else self._replacement(text, column.personal, path)
 
     def _objects(self, value: Any, column: Column, prefix: str) -> Any:
         if isinstance(value, dict) and column.shape == "list" and all(map(str.isdigit, value)):
@@ -324,7 +324,7 @@ class _Pen:
         # Neither object nor list: what is in it, nobody knows.
         return WORDS
 
-    def _instead(self, text: str, kind: Personal, path: str) -> str | None:
+    def _replacement(self, text: str, kind: Personal, path: str) -> str | None:
         match kind:
             case Personal.EMAIL:
                 # A pseudonym counts as an e-mail, so "n/a" must not become one.
@@ -337,11 +337,11 @@ class _Pen:
         return self.erased.pseudonym("link", text) if path in self.table.key else None
 
 
-def _in_place(rows: pa.Table, places: list[int], instead: pa.Table) -> pa.Table:
+def _put_back(rows: pa.Table, places: list[int], replacements: pa.Table) -> pa.Table:
     order = list(range(rows.num_rows))
     for number, place in enumerate(places):
         order[place] = rows.num_rows + number
-    return pa.concat_tables([rows, instead]).take(pa.array(order, pa.int64()))
+    return pa.concat_tables([rows, replacements]).take(pa.array(order, pa.int64()))
 
 
 def _in_order(rows: pa.Table, table: Table) -> pa.Table:
@@ -358,7 +358,7 @@ def _column(rows: pa.Table, path: str) -> pa.ChunkedArray:
     return pc.struct_field(column, rest) if rest else column
 
 
-def _at(record: Any, path: str) -> Any:
+def _value_at(record: Any, path: str) -> Any:
     for name in path.split("."):
         record = record.get(name) if isinstance(record, dict) else None
     return record
@@ -371,5 +371,5 @@ def _decoded(payload: str) -> Any:
         return json.loads(payload, parse_float=Decimal)
 
 
-def _whole(payload: str, erased: Erased) -> str:
+def _erased_payload(payload: str, erased: Erased) -> str:
     return json.dumps({"erased": erased.pseudonym("record", payload)})

@@ -4,7 +4,7 @@ It lies beside the tables, so that it goes where they go, whoever looks at them 
 were filled. It stays when other data is read later, since days of the sandbox may be left.
 """
 
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 _DIRECTORY = "_generated"
 

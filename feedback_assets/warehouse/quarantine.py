@@ -24,10 +24,10 @@ from feedback_assets.schema.columns import DATE, STAMP, TEXT
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.erased import Erased, Sought
 from feedback_assets.warehouse.erasing import erase_payload, erase_reason
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.locks import until_held
 from feedback_assets.warehouse.marks import local_mark
 from feedback_assets.warehouse.remote import Found, listed
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SCHEMA = pa.schema(
     [
@@ -76,6 +76,23 @@ def set_aside(
             _add(warehouse, table, by_day, fetched_at)
 
     until_held(add)
+
+
+def replace_quarantine(
+    warehouse: Warehouse, table: Table, records: Iterable[SetAside], fetched_at: datetime
+) -> None:
+    """``set_aside``, and take out every other record: of a table that is always read whole."""
+    kept = list(records)
+    set_aside(warehouse, table, kept, fetched_at)
+    paths = quarantine_files(warehouse, table)
+    if not paths:
+        return
+    erased = warehouse.erased()
+    wanted = {_without_erased(table, record, erased).payload for record in kept}
+    for path in paths:
+        held = read_quarantine_file(warehouse, path).column("payload").to_pylist()
+        if gone := set(held) - wanted:
+            take_out(warehouse, table, path, gone)
 
 
 def _without_erased(table: Table, record: SetAside, erased: Erased | None) -> SetAside:
@@ -174,7 +191,7 @@ def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
     if not erased:
         return 0
     for file in _found(warehouse, table):
-        theirs = {row["payload"] for row in _theirs(warehouse, table, file, erased)}
+        theirs = {row["payload"] for row in _records_with_erased(warehouse, table, file, erased)}
         if theirs:
             until_held(partial(_erase_file, warehouse, table, file.path, erased, theirs))
             count += len(theirs)
@@ -207,17 +224,17 @@ def quarantine_of(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The records with something of an erased person in them, and the file that holds them."""
     for file in _found(warehouse, table):
-        for row in _theirs(warehouse, table, file, erased):
+        for row in _records_with_erased(warehouse, table, file, erased):
             yield file.path, row
 
 
-def _theirs(
+def _records_with_erased(
     warehouse: Warehouse, table: Table, file: Found, erased: Erased
 ) -> list[dict[str, Any]]:
     """The records of one file with something of an erased person in them."""
     # An address that is spelled out is looked up in a list of its own.
     if not erased.spelled:
-        sought = _sought(warehouse, table, file.path, file.mark, erased.key)
+        sought = _names_searched(warehouse, table, file.path, file.mark, erased.key)
         if sought is not None and sought.isdisjoint(map(_short, erased.persons)):
             return []
     rows = read_quarantine_file(warehouse, file.path).to_pylist()
@@ -231,7 +248,7 @@ def _theirs(
 
 # 2 MB of memory a file: 200,000 records.
 @lru_cache(maxsize=64)
-def _sought(
+def _names_searched(
     warehouse: Warehouse,
     table: Table,
     path: str,

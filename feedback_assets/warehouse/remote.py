@@ -59,8 +59,11 @@ class Found:
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
-    """Errors of an object store as ``StoreTrouble``; a missing object stays what it is."""
+def store_errors(place: str, setting: str = "FEEDBACK_WAREHOUSE") -> Iterator[None]:
+    """Errors of an object store as ``StoreTrouble``; a missing object stays what it is.
+
+    ``setting`` is the variable that names the place.
+    """
     try:
         yield
     except StoreTrouble:
@@ -69,7 +72,7 @@ def told(place: str) -> Iterator[None]:
         if "specified bucket" not in str(error):
             raise
         raise StoreTrouble(
-            f"{place}: there is no such bucket. Create it, or fix FEEDBACK_WAREHOUSE."
+            f"{place}: there is no such bucket. Create it, or fix {setting}."
         ) from None
     except PermissionError as error:
         raise StoreTrouble(
@@ -83,13 +86,13 @@ def told(place: str) -> Iterator[None]:
             transient=any(part in words.lower() for part in _BUSY),
         ) from None
     except Exception as error:
-        trouble = _trouble(place, error)
-        if trouble is None:
+        explained = _explained(place, error)
+        if explained is None:
             raise
-        raise trouble from None
+        raise explained from None
 
 
-def _trouble(place: str, error: Exception) -> StoreTrouble | None:
+def _explained(place: str, error: Exception) -> StoreTrouble | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _NO_CREDENTIALS:
         return StoreTrouble(f"{place}: no credentials for the object store: {_CREDENTIALS}.")
@@ -115,7 +118,7 @@ def listed(filesystem: Any, directory: str, spelt: str) -> list[Found]:
     ``spelt`` is the protocol that the paths get where the file system leaves it out.
     """
     filesystem.invalidate_cache()
-    with told(directory):
+    with store_errors(directory):
         found = filesystem.find(directory, detail=True)
     return [
         Found(
@@ -131,7 +134,7 @@ def fetched(filesystem: Any, objects: Sequence[Found]) -> Iterator[bytes]:
     """The content of each, in order, each by one request and many of them at once."""
     for some in _portions(objects):
         paths = [found.path for found in some]
-        with told(paths[0]):
+        with store_errors(paths[0]):
             # With a start, for without one a large object would be read in pieces, which may be
             # those of two versions.
             contents = filesystem.cat_ranges(paths, 0, None, on_error="raise")

@@ -13,13 +13,13 @@ from feedback_assets.alerts.failures import (
     Ended,
     Failure,
     State,
+    after_delivery,
     compose,
     take,
-    told,
 )
 from feedback_assets.alerts.sensors import FAILURES, alert_sensors
 from feedback_assets.automation.cursors import decode, encode
-from feedback_assets.automation.schedules import range_tags
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
@@ -187,7 +187,7 @@ def news(state: State, *runs: Ended, busy: set[str] | None = None) -> tuple[Stat
     """The state after a look, all told, and what was told."""
     after = take(state, runs, busy or set(), ["t"])
     after = decode(encode(after), State) or after
-    return told(after, {}), after.pending["t"]
+    return after_delivery(after, {}), after.pending["t"]
 
 
 def test_forty_runs_of_a_backfill_with_one_cause_are_one_alert_with_all_their_days() -> None:

@@ -6,18 +6,19 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.assets import provider_assets
+from feedback_assets.assets.resources import provider_resource
+from feedback_assets.days import days_between
+from feedback_assets.http import session as http
+from feedback_assets.http.retrying import RetryPolicy
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers
-from feedback_assets.warehouse.layout import days_between
 from tests.conftest import YESTERDAY, Project
 
 COUNTS = (
@@ -37,10 +38,7 @@ def materialise(
     return job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(name.split(".")) for name in tables],
-        tags={
-            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-        },
+        tags=range_tags(first, last),
         raise_on_error=False,
     )
 
@@ -144,8 +142,8 @@ def test_order_feedback_and_reviews_come_from_one_read(shop: Project, sandbox: S
 
 def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) -> None:
     settings = shop.settings
-    assert settings.retargeting_rest_key is not None
-    assert settings.retargeting_customer_id is not None
+    secrets = [settings.of("retargeting", name) for name in ("rest_key", "customer_id")]
+    assert None not in secrets
     shown = repr(shop.defs.resources) + str(
         [
             resource.get_resource_definition().config_schema.default_value  # type: ignore[union-attr]
@@ -153,8 +151,18 @@ def test_no_credential_is_in_what_dagster_shows_of_the_resources(shop: Project) 
             if hasattr(resource, "get_resource_definition")
         ]
     )
-    for secret in (settings.retargeting_rest_key, settings.retargeting_customer_id):
+    for secret in secrets:
         assert secret.get_secret_value() not in shown
+
+
+def test_a_resource_shows_each_argument_of_its_client_and_secrets_by_variable(
+    shop: Project,
+) -> None:
+    resource = provider_resource("retargeting", shop.settings)
+    shown = resource.get_resource_definition().config_schema.default_value
+    assert shown["rest_key"] == {"env": "RETARGETING_REST_KEY"}
+    assert shown["url"] == shop.settings.retargeting_url
+    assert shown["zone"] == shop.settings.zone("retargeting")
 
 
 def test_a_list_that_stays_short_is_read_twice_and_fails_with_the_old_day_left(
@@ -299,7 +307,13 @@ def test_reviews_that_cannot_be_read_fail_alone(
     assert project.warehouse.days_held(find_table(names[1])) == []
 
 
-@pytest.mark.slow
+@pytest.fixture
+def retried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
+    monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+
+
+@pytest.mark.usefixtures("retried_at_once")
 def test_a_second_try_goes_on_at_the_window_that_failed(
     orders_only: Project, httpserver: HTTPServer
 ) -> None:
@@ -311,7 +325,37 @@ def test_a_second_try_goes_on_at_the_window_that_failed(
         known = counts_by_day(instance, find_table(names[0]))
     assert any(event.is_step_up_for_retry for event in result.all_node_events)
     assert len(known) == 28
-    assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 10
+    assert [response.status_code for _, response in httpserver.log] == [200] + [503] * 4
+
+
+@pytest.mark.usefixtures("retried_at_once")
+def test_a_second_try_that_succeeds_counts_the_days_of_the_first_one_too(
+    orders_only: Project, httpserver: HTTPServer
+) -> None:
+    orders = find_table("wicked_reports.orders")
+    first = YESTERDAY - timedelta(days=55)
+    failures = [503, 503]
+
+    def answer(request: Request) -> Response:
+        begins = date.fromisoformat(request.args["from"][:10])
+        if begins > first and failures:
+            return Response(status=failures.pop())
+        day = begins + timedelta(days=3)
+        row = {"id": str(day), "sourceId": "s", "date": f"{day}T10:00:00Z"}
+        body = {"status": "success", "results": [row], "page": 1, "totalPages": 1, "total": 1}
+        return Response(json.dumps(body), content_type="application/json")
+
+    httpserver.expect_request("/orders").respond_with_handler(answer)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialise(orders_only, [orders.full_name], first, YESTERDAY, instance)
+        known = counts_by_day(instance, orders)
+    assert result.success
+    assert any(event.is_step_up_for_retry for event in result.all_node_events)
+    assert sorted(known) == [str(day) for day in days_between(first, YESTERDAY)]
+    assert sum(counts["dagster/partition_row_count"] for counts in known.values()) == 2
+    assert all(counts["content_hash"] and counts["definition"] for counts in known.values())
+    # The first window is asked for once.
+    assert [response.status_code for _, response in httpserver.log] == [200, 503, 503, 200]
 
 
 def test_a_warehouse_that_was_read_from_a_sandbox_is_marked_and_stays_so(

@@ -11,12 +11,14 @@ import dagster as dg
 import pytest
 
 from feedback_assets.automation.refresh_sensor import due
-from feedback_assets.backfill.run import make_plan
+from feedback_assets.backfill.definitions import loaded_tables
+from feedback_assets.backfill.plan import make_plan
+from feedback_assets.backfill.request import held_partitions
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, REPORT_PAGES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 
 FIRST = YESTERDAY - timedelta(days=8)
@@ -74,17 +76,19 @@ def test_the_page_waits_for_every_mart_and_stands_last_in_a_backfill(project: Pr
     spec = project.defs.resolve_asset_graph().get(KEY)
     assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in MART_TABLES}
     assert spec.group_name == "reports"
-    plan = make_plan(project.settings, [*ALL_TABLES, PAGE], FIRST, YESTERDAY)
+    plan = make_plan([*loaded_tables(project.settings), PAGE], FIRST, YESTERDAY)
     assert plan.building[-1].tables == (PAGE,)
     assert plan.days_of(PAGE) == 1
 
 
 def test_missing_leaves_a_page_that_is_there_unless_a_mart_is_made(project: Project) -> None:
     project.warehouse.write_bytes(page_path(project.warehouse), b"there")
-    plan = make_plan(project.settings, [PAGE], FIRST, YESTERDAY, missing=True)
+    plan = make_plan([PAGE], FIRST, YESTERDAY, held=held_partitions(project.warehouse, [PAGE]))
     assert not plan.building
     daily = find_table("marts.nps_daily")
-    plan = make_plan(project.settings, [daily, PAGE], FIRST, YESTERDAY, missing=True)
+    plan = make_plan(
+        [daily, PAGE], FIRST, YESTERDAY, held=held_partitions(project.warehouse, [daily, PAGE])
+    )
     assert [run.tables for run in plan.building] == [(daily,), (PAGE,)]
 
 

@@ -4,12 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.execution.asset_backfill import AssetBackfillData
 
 from feedback_assets.assets.specs import column_schema
+from feedback_assets.definitions import build_defs
 from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.settings import load_settings
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
@@ -24,6 +29,42 @@ def test_every_table_has_an_owner_a_freshness_policy_and_code_that_is_there(
         assert len(references) == 2
         for reference in references:
             assert Path(reference.file_path).is_file(), reference.file_path
+
+
+def test_owners_are_those_of_the_setting(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDBACK_OWNERS", "team:insights, ana@shop.example")
+    defs = build_defs(load_settings())
+    assert {tuple(spec.owners) for spec in defs.resolve_all_asset_specs() if spec.group_name} == {
+        ("team:insights", "ana@shop.example")
+    }
+
+
+def test_links_to_the_code_lead_into_the_repository_that_is_set(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_REPOSITORY_URL", "https://github.com/shop/feedback.git")
+    monkeypatch.setenv("FEEDBACK_REPOSITORY_BRANCH", "live")
+    specs = build_defs(load_settings()).resolve_all_asset_specs()
+    found = {
+        reference.url
+        for spec in specs
+        if "dagster/code_references" in spec.metadata
+        for reference in spec.metadata["dagster/code_references"].code_references
+    }
+    tree = "https://github.com/shop/feedback/tree/live/"
+    assert f"{tree}feedback_assets/tables/marts/nps_daily.py" in found
+    assert f"{tree}feedback_assets/providers/thanx/tables.py" in found
+    assert f"{tree}feedback_assets/reports/page/nps.html" in found
+    assert all((ROOT / url.removeprefix(tree)).is_file() for url in found)
+
+
+def test_provider_and_personal_data_are_tags(project: Project) -> None:
+    tags = {
+        ".".join(spec.key.path): dict(spec.tags) for spec in project.defs.resolve_all_asset_specs()
+    }
+    assert tags["thanx.feedbacks"]["provider"] == "thanx"
+    assert tags["wicked_reports.orders"]["personal_data"] == "yes"
+    assert tags["marts.nps_daily"].keys().isdisjoint({"provider", "personal_data"})
 
 
 def test_the_key_of_a_table_and_its_example_are_metadata_and_the_key_has_the_day_it_counts_in(

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 import time_machine
+import yaml
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.storage.dagster_run import RunRecord
@@ -45,13 +47,6 @@ _NOTHING_CAPTURED = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
-_ONE_FILE_OF_EVENTS = """
-event_log_storage:
-  module: dagster._core.storage.event_log
-  class: ConsolidatedSqliteEventLogStorage
-  config:
-    base_dir: {directory}
-"""
 _LOG = logging.getLogger(__name__)
 
 
@@ -148,13 +143,23 @@ def _carry_out(steps: Iterator[Any]) -> None:
         assert not isinstance(step, SerializableErrorInfo), step
 
 
+def _one_file_of_events(directory: Path) -> dict[str, Any]:
+    return {
+        "event_log_storage": {
+            "module": "dagster._core.storage.event_log",
+            "class": "ConsolidatedSqliteEventLogStorage",
+            "config": {"base_dir": str(directory)},
+        }
+    }
+
+
 def make_home(project: Project) -> None:
     """``DAGSTER_HOME`` with the project's `dagster.yaml`, before anything else makes it."""
     home = project.settings.dagster_home
     home.mkdir(parents=True)
     config = (PROJECT_ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
-    config += _ONE_FILE_OF_EVENTS.format(directory=home / "events")
-    (home / "dagster.yaml").write_text(config, encoding="utf-8")
+    settings = yaml.safe_load(config) | _one_file_of_events(home / "events")
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     open_instance(project.settings).dispose()
 
 

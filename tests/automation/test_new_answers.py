@@ -23,6 +23,8 @@ from feedback_assets.automation.new_answers import (
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors, sensor_name
 from feedback_assets.diagnosis.providers import connect
 from feedback_assets.ingest.parse import parse_page
+from feedback_assets.ingest.sources import source_of
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import load_settings
@@ -31,7 +33,7 @@ from tests.conftest import YESTERDAY, Project, configure
 
 NOON = datetime.combine(YESTERDAY - timedelta(days=3), time(12), UTC)
 DAY = NOON.date()
-PROVIDERS = ("thanx", "feedbackpulse", "retargeting")
+PROVIDERS = tuple(provider.name for provider in REGISTRY if provider.feed)
 TABLES = {
     "thanx": "thanx.feedbacks",
     "feedbackpulse": "feedbackpulse.submissions",
@@ -111,8 +113,10 @@ def given_since(project: Project, provider: str, since: datetime) -> dict[str, t
     """Every answer that the provider has now and that was given since, with its day."""
     feed = next(feed for feed in feeds(project.settings) if feed.provider == provider)
     with connect(provider, project.settings) as client:
-        pages = list(feed.source.read(client, DAY - timedelta(days=10), DAY + timedelta(days=3)))
-    zone = feed.source.typing(project.settings.zone(provider))
+        pages = list(
+            source_of(feed.table).read(client, DAY - timedelta(days=10), DAY + timedelta(days=3))
+        )
+    zone = source_of(feed.table).typing(project.settings.zone(provider))
     rows = [
         row
         for page in pages

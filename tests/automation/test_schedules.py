@@ -27,7 +27,7 @@ Asked = list[tuple[list[str], str, str]]
 def evaluate(name: str, at: datetime, **environ: str) -> ScheduleExecutionData:
     defs = build_defs(load_settings(environ))
     with (
-        dg.DagsterInstance.ephemeral() as instance,
+        dg.instance_for_test() as instance,
         dg.build_schedule_context(instance=instance, scheduled_execution_time=at) as context,
     ):
         return defs.resolve_schedule_def(name).evaluate_tick(context)
@@ -120,10 +120,12 @@ def test_time_and_zone_are_settings_and_all_is_off_until_it_is_switched_on(
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
 
-def test_without_a_provider_whose_past_is_restated_there_is_no_monthly_schedule() -> None:
-    defs = build_defs(load_settings({"FEEDBACK_PROVIDERS": "thanx"}))
-    assert DAILY in {schedule.name for schedule in defs.schedules or []}
-    assert MONTHLY not in {schedule.name for schedule in defs.schedules or []}
+def test_without_a_provider_whose_past_is_restated_the_month_reads_only_what_a_check_named() -> (
+    None
+):
+    found = evaluate(MONTHLY, SIX, FEEDBACK_PROVIDERS="thanx")
+    assert not found.run_requests
+    assert found.skip_message == "keys_on_one_day named no day."
 
 
 @pytest.mark.slow

@@ -1,18 +1,15 @@
 """Backfills from the command line: what is read again, what fails alone, what it costs."""
 
-import io
-import logging
 import math
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from feedback_assets.backfill.run import make_plan
+from feedback_assets.backfill.plan import make_plan
+from feedback_assets.backfill.request import held_partitions
 from feedback_assets.reports.path import page_path
-from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.sandbox.world import World
@@ -24,16 +21,16 @@ ORDERS = find_table("wicked_reports.orders")
 REVIEWS = find_table("retargeting.product_reviews")
 
 
-def test_a_year_of_a_table_is_fourteen_windows_of_at_most_28_days(shop: Project) -> None:
-    plan = make_plan(shop.settings, [ORDERS], YESTERDAY - timedelta(days=364), YESTERDAY)
+def test_a_year_of_a_table_is_fourteen_windows_of_at_most_28_days() -> None:
+    plan = make_plan([ORDERS], YESTERDAY - timedelta(days=364), YESTERDAY)
     (lane,) = plan.reading
     assert len(lane.runs) == 14
     assert max(run.days for run in lane.runs) == 28
     assert sum(run.days for run in lane.runs) == 365
 
 
-def test_a_list_that_comes_whole_is_read_once_for_any_range(shop: Project) -> None:
-    plan = make_plan(shop.settings, [REVIEWS], YESTERDAY - timedelta(days=364), YESTERDAY)
+def test_a_list_that_comes_whole_is_read_once_for_any_range() -> None:
+    plan = make_plan([REVIEWS], YESTERDAY - timedelta(days=364), YESTERDAY)
     assert [run.days for lane in plan.reading for run in lane.runs] == [365]
 
 
@@ -44,7 +41,7 @@ def test_missing_leaves_out_what_is_there_and_reads_the_gaps(
     assert shop.backfill(FIRST, FIRST + timedelta(days=1), *select).exit_code == 0
     late = FIRST + timedelta(days=4)
     assert shop.backfill(late, late, *select).exit_code == 0
-    plan = make_plan(shop.settings, [ORDERS], FIRST, YESTERDAY, missing=True)
+    plan = make_plan([ORDERS], FIRST, YESTERDAY, held=held_partitions(shop.warehouse, [ORDERS]))
     (lane,) = plan.reading
     assert [(run.first, run.last) for run in lane.runs] == [
         (FIRST + timedelta(days=2), FIRST + timedelta(days=3)),
@@ -108,17 +105,6 @@ def test_any_subset_of_the_providers_builds_every_mart(
     answers = project.warehouse.read_arrow(find_table("marts.order_feedback"))
     assert answers.num_rows > 0
     assert set(answers["match_method"].to_pylist()) == {None}
-
-
-def test_a_run_that_starts_does_not_wait_for_a_handler_that_another_thread_holds(
-    project: Project,
-) -> None:
-    handler = logging.StreamHandler(io.StringIO())
-    with open_instance(project.settings) as instance, ThreadPoolExecutor(1) as pool:
-        assert handler.lock is not None
-        with handler.lock:
-            # Dagster's own would close and lock every handler there is, and wait here for ever.
-            pool.submit(instance.get_yaml_python_handlers).result(timeout=10)
 
 
 @pytest.mark.slow

@@ -12,8 +12,9 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.reading import read_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 from tests.servers.door import running_door
 from tests.servers.object_store import ObjectStore
@@ -31,7 +32,7 @@ def hashes(warehouse: Warehouse) -> dict[str, str]:
     """The content of every partition, and of what is in quarantine, by where it lies."""
     found = {
         path.removeprefix(warehouse.base): content_hash(
-            warehouse._read_file(table, path, table.schema)
+            read_file(warehouse, table, path, table.schema)
         )
         for table in STORED_TABLES
         for path in warehouse.files(table)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 KEY = b"key of the list"
 

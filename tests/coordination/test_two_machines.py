@@ -15,13 +15,13 @@ from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.erased import Addition, Erased
 from feedback_assets.warehouse.erasing import erase_rows
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     SetAside,
     quarantine_files,
     read_quarantine_file,
     set_aside,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.coordination.machines import KEY, SlowWarehouse, machine, mounted, overlaps
 from tests.servers.postgres import PostgresDatabase
 from tests.warehouse.rows import DAY, SALES, sales

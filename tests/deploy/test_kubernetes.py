@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from feedback_assets.providers.registry import REGISTRY
-from feedback_assets.settings import Settings
+from feedback_assets.settings import secret_variables, variables
 from tests.deploy.image import ROOT, environment, instructions
 from tests.deploy.kubernetes import (
     KUBERNETES,
@@ -24,7 +23,7 @@ from tests.deploy.kubernetes import (
 )
 from tests.test_packages import pins
 
-SETTINGS = {name.upper() for name in Settings.model_fields}
+SETTINGS = variables()
 SECRETS = list(yaml.safe_load_all((KUBERNETES / "secrets.example.yaml").read_text()))
 HELD = values()
 (CODE,) = HELD["dagster-user-deployments"]["deployments"]
@@ -54,11 +53,7 @@ def test_every_variable_is_a_setting_and_every_secret_setting_is_in_the_secret()
     plain = {each["name"] for each in CODE["env"]}
     assert plain - SETTINGS == {"AWS_REGION"}  # s3fs reads it
     assert set(providers) <= SETTINGS
-    secret = {
-        name.upper()
-        for name, field in Settings.model_fields.items()
-        if field.annotation == SecretStr | None
-    }
+    secret = secret_variables()
     assert not plain & secret
     needed = {name for provider in REGISTRY for name in provider.needed_variables}
     assert set(providers) >= secret | needed

@@ -44,7 +44,7 @@ def test_failed_days_are_named_as_ranges_by_the_sensor_and_a_day_that_recovers_n
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [SUBMISSIONS.full_name]
-    right = shop.settings.feedbackpulse_api_key
+    right = shop.settings.of("feedbackpulse", "api_key")
     assert right is not None
     with dg.DagsterInstance.ephemeral() as instance:
         cursor = tick(shop, instance, None)

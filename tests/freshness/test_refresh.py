@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.freshness.refresh import Build, plan_refresh, ranges, stale_partitions
+from feedback_assets.days import ranges
+from feedback_assets.freshness.refresh import Build, plan_refresh, stale_partitions
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import DERIVED_TABLES, FILE_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.transforms.inputs import Day, Recorded, Spans, inputs_hashes

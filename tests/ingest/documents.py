@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from feedback_assets.ingest.parse import Parsed, parse_page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 
 Record = dict[str, Any]

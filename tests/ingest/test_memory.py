@@ -13,7 +13,7 @@ import json, resource, sys
 from datetime import date
 from feedback_assets.ingest.window import read_window
 from feedback_assets.http.paging import Page
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.ingest.documents import ORDERS, documented, typing_of
 
 count, root = int(sys.argv[1]), sys.argv[2]

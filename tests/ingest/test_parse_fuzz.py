@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.ingest.cutting import null_for_null_text
+from feedback_assets.http.cutting import null_for_null_text
 from feedback_assets.ingest.parse import Parsed, _Page
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES

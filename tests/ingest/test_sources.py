@@ -11,8 +11,8 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import EverythingSetAside, asked, read_window
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.tables import PROVIDER_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DAY = date(2024, 3, 2)
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from feedback_assets.http.errors import PermanentError, RowsMissing
 from feedback_assets.http.paging import Page
 from feedback_assets.ingest import window as window_module
-from feedback_assets.ingest.reshape import split_reviews
 from feedback_assets.ingest.spool import Spool
 from feedback_assets.ingest.window import DayCounts, EverythingSetAside, asked, read_window
+from feedback_assets.providers.retargeting.reviews import split_reviews
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.ingest.documents import (
     FEEDBACKS,
     ORDER_FEEDBACK,

@@ -10,12 +10,12 @@ from typing import Any
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.automation.refresh_sensor import due
 from feedback_assets.http.paging import Page
-from feedback_assets.ingest.records import Typing
 from feedback_assets.ingest.window import DayCounts, read_window
 from feedback_assets.providers.feedbackpulse.tables import SUBMISSIONS
 from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
+from feedback_assets.schema.typing import Typing
 from feedback_assets.tables import DERIVED_TABLES
 from feedback_assets.warehouse.quarantine import (
     SetAside,

@@ -19,8 +19,8 @@ from feedback_assets.providers.wicked_reports.tables import CLICKS, CONTACTS, OR
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import load_settings
 from feedback_assets.tables.unified import ATTRIBUTION
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.privacy.test_forget import AT, DAY, contact, order, stored
 from tests.warehouse.test_addresses import BESIDE, ENCODINGS, emails

@@ -32,8 +32,9 @@ from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, STOR
 from feedback_assets.tables.marts import ORDER_FEEDBACK as MART
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse, Written
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.replacing import Written
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 from tests.jobs.launching import op_of
 

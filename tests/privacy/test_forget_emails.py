@@ -9,7 +9,7 @@ from feedback_assets.providers.feedbackpulse.tables import SUBMISSIONS
 from feedback_assets.providers.wicked_reports.tables import CONTACTS, ORDERS
 from feedback_assets.schema.text import first_normal_email
 from feedback_assets.warehouse.erased import WORDS, Addition, Erased, is_pseudonym
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 from tests.privacy.test_forget import contact, order, places, put, read
 

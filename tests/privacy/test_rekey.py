@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from feedback_assets.backfill.run import prepare
+from feedback_assets.backfill.request import prepare
 from feedback_assets.privacy.forget import forget
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.tables import find_table
@@ -20,7 +20,7 @@ from feedback_assets.warehouse.customer_secret import (
     accept_secret,
     confirm_secret,
 )
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 
 FORMER, NEW = "the former secret of this shop", "the new secret of this shop"

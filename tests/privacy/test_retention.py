@@ -12,8 +12,8 @@ from feedback_assets.providers.feedbackpulse.tables import SUBMISSIONS
 from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.providers.wicked_reports.tables import CLICKS, CONTACTS, ORDERS
 from feedback_assets.runtime.instance import open_instance
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 from tests.jobs.launching import Launched, launch, op_of
 from tests.privacy.test_forget import contact, order, places, put, read, start

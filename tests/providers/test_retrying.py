@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from feedback_assets.http.retrying import RetryPolicy, seconds_until, told_to_wait
+from feedback_assets.http.retrying import RetryPolicy, retry_after_of, seconds_until
 
 NOW = 1_790_000_000.0
 
@@ -40,19 +40,19 @@ def test_every_notation_of_a_moment_is_read(value, seconds):
 
 
 def test_retry_after_goes_before_the_reset_of_the_quota():
-    assert told_to_wait(429, {"retry-after": "3", "x-ratelimit-reset": "9"}) == 3
+    assert retry_after_of(429, {"retry-after": "3", "x-ratelimit-reset": "9"}) == 3
 
 
 def test_the_reset_of_the_quota_counts_only_where_the_quota_is_what_failed():
-    assert told_to_wait(429, {"x-ratelimit-reset": "9"}) == 9
-    assert told_to_wait(500, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "5"}) is None
-    assert told_to_wait(503, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "0"}) == 9
+    assert retry_after_of(429, {"x-ratelimit-reset": "9"}) == 9
+    assert retry_after_of(500, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "5"}) is None
+    assert retry_after_of(503, {"x-ratelimit-reset": "9", "x-ratelimit-remaining": "0"}) == 9
 
 
 def test_a_moment_is_meant_by_the_clock_of_the_server():
     ahead = time.time() + 7200
     headers = {"date": formatdate(ahead, usegmt=True), "x-ratelimit-reset": str(int(ahead) + 30)}
-    assert told_to_wait(429, headers) == pytest.approx(30, abs=1.1)
+    assert retry_after_of(429, headers) == pytest.approx(30, abs=1.1)
 
 
 def test_waits_grow_are_capped_and_differ():

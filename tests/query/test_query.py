@@ -16,8 +16,8 @@ import pytest
 from feedback_assets.query.run import QueryError, open_answer, run_query
 from feedback_assets.query.text import visible
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.servers.supervised import wait_until
 

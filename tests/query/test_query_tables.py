@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from feedback_assets.query.run import QueryError, run_query
-from feedback_assets.tables import PROVIDER_TABLES, STORED_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.tables import READ_TABLES, STORED_TABLES, find_table
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 
 MATCHES = find_table("marts.match_coverage")
@@ -39,13 +39,13 @@ def test_every_table_is_listed(held: Warehouse) -> None:
     listed = run_query("select table_schema, table_name from information_schema.tables", held)
     names = {f"{row['table_schema']}.{row['table_name']}" for row in listed.to_pylist()}
     assert {table.full_name for table in STORED_TABLES} <= names
-    assert {f"quarantine.{table.full_name}" for table in PROVIDER_TABLES} <= names
+    assert {f"quarantine.{table.full_name}" for table in READ_TABLES} <= names
 
 
 @pytest.mark.parametrize("sql", ["show tables", " SHOW  all TABLES ;"])
 def test_show_tables_lists_names_that_a_query_can_use(held: Warehouse, sql: str) -> None:
     listed = run_query(sql, held).to_pylist()
-    assert len(listed) == len(STORED_TABLES) + len(PROVIDER_TABLES)
+    assert len(listed) == len(STORED_TABLES) + len(READ_TABLES)
     for row in listed:
         columns = run_query(f"describe {row['name']}", held).to_pylist()
         if "columns" in row:

@@ -20,6 +20,7 @@ import urllib3
 from requests.adapters import BaseAdapter
 
 with atheris.instrument_imports(include=["feedback_assets.ingest", "feedback_assets.providers"]):
+    from feedback_assets.days import days_between
     from feedback_assets.http.errors import ProviderError
     from feedback_assets.http.quota import Quota
     from feedback_assets.http.retrying import RetryPolicy
@@ -28,7 +29,6 @@ with atheris.instrument_imports(include=["feedback_assets.ingest", "feedback_ass
     from feedback_assets.ingest.spool import Spool
     from feedback_assets.ingest.window import _Tally
     from feedback_assets.providers.registry import find_provider
-    from feedback_assets.warehouse.layout import days_between
 from tests.ingest.documents import DOCUMENTED, EVENT_DAY
 
 CREDENTIALS = {

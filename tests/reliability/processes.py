@@ -98,7 +98,8 @@ class Runner:
             ended = os.pidfd_open(child)
             with os.fdopen(ended):
                 if not select.select([ended], [], [], after)[0]:
-                    os.kill(child, signal.SIGKILL)
+                    # With the processes that carry out its runs.
+                    os.killpg(child, signal.SIGKILL)
         return self.status(), time.monotonic() - began
 
 

@@ -18,7 +18,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import connect
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Marks = dict[str, list[str]]
 """By day, or "" for a table without days: the marks that its content may have."""

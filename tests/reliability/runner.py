@@ -19,7 +19,7 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.settings import load_settings
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ import pytest
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY
 from tests.reliability.processes import ROOT, Runner, reading, running_runner
 from tests.reliability.reader import either, expected_of, wrong

@@ -23,7 +23,7 @@ from feedback_assets.ingest.window import asked, read_window
 from feedback_assets.http.errors import ProviderError
 from feedback_assets.providers.registry import find_provider
 from feedback_assets.http.retrying import RetryPolicy
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 def peak():
     # Of this program alone: getrusage would count what its parent held when it was forked.

@@ -14,19 +14,19 @@ import pytest
 
 from feedback_assets import settings as settings_module
 from feedback_assets.assets import provider_assets
-from feedback_assets.automation.schedules import range_tags
 from feedback_assets.definitions import build_defs
 from feedback_assets.http import session as http
 from feedback_assets.http.quota import Allowance
 from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.providers.fullwhere import client as fullwhere
 from feedback_assets.providers.retargeting import client as retargeting
+from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, configure
 from tests.reliability.faults import ALL, FAULTS, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire
@@ -111,8 +111,8 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     root = tmp_path_factory.mktemp("shop")
     world = running_sandbox(seed=7, days=60, customers=2500, faults=Faults(quotas=False))
     with world as sandbox, running_wire(sandbox.url) as wire, pytest.MonkeyPatch.context() as patch:
-        for name in settings_module.Settings.model_fields:
-            patch.delenv(name.upper(), raising=False)
+        for name in settings_module.variables():
+            patch.delenv(name, raising=False)
         patch.setenv("FEEDBACK_WAREHOUSE", str(root / "warehouse"))
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
         patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))

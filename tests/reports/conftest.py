@@ -14,7 +14,7 @@ import pytest
 
 from feedback_assets.schema.columns import TEXT
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 LAST = date(2026, 11, 20)
 DAYS = 62

@@ -4,18 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from feedback_assets.reports.figures import (
-    LEVELS,
-    SMALLER,
-    WINDOWS,
-    Bounds,
-    read_coverage,
-    read_report,
-    read_weeks,
-)
+from feedback_assets.reports.figures import read_coverage, read_report, read_weeks
+from feedback_assets.reports.report import LEVELS, SMALLER, WINDOWS, Bounds
 from feedback_assets.tables import MART_TABLES, find_table
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import (
     CHANNELS,
     DAYS,

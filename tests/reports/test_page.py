@@ -15,11 +15,12 @@ import pytest
 
 from feedback_assets.reports import words
 from feedback_assets.reports.csv_text import harmless
-from feedback_assets.reports.figures import Bounds, Report, read_report
+from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.page import render, write_page
 from feedback_assets.reports.path import page_path
+from feedback_assets.reports.report import Bounds, Report
 from feedback_assets.warehouse.generated import mark_generated
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import HOSTILE, LAST, Marts, answer, daily, waiting
 
 AT = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)

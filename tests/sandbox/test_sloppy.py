@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from feedback_assets.ingest.reshape import split_reviews
+from feedback_assets.providers.retargeting.reviews import split_reviews
 from feedback_assets.sandbox import (
     feedbackpulse,
     fullwhere,

@@ -6,7 +6,7 @@ from datetime import date
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 Contents = dict[tuple[str, date | None], str]
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.servers.contents import Contents, contents
 from tests.servers.machines import head, postgres_environment, worker
 from tests.servers.object_store import running_object_store

@@ -1,4 +1,4 @@
-"""Several machines as ``deploy/cluster`` sets them up, of which one is lost in mid-backfill."""
+"""Several machines as ``deploy/cluster`` sets them up; a worker, Redis and the head are lost."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from tests.servers.contents import contents
 from tests.servers.machines import head, postgres_environment, worker
 from tests.servers.object_store import ObjectStore
 from tests.servers.postgres import PostgresDatabase
-from tests.servers.redis import running_redis
+from tests.servers.redis import Redis, redis_server
 from tests.servers.supervised import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -32,12 +32,13 @@ FIRST = YESTERDAY - timedelta(days=DAYS - 1)
 SLOW = "wicked_reports"
 A_MINUTE = 8
 """Requests of Wicked Reports: so few that reading takes more than a minute."""
+REDIS_AWAY = 5.0
 WORKERS = ("one@here", "two@here")
 BY_DAY = [table for table in DERIVED_TABLES if table.partitioned]
 WHOLE = [table for table in DERIVED_TABLES if not table.partitioned]
 
 
-def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_many(
+def test_a_worker_redis_and_the_head_lost_in_mid_backfill_cost_no_row_and_no_request_too_many(
     project: Project,
     s3: ObjectStore,
     postgres: PostgresDatabase,
@@ -63,12 +64,13 @@ def test_a_machine_that_is_lost_in_mid_backfill_costs_no_row_and_no_request_too_
         monkeypatch.setenv("FEEDBACK_WAREHOUSE", on_s3)
         monkeypatch.setenv("WICKED_REPORTS_REQUESTS_PER_MINUTE", str(A_MINUTE))
         sandbox.set_faults(Faults(wicked_reports_per_minute=A_MINUTE))
+        redis = stack.enter_context(redis_server(project.home / "redis"))
         shared = {
             **postgres_environment(postgres),
             "FEEDBACK_COORDINATION_URL": postgres.url,
-            "CELERY_BROKER_URL": stack.enter_context(running_redis(project.home / "redis")),
+            "CELERY_BROKER_URL": redis.url,
         }
-        lost, recovered = _build_and_lose_a_machine(shared)
+        lost, recovered = _build_and_lose_machines(shared, redis)
         assert one_machine.wait(300) == 0
     assert lost >= 1
     held = contents(project.warehouse)
@@ -97,12 +99,13 @@ def _one_machine(first: date, last: date) -> Iterator["subprocess.Popen[bytes]"]
         process.wait()
 
 
-def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
-    """How many runs were lost, and the seconds until each was under way again."""
+def _build_and_lose_machines(shared: dict[str, str], redis: Redis) -> tuple[int, float]:
+    """How many runs a worker lost, and the seconds until each was under way again."""
     workers = Celery(broker=shared["CELERY_BROKER_URL"]).control.inspect(timeout=2)
     with ExitStack() as stack:
         machines = {name: stack.enter_context(worker(name, shared)) for name in WORKERS}
-        ui = stack.enter_context(head("cluster", shared)).ui
+        first_head = stack.enter_context(head("cluster", shared))
+        ui = first_head.ui
         backfill = ui.backfill(PROVIDER_TABLES, FIRST, YESTERDAY)
 
         def reading() -> dict[str, set[str]]:
@@ -129,6 +132,11 @@ def _build_and_lose_a_machine(shared: dict[str, str]) -> tuple[int, float]:
 
         wait_until(going_on, 400)
         recovered = time.monotonic() - began
+        redis.kill()
+        time.sleep(REDIS_AWAY)
+        redis.start()
+        first_head.machine.lost()
+        ui = stack.enter_context(head("cluster", shared)).ui
         assert wait_until(lambda: ui.backfill_status(backfill), 600) == "COMPLETED_SUCCESS"
         for tables, first, last in ((BY_DAY, FIRST, YESTERDAY), (WHOLE, None, None)):
             run = ui.run(tables, first, last)

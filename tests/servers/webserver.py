@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
-from feedback_assets.warehouse.layout import days_between
 
 _LAUNCH_BACKFILL = """
 mutation ($params: LaunchBackfillParams!) {

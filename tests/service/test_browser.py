@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
+from feedback_assets.backfill.definitions import loaded_tables
 from feedback_assets.jobs.definitions import operation_jobs
 from feedback_assets.reports.path import page_path, page_url
-from feedback_assets.tables import ALL_TABLES, find_table
+from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 from tests.service.test_ui import ROOT, Webserver, webserver
 
@@ -124,12 +125,12 @@ def test_the_pages_show_tables_days_columns_checks_runs_and_switches_and_nothing
 
 
 def _graph(reader: Reader, served: Webserver, shop: Project) -> None:
-    groups = sorted({table.group for table in ALL_TABLES})
+    groups = sorted({table.group for table in loaded_tables(shop.settings)})
     reader.open("/asset-groups", *groups)
     reader.keeps("graph_of_groups")
     nodes = reader.page.locator("svg foreignObject")
     nodes.get_by_text("marts", exact=True).first.dblclick()
-    marts = [table.name for table in ALL_TABLES if table.group == "marts"]
+    marts = [table.name for table in loaded_tables(shop.settings) if table.group == "marts"]
     for name in marts:
         nodes.get_by_text(name, exact=True).first.wait_for()
     text = reader.keeps("graph_of_marts")

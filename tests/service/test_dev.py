@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from feedback_assets.tables import find_table
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.clone import Clone, clone, free_port
 from tests.conftest import YESTERDAY, Project
 from tests.servers.supervised import wait_until

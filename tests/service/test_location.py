@@ -1,6 +1,7 @@
 """One name of the code location for every way to start, and what an upgrade carries over to it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_dg_core.context import DgContext
 
+from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
 from feedback_assets.service.location import LOCATION, MODULE, carry_over
 from feedback_assets.service.programs import place
 from feedback_assets.settings import PROJECT_ROOT, load_settings
@@ -66,13 +68,31 @@ def test_every_way_to_start_gives_the_location_the_same_name(
 def test_without_dagster_home_dagster_dev_reads_the_settings_of_dagster_home() -> None:
     of_root = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     of_home = yaml.safe_load((ROOT / "dagster_home" / "dagster.yaml").read_text())
-    paths = {
-        name: of_root.pop(name) for name in ("storage", "local_artifact_storage", "compute_logs")
+    added = {
+        "run_storage": "dagster_home/history",
+        "schedule_storage": "dagster_home/schedules",
+        "local_artifact_storage": "dagster_home",
+        "compute_logs": "dagster_home/storage",
     }
+    assert {name: of_root.pop(name)["config"]["base_dir"] for name in added} == added
+    events = of_root["event_log_storage"].pop("config")
+    assert events == {"base_dir": "dagster_home/history/runs"}
     assert of_root == of_home
-    assert paths["storage"] == {"sqlite": {"base_dir": "dagster_home"}}
-    assert paths["local_artifact_storage"]["config"] == {"base_dir": "dagster_home"}
-    assert paths["compute_logs"]["config"] == {"base_dir": "dagster_home/storage"}
+
+
+def test_without_dagster_home_everything_lies_where_it_does_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert isinstance(instance.event_log_storage, HeldOpenEventLogStorage)
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")}
+    assert made == {
+        "dagster_home/history/runs.db",
+        "dagster_home/history/runs/index.db",
+        "dagster_home/schedules/schedules.db",
+    }
 
 
 @pytest.fixture
@@ -180,6 +200,7 @@ def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_
     if checkout:
         (tmp_path / "pyproject.toml").touch()
     (tmp_path / ".env").write_text(
+        # pragma: allowlist nextline secret
         "FEEDBACK_START_DATE=2025-01-01\nFEEDBACK_MATCH_DAYS=7\nPGPORT=5433\n"
     )
     monkeypatch.setenv("FEEDBACK_START_DATE", "2026-01-01")
@@ -200,6 +221,7 @@ def test_programs_get_the_environment_before_dotenv_and_start_where_there_is_no_
 
 KILLED = """
 import os
+import shutil
 import subprocess
 import sys
 from feedback_assets.service.programs import place

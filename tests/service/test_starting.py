@@ -189,10 +189,14 @@ def running(copy: Clone) -> set[tuple[str, str]]:
         }
 
 
-def test_dg_scaffolds_a_definition_that_is_loaded_beside_the_project_s(copy: Clone) -> None:
+def test_dg_scaffolds_checks_lists_and_launches_a_definition_beside_the_project_s(
+    copy: Clone,
+) -> None:
     copy.run("dg", "scaffold", "defs", "dagster.asset", "mine.py")
     assert (copy.root / "feedback_assets" / "defs" / "mine.py").is_file()
     copy.run("dg", "check", "defs")
     listed = json.loads(copy.run("dg", "list", "defs", "--json").stdout)
     keys = {asset["asset_key"] for asset in listed["assets"]}
     assert {"mine", "thanx/feedbacks"} <= keys
+    launched = copy.run("dg", "launch", "--assets", "mine")
+    assert "RUN_SUCCESS" in launched.stdout + launched.stderr

@@ -16,7 +16,7 @@ import pytest
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import ALL_TABLES, find_table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.content import content_hash
 from tests.clone import clone
 from tests.conftest import YESTERDAY, Project
@@ -24,6 +24,7 @@ from tests.servers.supervised import wait_until
 from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
 
 ROOT = Path(__file__).parents[2]
+TABLES = PROVIDER_TABLES + DERIVED_TABLES
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 LOCATIONS = """
@@ -84,7 +85,7 @@ def test_with_nothing_set_the_graph_shows_every_table_in_its_group_with_a_descri
     with clone(tmp_path).serving(command, "dev") as served:
         nodes = served.ask(ASSETS)["assetNodes"]
     shown = {".".join(node["assetKey"]["path"]): node for node in nodes}
-    for table in ALL_TABLES:
+    for table in TABLES:
         node = shown[table.full_name]
         assert node["groupName"] == table.group
         assert node["description"].startswith(table.description)
@@ -101,8 +102,8 @@ def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
     shop: Project, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=59)
-    partitioned = [table for table in ALL_TABLES if table.partitioned]
-    whole = [table for table in ALL_TABLES if not table.partitioned]
+    partitioned = [table for table in TABLES if table.partitioned]
+    whole = [table for table in TABLES if not table.partitioned]
     open_instance(shop.settings).dispose()
     with webserver("dagster", tmp_path) as served:
         location = served.ask(LOCATIONS)["repositoriesOrError"]["nodes"][0]["location"]["name"]
@@ -115,14 +116,14 @@ def test_a_day_and_a_backfill_of_60_days_leave_the_same_tables_as_the_command(
 
         _backfill(served, partitioned, first)
         _backfill(served, whole, None)
-    by_ui = {table: _content(shop, table, first) for table in ALL_TABLES}
+    by_ui = {table: _content(shop, table, first) for table in TABLES}
 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "other_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "other_warehouse"))
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", _secret(tmp_path / "dagster_home"))
     result = shop.backfill(first, YESTERDAY)
     assert result.exit_code == 0, result.output
-    by_command = {table: _content(shop, table, first) for table in ALL_TABLES}
+    by_command = {table: _content(shop, table, first) for table in TABLES}
     assert by_ui == by_command
 
 

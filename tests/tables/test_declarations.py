@@ -38,7 +38,7 @@ def test_these_are_the_tables() -> None:
     assert [table.full_name for table in ALL_TABLES] == [
         "wicked_reports.contacts", "wicked_reports.clicks", "wicked_reports.orders",
         "thanx.feedbacks", "fullwhere.survey_trackers", "feedbackpulse.submissions",
-        "retargeting.order_feedback", "retargeting.product_reviews",
+        "retargeting.order_feedback", "retargeting.product_reviews", "ad_spend.daily",
         "unified.feedback", "unified.orders", "unified.attribution",
         "marts.order_feedback", "marts.nps_daily", "marts.nps_by_attribution",
         "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",

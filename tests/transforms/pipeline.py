@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import ALL_TABLES, FILE_TABLES, find_table
+from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, connect
 from feedback_assets.transforms.engine import PARTS, part_of, query_of
 from tests.transforms import reference, scorecard_reference
@@ -24,9 +24,9 @@ class Session:
     def __init__(self) -> None:
         self._filled: set[str] = set()
         self._parsed: dict[str, duckdb.Statement] = {}
-        self._connection = connect(ArrowTables({}), ALL_TABLES + FILE_TABLES, threads=1)
+        self._connection = connect(ArrowTables({}), ALL_TABLES, threads=1)
         self._connection.execute(f"create schema {PARTS}")
-        for table in ALL_TABLES + FILE_TABLES:
+        for table in ALL_TABLES:
             # Tables of the same columns in the views' places, to be filled again and again.
             name = _target(table)
             self._connection.execute(

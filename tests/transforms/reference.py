@@ -287,9 +287,11 @@ def _touch(
 
 
 def match(answer: Row, all_orders: list[Row], match_days: int) -> tuple[str | None, Row | None]:
-    looked_at = [
-        order for order in all_orders if 0 <= (answer["day"] - order["day"]).days <= match_days
-    ]
+    # Of an order that was given another day, the last of the days that are looked at counts.
+    looked_at = _later(
+        [order for order in all_orders if 0 <= (answer["day"] - order["day"]).days <= match_days],
+        "order_id",
+    )
     for reference in (answer["order_ref"], answer["purchase_ref"]):
         if reference is None:
             continue
@@ -622,7 +624,7 @@ def product_scores(reviews: list[Row], wicked_orders: list[Row]) -> list[Row]:
         scores = [review["score"] for review in mine if review["score"] is not None]
         named = [
             (-order["date"].timestamp(), order["id"], item["name"])
-            for order in wicked_orders
+            for order in _later(wicked_orders, "id")
             for item in order["products"] or []
             if item is not None and item["id"] == real_id and blank_is_null(item["name"])
         ]

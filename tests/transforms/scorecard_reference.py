@@ -494,7 +494,7 @@ def _spend(
 
     def covered(source: str, day: date) -> bool:
         return any(
-            row["source"] == source and row["source_first_day"] <= day <= row["source_last_day"]
+            row["source"] == source and row["covered_from"] <= day <= row["covered_to"]
             for row in spent
         )
 

@@ -141,8 +141,8 @@ def _spend(draw: st.DrawFn) -> list[Row]:
             spend=Decimal(draw(st.sampled_from(["0", "10", "0.3333"]))),
             clicks=draw(st.sampled_from([None, 0, 3])),
             impressions=draw(st.sampled_from([None, 100])),
-            source_first_day=day - reach,
-            source_last_day=day + reach,
+            covered_from=day - reach,
+            covered_to=day + reach,
         )
         rows[tuple(row[name] for name in ("day", "source", "medium", "campaign", "currency"))] = row
     return list(rows.values())

@@ -28,7 +28,7 @@ from feedback_assets.transforms import (
 from feedback_assets.transforms.dialect import duckdb_type
 from feedback_assets.transforms.engine import query_of, sql_of
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.transforms.pipeline import assert_same_rows, by_reference
 from tests.transforms.worlds import DAYS, FIRST, LAST, Row, World, arrow, worlds
 

@@ -10,7 +10,7 @@ import pytest
 
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.transforms.reference import pseudonym
 from tests.transforms.worlds import Row, arrow
 
@@ -185,6 +185,8 @@ def test_a_product_has_its_latest_name_that_is_not_blank() -> None:
     assert _reviewed([old, new]) == "New"
     assert _reviewed([new, old, _sold("o3", NOON + 2 * DAY, " ", None)]) == "New"
     assert _reviewed([_sold("o1", NOON, None)]) is None
+    # An order that moved: what its later day sold.
+    assert _reviewed([_sold("o1", NOON, "Old"), _sold("o1", NOON + DAY, None)]) is None
     # In one instant the smaller order's, in one order the smaller name.
     assert _reviewed([_sold("o2", NOON, "A"), _sold("o1", NOON, "C", "B")]) == "B"
 

@@ -12,7 +12,7 @@ import pytest
 from feedback_assets.schema.columns import INT8, INT64, MONEY, TEXT, Column, list_of, struct
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 WIDE = pa.decimal128(38, 4)
 FIRST, SECOND = date(2026, 10, 1), date(2026, 10, 2)

@@ -14,7 +14,7 @@ from feedback_assets.query.run import run_query
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import Parameters, build_days
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 
 SUBMISSIONS = find_table("feedbackpulse.submissions")
 DAY = date(2026, 11, 1)

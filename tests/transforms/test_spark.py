@@ -26,7 +26,7 @@ from feedback_assets.transforms.sources import ArrowTables, connect
 from feedback_assets.transforms.spark import _session
 from feedback_assets.transforms.spark_sql import spark_query
 from feedback_assets.warehouse.content import content_hash
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
 from tests.transforms.test_dialect import LETTERS, PIECES

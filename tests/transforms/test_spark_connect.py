@@ -11,7 +11,7 @@ import pytest
 from benchmarks.support import history
 from feedback_assets.tables import DERIVED_TABLES, find_table
 from feedback_assets.transforms.engines import DuckDBEngine, engine_of
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
 from tests.servers.spark_connect import running_spark_connect

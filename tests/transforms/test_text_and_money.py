@@ -10,7 +10,7 @@ import pytest
 from feedback_assets.checks.asset_checks import results
 from feedback_assets.tables import DERIVED_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.transforms.reference import pseudonym
 from tests.transforms.worlds import Row, arrow

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from feedback_assets.days import days_between
 from feedback_assets.tables import DERIVED_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole
-from feedback_assets.warehouse.layout import days_between
 from tests.transforms.worlds import Row, arrow
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -30,7 +30,8 @@ def _tables(text: str) -> dict[str, list[dict[str, str]]]:
     found = {}
     for section in re.split(r"^#+ ", text, flags=re.MULTILINE):
         heading = section.split("\n", 1)[0]
-        lines = [line for line in section.splitlines() if line.startswith("|")]
+        first = re.search(r"(?:^\|.*\n)+", section, flags=re.MULTILINE)
+        lines = first[0].splitlines() if first else []
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         if cells:
             found[heading] = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
@@ -81,7 +82,7 @@ def _given(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
     given["ad_spend.daily"] = [
         {name: row[name] for name in ("source", "campaign")}
         | {"medium": "(none)", "currency": "EUR", "spend": Decimal(row["spend"])}
-        | {"source_first_day": FIRST, "source_last_day": LAST}
+        | {"covered_from": FIRST, "covered_to": LAST}
         | {"day": date.fromisoformat(row["day"])}
         for row in page["Spend"]
     ]

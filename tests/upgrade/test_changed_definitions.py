@@ -18,11 +18,11 @@ import feedback_assets
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.automation.refresh_sensor import due
+from feedback_assets.backfill.definitions import loaded_tables
 from feedback_assets.freshness.out_of_date import CHECK, lines, numbers, out_of_date
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import (
-    ALL_TABLES,
     DERIVED_TABLES,
     PROVIDER_TABLES,
     REPORT_PAGES,
@@ -70,7 +70,7 @@ def instance(built: Project) -> Iterator[dg.DagsterInstance]:
 def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str, set[str]]:
     """The reasons for which tables are out of date, where all their partitions are."""
     reasons = {}
-    for table in ALL_TABLES:
+    for table in loaded_tables(project.settings):
         found = out_of_date(table, read_recorded(instance, table), project.settings)
         assert found.unknown == ()
         assert len(found.reasons) in {0, found.partitions}
@@ -224,7 +224,7 @@ def test_loading_definitions_makes_no_secret_and_code_versions_depend_on_none(
         return {".".join(spec.key.path): spec.code_version for spec in specs}
 
     before = versions()
-    for table in (*ALL_TABLES, *REPORT_PAGES):
+    for table in (*loaded_tables(project.settings), *REPORT_PAGES):
         assert before[table.full_name] == code_version(table, project.settings)
         assert before[table.full_name]
     assert not project.settings.customer_secret_file.exists()

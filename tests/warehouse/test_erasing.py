@@ -25,7 +25,6 @@ from feedback_assets.warehouse.erased import (
     is_pseudonym,
 )
 from feedback_assets.warehouse.erasing import erase_payload, erase_reason, erase_rows
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     SetAside,
     erase_quarantine,
@@ -33,6 +32,7 @@ from feedback_assets.warehouse.quarantine import (
     read_quarantine_file,
     set_aside,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 
 DAY = date(2024, 3, 1)
 AT = datetime(2024, 3, 1, 9, tzinfo=UTC)

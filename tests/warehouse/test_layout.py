@@ -16,12 +16,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from feedback_assets.days import days_between
 from feedback_assets.schema.columns import MONEY, MONEY_SUM, STAMP, TEXT, Column, leaves, struct
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.encoding import ROW_GROUP_ROWS
-from feedback_assets.warehouse.layout import Warehouse, days_between
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, TOTALS, sales
 
 DAYS = days_between(DAY, DAY + timedelta(days=2))
@@ -194,7 +195,7 @@ def test_rows_that_do_not_fit_the_schema_leave_the_old_partition(warehouse: Ware
     assert len(list(Path(warehouse.path(SALES, DAYS[1])).parent.iterdir())) == 1
 
 
-def test_an_error_while_writing_leaves_the_old_file_and_no_litter(
+def test_an_error_while_writing_leaves_the_old_file_and_no_temporary_file(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Path(warehouse.path(SALES, DAYS[1])).read_bytes()
@@ -203,7 +204,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_litter(
         sink.write(b"PAR1 half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("feedback_assets.warehouse.layout.encode", disk_full)
+    monkeypatch.setattr("feedback_assets.warehouse.replacing.encode", disk_full)
     with pytest.raises(OSError, match="No space"):
         warehouse.replace_day(SALES, DAYS[1], sales(9, DAYS[1]))
     assert Path(warehouse.path(SALES, DAYS[1])).read_bytes() == before

@@ -15,9 +15,9 @@ import pytest
 
 from feedback_assets.coordination.shared_locks import LockTaken
 from feedback_assets.files.unusable import Unusable
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.locks import MachineLocks
 from feedback_assets.warehouse.quarantine import read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 
 
@@ -60,7 +60,7 @@ def test_who_must_be_alone_gets_in_between_writers_that_overlap_all_the_time(
 _SET_ASIDE = """
 import sys
 from datetime import UTC, datetime
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
 from tests.warehouse.rows import DAY, SALES
 

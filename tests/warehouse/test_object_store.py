@@ -14,15 +14,17 @@ import pyarrow as pa
 import pytest
 import s3fs
 
+from feedback_assets.days import days_between
 from feedback_assets.query.run import run_query
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import ask, connect
-from feedback_assets.warehouse import layout
+from feedback_assets.warehouse import copies
 from feedback_assets.warehouse.encoding import encode
-from feedback_assets.warehouse.layout import NotWritten, Warehouse, days_between
-from feedback_assets.warehouse.litter import private_directory
 from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.stored_files import NotWritten
+from feedback_assets.warehouse.temporary_names import private_directory
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import Project
 from tests.servers.door import Door, Seen, running_door
 from tests.servers.object_store import ObjectStore
@@ -67,7 +69,7 @@ def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_th
     warehouse: Warehouse, whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not whole:
-        monkeypatch.setattr(layout, "WHOLE_BYTES", 0)
+        monkeypatch.setattr(copies, "WHOLE_BYTES", 0)
     warehouse.replace_day(SALES, DAY, sales(400, count=0))
 
     def by_duckdb() -> list[Any]:
@@ -87,7 +89,7 @@ def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_th
     finally:
         stop(writer)
     # What this process remembers of the store is not what it says that there is.
-    other = "from feedback_assets.warehouse.layout import Warehouse; "
+    other = "from feedback_assets.warehouse.warehouse import Warehouse; "
     other += "from tests.warehouse.rows import *; "
     other += f"Warehouse({warehouse.root!r}).replace_day(SALES, DAY, sales(7))"
     subprocess.run([sys.executable, "-c", other], cwd=ROOT, check=True)
@@ -96,7 +98,7 @@ def test_readers_beside_a_writer_on_another_machine_see_one_version_whole_and_th
 
 KILLED = """
 import sys
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES
 from tests.warehouse.test_object_store import large, sales
 Warehouse(sys.argv[1]).replace_day(SALES, DAY, large() if sys.argv[2] == "large" else sales(400))

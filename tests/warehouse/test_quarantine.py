@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     SCHEMA,
     SetAside,
@@ -21,6 +20,7 @@ from feedback_assets.warehouse.quarantine import (
     set_aside,
     take_out,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES
 
 EARLY, LATE = datetime(2024, 3, 5, tzinfo=UTC), datetime(2024, 3, 6, tzinfo=UTC)

@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feedback_assets.warehouse.layout import NotWritten, Warehouse, days_between
+from feedback_assets.days import days_between
+from feedback_assets.warehouse.stored_files import NotWritten
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 
 WRITER = """
 import sys
-from feedback_assets.warehouse.layout import Warehouse
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
 warehouse = Warehouse(sys.argv[1])
 versions = [sales(400, count=version) for version in range(2)]
@@ -129,7 +131,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file_and_the_next_clears_u
     assert littered, "no writer was killed in mid-writing: nothing was tested"
 
 
-def litter(directory: Path, pid: int, host: str, age: float = 0) -> Path:
+def leftover(directory: Path, pid: int, host: str, age: float = 0) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f".{host}.{pid}.{'0' * 32}.tmp"
     path.write_bytes(b"PAR1 half")
@@ -157,7 +159,7 @@ def test_only_what_nobody_is_writing_any_more_is_cleared_up(
     finished.wait()
     pid = {"dead": finished.pid, "alive": os.getppid(), "own": os.getpid(), "elsewhere": 1}[whose]
     host = "elsewhere" if whose == "elsewhere" else socket.gethostname()
-    path = litter(Path(warehouse.path(SALES, DAY)).parent, pid, host, age)
+    path = leftover(Path(warehouse.path(SALES, DAY)).parent, pid, host, age)
     warehouse.replace_day(SALES, DAY, sales(3))
     assert path.exists() == stays
 

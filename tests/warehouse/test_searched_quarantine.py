@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from feedback_assets.providers.wicked_reports.tables import CONTACTS
 from feedback_assets.warehouse.erased import Addition, Erased
 from feedback_assets.warehouse.erasing import erase_payload
-from feedback_assets.warehouse.layout import Warehouse
 from feedback_assets.warehouse.quarantine import (
     SetAside,
     erase_quarantine,
@@ -21,6 +20,7 @@ from feedback_assets.warehouse.quarantine import (
     read_quarantine_file,
     set_aside,
 )
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.test_addresses import ENCODINGS
 
 DAY = date(2024, 3, 1)

@@ -152,9 +152,8 @@ def _chunks(ids: Sequence[str]) -> list[list[str]]:
 
 
 def _reply(client: HttpClient, endpoint: str, body: bytes) -> Reply:
-    text = body.strip()
-    if text.startswith(b"["):
-        return Reply(records=_objects(client, endpoint, text))
+    if body.lstrip().startswith(b"["):
+        return Reply(records=envelopes.bare_array(client, endpoint, body))
     found = envelopes.fields(client, endpoint, body, "an array or an object with one")
     name = next((n for n in LISTS if n in found and bytes(found[n]).startswith(b"[")), None)
     if name is None:
@@ -162,18 +161,9 @@ def _reply(client: HttpClient, endpoint: str, body: bytes) -> Reply:
         raise client.unrecognised(endpoint, f"an array under {' or '.join(LISTS)}", f"keys {keys}")
     said = {**found, **envelopes.nested(found, *META)}
     return Reply(
-        records=_objects(client, endpoint, bytes(found[name])),
+        records=envelopes.bare_array(client, endpoint, bytes(found[name])),
         page=envelopes.number(envelopes.first_of(said, *_PAGE)),
         pages=envelopes.number(envelopes.first_of(said, *_PAGES)),
         total=envelopes.number(envelopes.first_of(said, *_TOTALS)),
         size=envelopes.number(envelopes.first_of(said, *_SIZE)),
     )
-
-
-def _objects(client: HttpClient, endpoint: str, records: bytes) -> bytes:
-    """The array, if its first element is an object; `[[…], 12]` is another kind of envelope."""
-    first = records[1:200].lstrip()[:1]
-    if first not in (b"{", b"]", b""):
-        found = f"an array of {envelopes.kind(first)}"
-        raise client.unrecognised(endpoint, "an array of objects", found)
-    return records

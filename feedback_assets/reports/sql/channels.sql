@@ -53,7 +53,8 @@ select
     sum(detractors) as detractors
 from ranked
 group by
-    window_days, model, level, is_uncredited, case when place <= $most or is_uncredited then 0 else 1 end,
+    window_days, model, level, is_uncredited,
+    case when place <= $most or is_uncredited then 0 else 1 end,
     case when place <= $most or is_uncredited then source end,
     case when place <= $most or is_uncredited then medium end,
     case when place <= $most or is_uncredited then campaign end

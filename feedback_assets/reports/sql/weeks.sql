@@ -2,10 +2,10 @@
 select
     cast(date_trunc('week', day) as date) as week,
     count(distinct day) as days,
-    sum(responses)::double as responses,
-    sum(promoters)::double as promoters,
-    sum(passives)::double as passives,
-    sum(detractors)::double as detractors
+    cast(sum(responses) as double) as responses,
+    cast(sum(promoters) as double) as promoters,
+    cast(sum(passives) as double) as passives,
+    cast(sum(detractors) as double) as detractors
 from marts.nps_daily
 where day > cast($last_day as date) - 728
 group by week

@@ -5,7 +5,8 @@ select
     coalesce(sum(case when match_method is not null then responses else 0 end), 0) as matched,
     sum(case when match_method is not null then responses else 0 end) / sum(responses) as share,
     case
-        when sum(case when match_method is not null then responses else 0 end) / sum(responses)
+        when
+            sum(case when match_method is not null then responses else 0 end) / sum(responses)
             < $least_matched
             and sum(responses) >= 30
             then 1

@@ -7,7 +7,8 @@ answers as (
         day,
         cast(coalesce(rated_at, reviewed_at, responded_at, purchased_at) as date) as answered
     from thanx.feedbacks
-    where day between $first_day and $last_day
+    where
+        day between $first_day and $last_day
         and (rating is not null or present(review) is not null)
 )
 

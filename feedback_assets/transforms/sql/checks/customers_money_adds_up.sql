@@ -3,9 +3,8 @@ with
 
 orders as (
     select order_id, currency, net_amount
-    from unified.orders
+    from unified_orders_latest
     where customer_email is not null or contact_id is not null
-    qualify row_number() over (partition by order_id order by day desc) = 1
 ),
 
 bought as (

@@ -30,9 +30,9 @@ days_and_models as (
     from counted
     cross join (
         values
-            ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
-            ('linear'), ('position_based'), ('time_decay')
-    ) as names(model)
+        ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
+        ('linear'), ('position_based'), ('time_decay')
+    ) as names (model)
     union
     select day, model
     from credited

@@ -1,6 +1,6 @@
 -- What the orders' amounts, payments and refunds add up to by currency is what the provider sent.
--- "Money is never added across currencies." An order whose own payments or quantities add up to more
--- than a column holds has null there, and is named.
+-- "Money is never added across currencies." An order whose own payments or quantities add up to
+-- more than a column holds has null there, and is named.
 with
 
 sent as (

@@ -4,7 +4,6 @@
 -- (where no order's net is negative); level all = Σ channels".
 with
 
--- A row of the query counts where it is the order's latest partition.
 orders as (
     select
         coalesce(currency, '(none)') as currency,
@@ -13,8 +12,7 @@ orders as (
         ordered_at,
         order_id,
         days_between(day, cast($last_day as date)) as age
-    from unified.orders
-    qualify row_number() over (partition by order_id order by day desc) = 1
+    from unified_orders_latest
 ),
 
 placed as (

@@ -1,33 +1,17 @@
 -- One row an NPS class and currency. "Money is never added across currencies."
 with
 
--- A customer is told by the text that customer_key is made of, and hashed once: to hash it for each
--- order was a third of the time.
-held as (
+-- "a customer is a customer_key with an order", told by the text that the key is made of and hashed
+-- once: to hash it for each order was a third of the time.
+orders as (
     select
         order_id,
-        day,
         ordered_at,
         currency,
         net_amount,
         coalesce(customer_email, contact_id) as customer
-    from unified.orders
-),
-
--- An order that was given another day and stands in two partitions counts in the later one.
-restated as (
-    select order_id, max(day) as day
-    from held
-    group by order_id
-    having count(*) > 1
-),
-
--- "a customer is a customer_key with an order"
-orders as (
-    select held.order_id, held.ordered_at, held.currency, held.net_amount, held.customer
-    from held
-    left join restated on restated.order_id = held.order_id
-    where held.customer is not null and (restated.day is null or restated.day = held.day)
+    from unified_orders_latest
+    where customer_email is not null or contact_id is not null
 ),
 
 bought as (

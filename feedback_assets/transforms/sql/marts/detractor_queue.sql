@@ -27,28 +27,13 @@ customers as (
         on feedback.feedback_id = waiting.feedback_id and feedback.day = waiting.day
 ),
 
-theirs as (
-    select order_id, day, currency, net_amount, coalesce(customer_email, contact_id) as customer
-    from unified.orders
-    where coalesce(customer_email, contact_id) in (select customer from customers)
-),
-
--- An order that was given another day and stands in two partitions counts in the later one, be it
--- another customer's there.
-latest as (
-    select order_id, max(day) as day
-    from unified.orders
-    where order_id in (select order_id from theirs)
-    group by order_id
-),
-
 -- "customer_net_amount (all their orders in the row's currency; a missing currency is a currency of
 -- its own)"
 bought as (
-    select theirs.customer, theirs.currency, sum(theirs.net_amount) as net_amount
-    from theirs
-    inner join latest on latest.order_id = theirs.order_id and latest.day = theirs.day
-    group by theirs.customer, theirs.currency
+    select coalesce(customer_email, contact_id) as customer, currency, sum(net_amount) as net_amount
+    from unified_orders_latest
+    where coalesce(customer_email, contact_id) in (select customer from customers)
+    group by coalesce(customer_email, contact_id), currency
 )
 
 select

@@ -12,9 +12,9 @@ models as (
     select model
     from (
         values
-            ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
-            ('linear'), ('position_based'), ('time_decay')
-    ) as names(model)
+        ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
+        ('linear'), ('position_based'), ('time_decay')
+    ) as names (model)  -- noqa: AL05
 ),
 
 -- "unmatched feedback is (unmatched) and an order without a touch in the model (unattributed) in

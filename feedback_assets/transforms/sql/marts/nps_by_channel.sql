@@ -4,7 +4,7 @@ with
 -- "window_days (7, 30, 90, 365; ending with the last day held of nps_by_attribution)"
 windows as (
     select window_days
-    from (values (7), (30), (90), (365)) as lengths(window_days)
+    from (values (7), (30), (90), (365)) as lengths (window_days)  -- noqa: AL05
 ),
 
 summed as (
@@ -21,7 +21,7 @@ summed as (
     from marts.nps_by_attribution
     inner join windows
         on days_between(nps_by_attribution.day, cast($last_day as date))
-            between 0 and windows.window_days - 1
+        between 0 and windows.window_days - 1
     group by windows.window_days, model, source, medium, campaign
 ),
 

@@ -29,19 +29,19 @@ sought as (
 -- exact)", "customer_ref equals the order's contact_source_id or contact_id", "customer_email
 -- equals the order's".
 offered as (
-    select order_id, ordered_at, 'order_id' as method, trimmed(order_id) as ref
+    select order_id, day, ordered_at, 'order_id' as method, trimmed(order_id) as ref
     from unified.orders
     union all
-    select order_id, ordered_at, 'order_id' as method, trimmed(source_id) as ref
+    select order_id, day, ordered_at, 'order_id' as method, trimmed(source_id) as ref
     from unified.orders
     union all
-    select order_id, ordered_at, 'customer_id' as method, contact_id as ref
+    select order_id, day, ordered_at, 'customer_id' as method, contact_id as ref
     from unified.orders
     union all
-    select order_id, ordered_at, 'customer_id' as method, contact_source_id as ref
+    select order_id, day, ordered_at, 'customer_id' as method, contact_source_id as ref
     from unified.orders
     union all
-    select order_id, ordered_at, 'email' as method, customer_email as ref
+    select order_id, day, ordered_at, 'email' as method, customer_email as ref
     from unified.orders
 ),
 
@@ -60,6 +60,9 @@ timeline as (
     from offered
     inner join (select distinct method, ref from sought) as wanted
         on wanted.method = offered.method and wanted.ref = offered.ref
+    left join unified_orders_replaced as replaced
+        on replaced.order_id = offered.order_id and replaced.day = offered.day
+    where replaced.day is null
 ),
 
 -- "Ties in time go to the smaller order_id": it stands last, next to the answer, in both
@@ -88,6 +91,38 @@ seen as (
         )
 ),
 
+-- An order that was given another day, and is held on both: until the later day an answer sees it as
+-- the earlier one has it, from then on as the later has it. There are few, so these meet the answers
+-- outside the line of time.
+before_they_moved as (
+    select
+        sought.method, sought.step, sought.feedback_id, sought.responded_at, offered.order_id,
+        offered.ordered_at
+    from unified_orders_replaced as replaced
+    inner join offered
+        on offered.order_id = replaced.order_id and offered.day = replaced.day
+    inner join sought on sought.method = offered.method and sought.ref = offered.ref
+    where cast(sought.responded_at as date) < replaced.replaced_on
+),
+
+candidates as (
+    select
+        method, step, feedback_id, responded_at, order_before, before_at, order_after, after_at
+    from seen
+    where step is not null
+    union all
+    select
+        method,
+        step,
+        feedback_id,
+        responded_at,
+        case when ordered_at <= responded_at then order_id end as order_before,
+        case when ordered_at <= responded_at then ordered_at end as before_at,
+        case when ordered_at > responded_at then order_id end as order_after,
+        case when ordered_at > responded_at then ordered_at end as after_at
+    from before_they_moved
+),
+
 -- "order_id: … the latest not after the response, else the earliest after it. customer_id, email:
 -- the latest order not after the response and at most FEEDBACK_MATCH_DAYS before it. … The orders
 -- looked at are those of the partitions of the response's day and of the FEEDBACK_MATCH_DAYS
@@ -98,9 +133,11 @@ judged as (
         coalesce(
             case
                 when method = 'order_id'
-                    then days_between(cast(before_at as date), cast(responded_at as date))
+                    then
+                        days_between(cast(before_at as date), cast(responded_at as date))
                         <= $match_days
-                else unix_micros(responded_at) - unix_micros(before_at)
+                else
+                    unix_micros(responded_at) - unix_micros(before_at)
                     <= cast($match_days as bigint) * 86400000000
             end,
             false
@@ -108,20 +145,33 @@ judged as (
         coalesce(
             method = 'order_id' and cast(after_at as date) = cast(responded_at as date), false
         ) as after_counts
-    from seen
-    where step is not null
+    from candidates
+),
+
+chosen as (
+    select
+        feedback_id,
+        responded_at,
+        step,
+        method,
+        case when before_counts then order_before else order_after end as order_id,
+        case when before_counts then before_at else after_at end as ordered_at
+    from judged
+    where before_counts or after_counts
 ),
 
 found as (
     select
-        feedback_id,
-        responded_at,
-        method,
-        case when before_counts then order_before else order_after end as order_id,
-        case when before_counts then before_at else after_at end as ordered_at,
-        row_number() over (partition by feedback_id, responded_at order by step) as choice
-    from judged
-    where before_counts or after_counts
+        *,
+        row_number() over (
+            partition by feedback_id, responded_at
+            order by
+                step,
+                ordered_at > responded_at,
+                abs(unix_micros(responded_at) - unix_micros(ordered_at)),
+                order_id
+        ) as choice
+    from chosen
 ),
 
 matched as (
@@ -137,7 +187,7 @@ matched as (
         orders.currency,
         orders.net_amount
     from found
-    -- By time too: an order that was given another day may stand in two partitions.
+    -- By time too: an order that was given another day may be held on two.
     inner join unified.orders
         on orders.order_id = found.order_id and orders.ordered_at = found.ordered_at
     where found.choice = 1
@@ -196,7 +246,7 @@ survey_timeline as (
     inner join (select distinct day, purchase_id from surveys) as planned
         on planned.purchase_id = surveyed.purchase_id
         and days_between(planned.day, cast(surveyed.responded_at as date))
-            between -1 and $match_days
+        between -1 and $match_days
     union all
     select
         day, purchase_id, sent_at as moment, 1 as is_survey, cast(null as varchar) as feedback_id,

@@ -3,7 +3,7 @@ with
 
 items as (
     select "date" as ordered_at, id as order_id, unnest(products) as product
-    from wicked_reports.orders
+    from wicked_reports_orders_latest
 ),
 
 -- "product_name (from order products)": a product that was renamed has its latest name, of two
@@ -12,7 +12,11 @@ names as (
     select
         product.id as real_id,
         min(
-            {'before': -unix_micros(ordered_at), 'order_id': order_id, 'name': present(product.name)}
+            {
+                'before': -unix_micros(ordered_at),
+                'order_id': order_id,
+                'name': present(product.name)
+            }
         ) as latest
     from items
     where present(product.name) is not null

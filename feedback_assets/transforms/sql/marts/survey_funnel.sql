@@ -43,11 +43,15 @@ answers as (
 -- answer after it. Purchases that lack the one or the other are left out before: to put all of them
 -- in order takes twice as long.
 timeline as (
-    select purchase_id, sent_at as moment, 1 as is_survey, id, cast(null as timestamptz) as responded_at
+    select
+        purchase_id, sent_at as moment, 1 as is_survey, id,
+        cast(null as timestamptz) as responded_at
     from surveys
     where purchase_id in (select purchase_id from answers)
     union all
-    select purchase_id, responded_at as moment, 0 as is_survey, cast(null as varchar) as id, responded_at
+    select
+        purchase_id, responded_at as moment, 0 as is_survey, cast(null as varchar) as id,
+        responded_at
     from answers
 ),
 
@@ -71,7 +75,7 @@ answered as (
     where
         id is not null
         and unix_micros(answered_at) - unix_micros(sent_at)
-            <= cast($match_days as bigint) * 86400000000
+        <= cast($match_days as bigint) * 86400000000
 ),
 
 summed as (

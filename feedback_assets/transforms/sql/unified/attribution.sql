@@ -17,18 +17,23 @@ orders as (
 
 given as (
     select
-        day, place, order_id, ordered_at, 1 as model_place, 'first_click' as model, attributions.first_click as touch
+        day, place, order_id, ordered_at, 1 as model_place, 'first_click' as model,
+        attributions.first_click as touch
     from orders
     union all
     select
-        day, place, order_id, ordered_at, 2 as model_place, 'first_optin' as model, attributions.first_optin as touch
-    from orders
-    union all
-    select day, place, order_id, ordered_at, 6 as model_place, 're_optin' as model, attributions.re_optin as touch
+        day, place, order_id, ordered_at, 2 as model_place, 'first_optin' as model,
+        attributions.first_optin as touch
     from orders
     union all
     select
-        day, place, order_id, ordered_at, 3 as model_place, 'last_click' as model, attributions.last_click as touch
+        day, place, order_id, ordered_at, 6 as model_place, 're_optin' as model,
+        attributions.re_optin as touch
+    from orders
+    union all
+    select
+        day, place, order_id, ordered_at, 3 as model_place, 'last_click' as model,
+        attributions.last_click as touch
     from orders
 ),
 
@@ -62,7 +67,7 @@ stretches as (
         ordered_at,
         unix_micros(ordered_at) // (greatest($touch_days, 1) * 86400000000) - back as stretch
     from orders
-    cross join (values (0), (1)) as earlier(back)
+    cross join (values (0), (1)) as earlier (back)  -- noqa: AL05
     where contact_id is not null
 ),
 
@@ -100,7 +105,7 @@ numbered as (
         on clicks.contact_id = stretches.contact_id and clicks.stretch = stretches.stretch
     where
         unix_micros(stretches.ordered_at) - unix_micros(clicks.touched_at)
-            between 0 and $touch_days * 86400000000
+        between 0 and $touch_days * 86400000000
 ),
 
 counted as (
@@ -153,7 +158,8 @@ credited as (
 -- "first_click, first_optin, re_optin, last_click: as Wicked Reports gives them, weight 1; none
 -- where the model is absent or empty."
 select
-    day, place, model_place, order_id, ordered_at, model, 1 as touch_index, 1 as touch_count, touched_at,
+    day, place, model_place, order_id, ordered_at, model, 1 as touch_index, 1 as touch_count,
+    touched_at,
     source, medium, campaign, content, term, 1e0 as weight
 from given_touches
 where
@@ -182,6 +188,6 @@ select
 from credited as t
 cross join (
     values (4, 'linear'), (5, 'position_based'), (7, 'time_decay')
-) as models(model_place, model)
+) as models (model_place, model)
 -- The order of the table: its models stand in that of their names.
 order by day, place, model_place, touch_index

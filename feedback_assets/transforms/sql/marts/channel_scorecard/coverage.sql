@@ -2,7 +2,7 @@
 with
 
 files as (
-    select distinct source, source_first_day, source_last_day
+    select distinct source, covered_from, covered_to
     from parts.spent
 ),
 
@@ -15,7 +15,7 @@ sources as (
 covered as (
     select distinct files.source, days.day
     from files
-    inner join parts.days on days.day between files.source_first_day and files.source_last_day
+    inner join parts.days on days.day between files.covered_from and files.covered_to
 ),
 
 windowed as (

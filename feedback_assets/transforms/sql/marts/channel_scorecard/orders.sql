@@ -10,24 +10,13 @@ held as (
         coalesce(currency, '(none)') as currency,
         coalesce(net_amount, 0) as net_amount,
         coalesce(customer_email, contact_id) as person
-    from unified.orders
-),
-
--- An order that was given another day and stands in two partitions counts in the later one. There
--- are few or none: to look for them takes less than to number every order.
-restated as (
-    select order_id, max(day) as day
-    from held
-    group by order_id
-    having count(*) > 1
+    from unified_orders_latest
 ),
 
 -- "customer = coalesce(customer_email, contact_id), without one: the order itself"
 orders as (
-    select held.*, coalesce(held.person, '(order) ' || held.order_id) as customer
+    select *, coalesce(person, '(order) ' || order_id) as customer
     from held
-    left join restated on restated.order_id = held.order_id
-    where restated.day is null or restated.day = held.day
 ),
 
 -- "earliest, ties to the smaller order_id, any currency"
@@ -56,19 +45,12 @@ ordered_days as (
     group by placed.day
 ),
 
--- A contact that was given another day counts as in the later partition.
-contacts as (
-    select id, max({'day': day, 'create_date': create_date}) as latest
-    from wicked_reports.contacts
-    group by id
-),
-
 -- "the contact of that order is in wicked_reports.contacts with create_date on or after the first
 -- day held of orders (nobody orders before existing)"
 began as (
-    select contacts.id
-    from contacts
-    where contacts.latest.create_date
+    select id
+    from wicked_reports_contacts_latest
+    where create_date
         >= (select cast(min(day) as timestamptz) as first_held from parts.days)
 ),
 

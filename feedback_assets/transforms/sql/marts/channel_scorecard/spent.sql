@@ -8,6 +8,6 @@ select
     spend,
     clicks,
     impressions,
-    source_first_day,
-    source_last_day
+    covered_from,
+    covered_to
 from ad_spend.daily

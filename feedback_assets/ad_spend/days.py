@@ -1,0 +1,213 @@
+"""All files together: which rows count on which day, and what became of the others."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+
+from feedback_assets.ad_spend.files import SpendFile, find_files, read_file
+from feedback_assets.ad_spend.records import read_records
+from feedback_assets.ad_spend.rows import BadRow, SpendRow, read_row
+from feedback_assets.schema.text import channel_name
+from feedback_assets.tables.ad_spend import DAILY
+
+Span = tuple[date, date]
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A row that counts, and the first and last day that it says its source is covered on."""
+
+    row: SpendRow
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class OfFile:
+    """One file's rows, those of one key added up; how many were, by day; what cannot be read."""
+
+    file: SpendFile
+    rows: tuple[SpendRow, ...]
+    added: Counter[date]
+    bad: tuple[BadRow, ...]
+
+    @property
+    def refusal(self) -> str:
+        """Where the file has rows and none can be read, why; else nothing."""
+        if self.rows or not self.bad:
+            return ""
+        return (
+            f"{self.file.path}: none of its {len(self.bad):,} rows can be read. The first: "
+            f"{self.bad[0].reason}. Correct the file; nothing was replaced."
+        )
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What all files say, by day.
+
+    ``added``: rows that were added to another of their key; ``replaced``: rows of which a file
+    modified later has the day and source; ``bad``: rows that cannot be read.
+    """
+
+    files: tuple[SpendFile, ...] = ()
+    days: Mapping[date, tuple[Covered, ...]] = field(default_factory=dict)
+    added: Counter[date] = field(default_factory=Counter)
+    replaced: Counter[date] = field(default_factory=Counter)
+    bad: tuple[BadRow, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    def rows_of(self, day: date) -> pa.Table:
+        """The rows of ``ad_spend.daily`` on this day, in the table's order."""
+        return _table(self.days.get(day, ()))
+
+
+def read_spend(place: str) -> Spend:
+    """Read all files that ``FEEDBACK_AD_SPEND`` names.
+
+    Raises ``SpendTrouble`` or ``StoreTrouble`` where one cannot be read at all. Where a file has
+    rows and none can be read, ``refusals`` says so.
+    """
+    return combined(of_file(file, read_file(file)) for file in find_files(place))
+
+
+def of_file(file: SpendFile, content: bytes) -> OfFile:
+    """The rows of one file; raises ``SpendTrouble``."""
+    rows: dict[tuple[date, str, str, str, str], list[SpendRow]] = defaultdict(list)
+    bad = []
+    for record in read_records(file.path, content):
+        row = read_row(record)
+        if isinstance(row, BadRow):
+            bad.append(replace(row, reason=f"{row.reason.removesuffix(')')} of {file.name})"))
+        else:
+            rows[row.key].append(row)
+    added: Counter[date] = Counter()
+    for (day, *_), found in rows.items():
+        added[day] += len(found) - 1
+    return OfFile(file, tuple(map(_sum, rows.values())), +added, tuple(bad))
+
+
+def combined(files: Iterable[OfFile]) -> Spend:
+    """What files say together, given in the order in which they count, the last one most."""
+    kept: dict[tuple[date, str], list[SpendRow]] = {}
+    spans: dict[tuple[date, str], Span] = {}
+    added: Counter[date] = Counter()
+    replaced: Counter[date] = Counter()
+    bad: list[BadRow] = []
+    read: list[SpendFile] = []
+    refusals = []
+    for one in files:
+        read.append(one.file)
+        added += one.added
+        bad += one.bad
+        refusals += [one.refusal] if one.refusal else []
+        own: dict[tuple[date, str], list[SpendRow]] = defaultdict(list)
+        for row in one.rows:
+            own[row.day, channel_name(row.source) or ""].append(row)
+        for place, rows in own.items():
+            replaced[place[0]] += len(kept.get(place, ()))
+            kept[place] = rows
+        for place, span in _covered(own.keys()).items():
+            # Spans of one row's day lie around it, so that together they are one.
+            earlier = spans.get(place, span)
+            spans[place] = min(span[0], earlier[0]), max(span[1], earlier[1])
+    days: dict[date, list[Covered]] = defaultdict(list)
+    for place, rows in kept.items():
+        days[place[0]] += [Covered(row, *spans[place]) for row in rows]
+    return Spend(
+        tuple(read),
+        {day: tuple(sorted(rows, key=lambda one: one.row.key)) for day, rows in days.items()},
+        added,
+        +replaced,
+        tuple(bad),
+        tuple(refusals),
+    )
+
+
+def _covered(places: Iterable[tuple[date, str]]) -> dict[tuple[date, str], Span]:
+    """For each day of a source in one file the span up to the source's rows before and after it.
+
+    Together they are the days from the file's first row to its last, for each source in it. A day
+    that is appended to a file so changes no day but the one before.
+    """
+    by_source: dict[str, list[date]] = defaultdict(list)
+    for day, source in sorted(places):
+        by_source[source].append(day)
+    if not by_source:
+        return {}
+    first = min(days[0] for days in by_source.values())
+    last = max(days[-1] for days in by_source.values())
+    return {
+        (day, source): span
+        for source, days in by_source.items()
+        for day, span in zip(days, _spans(days, first, last), strict=True)
+    }
+
+
+def _spans(days: list[date], first: date, last: date) -> Iterator[Span]:
+    for number, _ in enumerate(days):
+        start = days[number - 1] + _DAY if number else first
+        yield start, (days[number + 1] - _DAY if number + 1 < len(days) else last)
+
+
+def _sum(rows: list[SpendRow]) -> SpendRow:
+    """The rows of one key as one: sums, and of ``extra`` all that is said."""
+    if len(rows) == 1:
+        return rows[0]
+    return replace(
+        rows[0],
+        spend=sum((row.spend for row in rows), Decimal(0)),
+        clicks=_sum_known(row.clicks for row in rows),
+        impressions=_sum_known(row.impressions for row in rows),
+        extra=_all_said(rows),
+    )
+
+
+def _sum_known(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _all_said(rows: list[SpendRow]) -> dict[str, str | tuple[str, ...]]:
+    """Each field's value, or where the rows differ their values in the order of the file."""
+    said: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        for name, text in row.extra.items():
+            said[name].update(dict.fromkeys((text,) if isinstance(text, str) else text))
+    return {
+        name: next(iter(texts)) if len(texts) == 1 else tuple(texts) for name, texts in said.items()
+    }
+
+
+def _table(rows: Iterable[Covered]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "source": one.row.source,
+                "medium": one.row.medium,
+                "campaign": one.row.campaign,
+                "currency": one.row.currency,
+                "spend": one.row.spend,
+                "clicks": one.row.clicks,
+                "impressions": one.row.impressions,
+                "covered_from": one.first,
+                "covered_to": one.last,
+                "extra": json.dumps(one.row.extra, ensure_ascii=False, sort_keys=True)
+                if one.row.extra
+                else None,
+            }
+            for one in rows
+        ],
+        schema=DAILY.schema,
+    )

@@ -1,0 +1,142 @@
+"""What a backfill is asked for: the tables chosen, what is held and stale, and the plan of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from feedback_assets.ad_spend.trouble import SpendTrouble
+from feedback_assets.assets.defined import definitions_of, spans
+from feedback_assets.backfill.plan import BUILT, EVERYTHING, Partitions, Plan, make_plan
+from feedback_assets.days import days_between
+from feedback_assets.freshness import on_disk
+from feedback_assets.freshness.refresh import stale_partitions
+from feedback_assets.freshness.spend_files import changed_days
+from feedback_assets.reports.path import page_path
+from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.selection import selected_assets
+from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings
+from feedback_assets.tables import ALL_TABLES, FILE_TABLES, REPORT_PAGES
+from feedback_assets.transforms.inputs import Day
+from feedback_assets.warehouse.customer_secret import confirm_secret
+from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Request:
+    """A plan with what it takes to carry it out."""
+
+    plan: Plan
+    settings: Settings
+    instance: dg.DagsterInstance
+
+
+def prepare(
+    settings: Settings,
+    defs: dg.Definitions,
+    first: date,
+    last: date,
+    select: str = "*",
+    *,
+    missing: bool = False,
+) -> Request:
+    """Plan a backfill of the tables that ``select`` names; ``ValueError`` where that cannot be.
+
+    Raises ``OtherSecret`` where tables are to be built with another customer secret than before.
+
+    ``select`` is Dagster's asset selection syntax (``marts/nps_daily``, ``group:thanx``,
+    ``+key:"marts/nps_by_channel"``). ``missing``: only partitions, and tables without days, that
+    the warehouse does not hold, and those that are stale.
+    """
+    if first > last:
+        raise ValueError(f"--from {first} lies after --to {last}")
+    if first < settings.feedback_start_date:
+        raise ValueError(
+            f"--from {first} lies before FEEDBACK_START_DATE={settings.feedback_start_date}"
+        )
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    if last > yesterday:
+        raise ValueError(f"--to {last}: the last whole day is {yesterday} (UTC)")
+    try:
+        chosen = selected_assets(select, defs)
+    except ValueError as error:
+        raise ValueError(f"--select {select!r}: {error}") from None
+    if not chosen:
+        raise ValueError(f"--select {select!r} selects no table")
+    names = {".".join(key.path) for key in chosen}
+    tables = [table for table in EVERYTHING if table.full_name in names]
+    instance = open_instance(settings)
+    warehouse = Warehouse(settings.warehouse)
+    if missing:
+        held = held_partitions(warehouse, tables)
+        stale = _stale(instance, settings, tables, days_between(first, last))
+        plan = make_plan(tables, first, last, held=held, stale=stale)
+    else:
+        plan = make_plan(tables, first, last)
+    if plan.building:
+        # Before an hour of reading; recorded once something is built.
+        confirm_secret(warehouse, settings.customer_secret_if_any())
+    return Request(plan, settings, instance)
+
+
+def held_partitions(warehouse: Warehouse, tables: Iterable[Table]) -> Partitions:
+    """The partitions of each table that the warehouse holds."""
+    return {
+        table.full_name: warehouse.days_held(table)
+        if table.partitioned
+        else [None] * _is_there(warehouse, table)
+        for table in tables
+    }
+
+
+def _is_there(warehouse: Warehouse, table: Table) -> bool:
+    if table in REPORT_PAGES:
+        return warehouse.exists(page_path(warehouse))
+    return bool(warehouse.files(table))
+
+
+def _stale(
+    instance: dg.DagsterInstance, settings: Settings, tables: Iterable[Table], days: list[date]
+) -> dict[str, set[Day]]:
+    """Derived partitions that were built from other content or definitions than there are now.
+
+    Or than there will be, once the days that are missing were read. And days of spend files that
+    were edited.
+    """
+    warehouse = Warehouse(settings.warehouse)
+    new = {
+        table.full_name: set(days).difference(warehouse.days_held(table))
+        for table in tables
+        if table.partitioned
+    }
+    on_disk.record_found(instance, warehouse, ALL_TABLES)
+    files = {table.full_name for table in FILE_TABLES}
+    if not files.isdisjoint(new):
+        edited = _edited(instance, settings, warehouse, days)
+        new = {name: found | edited if name in files else found for name, found in new.items()}
+    recorded = {
+        table.full_name: on_disk.read_present(instance, warehouse, table) for table in EVERYTHING
+    }
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return stale_partitions(
+        BUILT,
+        recorded,
+        spans(settings),
+        settings.feedback_start_date,
+        yesterday,
+        definitions=definitions_of(BUILT, settings),
+        new=new,
+    )
+
+
+def _edited(
+    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, days: list[date]
+) -> set[date]:
+    """Days that the user's files now say differently; the last one where they cannot be read."""
+    try:
+        return set(days).intersection(changed_days(instance, settings, warehouse))
+    except (SpendTrouble, StoreTrouble):
+        return {days[-1]}  # whose run fails and says why

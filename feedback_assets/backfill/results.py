@@ -1,0 +1,162 @@
+"""What the runs of a backfill come to: of each run what it made, of each table what it has now."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.backfill.plan import Run
+from feedback_assets.schema.table import Table
+
+_COUNTED = ("fetched", "outside_window", "duplicates", "quarantined")
+_ROWS = ("dagster/partition_row_count", "dagster/row_count")
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How a check of a table came out, its numbers, and whether it only warns."""
+
+    table: str
+    name: str
+    passed: bool
+    warns: bool
+    numbers: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """One partition that a run made: its table, and the counts on its materialisation."""
+
+    table: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; ``hopeless``: another try would meet the same error."""
+
+    made: tuple[Made, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    error: str = ""
+    hopeless: bool = False
+
+
+@dataclass
+class TableResult:
+    """What a backfill did to one table; ``skipped``: not built, as another one failed."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    bytes: int = 0
+    days: int = 0
+    error: str = ""
+    skipped: bool = False
+    checks: dict[str, CheckResult] = field(default_factory=dict)
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        return [check for check in self.checks.values() if not check.passed]
+
+
+class Results(dict[Table, TableResult]):
+    """The results of the tables that a backfill has come to so far."""
+
+    def __missing__(self, table: Table) -> TableResult:
+        return self.setdefault(table, TableResult())
+
+    def record(self, run: Run, outcome: Outcome) -> None:
+        """Add what a run did to its tables."""
+        for table in run.tables:
+            result = self[table]
+            result.error = outcome.error or result.error
+            # A later window's result stands for the table: after the first of a year, yesterday is
+            # not there yet.
+            result.checks |= {
+                check.name: check for check in outcome.checks if check.table == table.full_name
+            }
+            for made in outcome.made:
+                if made.table == table.full_name:
+                    _add(result, made.counts)
+
+    def skip(self, table: Table) -> str:
+        """The names of the failed tables that a table is computed from; it is skipped for them."""
+        broken = ", ".join(
+            sorted(
+                other.full_name
+                for other, result in self.items()
+                if result.error and other.full_name in table.depends
+            )
+        )
+        if broken:
+            self[table].error = f"not built, because {broken} failed"
+            self[table].skipped = True
+        return broken
+
+
+def _add(result: TableResult, counts: Mapping[str, int]) -> None:
+    result.days += 1
+    for name in _COUNTED:
+        result.counts[name] += counts.get(name, 0)
+    # On one day of each run.
+    result.requests += counts.get("requests", 0)
+    result.bytes += counts.get("bytes", 0)
+    result.counts["rows"] += next((counts[name] for name in _ROWS if name in counts), 0)
+
+
+def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
+    """What a run came to, in plain values."""
+    failures = [event for event in result.all_events if event.is_step_failure]
+    if failures or not result.success:
+        return _failed(failures)
+    # A partition that two tries of a step recorded counts as the second one has it.
+    made = {
+        (one.asset_key, one.partition): one
+        for event in result.all_events
+        if event.is_step_materialization
+        for one in [event.step_materialization_data.materialization]
+    }
+    return Outcome(
+        tuple(
+            Made(
+                _name(materialization.asset_key),
+                {
+                    name: value.value
+                    for name, value in materialization.metadata.items()
+                    if isinstance(value.value, int)
+                },
+            )
+            for materialization in made.values()
+        ),
+        tuple(
+            CheckResult(
+                _name(evaluation.asset_key),
+                evaluation.check_name,
+                evaluation.passed,
+                evaluation.severity is dg.AssetCheckSeverity.WARN,
+                ", ".join(f"{name} {value.value}" for name, value in evaluation.metadata.items()),
+            )
+            for evaluation in result.get_asset_check_evaluations()
+        ),
+    )
+
+
+def _name(key: dg.AssetKey) -> str:
+    return key.to_user_string().replace("/", ".")
+
+
+def _failed(failures: list[Any]) -> Outcome:
+    if not failures:
+        return Outcome(error="the run failed before its first step; see it in the UI")
+    data = failures[-1].step_failure_data
+    user = data.user_failure_data
+    if user is not None and user.description:
+        transient = user.metadata.get("transient")
+        return Outcome(
+            error=user.description, hopeless=transient is not None and not transient.value
+        )
+    error = data.error
+    while error.cause is not None:
+        error = error.cause
+    return Outcome(error=" ".join(error.message.split()))

@@ -1,0 +1,98 @@
+"""A process of a backfill: carries out the runs that it is sent, one after the other.
+
+Each lane has one. Dagster expects a run to have its process: it configures logging and takes the
+signals of the main thread for each run.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.backfill.definitions import table_definitions
+from feedback_assets.backfill.results import Outcome, outcome_of
+from feedback_assets.http.masking import mask
+from feedback_assets.runtime.home_errors import trouble_line
+from feedback_assets.runtime.quiet import quiet_dagster
+from feedback_assets.runtime.run_launcher import process_tag
+from feedback_assets.runtime.tags import MAX_RETRIES, range_tags
+from feedback_assets.settings import Settings, register_secrets
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run to carry out: its id, the names of its tables, and its days if they have any."""
+
+    run_id: str
+    tables: tuple[str, ...]
+    first: date | None
+    last: date | None
+
+
+def work(
+    orders: "Connection[Outcome, Order]",
+    ref: Any,
+    settings: Settings,
+    environment: Mapping[str, str],
+) -> None:
+    """Take ``Order`` after ``Order`` and answer each with its ``Outcome``, until nobody asks.
+
+    SIGTERM interrupts the run under way. ``ref`` is the reference of the Dagster instance.
+    """
+    # In a terminal Ctrl-C reaches every process at once; the parent passes it on as SIGTERM, when
+    # the run is marked as canceling. Without that mark Dagster takes an interrupt for a failure.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    # The server that this process was forked from has the environment of when it was started.
+    os.environ.clear()
+    os.environ.update(environment)
+    register_secrets(settings)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with (
+        suppress(EOFError, ConnectionError, KeyboardInterrupt),
+        quiet_dagster(),
+        dg.DagsterInstance.from_ref(ref) as instance,
+    ):
+        job = table_definitions(settings).resolve_implicit_global_asset_job_def()
+        while True:
+            orders.send(_outcome(orders.recv(), job, instance))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _outcome(order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+    try:
+        return _carry_out(order, job, instance)
+    except Exception as error:  # noqa: BLE001 - of Dagster's, whose own storage may fail
+        line = trouble_line(error, Path(instance.root_directory))
+        return Outcome(error=mask(line or f"{type(error).__name__}: {error}"), hopeless=True)
+
+
+def _carry_out(order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+    result = job.execute_in_process(
+        instance=instance,
+        run_id=order.run_id,
+        asset_selection=[dg.AssetKey(name.split(".")) for name in order.tables],
+        # Nobody but this process can try such a run again.
+        tags={**range_tags(order.first, order.last), **process_tag(), MAX_RETRIES: "0"},
+        run_config=_QUIET,
+        raise_on_error=False,
+    )
+    return outcome_of(result)

@@ -1,0 +1,112 @@
+"""Keys that a provider gave another day and that are held on both: a check, and what is read again.
+
+The old day loses such a row when it is read again, which the daily reading does for the last days
+only. The check looks at all days held, whatever the days of its run: the days that a run has read
+hold the new row, and any other day may hold the old one.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.days import days_of_names, named_days
+from feedback_assets.freshness.out_of_date import command_line, spans_to_ask
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import PROVIDER_TABLES
+from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.warehouse.warehouse import Warehouse
+
+CHECK = "keys_on_one_day"
+
+_MOST_EXAMPLES = 3
+_MOST_COMMANDS = 10
+# The checks of runs that have not come to it, or were killed, are records without a result.
+_RECORDS_LOOKED_AT = 20
+
+
+def checked(table: Table) -> bool:
+    """Whether a key of the table may be found on two days."""
+    return table in PROVIDER_TABLES and table.may_move
+
+
+def description(table: Table) -> str:
+    """What the check says of itself in the UI."""
+    return f"Each {', '.join(table.key)} is held on one day only."
+
+
+def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]:
+    """The numbers of ``keys_on_one_day``; ``bounds`` are those of ``connect``.
+
+    Reads the key column of every day held: 1 s of 500,000 orders on 365 days.
+    """
+    with connect(warehouse, [table], **bounds) as connection:
+        found = ask(connection, _moved(table))
+    keys = found.num_rows
+    shown: dict[str, Any] = {
+        "days_held": len(warehouse.days_held(table)),
+        "keys_on_several_days": keys,
+        "violations": keys,
+    }
+    if keys:
+        days = found.column("days").combine_chunks().flatten().unique().to_pylist()
+        shown["days"] = named_days(days)
+        # The id of a person would stay in the event log whatever is erased in the tables.
+        if not any(table.column(column).personal for column in table.key):
+            shown["examples"] = "; ".join(
+                f"{row['key']} on {' and '.join(map(str, row['days']))}"
+                for row in found.slice(0, _MOST_EXAMPLES).to_pylist()
+            )
+        shown["what_to_do"] = _what_to_do(table, days)
+    return shown
+
+
+def days_to_read_again(instance: dg.DagsterInstance, table: Table) -> list[date]:
+    """The days that the last finished check of the table named, at most 50 ranges of them."""
+    if not checked(table):
+        return []
+    key = dg.AssetCheckKey(dg.AssetKey(table.asset_key), CHECK)
+    for record in instance.event_log_storage.get_asset_check_execution_history(
+        key, _RECORDS_LOOKED_AT
+    ):
+        event = record.event.dagster_event if record.event else None
+        result = event.event_specific_data if event else None
+        if isinstance(result, dg.AssetCheckEvaluation):
+            named = result.metadata.get("days")
+            return days_of_names(str(named.value)) if named else []
+    return []
+
+
+def _moved(table: Table) -> str:
+    name = f"{quoted(table.group)}.{quoted(table.name)}"
+    columns = ", ".join(quoted(column) for column in table.key)
+    # Hashes take a third of the memory of keys, and where none is on two days it ends there.
+    return f"""
+        with several as (
+            select hash({columns}) as hashed from {name}
+            group by hashed having min(day) < max(day)
+        )
+        select concat_ws(' ', {columns}) as key, list(distinct day order by day) as days
+        from {name}
+        where hash({columns}) in (select hashed from several)
+        group by {columns} having min(day) < max(day)
+        order by key
+    """  # noqa: S608 - names of our own declarations
+
+
+def _what_to_do(table: Table, days: Iterable[date]) -> str:
+    select = f'key:"{table.group}/{table.name}"'
+    commands = [
+        command_line("backfill", "--from", f"{first}", "--to", f"{last}", "--select", select)
+        for first, last in spans_to_ask(days)
+    ]
+    more = len(commands) - _MOST_COMMANDS
+    if more > 0:
+        commands[_MOST_COMMANDS:] = [f"and {more} more"]
+    how = (
+        "read these days again, as read_all_that_is_restated does on the first of the month; "
+        "build_what_changed rebuilds what is computed from them:"
+    )
+    return "\n".join([how, *commands])

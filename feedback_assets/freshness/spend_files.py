@@ -1,0 +1,71 @@
+"""Which days of ``ad_spend.daily`` are not what the user's files say now, however old they are."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets.ad_spend.days import Spend, read_spend
+from feedback_assets.ad_spend.replacing import differing
+from feedback_assets.ad_spend.trouble import SpendTrouble
+from feedback_assets.assets.ad_spend_asset import held_contents
+from feedback_assets.assets.defined import definition_of
+from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.days import days_between, named_days
+from feedback_assets.settings import Settings
+from feedback_assets.tables.ad_spend import DAILY
+from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.warehouse.warehouse import Warehouse
+
+CHECK = "files_are_read"
+DESCRIPTION = "Every day held is what the files of FEEDBACK_AD_SPEND say now."
+
+
+def changed_days(
+    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse
+) -> dict[date, str]:
+    """The days since ``FEEDBACK_START_DATE`` that have to be read again, each with a version.
+
+    Raises ``SpendTrouble`` or ``StoreTrouble`` where the files cannot be read.
+    """
+    if settings.ad_spend is None:
+        return {}
+    spend = read_spend(settings.ad_spend)
+    if spend.refusals:
+        raise SpendTrouble(" ".join(spend.refusals))
+    return _changed(instance, settings, warehouse, spend)
+
+
+def _changed(
+    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, spend: Spend
+) -> dict[date, str]:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    days = days_between(settings.feedback_start_date, yesterday)
+    held = held_contents(instance, warehouse)
+    now = definition_of(DAILY, settings).text
+    by_another = {
+        day: now
+        for day, definition in read_recorded(instance, DAILY).built_by.items()
+        if day in held and day >= settings.feedback_start_date and definition != now
+    }
+    return by_another | differing(spend, warehouse, days, held)
+
+
+def numbers(
+    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse
+) -> dict[str, Any]:
+    """The numbers of ``files_are_read``."""
+    try:
+        days: Iterable[date] = changed_days(instance, settings, warehouse)
+    except (SpendTrouble, StoreTrouble) as error:
+        return {"problem": str(error), "violations": 1}
+    found = sorted(days)
+    shown: dict[str, Any] = {"days_that_differ": len(found), "violations": len(found)}
+    if found:
+        shown["days"] = named_days(found)
+        shown["what_to_do"] = (
+            "the sensor read_changed_ad_spend reads them again; without it: feedback-assets "
+            "backfill --missing for these days"
+        )
+    return shown

@@ -1,0 +1,65 @@
+"""The queries of ``sql/``, asked of the marts that the warehouse holds."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+
+from feedback_assets.reports.statistics import Counts
+from feedback_assets.schema.table import Table
+from feedback_assets.transforms.sources import Days, ask, connect
+from feedback_assets.warehouse.warehouse import Warehouse
+
+# Days of a partitioned mart that the page reads, up to the last one.
+_LENGTHS = {"marts.nps_daily": 730, "marts.order_feedback": 365, "marts.match_coverage": 90}
+
+Row = dict[str, Any]
+
+
+@cache
+def sql_of(name: str) -> str:
+    """The text of one query of the page."""
+    path = files("feedback_assets.reports") / "sql" / f"{name}.sql"
+    return path.read_text(encoding="utf-8")
+
+
+class Ask:
+    """Asks one query of ``sql/`` by its name."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, values: Row) -> None:
+        self._connection = connection
+        self._values = values
+
+    def __call__(self, name: str, **more: Any) -> list[Row]:
+        text = sql_of(name)
+        values = {**self._values, **more}
+        # DuckDB refuses a value that the query does not name.
+        named = {key: value for key, value in values.items() if f"${key}" in text}
+        rows: list[Row] = ask(self._connection, text, named).to_pylist()
+        return rows
+
+
+@contextmanager
+def connected(
+    warehouse: Warehouse,
+    tables: Collection[Table],
+    last: date | None,
+    memory_limit: str | None = None,
+) -> Iterator[Ask]:
+    """The marts up to ``last``, as far back as the page reads."""
+    days: dict[str, Days] = {}
+    if last is not None:
+        days = {
+            name: (last - timedelta(days=length - 1), last) for name, length in _LENGTHS.items()
+        }
+    with connect(warehouse, tables, days=days, memory_limit=memory_limit) as connection:
+        yield Ask(connection, {"last_day": last or date.min})
+
+
+def counts(row: Row) -> Counts:
+    """The answers of one row by class."""
+    return Counts(row["responses"], row["promoters"], row["passives"], row["detractors"])

@@ -1,0 +1,32 @@
+"""The tags of runs that Dagster gives a meaning, and the days of a run as its tags say them."""
+
+from collections.abc import Mapping
+from datetime import date
+
+PARTITION = "dagster/partition"
+FIRST_PARTITION = "dagster/asset_partition_range_start"
+LAST_PARTITION = "dagster/asset_partition_range_end"
+MAX_RETRIES = "dagster/max_retries"
+WILL_RETRY = "dagster/will_retry"
+
+
+def range_tags(first: date | None, last: date | None) -> dict[str, str]:
+    """The tags of a run of the days ``first`` to ``last``; none for a table without days."""
+    if first is None or last is None:
+        return {}
+    return {FIRST_PARTITION: first.isoformat(), LAST_PARTITION: last.isoformat()}
+
+
+def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
+    """The first and last day of a run by its tags.
+
+    None for a run without partitions, or with partitions that are no days.
+    """
+    first = tags.get(FIRST_PARTITION, tags.get(PARTITION))
+    last = tags.get(LAST_PARTITION, tags.get(PARTITION))
+    if first is None or last is None:
+        return None
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        return None

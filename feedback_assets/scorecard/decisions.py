@@ -1,0 +1,295 @@
+"""From rows of the scorecard to at most five findings: what to do, and what is withheld and why."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate
+
+from feedback_assets.scorecard.findings import (
+    AnswerDetractors,
+    BringsPromoters,
+    Careful,
+    Changed,
+    Decisions,
+    Facts,
+    Finding,
+    Holds,
+    LookAt,
+    Money,
+    NothingStandsOut,
+    OfChannel,
+    PromoterCosts,
+    Reason,
+    Withheld,
+)
+from feedback_assets.scorecard.rows import (
+    ALL,
+    FEW_TESTED,
+    Channel,
+    ChannelRow,
+    beyond_chance,
+    changed,
+    view,
+)
+from feedback_assets.scorecard.selection import tipping_ratio
+
+WINDOW = 90
+MODEL = "first_click"
+LEVEL = "campaign"
+MOST = 5
+_ENOUGH_MATCHED = 0.6
+_ENOUGH_COVERED = 0.9
+_POINTS = 20
+# (1.96 + 0.84)²: five per cent of false alarms, four in five true differences seen.
+_POWER = (1.96 + 0.8416) ** 2
+
+Found = list[OfChannel | Withheld]
+
+
+def decide(rows: Iterable[ChannelRow], facts: Facts) -> Decisions:
+    """The findings of the last 90 days, by first click and by campaign.
+
+    NPS and its tests are those of all answers, whatever the currency; money is that of the currency
+    with most of it. ``rows`` are those of all models, currencies and levels; what is of another
+    window is left out.
+    """
+    rows = [row for row in rows if row.window_days == WINDOW]
+    currency = main_currency(rows)
+    chosen = view(rows, WINDOW, MODEL, LEVEL, ALL)
+    shop = next(iter(view(rows, WINDOW, MODEL, "all", ALL)), None)
+    money = {row.channel: row for row in view(rows, WINDOW, MODEL, LEVEL, currency or ALL)}
+    found: Found = [
+        *_differences(rows, chosen, money, shop, currency),
+        *_changes(chosen, money, currency),
+        *_costs(chosen, money, currency),
+    ]
+    said, withheld = _one_a_channel(found)
+    ranked: list[Finding] = [*said]
+    if facts.waiting:
+        ranked.append(_queue(facts, currency))
+    ranked.sort(key=_by_money)
+    first: list[Finding] = [*_careful(facts)]
+    if not said:
+        differ = any(each.row is not None for each in withheld)
+        first.append(NothingStandsOut(customers_needed(shop), differ))
+    room = MOST - len(first)
+    withheld += [
+        Withheld(type(finding), getattr(finding, "row", None), Reason.MORE_MONEY_ELSEWHERE)
+        for finding in ranked[room:]
+    ]
+    return Decisions((*first, *ranked[:room]), tuple(withheld), currency)
+
+
+def main_currency(rows: Iterable[ChannelRow]) -> str | None:
+    """The currency with most net amount in the whole shop; None without orders."""
+    whole = [
+        row
+        for row in rows
+        if (row.window_days, row.model, row.level) == (WINDOW, MODEL, "all")
+        and row.currency != ALL
+        and row.net_amount is not None
+    ]
+    best = min(whole, key=lambda row: (-(row.net_amount or 0), row.currency), default=None)
+    return best.currency if best is not None else None
+
+
+def holds(rows: Iterable[ChannelRow], sides: Mapping[Channel, int]) -> dict[Channel, Holds]:
+    """Of each channel of ``sides``, in how many of its tested models it differs to that side."""
+    of_model: dict[str, list[ChannelRow]] = {}
+    for row in rows:
+        if (row.window_days, row.level, row.currency) == (WINDOW, LEVEL, ALL):
+            of_model.setdefault(row.model, []).append(row)
+    models, tested = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0)
+    for found in of_model.values():
+        differs = beyond_chance(found)
+        for row in found:
+            if row.channel in sides and row.is_tested:
+                tested[row.channel] += 1
+                models[row.channel] += differs.get(row.channel) == sides[row.channel]
+    return {channel: Holds(models[channel], tested[channel]) for channel in sides}
+
+
+def customers_needed(shop: ChannelRow | None) -> int | None:
+    """How many customers show a difference of 20 points four times in five, to the next ten."""
+    if shop is None or shop.responses <= 0:
+        return None
+    p, d = shop.promoters / shop.responses, shop.detractors / shop.responses
+    needed = _POWER * (p + d - (p - d) ** 2) / (_POINTS / 100) ** 2
+    return max(FEW_TESTED, 10 * math.ceil(needed / 10))
+
+
+def _careful(facts: Facts) -> Iterator[Careful]:
+    share = facts.matched_share
+    share = share if share is not None and share < _ENOUGH_MATCHED else None
+    days = facts.days_held if facts.days_held < WINDOW else None
+    if share is not None or days is not None:
+        yield Careful(share, days, WINDOW)
+
+
+def _differences(
+    rows: Sequence[ChannelRow],
+    chosen: Sequence[ChannelRow],
+    money: Mapping[Channel, ChannelRow],
+    shop: ChannelRow | None,
+    currency: str | None,
+) -> Iterator[OfChannel | Withheld]:
+    by_first_click = beyond_chance(chosen)
+    sides = {row.channel: 1 if (row.versus_z or 0) > 0 else -1 for row in chosen if row.is_tested}
+    robust = holds(rows, sides)
+    for row in chosen:
+        held = robust.get(row.channel)
+        if held is None or not held.models:
+            continue
+        side = sides[row.channel]
+        what: type[OfChannel] = LookAt if side < 0 else BringsPromoters
+        own = money.get(row.channel)
+        if not held.is_robust:
+            yield Withheld(what, row, Reason.FEW_MODELS, held)
+        elif row.channel not in by_first_click:
+            yield Withheld(what, row, Reason.NOT_BY_FIRST_CLICK, held)
+        elif side < 0:
+            yield _below(row, held, own, currency)
+        else:
+            yield _above(row, held, own, shop, currency)
+
+
+def _below(
+    row: ChannelRow, held: Holds, own: ChannelRow | None, currency: str | None
+) -> OfChannel | Withheld:
+    if own is None or currency is None or not own.net_amount_detractors:
+        return Withheld(LookAt, row, Reason.NO_MONEY_OF_DETRACTORS, held)
+    answered = own.net_amount_answered
+    return LookAt(
+        row,
+        held,
+        Money(own.net_amount_detractors, currency),
+        None if answered is None else Money(answered, currency),
+    )
+
+
+def _above(
+    row: ChannelRow,
+    held: Holds,
+    own: ChannelRow | None,
+    shop: ChannelRow | None,
+    currency: str | None,
+) -> OfChannel | Withheld:
+    if row.first_nps is None or shop is None or shop.first_nps is None:
+        return Withheld(BringsPromoters, row, Reason.FIRST_ORDERS_UNKNOWN, held)
+    if row.first_nps <= shop.first_nps:
+        return Withheld(BringsPromoters, row, Reason.FIRST_ORDERS_NOT_BETTER, held)
+    tipping = None
+    if row.rest_nps is not None:
+        tipping = tipping_ratio(row.promoters, row.passives, row.detractors, row.rest_nps)
+    return BringsPromoters(row, held, _net_amount(own, currency), tipping)
+
+
+def _changes(
+    chosen: Sequence[ChannelRow], money: Mapping[Channel, ChannelRow], currency: str | None
+) -> Iterator[OfChannel | Withheld]:
+    tested = [row for row in chosen if row.is_tested]
+    if tested and all(row.nps_before is None and row.change_z is None for row in tested):
+        yield Withheld(Changed, None, Reason.DAYS_BEFORE_NOT_HELD)
+    found = changed(chosen)
+    for row in chosen:
+        if row.channel in found:
+            yield Changed(row, _net_amount(money.get(row.channel), currency))
+
+
+def _costs(
+    chosen: Sequence[ChannelRow], money: Mapping[Channel, ChannelRow], currency: str | None
+) -> Iterator[OfChannel | Withheld]:
+    """Each channel whose promoters cost more than another's, beside the cheapest of these."""
+    if currency is None:
+        return
+    priced = [
+        own
+        for row in chosen
+        if row.is_tested and (own := money.get(row.channel)) and _is_priced(own)
+    ]
+    if not priced:
+        return
+    least, most = min(map(_high, priced)), max(map(_low, priced))
+    for row in priced:
+        if not _is_covered(row) and (_low(row) > least or _high(row) < most):
+            yield Withheld(PromoterCosts, row, Reason.ORDERS_IN_OTHER_CURRENCIES)
+    covered = sorted(filter(_is_covered, priced), key=_high)
+    highs = [_high(row) for row in covered]
+    cheapest = list(accumulate(covered, _cheaper))
+    for row in covered:
+        # Those whose interval ends below where this one begins.
+        below = bisect_left(highs, _low(row))
+        if below and row.spend is not None:
+            yield PromoterCosts(row, cheapest[below - 1], Money(row.spend, currency))
+
+
+def _is_priced(row: ChannelRow) -> bool:
+    """Whether all days of its spend are known, and so what its promoters cost."""
+    known = row.cost_per_promoter is not None and row.cost_per_promoter_low is not None
+    return known and row.spend is not None and row.spend_days_missing == 0
+
+
+def _is_covered(row: ChannelRow) -> bool:
+    return (row.roas_covers or 0) >= _ENOUGH_COVERED
+
+
+def _cost(row: ChannelRow) -> tuple[float, Channel]:
+    return row.cost_per_promoter or 0, row.channel
+
+
+def _cheaper(row: ChannelRow, other: ChannelRow) -> ChannelRow:
+    return min(row, other, key=_cost)
+
+
+def _low(row: ChannelRow) -> float:
+    return row.cost_per_promoter_low or 0
+
+
+def _high(row: ChannelRow) -> float:
+    """The upper end of what a promoter costs; null is an end that nobody knows."""
+    return math.inf if row.cost_per_promoter_high is None else row.cost_per_promoter_high
+
+
+def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:
+    """The first finding of each channel in the order of the kinds, and one of costs in all."""
+    withheld = [each for each in found if isinstance(each, Withheld)]
+    said: dict[Channel, OfChannel] = {}
+    findings = [each for each in found if not isinstance(each, Withheld)]
+    costs = [each for each in findings if isinstance(each, PromoterCosts)]
+    for each in findings:
+        if isinstance(each, PromoterCosts):
+            continue
+        if each.row.channel in said:
+            withheld.append(Withheld(type(each), each.row, Reason.SAID_ALREADY))
+        else:
+            said[each.row.channel] = each
+    free = sorted((each for each in costs if each.row.channel not in said), key=_by_money)
+    taken = free[:1]
+    withheld += [
+        Withheld(PromoterCosts, each.row, Reason.SAID_ALREADY)
+        for each in costs
+        if each.row.channel in said
+    ]
+    return [*said.values(), *taken], withheld
+
+
+def _queue(facts: Facts, currency: str | None) -> AnswerDetractors:
+    bought = facts.waiting_bought.get(currency) if currency is not None else None
+    return AnswerDetractors(
+        facts.waiting, Money(bought, currency) if bought and currency is not None else None
+    )
+
+
+def _net_amount(own: ChannelRow | None, currency: str | None) -> Money:
+    amount = own.net_amount if own is not None else None
+    return Money(amount or Decimal(0), currency or ALL)
+
+
+def _by_money(finding: Finding) -> tuple[Decimal, str, Channel]:
+    """Most money first; of equal amounts by kind and channel, so that the order is always one."""
+    stake = getattr(finding, "at_stake", None)
+    row = getattr(finding, "row", None)
+    amount = stake.amount if isinstance(stake, Money) else Decimal(0)
+    channel = row.channel if isinstance(row, ChannelRow) else ("", "", "")
+    return -amount, type(finding).__name__, channel

@@ -1,0 +1,79 @@
+"""Keys that a provider gave another day: which of their rows count, written once for all queries.
+
+Until the old day is read again, such a key is held on two days. A query that reads several days
+names one of two relations instead of the table, for ``unified.orders``:
+
+- ``unified_orders_latest``: the table without the rows that a later day replaces;
+- ``unified_orders_replaced``: the key and day of those rows, and in ``replaced_on`` the next day
+  that has the key. A row counts before that day, so that a day built alone, which reads no later
+  one, has the same rows as that day in a range.
+
+The later day wins because no provider table but Fullwhere's says when a record was changed.
+"""
+
+import re
+
+from feedback_assets.schema.table import Table
+from feedback_assets.tables import STORED_TABLES
+from feedback_assets.transforms.dialect import quoted
+
+_WORD = re.compile(r"\w+")
+_COMMENT = re.compile(r"--[^\n]*")
+
+
+def _name(table: Table) -> str:
+    return f"{table.group}_{table.name}"
+
+
+_TABLES = {_name(table): table for table in STORED_TABLES if table.may_move}
+
+
+def restated(sql: str) -> str:
+    """The common table expressions that a query names, as ``a as (…), b as (…)``; often none."""
+    words = set(_WORD.findall(_COMMENT.sub("", sql)))
+    found = []
+    for name, table in _TABLES.items():
+        latest = f"{name}_latest" in words
+        if latest or f"{name}_replaced" in words:
+            found.append(_replaced(table))
+        if latest:
+            found.append(_latest(table))
+    return ",\n".join(found)
+
+
+def with_restated(sql: str) -> str:
+    """A query that may be run: as it is, or with what it names of ``restated`` in front."""
+    shared = restated(sql)
+    return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql
+
+
+def _replaced(table: Table) -> str:
+    name, source = _name(table), f"{quoted(table.group)}.{quoted(table.name)}"
+    keys = ", ".join(quoted(part) for part in table.key)
+    # Few keys are on two days or none: to look for them is quicker than to number every row.
+    twice = " and ".join(f"twice.{quoted(part)} = held.{quoted(part)}" for part in table.key)
+    held = ", ".join(f"held.{quoted(part)}" for part in table.key)
+    return f"""{name}_replaced as (
+    select {keys}, day, replaced_on
+    from (
+        select {held}, held.day, lead(held.day) over (partition by {held} order by held.day)
+            as replaced_on
+        from {source} as held
+        inner join (select {keys} from {source} group by {keys} having min(day) < max(day)) as twice
+            on {twice}
+    ) as stood
+    where replaced_on > day
+)"""  # noqa: S608 - names of our own declarations
+
+
+def _latest(table: Table) -> str:
+    name, source = _name(table), f"{quoted(table.group)}.{quoted(table.name)}"
+    same = " and ".join(
+        f"replaced.{quoted(part)} = held.{quoted(part)}" for part in (*table.key, "day")
+    )
+    return f"""{name}_latest as (
+    select held.*
+    from {source} as held
+    left join {name}_replaced as replaced on {same}
+    where replaced.day is null
+)"""  # noqa: S608 - names of our own declarations

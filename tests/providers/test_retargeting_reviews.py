@@ -1,0 +1,133 @@
+"""Retargeting's trees become feedback and reviews, and nothing is lost between them."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from feedback_assets.providers.retargeting.reviews import split_reviews
+from tests.ingest.documents import (
+    ORDER_FEEDBACK,
+    REVIEWS,
+    as_json,
+    documented,
+    only_bad,
+    only_row,
+    parse_bytes,
+)
+
+ORDER = {"orderno": "27047", "date": "2021-05-04 19:57:50"}
+REVIEW = {
+    "realid": "2183",
+    "added_on": "2022-03-20 11:45:32",
+    "score": 9,
+    "comment": "Perfect match for my summer outfits",
+}
+OTHER = {"realid": "2182", "added_on": "2022-03-20 11:47:32", "score": 7, "comment": None}
+
+
+def split(*records: Any) -> tuple[list[Any], list[Any]]:
+    feedback, reviews = split_reviews(as_json(*records))
+    found = json.loads(feedback.records), json.loads(reviews.records)
+    assert (feedback.count, reviews.count) == (len(found[0]), len(found[1]))
+    return found
+
+
+def test_each_review_comes_out_with_the_order_it_is_about() -> None:
+    feedback, reviews = split(documented(ORDER_FEEDBACK, product_reviews=[REVIEW, OTHER]))
+    assert feedback == [documented(ORDER_FEEDBACK)]
+    assert reviews == [{"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
+
+
+@pytest.mark.parametrize("none", [[], {}, None, ...])
+def test_a_feedback_without_reviews_is_a_feedback(none: Any) -> None:
+    record = documented(ORDER_FEEDBACK, product_reviews=none)
+    assert split(record) == ([documented(ORDER_FEEDBACK)], [])
+
+
+@pytest.mark.parametrize(
+    "served", [{"1": REVIEW}, {"0": REVIEW}, {"2183": REVIEW}, REVIEW, [REVIEW], {"7": REVIEW}]
+)
+def test_reviews_are_read_in_every_shape_in_which_php_serves_them(served: Any) -> None:
+    record = documented(ORDER_FEEDBACK, product_reviews=served)
+    assert split(record) == ([documented(ORDER_FEEDBACK)], [{"order": ORDER, **REVIEW}])
+
+
+def test_reviews_under_numbers_come_in_the_order_of_the_numbers() -> None:
+    served = {"10": OTHER, "9": REVIEW, "2": "x"}
+    _, reviews = split(documented(ORDER_FEEDBACK, product_reviews=served))
+    assert reviews == ["x", {"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["many", "", 5, 0, True, False, {"a": REVIEW}, {"1": REVIEW, "x": 5}, {"reviews": []}]
+)
+def test_what_is_no_review_is_set_aside_with_its_order_and_its_parent_is_kept(wrong: Any) -> None:
+    parent = documented(ORDER_FEEDBACK, product_reviews=wrong)
+    feedback, reviews = split_reviews(as_json(parent, documented(ORDER_FEEDBACK)))
+    assert parse_bytes(ORDER_FEEDBACK, feedback.records, 2).rows.num_rows == 2
+    assert reviews.count == 1
+    (bad,) = parse_bytes(REVIEWS, reviews.records, 1).bad
+    payload = json.loads(bad.payload)
+    assert payload.pop("order") == ORDER
+    assert payload == (wrong if isinstance(wrong, dict) else {"product_reviews": wrong})
+    assert bad.reason == "realid: missing"
+
+
+def test_a_good_review_of_a_bad_parent_is_kept() -> None:
+    parent = documented(ORDER_FEEDBACK, score=11, added_on="soon", product_reviews=[REVIEW])
+    feedback, reviews = split_reviews(as_json(parent))
+    assert "added_on" in only_bad(parse_bytes(ORDER_FEEDBACK, feedback.records, 1))
+    row = only_row(parse_bytes(REVIEWS, reviews.records, 1))
+    assert (row["order_no"], row["real_id"]) == ("27047", "2183")
+
+
+def test_a_bad_review_takes_neither_its_parent_nor_the_other_reviews_with_it() -> None:
+    bad = {**REVIEW, "realid": None}
+    parent = documented(ORDER_FEEDBACK, product_reviews=[REVIEW, bad, "x", None, OTHER])
+    feedback, reviews = split_reviews(as_json(parent))
+    assert only_row(parse_bytes(ORDER_FEEDBACK, feedback.records, 1))["score"] == 10
+    parsed = parse_bytes(REVIEWS, reviews.records, 5)
+    assert parsed.rows.column("real_id").to_pylist() == ["2183", "2182"]
+    assert [json.loads(found.payload) for found in parsed.bad] == [
+        {"order": ORDER, **bad}, "x", None]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [..., None, "27047", []])
+def test_reviews_of_a_parent_without_a_readable_order_are_set_aside_not_lost(order: Any) -> None:
+    parent = documented(ORDER_FEEDBACK, order=order, product_reviews=[REVIEW])
+    feedback, reviews = split_reviews(as_json(parent))
+    assert len(parse_bytes(ORDER_FEEDBACK, feedback.records, 1).bad) == 1
+    (bad,) = parse_bytes(REVIEWS, reviews.records, 1).bad
+    assert str(bad.day) == "2022-03-20"
+
+
+@pytest.mark.parametrize("record", [None, 5, "x", [REVIEW], True])
+def test_what_is_no_object_is_handed_on_to_be_set_aside(record: Any) -> None:
+    whole = documented(ORDER_FEEDBACK, product_reviews=[REVIEW])
+    feedback, reviews = split(record, whole)
+    assert feedback == [record, documented(ORDER_FEEDBACK)]
+    assert len(reviews) == 1
+
+
+def test_a_comment_cut_within_an_emoji_does_not_hide_the_reviews() -> None:
+    page = as_json(documented(ORDER_FEEDBACK, comment="here", product_reviews=[REVIEW, OTHER]))
+    for broken in (page.replace(b'"here"', rb'"\ud83d"'), page.replace(b"Perfect", rb"\ud83d")):
+        feedback, reviews = split_reviews(broken)
+        assert parse_bytes(ORDER_FEEDBACK, feedback.records, 1).rows.num_rows == 1
+        assert parse_bytes(REVIEWS, reviews.records, 2).rows.num_rows == 2
+
+
+def test_a_record_that_cannot_be_read_is_set_aside_whole_with_its_reviews() -> None:
+    good = as_json(documented(ORDER_FEEDBACK, product_reviews=[REVIEW]))[1:-1]
+    deep = good[:-1] + b', "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    feedback, reviews = split_reviews(b"[" + b",".join([good, deep, good]) + b"]")
+    assert reviews.count == 2
+    (bad,) = parse_bytes(ORDER_FEEDBACK, feedback.records, 3).bad
+    assert '"realid": "2183"' in bad.payload
+
+
+def test_what_is_no_array_is_an_error() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        split_reviews(b'{"data": []}')

@@ -1,0 +1,190 @@
+"""What this project needs of Dagster's internals: when Dagster changes it, one sentence says so."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage import tags as of_dagster
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from feedback_assets import runtime
+from feedback_assets.runtime import preload, runs, tags
+from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
+from feedback_assets.runtime.run_launcher import CheckedRunLauncher
+
+RUNTIME = Path(runtime.__file__).parent
+PRIVATE = ("dagster._", "dagster_shared.", "dagster_celery.")
+
+# What depends on each private name, as it would be said to whoever upgrades Dagster.
+NEEDED = {
+    ("dagster._core.storage.event_log", "SqliteEventLogStorage"): (
+        "runtime/event_log.py keeps its databases open"
+    ),
+    ("dagster._serdes", "ConfigurableClassData"): (
+        "runtime/event_log.py is configured in dagster.yaml"
+    ),
+    ("dagster._core.instance.ref", "InstanceRef"): (
+        "runtime/instance.py opens DAGSTER_HOME without capturing what steps print"
+    ),
+    ("dagster._core.storage.compute_log_manager", "ComputeLogManager"): (
+        "runtime/instance.py hands it to privacy, which deletes captured output"
+    ),
+    ("dagster._core.errors", "DagsterUserCodeUnreachableError"): (
+        "the launchers raise it to have a run wait in the queue"
+    ),
+    ("dagster._core.errors", "DagsterLaunchFailedError"): (
+        "runtime/run_launcher.py tells a code server that shuts down by it"
+    ),
+    ("dagster._core.launcher", "LaunchRunContext"): "the launchers are given it",
+    ("dagster._core.launcher.base", "CheckRunHealthResult"): (
+        "the launchers answer run monitoring with it"
+    ),
+    ("dagster._core.launcher.base", "WorkerStatus"): "the launchers answer run monitoring with it",
+    ("dagster._core.storage.tags", "GRPC_INFO_TAG"): (
+        "runtime/run_launcher.py finds the code server of a run by it"
+    ),
+    ("dagster._grpc.client", "DagsterGrpcClient"): (
+        "runtime/run_launcher.py asks a code server whether a run still lives"
+    ),
+    ("dagster._grpc.types", "CanCancelExecutionRequest"): (
+        "runtime/run_launcher.py asks a code server whether a run still lives"
+    ),
+    ("dagster._grpc.types", "CanCancelExecutionResult"): (
+        "runtime/run_launcher.py asks a code server whether a run still lives"
+    ),
+    ("dagster_shared.check", "CheckError"): (
+        "runtime/selection.py says in words that a selection works in the UI only"
+    ),
+    ("dagster_celery.launcher", "CeleryRunLauncher"): (
+        "runtime/celery_launcher.py and celery_worker.py extend it"
+    ),
+    ("dagster_celery.tags", "DAGSTER_CELERY_TASK_ID_TAG"): (
+        "runtime/celery_launcher.py finds the task of a run by it"
+    ),
+    ("dagster_celery.tasks", "create_execute_job_task"): (
+        "runtime/celery_worker.py makes its task with it"
+    ),
+}
+
+
+def private_imports() -> Iterator[tuple[str, str]]:
+    for path in RUNTIME.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PRIVATE):
+                yield from ((str(node.module), name.name) for name in node.names)
+
+
+def test_every_private_import_has_its_contract_here() -> None:
+    assert set(private_imports()) == set(NEEDED)
+
+
+@pytest.mark.parametrize(("module", "name"), NEEDED)
+def test_dagster_still_has(module: str, name: str) -> None:
+    if module.startswith("dagster_celery."):
+        pytest.importorskip("dagster_celery")
+    there = find_spec(module) is not None and hasattr(importlib.import_module(module), name)
+    assert there, f"Dagster no longer has {module}.{name}: {NEEDED[module, name]}."
+
+
+def subclasses() -> list[tuple[type, type]]:
+    found: list[tuple[type, type]] = [
+        (HeldOpenEventLogStorage, SqliteEventLogStorage),
+        (CheckedRunLauncher, dg.DefaultRunLauncher),
+    ]
+    if find_spec("dagster_celery") is not None:
+        from dagster_celery.launcher import CeleryRunLauncher
+
+        from feedback_assets.runtime.celery_launcher import CheckedCeleryRunLauncher
+
+        found.append((CheckedCeleryRunLauncher, CeleryRunLauncher))
+    return found
+
+
+@pytest.mark.parametrize(("ours", "theirs"), subclasses())
+def test_what_is_overridden_is_still_called_alike(ours: type, theirs: type) -> None:
+    for name, method in vars(ours).items():
+        if name.startswith("_") or not callable(getattr(method, "__func__", method)):
+            continue
+        base = inspect.getattr_static(theirs, name, None)
+        assert base is not None, (
+            f"{theirs.__name__} no longer has {name}, which {ours.__name__} overrides: "
+            "what it did is now done elsewhere, without what this project adds."
+        )
+        given, wanted = (
+            list(inspect.signature(getattr(one, "__func__", one)).parameters)
+            for one in (method, base)
+        )
+        assert given == wanted, (
+            f"{theirs.__name__}.{name} now takes {wanted}; {ours.__name__}.{name} takes {given}."
+        )
+
+
+def test_the_storage_opens_every_database_by_the_two_methods_that_are_overridden() -> None:
+    source = inspect.getsource(SqliteEventLogStorage)
+    calls = source.count("self._connect(")
+    assert calls == 2, (
+        f"SqliteEventLogStorage calls _connect {calls} times instead of in run_connection and "
+        "index_connection alone: runtime/event_log.py no longer sees each connection."
+    )
+    assert "self._initialized_dbs" in source, (
+        "SqliteEventLogStorage no longer remembers its databases in _initialized_dbs: "
+        "runtime/event_log.py has a removed one made anew by it."
+    )
+
+
+def test_the_tags_are_those_that_dagster_reads() -> None:
+    for ours, theirs in (
+        (tags.PARTITION, of_dagster.PARTITION_NAME_TAG),
+        (tags.FIRST_PARTITION, of_dagster.ASSET_PARTITION_RANGE_START_TAG),
+        (tags.LAST_PARTITION, of_dagster.ASSET_PARTITION_RANGE_END_TAG),
+        (tags.MAX_RETRIES, of_dagster.MAX_RETRIES_TAG),
+        (tags.WILL_RETRY, of_dagster.WILL_RETRY_TAG),
+    ):
+        assert ours == theirs, f"Dagster's tag {ours} is now {theirs}: runtime/tags.py has the old."
+
+
+def test_a_run_that_dagster_takes_for_unfinished_is_one_here() -> None:
+    missing = set(NOT_FINISHED_STATUSES) - set(runs.UNFINISHED)
+    assert not missing, (
+        f"Dagster has unfinished runs that are {missing}: runtime/runs.py takes them for ended."
+    )
+
+
+@pytest.mark.parametrize("module", [name for name in preload.MODULES if "dagster" in name])
+def test_what_is_loaded_ahead_of_the_runs_is_there(module: str) -> None:
+    assert find_spec(module) is not None, (
+        f"Dagster no longer has {module}: each process of a backfill loads its successor anew, "
+        "half a second each; name it in runtime/preload.py."
+    )
+
+
+def test_an_instance_can_be_opened_with_an_override(tmp_path: Path) -> None:
+    nothing = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    reference = InstanceRef.from_dir(str(tmp_path), overrides={"compute_logs": nothing})
+    with dg.DagsterInstance.from_ref(reference) as instance:
+        found: Any = type(instance.compute_log_manager).__name__
+    assert found == nothing["class"], (
+        "InstanceRef.from_dir no longer takes overrides: the runs of a backfill have what they "
+        "print captured, which starts four processes a step."
+    )
+
+
+def test_event_storage_alone_leaves_the_others_to_dagster(tmp_path: Path) -> None:
+    template = Path(__file__).parents[2] / "dagster_home" / "dagster.yaml"
+    (tmp_path / template.name).write_text(template.read_text())
+    storage: Any = InstanceRef.from_dir(str(tmp_path)).storage_data
+    assert storage.class_name == "CompositeStorage", (
+        "event_log_storage in dagster.yaml is no longer taken beside Dagster's other storages: "
+        "name runs and schedules there too, as the dagster.yaml of the root does."
+    )
