@@ -12,9 +12,9 @@ from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.tables import (
     ALL_TABLES,
     DERIVED_TABLES,
-    FILE_TABLES,
     MART_TABLES,
     PROVIDER_TABLES,
+    READ_TABLES,
     UNIFIED_TABLES,
     find_table,
 )
@@ -150,13 +150,12 @@ def test_extra_is_the_last_column_of_a_provider_table_and_of_no_other(table: Tab
 
 
 def test_tables_depend_on_declared_tables_and_never_in_a_circle() -> None:
-    tables = ALL_TABLES + FILE_TABLES
-    upstream = {table.full_name: set(table.depends) for table in tables}
+    upstream = {table.full_name: set(table.depends) for table in ALL_TABLES}
     for names in upstream.values():
         assert names <= set(upstream)
     order = list(TopologicalSorter(upstream).static_order())
-    assert len(order) == len(tables)
-    for table in PROVIDER_TABLES + FILE_TABLES:
+    assert len(order) == len(ALL_TABLES)
+    for table in READ_TABLES:
         assert not table.depends
     for table in DERIVED_TABLES:
         assert table.depends

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, FILE_TABLES, PROVIDER_TABLES
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, READ_TABLES
 from feedback_assets.tables.document import DEFAULT_PATH, QUARANTINE_COLUMNS, document
 from feedback_assets.transforms.sources import ArrowTables, connect
 from feedback_assets.warehouse.quarantine import SCHEMA
@@ -42,9 +42,7 @@ def test_from_every_computed_column_but_constants_a_provider_field_can_be_reache
         for column in table.columns
     }
     provider_columns = {
-        f"{table.full_name}.{column.name}"
-        for table in PROVIDER_TABLES + FILE_TABLES
-        for column in table.columns
+        f"{table.full_name}.{column.name}" for table in READ_TABLES for column in table.columns
     }
     # The names of provider and model and the lengths of the windows come from the SQL itself.
     constants = {
