@@ -39,45 +39,6 @@ bought as (
     inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
     group by windows.window_days, credits.model, credits.source_channel, credits.account
     union all
-    select
-        'campaign',
-        windows.window_days,
-        credits.model,
-        credits.campaign_channel,
-        credits.all_account,
-        sum(credits.weight),
-        null
-    from parts.credits
-    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
-    where credits.all_account is not null
-    group by windows.window_days, credits.model, credits.campaign_channel, credits.all_account
-    union all
-    select
-        'medium',
-        windows.window_days,
-        credits.model,
-        credits.medium_channel,
-        credits.all_account,
-        sum(credits.weight),
-        null
-    from parts.credits
-    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
-    where credits.all_account is not null
-    group by windows.window_days, credits.model, credits.medium_channel, credits.all_account
-    union all
-    select
-        'source',
-        windows.window_days,
-        credits.model,
-        credits.source_channel,
-        credits.all_account,
-        sum(credits.weight),
-        null
-    from parts.credits
-    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
-    where credits.all_account is not null
-    group by windows.window_days, credits.model, credits.source_channel, credits.all_account
-    union all
     -- At level all each order counts once, whatever the model.
     select
         'all',
@@ -89,6 +50,7 @@ bought as (
         null
     from parts.accounts
     cross join parts.models
+    where accounts.currency <> '(all)'
 ),
 
 -- "s=W/T", and R − m·s with the mean m of the channel, in parts of the largest order, so that its
@@ -142,17 +104,101 @@ sums as (
     group by window_days, level, model, channel, currency
 ),
 
--- Of all currencies only the number of customers is asked for, and how even their shares are.
+-- Of all currencies only the number of customers is asked for, and how even their shares are. Who
+-- has one currency is added up there.
+bought_in_several as (
+    select
+        'campaign' as level,
+        windows.window_days,
+        credits.model,
+        credits.campaign_channel as channel,
+        credits.all_account,
+        sum(credits.weight) as weight
+    from parts.credits
+    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
+    where credits.all_account is not null
+    group by windows.window_days, credits.model, credits.campaign_channel, credits.all_account
+    union all
+    select
+        'medium',
+        windows.window_days,
+        credits.model,
+        credits.medium_channel,
+        credits.all_account,
+        sum(credits.weight)
+    from parts.credits
+    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
+    where credits.all_account is not null
+    group by windows.window_days, credits.model, credits.medium_channel, credits.all_account
+    union all
+    select
+        'source',
+        windows.window_days,
+        credits.model,
+        credits.source_channel,
+        credits.all_account,
+        sum(credits.weight)
+    from parts.credits
+    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
+    where credits.all_account is not null
+    group by windows.window_days, credits.model, credits.source_channel, credits.all_account
+    union all
+    select
+        'all',
+        accounts.window_days,
+        models.number,
+        0,
+        accounts.account,
+        accounts.orders * cast(units(1e0) as bigint)
+    from parts.accounts
+    cross join parts.models
+    where accounts.currency = '(all)'
+),
+
+shares_of_several as (
+    select
+        several.window_days,
+        several.level,
+        several.model,
+        several.channel,
+        of_units(several.weight) / accounts.orders as share
+    from bought_in_several as several
+    inner join parts.accounts
+        on accounts.window_days = several.window_days and accounts.account = several.all_account
+    where several.weight > 0
+),
+
 all_currencies as (
     select
         window_days,
         level,
         model,
         channel,
-        sum(case when currency = '(all)' then buyers else buyers_of_one end) as buyers,
-        of_units(sum(case when currency = '(all)' then shares else shares_of_one end)) as shares,
-        of_units(sum(case when currency = '(all)' then squares else squares_of_one end)) as squares
-    from sums
+        sum(buyers) as buyers,
+        of_units(sum(shares)) as shares,
+        of_units(sum(squares)) as squares
+    from (
+        select
+            window_days,
+            level,
+            model,
+            channel,
+            buyers_of_one as buyers,
+            shares_of_one as shares,
+            squares_of_one as squares
+        from sums
+        union all
+        select
+            window_days,
+            level,
+            model,
+            channel,
+            count(*),
+            sum(units(share)),
+            sum(units(share * share))
+        from shares_of_several
+        group by window_days, level, model, channel
+    ) as holders
     group by window_days, level, model, channel
 ),
 
@@ -189,7 +235,6 @@ spread as (
         and customers.model = sums.model
         and customers.channel = sums.channel
         and customers.currency = sums.currency
-    where sums.currency <> '(all)'
 )
 
 select
