@@ -300,6 +300,7 @@ CHANNEL_SCORECARD = Table(
         "days",
         "windows",
         "models",
+        "held_orders",
         "orders",
         "channels",
         "accounts",

@@ -1,24 +1,6 @@
 -- One row an order, and what its customer makes of it.
 with
 
-held as (
-    select
-        order_id,
-        ordered_at,
-        day,
-        contact_id,
-        coalesce(currency, '(none)') as currency,
-        coalesce(net_amount, 0) as net_amount,
-        coalesce(customer_email, contact_id) as person
-    from unified_orders_latest
-),
-
--- "customer = coalesce(customer_email, contact_id), without one: the order itself"
-orders as (
-    select *, coalesce(person, '(order) ' || order_id) as customer
-    from held
-),
-
 -- "earliest, ties to the smaller order_id, any currency"
 placed as (
     select
@@ -26,7 +8,7 @@ placed as (
         dense_rank() over (order by customer, currency) as account,
         row_number() over (partition by customer order by ordered_at, order_id) as place,
         lead(ordered_at) over (partition by customer order by ordered_at, order_id) as next_at
-    from orders
+    from parts.held_orders
 ),
 
 -- A customer with orders in several currencies has an account in each, and one for all of them.
@@ -70,7 +52,7 @@ answered as (
 
 keys as (
     select person, customer_key(person, $inner_pad, $outer_pad) as customer_key
-    from (select distinct person from orders where person is not null) as people
+    from (select distinct person from parts.held_orders where person is not null) as people
 ),
 
 -- "the customer's latest counted answer ever held, as customer_value does": the matched order's
@@ -87,7 +69,7 @@ latest as (
             }
         ) as answer
     from answers
-    left join orders on orders.order_id = answers.order_id
+    left join parts.held_orders as orders on orders.order_id = answers.order_id
     left join keys on keys.customer_key = answers.customer_key
     group by coalesce(orders.person, keys.person, orders.customer)
 )
