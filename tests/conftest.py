@@ -39,6 +39,7 @@ hypothesis.settings.load_profile("any machine")
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
+    "test_walk.py",
     "test_several_machines.py",
     "test_ui_backfill.py",
     "test_fourteen_days.py",
@@ -48,6 +49,9 @@ LONGEST = (
     "test_browser.py",
     "test_provider_faults.py",
     "test_backfill.py",
+    "test_adding_a_provider.py",
+    "test_end_to_end.py",
+    "test_checks.py",
 )
 
 
