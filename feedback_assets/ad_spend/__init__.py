@@ -1,1 +1,1 @@
-"""What advertising costs: files of the user's own, read whole into ``ad_spend.daily``."""
+"""Reads the user's advertising cost files into ``ad_spend.daily``."""

@@ -1,4 +1,4 @@
-"""All files together: which rows count on which day, and what became of the others."""
+"""Combines all files: the rows that count on each day, and the number of those that do not."""
 
 import json
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Covered:
-    """A row that counts, and the first and last day of the span for which it covers its source."""
+    """A row that counts, and the first and last day for which it covers its source."""
 
     row: SpendRow
     first: date
@@ -50,7 +50,7 @@ class OfFile:
 
 @dataclass(frozen=True)
 class Spend:
-    """What all files say, by day.
+    """The spend of all files, by day.
 
     ``added``: rows that were added to another row with the same key; ``replaced``: rows replaced
     by a file modified later that has the same day and source; ``bad``: rows that cannot be read.
@@ -76,8 +76,8 @@ class Spend:
 def read_spend(place: str) -> Spend:
     """Read all files that ``FEEDBACK_AD_SPEND`` names.
 
-    Raises ``SpendTrouble`` or ``StoreTrouble`` where one cannot be read at all. Where a file has
-    rows and none can be read, ``refusals`` says so.
+    Raises ``SpendTrouble`` or ``StoreTrouble`` if a file cannot be opened. ``refusals`` lists the
+    files in which no row can be read.
     """
     return combined(of_file(file, read_file(file)) for file in find_files(place))
 
@@ -99,7 +99,7 @@ def of_file(file: SpendFile, content: bytes) -> OfFile:
 
 
 def combined(files: Iterable[OfFile]) -> Spend:
-    """Merge the files, which are given in order of precedence: later ones replace earlier ones."""
+    """Merge the files in order: later ones replace earlier ones."""
     kept: dict[tuple[date, str], list[SpendRow]] = {}
     spans: dict[tuple[date, str], Span] = {}
     added: Counter[date] = Counter()
@@ -138,8 +138,8 @@ def combined(files: Iterable[OfFile]) -> Spend:
 def _covered(places: Iterable[tuple[date, str]]) -> dict[tuple[date, str], Span]:
     """For each day of a source in one file, the span up to the source's previous and next rows.
 
-    Together the spans of a source are the days from the file's first row to its last. So a day
-    that is appended to a file changes only the day before it.
+    Together the spans of a source are the days from the file's first row to its last. So appending
+    a day to a file changes only the day before it.
     """
     by_source: dict[str, list[date]] = defaultdict(list)
     for day, source in sorted(places):

@@ -1,4 +1,4 @@
-"""Which files ``FEEDBACK_AD_SPEND`` names, in the order in which they count, and their bytes."""
+"""Finds the files of ``FEEDBACK_AD_SPEND``, in order of precedence, and reads their bytes."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ from feedback_assets.ad_spend.trouble import SETTING, SpendTrouble
 from feedback_assets.warehouse.marks import local_mark, remote_mark
 from feedback_assets.warehouse.remote import store_errors
 
-# What file systems call the time of a change: S3, Azure, Google Cloud, fsspec's memory.
+# The names of the modification time: S3, Azure, Google Cloud, fsspec's memory.
 _MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "created")
 
 
 @dataclass(frozen=True, order=True)
 class SpendFile:
-    """One file; the later of two in this order counts. ``mark`` as in ``warehouse.marks``."""
+    """One file; the later one in this order wins. ``mark`` as in ``warehouse.marks``."""
 
     modified_ns: int
     path: str
@@ -35,7 +35,7 @@ class SpendFile:
 def find_files(place: str) -> list[SpendFile]:
     """The files of a path, glob or fsspec URI, by time of change and then by path.
 
-    Raises ``SpendTrouble`` where there is none, ``StoreTrouble`` where a store cannot be asked.
+    Raises ``SpendTrouble`` if there is none, ``StoreTrouble`` if the store cannot be reached.
     """
     found = _local_files(place) if "://" not in place else _remote_files(place)
     if not found:
@@ -121,7 +121,7 @@ def _opened(place: str) -> tuple[Any, str]:
 
 
 def _modified_ns(about: Mapping[str, Any]) -> int:
-    """When it was changed, in nanoseconds; 0 where the file system does not say."""
+    """The modification time in nanoseconds; 0 if the file system does not report it."""
     value = next((about[name] for name in _MODIFIED if about.get(name)), 0)
     if isinstance(value, str):
         value = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""The records of one file, CSV or Parquet, as texts; what the texts mean is in ``rows``."""
+"""Reads the records of one CSV or Parquet file as text; ``rows`` parses the text."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Record:
-    """One record: where it stands, its fields by column, and what is wrong with its shape."""
+    """One record: its line, its fields by column, and what is wrong with its shape."""
 
     place: str
     fields: dict[str, str | None]
@@ -38,7 +38,7 @@ class Record:
 
 
 def read_records(name: str, content: bytes) -> Iterator[Record]:
-    """The records of a file; ``name`` is what errors call it.
+    """The records of a file; ``name`` identifies it in errors.
 
     Column names are trimmed and not case-sensitive. Raises ``SpendTrouble`` with the line where the
     file is neither Parquet nor CSV in UTF-8, or lacks a column.

@@ -1,4 +1,4 @@
-"""Days of ``ad_spend.daily`` compared with the files; only those that differ are written."""
+"""Compares the days of ``ad_spend.daily`` with the files, and writes those that differ."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,15 +19,15 @@ from feedback_assets.warehouse.quarantine import SetAside, replace_quarantine
 from feedback_assets.warehouse.warehouse import Warehouse
 
 Contents = Mapping[date, str]
-"""By day the content hash of the partition that is there, ``""`` for one without rows."""
+"""The content hash of each existing partition by day, ``""`` for one without rows."""
 
 
 @dataclass(frozen=True)
 class DayRead:
-    """What became of one day: the counts of a provider's table, and two that only files have.
+    """The result for one day: the counts of a provider's table, and two that only files have.
 
     ``added`` and ``replaced`` are in ``counts.duplicates`` too; ``written``: whether the
-    partition was another one before.
+    partition changed.
     """
 
     counts: DayCounts
@@ -39,10 +39,10 @@ class DayRead:
 def replace_differing(
     spend: Spend, warehouse: Warehouse, first: date, last: date, held: Contents
 ) -> list[DayRead]:
-    """Write the days ``first`` to ``last`` whose rows are not those of ``held``.
+    """Write the days ``first`` to ``last`` whose rows differ from ``held``.
 
-    The quarantine is what cannot be read in the present files. Raises ``SpendTrouble`` before
-    a day is replaced where no row of a file can be read.
+    The quarantine mirrors the unreadable rows of the current files. Raises ``SpendTrouble`` before
+    replacing any day if no row of a file can be read.
     """
     replace_quarantine(
         warehouse,
@@ -79,9 +79,9 @@ def replace_differing(
 def differing(
     spend: Spend, warehouse: Warehouse, days: Iterable[date], held: Contents
 ) -> dict[date, str]:
-    """The days whose rows are not those of ``held``, with the content that each would have.
+    """The days whose rows differ from ``held``, with the content hash that each would have.
 
-    Of days that are not held, those of which the files have rows.
+    A day without a partition is included only if the files have rows for it.
     """
     found = {}
     erased = warehouse.erased()
@@ -95,7 +95,7 @@ def differing(
 
 
 def _known(spend: Spend, day: date, erased: Erased | None) -> pa.Table:
-    """The rows of a day as they will be in the table: without erased persons."""
+    """The rows of a day as the table stores them, without erased persons."""
     rows = spend.rows_of(day)
     return erase_rows(DAILY, rows, erased).rows if erased and rows.num_rows else rows
 
@@ -107,7 +107,7 @@ def _content(rows: pa.Table) -> str:
 def _counted_elsewhere(
     spend: Spend, first: date, last: date
 ) -> tuple[Counter[date], Counter[date], Counter[date]]:
-    """Rows outside the window, set aside, and set aside twice: on the window's nearest day."""
+    """Rows outside the window, quarantined rows and their repeats, by the window's nearest day."""
 
     def nearest(day: date | None) -> date:
         return first if day is None else min(max(day, first), last)

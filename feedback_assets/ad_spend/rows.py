@@ -1,4 +1,4 @@
-"""What the texts of one record mean: plain functions from text to value, and what they refuse."""
+"""Parses the text of one record into values, and says why text is refused."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from feedback_assets.schema.columns import AMOUNT_LIMIT
 from feedback_assets.schema.text import WHITE_SPACE, without_invisible
 
 NONE = "(none)"
-"""What stands for a blank medium or campaign."""
+"""The value of a blank medium or campaign."""
 DECIMALS = 4
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -57,7 +57,7 @@ class BadRow:
 
 
 def read_row(record: Record) -> SpendRow | BadRow:
-    """The record's row, or what is wrong with it, every fault in one sentence."""
+    """The record's row, or everything that is wrong with it in one sentence."""
     problems: list[str] = [record.problem] if record.problem else []
 
     def take(column: str, read: Callable[[str], Value]) -> Value | None:
@@ -91,14 +91,14 @@ def read_row(record: Record) -> SpendRow | BadRow:
 
 
 def trimmed(text: str | None) -> str:
-    """Text as names are kept: no invisible characters, NFC, no white space around it."""
+    """Text as names are stored: trimmed, in NFC, without invisible characters."""
     if text is None:
         return ""
     return unicodedata.normalize("NFC", without_invisible(text)).strip(WHITE_SPACE)
 
 
 def read_day(text: str) -> date:
-    """``2024-05-01``; ``ValueError`` with the rest of a sentence, as in all of these."""
+    """Parse ``2024-05-01``; every ``ValueError`` here completes a sentence about its column."""
     if _DAY.fullmatch(text):
         try:
             return date.fromisoformat(text)
@@ -122,7 +122,7 @@ def read_currency(text: str) -> str:
 
 
 def read_amount(text: str) -> Decimal:
-    """A decimal of 0 or more, below 10¹², of at most four places that are not 0."""
+    """A decimal from 0 to below 10¹² with at most four significant decimal places."""
     found = _AMOUNT.fullmatch(text)
     if not found:
         raise ValueError(_wrong(text, _hint(text)))
@@ -135,7 +135,7 @@ def read_amount(text: str) -> Decimal:
 
 
 def read_count(text: str) -> int | None:
-    """A whole number of 0 or more, below 10¹²; ``None`` for blank."""
+    """A whole number from 0 to below 10¹²; ``None`` if blank."""
     if not text:
         return None
     found = _WHOLE.fullmatch(text)
@@ -147,7 +147,7 @@ def read_count(text: str) -> int | None:
 
 
 def _hint(text: str) -> str:
-    """What to do about a text that is not an amount."""
+    """How to correct text that is not an amount."""
     if text.startswith("-") and _AMOUNT.fullmatch(text[1:]):
         return "spend cannot be negative"
     if any(letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in text):

@@ -46,7 +46,7 @@ PRICES = {
     ("affiliate", "coupon-site"): Price(55, 20, 40),
     ("youtube", "reviews"): Price(33, 95, 210),
 }
-# Paid a day, whoever hears it; nobody counts clicks.
+# Paid per day regardless of reach; clicks are not counted.
 FLAT_CENTS = {("podcast", "host-read"): 9000}
 
 

@@ -33,7 +33,7 @@ def spent(spend: Spend) -> dict[tuple[int, str, str], Decimal]:
 
 
 def covered(spend: Spend, source: str) -> set[int]:
-    """The days that the rows say a source is covered on, as whoever reads the table finds them."""
+    """The days on which a source is covered, as derived from the rows of the table."""
     return {
         number
         for rows in spend.days.values()
