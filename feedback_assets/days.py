@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _MOST_NAMED = 50
 _NAMED = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))?")
+
+
+def last_complete_day() -> date:
+    """Yesterday (UTC)."""
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def days_between(first: date, last: date) -> list[date]:

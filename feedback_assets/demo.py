@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
-from feedback_assets.days import days_between
+from feedback_assets.days import days_between, last_complete_day
 from feedback_assets.query.run import run_query
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
@@ -176,7 +176,7 @@ def _days_held() -> list[date]:
 
 
 def _last(days: int) -> tuple[date, date]:
-    last = datetime.now(UTC).date() - timedelta(days=1)
+    last = last_complete_day()
     return last - timedelta(days=days - 1), last
 
 

@@ -20,6 +20,7 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
+from feedback_assets.transforms.inputs import Recorded
 from feedback_assets.warehouse.warehouse import Warehouse
 
 # For an object store that restarts.
@@ -31,12 +32,10 @@ def ad_spend_assets(settings: Settings, tables: Collection[Table]) -> list[dg.As
     return [] if settings.ad_spend is None else [_asset(settings.ad_spend, settings, tables)]
 
 
-def held_contents(
-    instance: dg.DagsterInstance, warehouse: Warehouse, days: tuple[date, date] | None = None
-) -> dict[date, str]:
-    """The content of the partitions that are there, as far as it was recorded; no file is read."""
-    there = read_recorded(instance, DAILY, days).content_of(warehouse.marks(DAILY))
-    return {day: content for day, content in there.items() if day is not None}
+def held_contents(recorded: Recorded, warehouse: Warehouse) -> dict[date, str]:
+    """The recorded content of the existing partitions, by day; reads no file."""
+    contents = recorded.content_of(warehouse.marks(DAILY))
+    return {day: content for day, content in contents.items() if day is not None}
 
 
 def _asset(place: str, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
@@ -55,7 +54,7 @@ def _asset(place: str, settings: Settings, tables: Collection[Table]) -> dg.Asse
         failure: dg.Failure | None = None
 
         def replaced() -> tuple[Spend, list[DayRead]]:
-            held = held_contents(context.instance, warehouse.warehouse, days)
+            held = held_contents(read_recorded(context.instance, DAILY, days), warehouse.warehouse)
             spend = read_spend(place)
             return spend, replace_differing(spend, warehouse.warehouse, *days, held)
 

@@ -77,7 +77,7 @@ def make_plan(
         kept = set(held.get(table.full_name, ())).difference(stale.get(table.full_name, ()))
         return [day for day in days if day not in kept]
 
-    # Spend files are read whole, as a list is that cannot be asked for a window.
+    # Spend files are always read as a whole, like lists without a date filter.
     lists = [(source.tables, source.whole_list) for source in SOURCES]
     lists += [((table,), True) for table in FILE_TABLES]
     reading = []

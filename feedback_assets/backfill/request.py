@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import dagster as dg
 
 from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.backfill.plan import BUILT, EVERYTHING, Partitions, Plan, make_plan
-from feedback_assets.days import days_between
+from feedback_assets.days import days_between, last_complete_day
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import stale_partitions
 from feedback_assets.freshness.spend_files import changed_days
@@ -57,7 +57,7 @@ def prepare(
         raise ValueError(
             f"--from {first} is before FEEDBACK_START_DATE={settings.feedback_start_date}"
         )
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = last_complete_day()
     if last > yesterday:
         raise ValueError(f"--to {last}: the last complete day is {yesterday} (UTC)")
     try:
@@ -72,7 +72,7 @@ def prepare(
     warehouse = Warehouse(settings.warehouse)
     if missing:
         held = held_partitions(warehouse, tables)
-        stale = _stale(instance, settings, tables, days_between(first, last))
+        stale = _stale(instance, settings, tables, days_between(first, last), held)
         plan = make_plan(tables, first, last, held=held, stale=stale)
     else:
         plan = make_plan(tables, first, last)
@@ -99,7 +99,11 @@ def _exists(warehouse: Warehouse, table: Table) -> bool:
 
 
 def _stale(
-    instance: dg.DagsterInstance, settings: Settings, tables: Iterable[Table], days: list[date]
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    tables: Iterable[Table],
+    days: list[date],
+    held: Partitions,
 ) -> dict[str, set[Day]]:
     """Derived partitions built from content or definitions that have changed since.
 
@@ -108,7 +112,7 @@ def _stale(
     """
     warehouse = Warehouse(settings.warehouse)
     new = {
-        table.full_name: set(days).difference(warehouse.days_held(table))
+        table.full_name: set(days).difference(held[table.full_name])
         for table in tables
         if table.partitioned
     }
@@ -120,7 +124,7 @@ def _stale(
     recorded = {
         table.full_name: on_disk.read_present(instance, warehouse, table) for table in EVERYTHING
     }
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = last_complete_day()
     return stale_partitions(
         BUILT,
         recorded,
@@ -135,7 +139,7 @@ def _stale(
 def _edited(
     instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, days: list[date]
 ) -> set[date]:
-    """Days that the user's files now say differently; the last one where they cannot be read."""
+    """Days that changed in the user's files; the last day if the files cannot be read."""
     try:
         return set(days).intersection(changed_days(instance, settings, warehouse))
     except (SpendTrouble, StoreTrouble):

@@ -6,7 +6,7 @@ partition is validated before the write, and the check results of a range run ca
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,7 +16,7 @@ import dagster as dg
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.resources import WarehouseResource
-from feedback_assets.days import days_between, named_days, ranges
+from feedback_assets.days import days_between, last_complete_day, named_days, ranges
 from feedback_assets.freshness import failed_days, moved, on_disk, spend_files
 from feedback_assets.freshness import out_of_date as definitions
 from feedback_assets.freshness.same_inputs import changed_since
@@ -357,7 +357,7 @@ def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -
 
 
 def _yesterday(table: Table, warehouse: Warehouse) -> dict[str, Any]:
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = last_complete_day()
     held = warehouse.days_held(table)
     return {
         "days_held": len(held),

@@ -3,10 +3,11 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pydantic import SecretStr
 
+from feedback_assets.days import last_complete_day
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError
 from feedback_assets.http.retrying import RetryPolicy
@@ -105,7 +106,7 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
             f"set the variables of at least one provider in {dotenv_file()} ({options}), "
             "then check again:"
         )
-    last = datetime.now(UTC).date() - timedelta(days=1)
+    last = last_complete_day()
     first = max(
         settings.feedback_start_date, last - timedelta(days=settings.feedback_refresh_days - 1)
     )

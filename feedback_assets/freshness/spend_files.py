@@ -1,7 +1,7 @@
-"""Which days of ``ad_spend.daily`` are not what the user's files say now, however old they are."""
+"""Finds the days of ``ad_spend.daily`` that differ from the user's files, however old."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,22 +12,22 @@ from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.ad_spend_asset import held_contents
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.days import days_between, named_days
+from feedback_assets.days import days_between, last_complete_day, named_days
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
 from feedback_assets.warehouse.remote import StoreTrouble
 from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_read"
-DESCRIPTION = "Every day held is what the files of FEEDBACK_AD_SPEND say now."
+DESCRIPTION = "Every stored day matches the current files of FEEDBACK_AD_SPEND."
 
 
 def changed_days(
     instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse
 ) -> dict[date, str]:
-    """The days since ``FEEDBACK_START_DATE`` that have to be read again, each with a version.
+    """The days since ``FEEDBACK_START_DATE`` that must be read again, each with a version.
 
-    Raises ``SpendTrouble`` or ``StoreTrouble`` where the files cannot be read.
+    Raises ``SpendTrouble`` or ``StoreTrouble`` if the files cannot be read.
     """
     if settings.ad_spend is None:
         return {}
@@ -40,13 +40,14 @@ def changed_days(
 def _changed(
     instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, spend: Spend
 ) -> dict[date, str]:
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = last_complete_day()
     days = days_between(settings.feedback_start_date, yesterday)
-    held = held_contents(instance, warehouse)
+    recorded = read_recorded(instance, DAILY)
+    held = held_contents(recorded, warehouse)
     now = definition_of(DAILY, settings).text
     by_another = {
         day: now
-        for day, definition in read_recorded(instance, DAILY).built_by.items()
+        for day, definition in recorded.built_by.items()
         if day in held and day >= settings.feedback_start_date and definition != now
     }
     return by_another | differing(spend, warehouse, days, held)

@@ -181,15 +181,7 @@ def _create_submission() -> dg.JobDefinition:
     def create(
         context: dg.OpExecutionContext, config: SubmissionConfig, feedbackpulse: ProviderResource
     ) -> None:
-        submission = Submission(
-            campaign_id=config.campaign_id,
-            star_rating=config.star_rating,
-            nps_score=config.nps_score,
-            text_feedback=config.text_feedback,
-            customer_name=config.customer_name,
-            customer_email=config.customer_email,
-            survey_responses=config.survey_responses,
-        )
+        submission = Submission(**dict(config))
 
         def send() -> Created:
             with _connected(feedbackpulse, FeedbackPulse) as client:

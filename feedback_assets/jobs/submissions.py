@@ -35,15 +35,7 @@ def create_submission(client: FeedbackPulse, submission: Submission) -> Created:
     Raises ``InvalidRequest`` before anything is sent, ``PermanentError`` if it was rejected or may
     have been created, ``TransientError`` only if no connection was established.
     """
-    answered = client.create(
-        campaign_id=submission.campaign_id,
-        star_rating=submission.star_rating,
-        nps_score=submission.nps_score,
-        text_feedback=submission.text_feedback,
-        customer_name=submission.customer_name,
-        customer_email=submission.customer_email,
-        survey_responses=submission.survey_responses,
-    )
+    answered = client.create(**vars(submission))
     number, status, created_at = (answered.get(name) for name in ("id", "status", "created_at"))
     return Created(
         number if isinstance(number, int) else None,

@@ -1,8 +1,9 @@
 """Permanently changes the customer secret of a warehouse."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
+from feedback_assets.days import last_complete_day
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.customer_secret import accept_secret
@@ -33,7 +34,7 @@ def rekey(settings: Settings) -> Rekeyed:
     )
     if not accept_secret(warehouse, settings.customer_secret()):
         return Rekeyed(changed=False)
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = last_complete_day()
     held = {
         day for table in DERIVED_TABLES if table.partitioned for day in warehouse.days_held(table)
     }

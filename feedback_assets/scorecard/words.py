@@ -21,7 +21,6 @@ from feedback_assets.scorecard.rows import ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
-BEYOND_CHANCE = "At most about one in twenty of the channels named is due to chance."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
 _KINDS = {
     LookAt: "Below the rest",

@@ -144,11 +144,6 @@ def _add_view_of_files(
     connection.execute(put, {"files": files})
 
 
-def view_of_file(table: Table, path: str) -> str:
-    """The statement that creates the view of a table without days over its file."""
-    return _view(table, _scan_files(table, literal(path)))
-
-
 def _view(table: Table, read: str | None) -> str:
     columns = _columns(table)
     nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns)
