@@ -1,6 +1,7 @@
 """Shared fixtures: a sandbox over HTTP, and a separate project for each test."""
 
 import logging
+import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -69,13 +70,24 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr(settings_module, "PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
     monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(tmp_path / "warehouse"))
+    # Set here so that pytest restores them after a test that runs the command's ``main``.
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
     # A made-up secret such as "key" would be masked in the output of later tests.
     monkeypatch.setattr(masking, "_secrets", set())
     monkeypatch.setattr(masking, "_pattern", None)
     # Kubernetes' client, once used by a test, leaves the level at WARNING, which would hide
     # secrets that urllib3 logs below it.
     logging.getLogger("urllib3").setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def _umask_restored() -> Iterator[None]:
+    """The command's ``main`` makes new files private, which must not reach later tests."""
+    mask = os.umask(0)
+    os.umask(mask)
+    yield
+    os.umask(mask)
 
 
 @pytest.fixture(scope="session")
