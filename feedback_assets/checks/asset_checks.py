@@ -5,10 +5,7 @@ partition is validated before the write, and the check results of a range run ca
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import dagster as dg
@@ -16,6 +13,7 @@ import dagster as dg
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.checks.rules import LEAST_MATCHED, RULES, rule_sql
 from feedback_assets.days import days_between, last_complete_day, named_days, ranges
 from feedback_assets.freshness import failed_days, moved, on_disk, spend_files
 from feedback_assets.freshness import out_of_date as definitions
@@ -26,82 +24,13 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.engine import days_asked, last_day_held
 from feedback_assets.transforms.inputs import Day
-from feedback_assets.transforms.restated import with_restated
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_QUARANTINED = 0.01
-LEAST_MATCHED = 0.5
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A check of one table: a query that returns one row of numbers, including ``violations``.
-
-    ``reads``: the tables that it queries; ``warns``: whether it warns instead of failing.
-    """
-
-    name: str
-    table: str
-    description: str
-    reads: tuple[str, ...]
-    warns: bool = False
-
-
-RULES = (
-    Rule(
-        "every_answer_once",
-        "marts.order_feedback",
-        "Each row of unified.feedback occurs exactly once.",
-        ("unified.feedback", "marts.order_feedback"),
-    ),
-    Rule(
-        "weights_add_up",
-        "unified.attribution",
-        "The weights per order and model sum to 1, and touches are numbered without gaps.",
-        ("unified.attribution",),
-    ),
-    Rule(
-        "models_add_up",
-        "marts.nps_by_attribution",
-        "All models have the same responses, promoters and detractors on each day.",
-        ("marts.order_feedback", "marts.nps_by_attribution"),
-    ),
-    Rule(
-        "channels_add_up",
-        "marts.nps_by_channel",
-        "All models have the same responses in each window.",
-        ("marts.nps_by_channel",),
-    ),
-    Rule(
-        "money_in_is_money_out",
-        "unified.orders",
-        "Orders and money per day and currency match wicked_reports.orders.",
-        ("wicked_reports.orders", "unified.orders"),
-    ),
-    Rule(
-        "customers_money_adds_up",
-        "marts.customer_value",
-        "Orders and money per currency match the orders in unified.orders with a customer.",
-        ("unified.orders", "marts.customer_value"),
-    ),
-    Rule(
-        "answers_in_reach",
-        "thanx.feedbacks",
-        "No answer is dated before its purchase or more than FEEDBACK_MATCH_DAYS after it.",
-        ("thanx.feedbacks",),
-        warns=True,
-    ),
-    Rule(
-        "answers_are_matched",
-        "marts.match_coverage",
-        f"At least {LEAST_MATCHED:.0%} of the answers are matched with an order.",
-        ("marts.match_coverage",),
-        warns=True,
-    ),
-)
 
 # Providers are read in parallel. The keys of two million orders took 200 MB without this
 # limit, and no less time.
@@ -192,9 +121,10 @@ def results(
     bounds: dict[str, Any] = _BESIDE_A_READING if table in READ_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
+        of_whole = {} if table.partitioned else _of_whole(table, warehouse)
 
         def row_of(sql: str, within: Days = days) -> dict[str, Any]:
-            values = _values(settings, within)
+            values = _values(settings, within) | of_whole
             used = {name: value for name, value in values.items() if f"${name}" in sql}
             (row,) = ask(connection, sql, used).to_pylist()
             return dict(row)
@@ -251,13 +181,6 @@ def _not_compared(changed: set[Day]) -> str:
     return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
 
 
-@cache
-def rule_sql(rule: Rule) -> str:
-    """The SQL of the rule."""
-    path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return with_restated(path.read_text(encoding="utf-8"))
-
-
 def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name=name, asset=table.asset_key, description=description)
 
@@ -284,6 +207,15 @@ def _values(settings: Settings, days: Days) -> dict[str, Any]:
         "last_day": last,
         "match_days": settings.feedback_match_days,
         "least_matched": LEAST_MATCHED,
+    }
+
+
+def _of_whole(table: Table, warehouse: Warehouse) -> dict[str, Any]:
+    """What the query of a table without days was told of the days held."""
+    held = days_asked(table, warehouse)
+    return {
+        "last_day": last_day_held(table, warehouse) or date.min,
+        "days_held": ",".join(day.isoformat() for day in held),
     }
 
 

@@ -35,7 +35,9 @@ class Table:
 
     ``key`` and ``event_time`` are (dotted) column names; ``depends`` says, for each table that it
     is computed from, which of that table's days one day of this one reads; ``totals`` the sums
-    within a record that must fit.
+    within a record that must fit. ``parts`` are queries that its own query reads as
+    ``parts.<name>``, in the order in which they are computed; ``asks_days_of`` names the table
+    whose stored days they read as ``$days_held``.
     """
 
     group: str
@@ -49,6 +51,8 @@ class Table:
     example: str = ""
     depends: dict[str, "Depends"] = field(default_factory=dict)
     totals: tuple[Total, ...] = ()
+    parts: tuple[str, ...] = ()
+    asks_days_of: str = ""
 
     @property
     def full_name(self) -> str:

@@ -6,8 +6,9 @@ from functools import cache
 from feedback_assets.schema.definition import Definition, code_of
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
-from feedback_assets.transforms.dialect import FUNCTIONS, Function
+from feedback_assets.transforms.dialect import FUNCTIONS
 from feedback_assets.transforms.engine import sql_of
+from feedback_assets.transforms.function import Function
 from feedback_assets.transforms.inputs import Spans
 from feedback_assets.transforms.restated import restated
 
@@ -57,6 +58,8 @@ def _code(table: Table, sql: str) -> str:
             [one.name, one.parameters, sql_tokens(one.duckdb), sql_tokens(one.spark or "")]
             for one in functions_used(sql)
         ],
+        # Only where there are any: other tables keep the definitions that they were built by.
+        *([[table.parts, table.asks_days_of]] if table.parts or table.asks_days_of else []),
     )
 
 

@@ -4,7 +4,6 @@ The files use SQL that Spark also reads. Where DuckDB and Spark differ, a functi
 sqlglot translates the rest from DuckDB to Spark.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from math import factorial
@@ -12,6 +11,8 @@ from math import factorial
 import pyarrow as pa
 
 from feedback_assets.schema.text import INVISIBLE, WHITE_SPACE
+from feedback_assets.transforms.function import Function
+from feedback_assets.transforms.scorecard_functions import SCORECARD_FUNCTIONS
 
 
 def _escaped(text: str) -> str:
@@ -42,24 +43,6 @@ _EMAIL = "([^@]+@[^@]+|erased:[0-9a-f]{32})"
 _PLAIN_EMAIL = "[!-;=?A-~]+@[!-;=?A-~]+"
 _PAID = "('approved', 'manual', 'partially refunded')"
 _DOUBLED = "cast(2 * cast(abs(total) * 10000 as decimal(38, 0)) + n as decimal(38, 0))"
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of the SQL files that differs between the engines: its body for each.
-
-    None if the engine has the function under this name.
-    """
-
-    name: str
-    parameters: tuple[str, ...]
-    duckdb: str
-    spark: str | None
-
-    @property
-    def macro(self) -> str:
-        """The statement that defines the function in DuckDB."""
-        return f"create macro {self.name}({', '.join(self.parameters)}) as {self.duckdb}"
 
 
 def _two_to_the(x: str) -> str:
@@ -239,7 +222,7 @@ FUNCTIONS = (
     Function(
         "units",
         ("x",),
-        duckdb="""case when x between 0 and 9000
+        duckdb="""case when x between -9000 and 9000
             then cast(
                 cast(floor(x) as bigint) * 1000000000000000
                 + cast(floor((x - floor(x)) * 1e15 + 0.5e0) as bigint) as hugeint
@@ -253,7 +236,7 @@ FUNCTIONS = (
     Function(
         "of_units",
         ("n",),
-        duckdb="""case when n between 0 and 9000000000000000000
+        duckdb="""case when n between -9000000000000000000 and 9000000000000000000
             then cast(cast(n as bigint) // 1000000000000000 as double)
                 + cast(cast(n as bigint) % 1000000000000000 as double) / 1e15
             else cast(n // 1000000000000000 as double)
@@ -262,6 +245,7 @@ FUNCTIONS = (
         spark="""cast(n div cast(1000000000000000 as decimal(16, 0)) as double)
             + cast(n % cast(1000000000000000 as decimal(16, 0)) as double) / 1e15""",
     ),
+    *SCORECARD_FUNCTIONS,
     # Sum of the numbers in a list, 0 if empty.
     Function(
         "added",

@@ -1,7 +1,7 @@
 """Runs a table's SQL file over the requested days and splits the result into partitions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -20,10 +20,12 @@ from feedback_assets.transforms.answers import answers_sql
 from feedback_assets.transforms.dialect import duckdb_type, quoted
 from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
-from feedback_assets.transforms.restated import restated
-from feedback_assets.transforms.sources import TRIES, Days, Source, ask, connect, replaced
+from feedback_assets.transforms.restated import restated, with_restated
+from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
 from feedback_assets.warehouse.memory import machine_memory
 
+PARTS = "parts"
+"""The schema in which a query finds the parts that were computed before it."""
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
 _ORDER = re.compile(r"\norder by (?P<keys>[^()]+)$")
@@ -137,8 +139,13 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
         raise ValueError(f"{table.full_name} has days")
     last = last_day_held(table, warehouse)
     connection = _open(table, warehouse, parameters, days_to_read(table, last, last, parameters))
+    held = days_asked(table, warehouse)
     try:
-        query, values = query_of(table, parameters, None, last)
+        connection.execute(f"create schema {PARTS}")
+        for name in table.parts:
+            query, values = part_of(table, name, parameters, last, held)
+            compute(connection, f"{PARTS}.{name}", query, values)
+        query, values = query_of(table, parameters, None, last, held)
         return ask(connection, query, values).cast(table.schema)
     finally:
         connection.close()
@@ -153,29 +160,43 @@ def last_day_held(table: Table, warehouse: Source) -> date | None:
     return None
 
 
+def days_asked(table: Table, warehouse: Source) -> list[date]:
+    """The days held of the table that ``table.asks_days_of`` names."""
+    return warehouse.days_held(find_table(table.asks_days_of)) if table.asks_days_of else []
+
+
 def sql_of(table: Table) -> str:
-    """The text of the table's query; ``FileNotFoundError`` for a table without an SQL file.
+    """The text of the table's SQL files; ``FileNotFoundError`` for a table without any.
 
     For ``unified.feedback`` the providers' queries follow the file's opening comment.
     """
-    text = _file(table.group, table.name)
-    if table is not FEEDBACK:
-        return text
-    opening, _, query = text.partition("\n\n")
-    return f"{opening}\n{answers_sql()}\n\n{query}"
+    return "\n".join([_query(table), *(_part(table, name) for name in table.parts)])
+
+
+def part_of(
+    table: Table, name: str, parameters: Parameters, last: date | None, held: Sequence[date]
+) -> tuple[str, dict[str, Any]]:
+    """The query of one part of a table, and the values it is run with, as ``query_of``."""
+    text = _part(table, name)
+    return with_restated(text), _named(text, _values(parameters, None, last, held))
 
 
 def query_of(
-    table: Table, parameters: Parameters, first: date | None, last: date | None
+    table: Table,
+    parameters: Parameters,
+    first: date | None,
+    last: date | None,
+    held: Sequence[date] = (),
 ) -> tuple[str, dict[str, Any]]:
     """The query for the table, typed and ordered, and its parameter values.
 
     ``first`` and ``last`` are the requested range; for a table without days, None and the last
-    stored day. The values include the key of the pseudonym: pass them to DuckDB only.
+    stored day; ``held`` comes from ``days_asked``. The values include the key of the pseudonym:
+    pass them to DuckDB only.
 
     A file that ends with ``order by`` overrides ``table.order_by`` with a faster equivalent.
     """
-    text = sql_of(table).strip()
+    text = _query(table).strip()
     columns = ", ".join(
         f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
         for column in table.columns
@@ -188,13 +209,28 @@ def query_of(
     if found := _ORDER.search(text):
         keys, text = [found["keys"]], text[: found.start()]
     ordered = f" order by {', '.join(keys)}" if keys else ""
-    values = _values(parameters, first, last)
-    # DuckDB refuses a value that the query does not use; a name in a comment does not count.
-    named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
     shared = restated(text)
     before = f"with {shared}\n" if shared else ""
     query = f"{before}select {columns} from (\n{text}\n){ordered}"  # noqa: S608 - our own files
-    return query, {name: values[name] for name in named}
+    return query, _named(text, _values(parameters, first, last, held))
+
+
+def _named(text: str, values: dict[str, Any]) -> dict[str, Any]:
+    # DuckDB refuses a value that the query does not name; a name in a comment is none.
+    named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
+    return {name: values[name] for name in named}
+
+
+def _query(table: Table) -> str:
+    text = _file(table.group, table.name)
+    if table is not FEEDBACK:
+        return text
+    opening, _, query = text.partition("\n\n")
+    return f"{opening}\n{answers_sql()}\n\n{query}"
+
+
+def _part(table: Table, name: str) -> str:
+    return _file(f"{table.group}/{table.name}", name)
 
 
 @cache
@@ -203,11 +239,15 @@ def _file(group: str, name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _values(parameters: Parameters, first: date | None, last: date | None) -> dict[str, Any]:
+def _values(
+    parameters: Parameters, first: date | None, last: date | None, held: Sequence[date]
+) -> dict[str, Any]:
     inner_pad, outer_pad = hmac_pads(parameters.customer_secret)
     return {
         "first_day": first,
         "last_day": last,
+        # As text, which every engine takes for a value.
+        "days_held": ",".join(day.isoformat() for day in held),
         "match_days": parameters.match_days,
         "touch_days": parameters.touch_days,
         "inner_pad": inner_pad,

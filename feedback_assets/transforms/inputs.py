@@ -81,8 +81,8 @@ def inputs_hashes(
 
     ``definition`` is the table's definition: when it changes, every partition is due. The single
     partition of a table without days is None. A day without rows counts like a missing day, since
-    no query can tell them apart, except through the last stored day, where the windows of a table
-    without days end.
+    few queries can tell them apart. Exceptions are the last stored day, where the windows of a
+    table without days end, and the days that ``asks_days_of`` names.
     """
     if not table.partitioned:
         return {day: _of_whole(table, contents, definition) for day in days}
@@ -125,6 +125,12 @@ def _of_whole(table: Table, contents: Contents, definition: str) -> str:
         first = date.min
         if last is not None and not depends.every:
             first = last - timedelta(days=depends.back)
-        rows = (f"{day} {stored[day]}" for day in sorted(stored) if stored[day] and day >= first)
+        # Days without rows count where the query asks which days are stored.
+        asked = name == table.asks_days_of
+        rows = (
+            f"{day} {stored[day]}"
+            for day in sorted(stored)
+            if (stored[day] or asked) and day >= first
+        )
         digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
     return digest.hexdigest()

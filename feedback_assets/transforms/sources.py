@@ -114,6 +114,14 @@ def ask(
 
 
 @again_if_replaced
+def compute(
+    connection: duckdb.DuckDBPyConnection, name: str, query: str, values: Mapping[str, Any]
+) -> None:
+    """Keep the rows of a query as the table ``name``; raises as ``ask`` does."""
+    connection.execute(f"create or replace table {name} as {query}", values)
+
+
+@again_if_replaced
 def add_view(
     connection: duckdb.DuckDBPyConnection,
     source: Source,

@@ -20,10 +20,13 @@ from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.engine import (
+    PARTS,
     Parameters,
     cut_days,
+    days_asked,
     days_to_read,
     last_day_held,
+    part_of,
     query_of,
 )
 from feedback_assets.transforms.pseudonym import hmac_pads
@@ -108,12 +111,21 @@ class SparkEngine:
             for name in table.depends:
                 frame = _partitions(session, warehouse, find_table(name), days[name])
                 views[name] = _view(frame)
-            query, values = query_of(table, parameters, first, last)
             pads = hmac_pads(parameters.customer_secret)
             secrets = pa.table({"inner_pad": [pads[0]], "outer_pad": [pads[1]]})
             views[SECRETS] = _view(session.createDataFrame(secrets))
-            bound = {name: values[name] for name in values.keys() - set(secrets.column_names)}
-            yield session.sql(spark_query(query, views), args=bound)
+            held = days_asked(table, warehouse)
+
+            def asked(query: str, values: dict[str, Any]) -> "DataFrame":
+                bound = {name: values[name] for name in values.keys() - set(secrets.column_names)}
+                return session.sql(spark_query(query, views), args=bound)
+
+            for name in table.parts:
+                # Computed at once and kept on the cluster: as one query, parts of parts take the
+                # driver minutes to plan.
+                part = asked(*part_of(table, name, parameters, last, held)).localCheckpoint()
+                views[f"{PARTS}.{name}"] = _view(part)
+            yield asked(*query_of(table, parameters, first, last, held))
         finally:
             for view in views.values():
                 session.catalog.dropTempView(view)

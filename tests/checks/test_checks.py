@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -57,6 +58,8 @@ def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
     assert found(built, "unified.orders", "money_in_is_money_out")["orders_kept"] > 0
     assert found(built, "unified.attribution", "weights_add_up")["orders_and_models"] > 0
     assert found(built, "marts.nps_by_attribution", "models_add_up")["responses"] > 0
+    assert found(built, "marts.channel_scorecard", "scorecard_orders_add_up")["orders"] > 0
+    assert found(built, "marts.channel_scorecard", "scorecard_answers_add_up")["compared"] > 0
 
     _every_rule_detects_its_violation(built)
 
@@ -77,6 +80,18 @@ def _every_rule_detects_its_violation(project: Project) -> None:
     def broken(name: str, check: str) -> bool:
         return bool(found(project, name, check)["violations"])
 
+    scorecard, spend = "marts.channel_scorecard", find_table("ad_spend.daily")
+    paid: dict[str, Any] = {"source": "google", "medium": "cpc", "campaign": "x", "currency": "EUR"}
+    paid |= {"spend": Decimal(1), "covered_from": YESTERDAY, "covered_to": YESTERDAY}
+    row = pa.Table.from_pylist([paid], schema=spend.schema)
+    project.warehouse.replace_day(spend, YESTERDAY, row)
+    assert broken(scorecard, "scorecard_spend_adds_up")
+    # Its first row is that of all channels in the shortest window.
+    change(scorecard, lambda rows: rows.slice(1))
+    assert broken(scorecard, "scorecard_orders_add_up")
+    assert broken(scorecard, "scorecard_answers_add_up")
+    change("marts.customer_value_spread", lambda rows: rows.slice(1))
+    assert broken("marts.customer_value_spread", "spread_adds_up")
     change("marts.order_feedback", lambda rows: rows.slice(1))
     assert broken("marts.order_feedback", "every_answer_once")
     change("unified.attribution", lambda rows: _with(rows, "weight", 0.3))

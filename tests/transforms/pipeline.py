@@ -1,16 +1,17 @@
 """Runs the SQL over rows in memory, next to the reference."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import duckdb
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, connect
-from feedback_assets.transforms.engine import query_of
-from tests.transforms import reference
-from tests.transforms.worlds import LAST, Row, World, arrow
+from feedback_assets.transforms.engine import PARTS, part_of, query_of
+from tests.transforms import reference, scorecard_reference
+from tests.transforms.worlds import DAYS, LAST, Row, World, arrow
 
 
 def _target(table: Table) -> str:
@@ -24,6 +25,7 @@ class Session:
         self._filled: set[str] = set()
         self._parsed: dict[str, duckdb.Statement] = {}
         self._connection = connect(ArrowTables({}), ALL_TABLES, threads=1)
+        self._connection.execute(f"create schema {PARTS}")
         for table in ALL_TABLES:
             # Tables with the same columns in place of the views, filled again and again.
             name = _target(table)
@@ -50,15 +52,28 @@ class Session:
                 self._connection.unregister("given")
                 self._filled.add(name)
 
-    def query(self, name: str, parameters: Parameters, first: date | None, last: date) -> list[Row]:
+    def query(
+        self,
+        name: str,
+        parameters: Parameters,
+        first: date | None,
+        last: date,
+        held: Sequence[date] = DAYS,
+    ) -> list[Row]:
         """The table's rows over those days, in the order of the SQL."""
         table = find_table(name)
-        query, values = query_of(table, parameters, first, last)
-        if name not in self._parsed:
-            self._parsed[name] = self._connection.extract_statements(query)[0]
-        result = self._connection.execute(self._parsed[name], values)
+        for part in table.parts:
+            query, values = part_of(table, part, parameters, last, held)
+            self._run(f"create or replace table {PARTS}.{part} as {query}", values)
+        query, values = query_of(table, parameters, first, last, held)
+        result = self._run(query, values)
         names = [*table.schema.names, *(["day"] if table.partitioned else [])]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def _run(self, query: str, values: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        if query not in self._parsed:
+            self._parsed[query] = self._connection.extract_statements(query)[0]
+        return self._connection.execute(self._parsed[query], values)
 
 
 def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
@@ -79,6 +94,20 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
         "marts.nps_daily": reference.nps_daily(rows),
         "marts.nps_by_attribution": daily,
         "marts.nps_by_channel": reference.nps_by_channel(daily, LAST),
+        "marts.channel_scorecard": scorecard_reference.channel_scorecard(
+            rows,
+            orders,
+            touches,
+            world.get("wicked_reports.contacts", []),
+            world.get("ad_spend.daily", []),
+            last=LAST,
+            held=DAYS,
+            secret=secret,
+        ),
+        "marts.customer_value_spread": scorecard_reference.customer_value_spread(
+            rows, orders, LAST, secret
+        ),
+        "marts.nps_by_location": scorecard_reference.nps_by_location(answers, LAST),
         "marts.customer_value": reference.customer_value(rows, orders, secret),
         "marts.survey_funnel": reference.survey_funnel(trackers, rows, match_days),
         "marts.product_scores": reference.product_scores(

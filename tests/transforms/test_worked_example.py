@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from feedback_assets.days import days_between
 from feedback_assets.tables import DERIVED_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, build_days, build_whole
 from tests.transforms.worlds import Row, arrow
@@ -75,6 +76,16 @@ def _given(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
         }
         for row in page["Orders"]
     ]
+    given["wicked_reports.contacts"] = [
+        {"id": row["contact"], "create_date": _when(row["created"])} for row in page["Contacts"]
+    ]
+    given["ad_spend.daily"] = [
+        {name: row[name] for name in ("source", "campaign")}
+        | {"medium": "(none)", "currency": "EUR", "spend": Decimal(row["spend"])}
+        | {"covered_from": FIRST, "covered_to": LAST}
+        | {"day": date.fromisoformat(row["day"])}
+        for row in page["Spend"]
+    ]
     for row in page["Answers"]:
         provider, _, number = row["answer"].partition(" ")
         answered, score = _when(row["answered"]), int(row["score"])
@@ -94,7 +105,7 @@ def _given(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
                 | {"customer_email": row["e-mail"], "status": row["status"]}
             )
     for name, rows in given.items():
-        for record in rows:
+        for record in rows if find_table(name).event_time else ():
             record["day"] = record[str(find_table(name).event_time)].date()
     return given
 
@@ -107,7 +118,7 @@ def page() -> dict[str, list[dict[str, str]]]:
 @pytest.fixture(scope="module")
 def built(page: dict[str, list[dict[str, str]]]) -> dict[str, list[Row]]:
     rows = {name: arrow(find_table(name), given) for name, given in _given(page).items()}
-    days = {table.full_name: [FIRST, LAST] for table in DERIVED_TABLES}
+    days = {table.full_name: days_between(FIRST, LAST) for table in DERIVED_TABLES}
     source = ArrowTables(rows, days)
     result = {}
     for table in DERIVED_TABLES:
@@ -184,3 +195,50 @@ def test_every_model_adds_up_to_the_answers_that_count(built: dict[str, list[Row
         sums[row["model"]] = sums.get(row["model"], 0) + row["responses"]
     assert len(sums) == 7
     assert all(total == pytest.approx(4, abs=1e-9) for total in sums.values())
+
+
+_SHOWN = {
+    "orders": "orders", "net amount": "net_amount", "customers": "customers",
+    "new": "new_customers", "unknown": "unknown_customers", "repeat orders": "repeat_orders",
+    "repeat rate": "repeat_rate", "spend": "spend", "per order": "cost_per_order",
+    "roas": "roas", "per customer": "net_amount_per_customer", "responses": "responses",
+    "effective": "effective_responses", "nps": "nps", "from": "nps_low", "to": "nps_high",
+    "rest": "rest_nps", "z": "versus_z",
+}  # fmt: skip
+
+
+def _scored(built: dict[str, list[Row]], **given: Any) -> list[Row]:
+    wanted = given | {"window_days": 30}
+    rows = built["marts.channel_scorecard"]
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
+def test_channels_have_the_orders_customers_and_costs_that_the_page_says(
+    page: dict[str, list[dict[str, str]]], built: dict[str, list[Row]]
+) -> None:
+    shown = page["Channel scorecard"]
+    found = {
+        (row["model"], row["source"], row["campaign"]): row
+        for row in _scored(built, level="campaign", currency="EUR")
+    }
+    assert sum(model == "first_click" for model, *_ in found) == 3
+    for row in shown:
+        channel = found[row["model"], row["source"], row["campaign"]]
+        for name in row.keys() & _SHOWN.keys():
+            assert _shown(channel[_SHOWN[name]], row[name]), (name, row, channel)
+    [ben] = [row for key, row in found.items() if key[:2] == ("first_click", "(unattributed)")]
+    assert ben["net_amount_detractors"] == Decimal(30)
+
+
+def test_channels_have_the_intervals_by_customers_that_the_page_says(
+    page: dict[str, list[dict[str, str]]], built: dict[str, list[Row]]
+) -> None:
+    for row in page["Intervals by customers"]:
+        [channel] = _scored(
+            built,
+            model="first_click",
+            currency="(all)",
+            **{name: row[name] for name in ("level", "source", "campaign")},
+        )
+        for name in row.keys() & _SHOWN.keys():
+            assert _shown(channel[_SHOWN[name]], row[name]), (name, row, channel)

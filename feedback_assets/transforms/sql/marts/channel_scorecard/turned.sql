@@ -1,0 +1,43 @@
+-- One row a window and answer in it by which a customer became a promoter, or was one before.
+with
+
+lengths as (
+    select distinct window_days
+    from parts.windows
+),
+
+-- "customers with counted answers in and before the window: latest in vs latest before". Of two of
+-- one instant the smaller feedback_id counts.
+latest as (
+    select
+        lengths.window_days,
+        answers.customer,
+        min(
+            case when answers.age < lengths.window_days then {
+                'before': -unix_micros(answers.responded_at),
+                'feedback_id': answers.feedback_id,
+                'day': answers.day,
+                'nps_class': answers.nps_class
+            } end
+        ) as now,
+        min(
+            case when answers.age >= lengths.window_days then {
+                'before': -unix_micros(answers.responded_at),
+                'feedback_id': answers.feedback_id,
+                'day': answers.day,
+                'nps_class': answers.nps_class
+            } end
+        ) as earlier
+    from parts.answers
+    cross join lengths
+    group by lengths.window_days, answers.customer
+)
+
+select
+    window_days,
+    latest.now.feedback_id as feedback_id,
+    latest.now.day as day,
+    latest.now.nps_class = 'promoter' as is_won
+from latest
+where latest.now is not null and latest.earlier is not null
+    and (latest.now.nps_class = 'promoter') <> (latest.earlier.nps_class = 'promoter')
