@@ -93,7 +93,7 @@ def logged(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     (home / "dagster.yaml").write_text(yaml.safe_dump(LOG_ALL))
     # Waiting is not under test here.
     monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
-    monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+    monkeypatch.setattr(provider_assets, "RETRY", dg.RetryPolicy(max_retries=1, delay=0))
     return project
 
 

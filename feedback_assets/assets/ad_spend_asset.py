@@ -15,16 +15,13 @@ from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.provider_assets import DAYS_IN_A_RUN, day_metadata, days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.resources import WarehouseResource
-from feedback_assets.assets.specs import asset_spec, daily
+from feedback_assets.assets.specs import RETRY, asset_spec, daily
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
 from feedback_assets.transforms.inputs import Recorded
 from feedback_assets.warehouse.warehouse import Warehouse
-
-# For an object store that restarts.
-_RETRY = dg.RetryPolicy(max_retries=1, delay=30)
 
 
 def ad_spend_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -45,7 +42,7 @@ def _asset(place: str, settings: Settings, tables: Collection[Table]) -> dg.Asse
         partitions_def=daily(settings.feedback_start_date),
         # A number of its own, as each list has one: see ``provider_assets.backfill_policy``.
         backfill_policy=dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + len(SOURCES)),
-        retry_policy=_RETRY,
+        retry_policy=RETRY,
     )
     def read(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource

@@ -16,7 +16,7 @@ from feedback_assets.assets.failures import (
 )
 from feedback_assets.assets.previews import rows_a_day
 from feedback_assets.assets.resources import ProviderResource
-from feedback_assets.assets.specs import asset_spec, daily
+from feedback_assets.assets.specs import RETRY, asset_spec, daily
 from feedback_assets.days import days_between
 from feedback_assets.http.client import Client
 from feedback_assets.http.errors import ProviderError, RowsMissing
@@ -34,8 +34,6 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# The client has already tried five times; this retry covers a provider that restarts.
-_RETRY = dg.RetryPolicy(max_retries=1, delay=30)
 DAYS_IN_A_RUN = 3650
 """Most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
 
@@ -72,7 +70,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         required_resource_keys={source.provider, "warehouse"},
         can_subset=len(source.tables) > 1,
         pool=source.provider,
-        retry_policy=_RETRY,
+        retry_policy=RETRY,
     )
     def read_list(
         context: dg.AssetExecutionContext,

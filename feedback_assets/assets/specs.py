@@ -19,6 +19,8 @@ from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, find_table
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=30), fail_window=timedelta(hours=54)
 )
+# Clients and file systems have already retried; this one covers a server that restarts.
+RETRY = dg.RetryPolicy(max_retries=1, delay=30)
 _PROVIDER_NAMES = {table.full_name for table in PROVIDER_TABLES}
 _FILE_NAMES = {table.full_name for table in FILE_TABLES}
 

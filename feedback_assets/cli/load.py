@@ -24,7 +24,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
-    from feedback_assets.backfill.outcome import Results
+    from feedback_assets.backfill.results import Results
 
 
 @app.command(rich_help_panel=START)

@@ -312,7 +312,7 @@ def test_unreadable_reviews_fail_alone(
 @pytest.fixture
 def immediate_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "RetryPolicy", lambda: RetryPolicy(2, first_wait=0.01))
-    monkeypatch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+    monkeypatch.setattr(provider_assets, "RETRY", dg.RetryPolicy(max_retries=1, delay=0))
 
 
 @pytest.mark.usefixtures("immediate_retries")

@@ -115,7 +115,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             patch.delenv(name, raising=False)
         patch.setenv("FEEDBACK_WAREHOUSE", str(root / "warehouse"))
         patch.setenv("DAGSTER_HOME", str(root / "dagster_home"))
-        patch.setattr(provider_assets, "_RETRY", dg.RetryPolicy(max_retries=1, delay=0))
+        patch.setattr(provider_assets, "RETRY", dg.RetryPolicy(max_retries=1, delay=0))
         patch.setattr(http, "RetryPolicy", lambda: QUICK)
         # These two have no setting for it, and hundreds of requests would wait minutes.
         for module in (retargeting, fullwhere):
