@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,8 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
-    from feedback_assets.backfill.results import Results
+    from feedback_assets.backfill.results import TableResult
+    from feedback_assets.schema.table import Table
 
 
 @app.command(rich_help_panel=START)
@@ -131,7 +133,7 @@ def _scan(settings: Settings, first: date, last: date) -> None:
         print(line)
 
 
-def _report(results: "Results") -> bool:
+def _report(results: "Mapping[Table, TableResult]") -> bool:
     """Print failures by cause and failed checks; returns whether there are only warnings."""
     from feedback_assets.backfill.outcome import failures, skipped
 
