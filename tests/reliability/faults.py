@@ -430,3 +430,5 @@ LISTS = [
 ]
 
 FAULTS = [*WAITING, *STATUSES, *CONNECTIONS, *BODIES, *CHARSETS, *LISTS]
+# Tried as passing too: one fault per error, as a retry does not depend on what caused the error.
+TRANSIENT = [*{(f.says, f.limit): f for f in reversed(FAULTS) if f.passes}.values()][::-1]

@@ -28,7 +28,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, configure
-from tests.reliability.faults import ALL, FAULTS, Fault
+from tests.reliability.faults import ALL, FAULTS, TRANSIENT, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -182,9 +182,7 @@ def test_a_lasting_fault_ends_in_a_clear_error_with_the_old_day_intact_or_in_cor
         assert set(asked.values()) == {fault.tries}, asked
 
 
-@pytest.mark.parametrize(
-    "fault", [fault for fault in FAULTS if fault.passes], ids=lambda fault: fault.name
-)
+@pytest.mark.parametrize("fault", TRANSIENT, ids=lambda fault: fault.name)
 def test_a_transient_fault_costs_no_row(
     fault: Fault, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
