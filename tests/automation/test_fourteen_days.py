@@ -18,10 +18,10 @@ from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS, Source
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.schema.table import Table
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES, find_table
 from feedback_assets.transforms.inputs import Day
 from tests.automation.moving_clock import Clock, Daemon, daemon, make_home, moving_clock
-from tests.automation.test_refresh_sensor import contents, reads
+from tests.automation.robot import contents, reads
 from tests.conftest import Project, configure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -37,6 +37,7 @@ ASLEEP = date(2025, 10, 22)
 DOWN = date(2025, 10, 26)
 """Wicked Reports answers 503 all morning, and is well again the next day."""
 BROKEN = "wicked_reports"
+(PAGE,) = REPORT_PAGES
 
 Contents = dict[tuple[str, Day], str]
 Partitions = dict[str, Counter[Day]]
@@ -301,6 +302,9 @@ def _builds_equal_the_changes(project: Project, morning: Morning) -> None:
             assert set(built) <= due, table.full_name
         runs = [run for run in morning.building if _tables(run) == [table.full_name]]
         assert len(runs) == _stretches(set(built)), table.full_name
+    built_page = PAGE.full_name in morning.built
+    assert built_page or not any(name in PAGE.depends for name, _ in morning.changed)
+    assert not built_page or PAGE.depends.keys() & morning.built.keys()
 
 
 def _a_late_answer_met_its_order(project: Project) -> None:

@@ -18,7 +18,7 @@ from feedback_assets.query.run import run_query
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
-from tests.automation.test_refresh_sensor import Robot
+from tests.automation.robot import Robot
 from tests.conftest import YESTERDAY, Project
 
 ORDERS = find_table("wicked_reports.orders")

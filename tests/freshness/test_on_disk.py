@@ -26,7 +26,7 @@ from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.transforms.engine import build_days, build_whole
 from feedback_assets.transforms.inputs import Recorded
 from feedback_assets.warehouse.content import content_hash
-from tests.automation.test_refresh_sensor import Robot, contents
+from tests.automation.robot import Robot, contents
 from tests.conftest import YESTERDAY, Project, configure
 from tests.reliability.processes import running_runner
 

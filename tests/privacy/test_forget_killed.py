@@ -19,7 +19,7 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.tables import STORED_TABLES
 from feedback_assets.warehouse.erased import DIRECTORY
-from tests.automation.test_refresh_sensor import contents
+from tests.automation.robot import contents
 from tests.conftest import YESTERDAY, Project, configure
 from tests.reliability.processes import running_runner
 from tests.servers.supervised import wait_until

@@ -24,7 +24,7 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
 from feedback_assets.warehouse.erased import DIRECTORY
-from tests.automation.test_refresh_sensor import Robot, contents
+from tests.automation.robot import Robot, contents
 from tests.conftest import YESTERDAY, Project, configure
 from tests.freshness.test_on_disk import end_killed_runs
 from tests.privacy.test_forget_killed import SOMEBODY, mentions

@@ -40,7 +40,7 @@ import json
 from pathlib import Path
 from feedback_assets.runtime.instance import open_instance
 from tests.conftest import Project
-from tests.automation.test_refresh_sensor import Robot
+from tests.automation.robot import Robot
 
 project = Project(Path())
 with open_instance(project.settings) as instance:

@@ -35,7 +35,7 @@ from feedback_assets.tables import (
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
-from tests.automation.test_refresh_sensor import Robot
+from tests.automation.robot import Robot
 from tests.conftest import YESTERDAY, Project
 from tests.upgrade.shop import FIRST, LAST, ODD, days
 
