@@ -79,8 +79,9 @@ def channels_of(scorecard: Scorecard) -> Channels:
         for row in chosen
         if row.orders > 0 or row.responses > 0
     ]
-    lines = sorted(lines, key=_by_amount)
-    ordered, ranked_by = _ranked(lines[:MOST_CHANNELS])
+    kept = sorted(lines, key=_by_amount)[:MOST_CHANNELS]
+    ranked, ranked_by = _ranked(sorted(lines, key=_by_amount))
+    ordered = [line for line in ranked if line in kept]
     notes = [ranked_by] if ordered else []
     if any(line.bought.spend is not None and line.bought.spend_days_missing for line in ordered):
         notes.append("No cost where spend is unknown on some days.")
