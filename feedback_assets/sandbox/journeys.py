@@ -39,14 +39,20 @@ class Opinions:
 
     @classmethod
     def by_channel(cls, *, effects: bool) -> "Opinions":
-        """What the channels' customers think; without ``effects``, the average in all channels."""
+        """What the channels' customers think; without ``effects``, all think as the average."""
         orders = np.array([channel.class_shares for channel in CHANNELS])
-        if not effects:
-            orders = np.tile(np.average(orders, axis=0, weights=_WEIGHTS), (len(CHANNELS), 1))
         # A channel's score is that of its orders. As promoters buy more often, a channel needs a
         # higher share of detractors among its customers than among its orders.
-        people = orders / _EAGERNESS
-        return cls(orders, people / people.sum(axis=1, keepdims=True))
+        people = _shares(orders / _EAGERNESS)
+        if not effects:
+            people = np.tile(np.average(people, axis=0, weights=_WEIGHTS), (len(CHANNELS), 1))
+            orders = _shares(people * _EAGERNESS)
+        return cls(orders, people)
+
+
+def _shares(parts: Array) -> Array:
+    shares: Array = parts / parts.sum(axis=1, keepdims=True)
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
