@@ -23,6 +23,9 @@ from feedback_assets.sandbox.credentials import settings_for
 from feedback_assets.sandbox.spending import write_spend
 from feedback_assets.service.ui import NotStarted, interruptible, refuse_taken
 from feedback_assets.settings import PROJECT_ROOT, Settings, load_settings, variables
+from feedback_assets.summary.channels import Channels, channels_of
+from feedback_assets.summary.findings import Sentences, sentences_of
+from feedback_assets.summary.reading import read_scorecard
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -30,20 +33,6 @@ DEMO = PROJECT_ROOT / "data" / "demo"
 SANDBOX_PORT = 8765
 SANDBOX_DAYS = 400
 _QUERY = ".venv/bin/feedback-assets query 'select * from marts.survey_funnel'"
-NPS_BY_CHANNEL = """
-    select
-        source, medium, campaign,
-        round(responses, 1) as responses,
-        round(nps, 1) as nps, round(nps_low, 1) as nps_low, round(nps_high, 1) as nps_high,
-        -- The interval from -100 to 100 on forty columns, a dot at the NPS.
-        repeat(' ', floor((nps_low + 100) / 5)::int)
-        || repeat('─', (floor((nps + 100) / 5) - floor((nps_low + 100) / 5))::int)
-        || '●'
-        || repeat('─', (ceil((nps_high + 100) / 5) - floor((nps + 100) / 5))::int) as interval
-    from marts.nps_by_channel
-    where model = 'last_click' and window_days = 90
-    order by marts.nps_by_channel.nps desc nulls last, source, medium, campaign
-"""
 MATCH_COVERAGE = """
     select
         provider,
@@ -61,11 +50,14 @@ MATCH_COVERAGE = """
 class DemoResult:
     """The output of the demo; ``complete`` unless something failed.
 
+    ``matched``: how many answers of each provider were matched with an order.
     ``report`` is the location of the page, a URL if a browser can open it.
     """
 
+    channels: Channels
+    matched: pa.Table
     headline: str
-    tables: tuple[tuple[str, pa.Table], ...]
+    to_do: Sentences
     report: str
     lines: tuple[str, ...]
     complete: bool
@@ -82,15 +74,12 @@ def run_demo(*, days: int, customers: int, seed: int, backfill: Backfill) -> Dem
         settings = enter(providers, first)
         complete = backfill(settings, first, last)
     warehouse = Warehouse(settings.warehouse)
+    scorecard = read_scorecard(warehouse)
     return DemoResult(
+        channels=channels_of(scorecard),
+        matched=run_query(MATCH_COVERAGE, warehouse),
         headline=headline(read_report(warehouse)),
-        tables=(
-            (
-                "NPS by channel (last click, 90 days, 95 % interval)",
-                run_query(NPS_BY_CHANNEL, warehouse),
-            ),
-            ("How much was matched with an order", run_query(MATCH_COVERAGE, warehouse)),
-        ),
+        to_do=sentences_of(scorecard),
         report=Path(page_path(warehouse)).as_uri(),
         lines=(
             f"Parquet: {_relative(warehouse.base)}",

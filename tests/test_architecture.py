@@ -22,7 +22,7 @@ LAYERS = (
     {"environment"},
     {"settings", "warehouse"},
     {"transforms", "ingest", "runtime", "scorecard"},
-    {"reports", "ad_spend"},
+    {"reports", "ad_spend", "summary"},
     {"assets", "query"},
     {"freshness"},
     {"checks", "diagnosis"},

@@ -18,6 +18,7 @@ import pytest
 import requests
 from typer.testing import Result
 
+from feedback_assets.ad_spend.days import read_spend
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
@@ -274,6 +275,9 @@ def test_the_sandbox_prints_the_settings_to_use_it(project: Project) -> None:
         "--seed",
         "2",
         "--sloppy",
+        "--no-effects",
+        "--ad-spend",
+        str(project.home / "what it cost"),
     ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
@@ -291,6 +295,8 @@ def test_the_sandbox_prints_the_settings_to_use_it(project: Project) -> None:
         )
         process.terminate()
     assert answer.json()["meta"]["total"] > 0
+    spend = read_spend(printed["FEEDBACK_AD_SPEND"])
+    assert (min(spend.days), max(spend.days)) == (YESTERDAY - timedelta(days=29), YESTERDAY)
     assert {type(row["id"]) for row in answer.json()["data"]} == {int, str}
 
 

@@ -28,7 +28,6 @@ import json
 
 print(json.dumps({
     "by_month": by_month.to_dict("index"),
-    "by_campaign": by_campaign.to_dict("index"),
     "before_after": before_after.to_dict("index"),
     "campaign": campaign,
     "changed_on": str(changed_on.date()),
@@ -153,8 +152,6 @@ def test_its_cohorts_match_sql(
         own = figures["by_month"][month.pop("month")]
         assert {name: own[name] for name in month} == month
         assert month["observed"] == 0 or own["repeat_low"] <= own["repeat_rate"]
-    campaigns = figures["by_campaign"].values()
-    assert sum(row["customers"] for row in campaigns) == sum(row["customers"] for row in months)
 
 
 @pytest.mark.slow

@@ -105,6 +105,7 @@ def _build(
             "file": written.mark,
             "inputs_hash": built_from[None],
             "definition": definition,
+            **mart_previews(table, warehouse),
         }
     days = engine(settings).build_days(table, *span, warehouse, values)
     numbers: dict[date, Numbers] = {}

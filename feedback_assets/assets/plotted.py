@@ -20,6 +20,7 @@ Numbers = dict[str, int | float]
 _MOST_CURRENCIES = 5
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MODEL, _WINDOW_DAYS = "linear", 90
+_ALL = "(all)"
 
 
 def plotted(table: Table, rows: pa.Table) -> Numbers:
@@ -38,6 +39,34 @@ def _nps_by_channel(rows: pa.Table) -> Numbers:
         pc.and_(pc.equal(rows["model"], _MODEL), pc.equal(rows["window_days"], _WINDOW_DAYS))
     )
     return {f"{name}_{_WINDOW_DAYS}_days": value for name, value in _nps(shown).items()}
+
+
+def _channel_scorecard(rows: pa.Table) -> Numbers:
+    """The whole shop; its orders and answers are the same in every model."""
+    of_window = pc.equal(rows["window_days"], _WINDOW_DAYS)
+    shop = pc.and_(pc.equal(rows["model"], _MODEL), pc.equal(rows["level"], "all"))
+    shown = rows.filter(pc.and_(of_window, shop))
+    whole = shown.filter(pc.equal(shown["currency"], _ALL))
+    numbers = {
+        "orders": round(_sum(whole, "orders")),
+        **_nps(whole),
+        **_by_currency(shown),
+        # Unknown spend is not 0.
+        **_by_currency(shown.filter(pc.is_valid(shown["spend"])), "spend"),
+    }
+    return {f"{name}_{_WINDOW_DAYS}_days": value for name, value in numbers.items()}
+
+
+def _customer_value_spread(rows: pa.Table) -> Numbers:
+    # A customer may buy in several currencies.
+    currencies = {"currencies": pc.count_distinct(rows["currency"], mode="all").as_py()}
+    return {**currencies, **_by_currency(rows, "customers"), **_by_currency(rows)}
+
+
+def _nps_by_location(rows: pa.Table) -> Numbers:
+    shown = rows.filter(pc.equal(rows["window_days"], _WINDOW_DAYS))
+    numbers = {"locations": shown.num_rows, **_nps(shown)}
+    return {f"{name}_{_WINDOW_DAYS}_days": value for name, value in numbers.items()}
 
 
 def _match_coverage(rows: pa.Table) -> Numbers:
@@ -89,9 +118,9 @@ def _nps(rows: pa.Table) -> Numbers:
     return {"responses": round(responses), "nps": round(nps, 2)}
 
 
-def _by_currency(rows: pa.Table) -> Numbers:
-    """Net amount by currency, for the currencies with the most rows."""
-    currencies, amounts = rows["currency"], rows["net_amount"]
+def _by_currency(rows: pa.Table, column: str = "net_amount") -> Numbers:
+    """A sum by currency, for the currencies with the most rows."""
+    currencies, amounts = rows["currency"], rows[column]
     counted = [
         (-count["counts"], count["values"])
         for count in pc.value_counts(currencies).to_pylist()
@@ -99,7 +128,7 @@ def _by_currency(rows: pa.Table) -> Numbers:
     ]
     # One filter per currency takes half the time of ``group_by``.
     return {
-        f"net_amount_{name}": float(pc.sum(amounts.filter(pc.equal(currencies, name))).as_py() or 0)
+        f"{column}_{name}": float(pc.sum(amounts.filter(pc.equal(currencies, name))).as_py() or 0)
         for _, name in sorted(counted)[:_MOST_CURRENCIES]
     }
 
@@ -124,7 +153,10 @@ _NUMBERS: dict[str, Callable[[pa.Table], Numbers]] = {
     "marts.nps_daily": _nps,
     "marts.nps_by_attribution": _nps_by_attribution,
     "marts.nps_by_channel": _nps_by_channel,
+    "marts.channel_scorecard": _channel_scorecard,
     "marts.customer_value": _customer_value,
+    "marts.customer_value_spread": _customer_value_spread,
+    "marts.nps_by_location": _nps_by_location,
     "marts.survey_funnel": _survey_funnel,
     "marts.product_scores": _product_scores,
     "marts.match_coverage": _match_coverage,

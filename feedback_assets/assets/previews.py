@@ -4,19 +4,24 @@ Attached to the last day of a run only: the UI shows that day first, and a pictu
 days would take 15 MB of events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from feedback_assets.schema.table import Table
+from feedback_assets.warehouse.addresses import may_contain_address
 from feedback_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from feedback_assets.reports.report import Report
+    from feedback_assets.summary.reading import Scorecard
 
 PICTURE, TABLE, COVERAGE = "picture", "preview", "coverage"
+SCORECARD, TO_DO = "scorecard", "what_to_do"
+_SHOWN = 100
+"""Characters of a channel's name; providers accept names of any length."""
 
 
 def rows_a_day(rows: Sequence[tuple[date, int]]) -> dict[str, Any]:
@@ -30,7 +35,11 @@ def rows_a_day(rows: Sequence[tuple[date, int]]) -> dict[str, Any]:
 
 
 def mart_previews(table: Table, warehouse: Warehouse) -> dict[str, Any]:
-    """The trend for ``nps_daily``, the shares for ``match_coverage``; empty for other tables."""
+    """The trend, the channels or the shares, for the mart that holds them; otherwise empty."""
+    if table.full_name == "marts.channel_scorecard":
+        from feedback_assets.summary.reading import read_scorecard
+
+        return channels_preview(read_scorecard(warehouse))
     if table.full_name not in ("marts.nps_daily", "marts.match_coverage"):
         return {}
     from feedback_assets.reports import pictures
@@ -48,6 +57,48 @@ def report_previews(report: "Report") -> dict[str, Any]:
     return _trend(report.weeks) | _markdown(
         {COVERAGE: pictures.coverage_table(report.coverage)} if report.coverage else {}
     )
+
+
+def channels_preview(scorecard: "Scorecard") -> dict[str, Any]:
+    """The channels of the last 90 days, best first; empty without any."""
+    from feedback_assets.summary.channels import channels_of
+
+    channels = channels_of(scorecard)
+    if not channels.names:
+        return {}
+    columns = [*channels.money, *channels.answers]
+    names = [_storable(name) for name in channels.names]
+    return _records(
+        SCORECARD,
+        ("channel", *(column.name for column in columns)),
+        zip(names, *(column.texts for column in columns), strict=True),
+    )
+
+
+def findings_preview(scorecard: "Scorecard") -> dict[str, Any]:
+    """What to do, a finding on each row."""
+    from feedback_assets.summary.findings import sentences_of
+
+    said = sentences_of(scorecard)
+    return _records(
+        TO_DO, ("finding",), ((_storable(text, None),) for text in (*said.findings, *said.caveats))
+    )
+
+
+def _storable(text: str, most: int | None = _SHOWN) -> str:
+    """A text with names from providers, for the event log, from which nobody can be erased."""
+    if may_contain_address(text):
+        return "(not shown: it contains an e-mail address)"
+    return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _records(
+    name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> dict[str, dg.MetadataValue[Any]]:
+    # Not Markdown, in which a channel's name could become a link or an image.
+    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows]
+    schema = dg.TableSchema([dg.TableColumn(column, "string") for column in columns])
+    return {name: dg.MetadataValue.table(records, schema)} if records else {}
 
 
 def _trend(weeks: Any) -> dict[str, Any]:

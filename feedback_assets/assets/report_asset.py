@@ -10,7 +10,7 @@ from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.failures import in_one_line
-from feedback_assets.assets.previews import report_previews
+from feedback_assets.assets.previews import channels_preview, findings_preview, report_previews
 from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
@@ -49,6 +49,7 @@ def _build(
     # Imported here so that loading the definitions does not load templates and charts.
     from feedback_assets.reports.figures import read_report
     from feedback_assets.reports.page import write_page
+    from feedback_assets.summary.reading import read_scorecard
 
     built_from = inputs_now(page, None, instance, settings, warehouse)
     report = read_report(
@@ -64,7 +65,13 @@ def _build(
         "inputs_hash": built_from[None],
         "definition": definition_of(page, settings).text,
     }
-    return metadata | report_previews(report)
+    scorecard = read_scorecard(warehouse, parameters(settings).memory_limit)
+    return (
+        metadata
+        | findings_preview(scorecard)
+        | channels_preview(scorecard)
+        | report_previews(report)
+    )
 
 
 def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:

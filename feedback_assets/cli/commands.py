@@ -1,5 +1,7 @@
 """The sandbox command; importing this module registers every command."""
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,10 +32,27 @@ def sandbox(
         float, typer.Option(help="Factor applied to every request quota.")
     ] = 1.0,
     down: Annotated[str, typer.Option(help="Providers that answer 503, comma-separated.")] = "",
+    no_effects: Annotated[
+        bool,
+        typer.Option(
+            "--no-effects",
+            help="Customers of all channels are equally satisfied; nothing else changes. Any "
+            "difference in NPS between channels is then chance.",
+        ),
+    ] = False,
+    ad_spend: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what the channels cost as CSV files into this directory, and print "
+            "FEEDBACK_AD_SPEND.",
+            file_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Serve all five provider APIs locally, with generated data."""
     from feedback_assets.sandbox.faults import Faults
     from feedback_assets.sandbox.server import Sandbox, serve
+    from feedback_assets.sandbox.spending import write_spend
     from feedback_assets.sandbox.world import World
 
     try:
@@ -47,12 +66,20 @@ def sandbox(
             quota_scale=quota_scale,
             down=frozenset(name.strip() for name in down.split(",") if name.strip()),
         )
-        world = World(seed, days, customers)
+        world = World(seed, days, customers, effects=not no_effects)
     except ValueError as error:
         _fail(str(error), code=2)
+    spend = {}
+    if ad_spend is not None:
+        last = world.today - timedelta(days=1)
+        try:
+            write_spend(ad_spend, last, customers=customers, seed=seed, days=days)
+        except OSError as error:
+            _fail(f"{ad_spend}: {error.strerror}")
+        spend["FEEDBACK_AD_SPEND"] = str(ad_spend.resolve() / "*.csv")
 
     def announce(running: Sandbox) -> None:
-        for name, value in running.environment().items():
+        for name, value in (spend | running.environment()).items():
             print(f"{name}={value}", flush=True)
         _err.print(f"# five providers at {running.url}; Ctrl-C stops them")
 

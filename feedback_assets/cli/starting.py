@@ -109,6 +109,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 1,
 ) -> None:
     """Load generated data and show the results (make demo)."""
+    from feedback_assets.cli.scorecard import laid_channels, laid_findings
     from feedback_assets.demo import run_demo
     from feedback_assets.service.ui import NotStarted
 
@@ -116,9 +117,13 @@ def demo(
         shown = run_demo(days=days, customers=customers, seed=seed, backfill=_load)
     except NotStarted as error:
         fail(str(error))
-    for title, rows in shown.tables:
-        out.print(grid_of(rows, title))
+    out.print(grid_of(shown.matched, "How much was matched with an order"))
+    out.print()
+    out.print(laid_channels(shown.channels))
     out.print(f"\n[bold]{escape(shown.headline)}[/]", soft_wrap=True)
+    out.print()
+    out.print(laid_findings(shown.to_do))
+    out.print()
     out.print(f"Page: [link={shown.report}]{escape(shown.report)}[/link]", soft_wrap=True)
     for line in shown.lines:
         out.print(escape(line), soft_wrap=True)

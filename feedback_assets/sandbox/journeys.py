@@ -19,11 +19,6 @@ CLICK_FIRST, CLICK_OPTIN, CLICK_REOPTIN, CLICK_OTHER = 0, 1, 2, 3
 
 _EAGERNESS = np.array([0.5, 0.9, 1.35])
 """Purchase frequency of detractors, passives and promoters relative to the average."""
-_ORDER_SHARES = np.array([channel.class_shares for channel in CHANNELS])
-# A channel's score is that of its orders. As promoters buy more often, a channel needs a higher
-# share of detractors among its customers than among its orders.
-_PEOPLE_SHARES = _ORDER_SHARES / _EAGERNESS
-_PEOPLE_SHARES /= _PEOPLE_SHARES.sum(axis=1, keepdims=True)
 _WEIGHTS = np.array([channel.weight for channel in CHANNELS])
 _PRICES = np.array([product.cents for product in PRODUCTS])
 # Scores of detractors, passives and promoters; every score from 0 to 10 occurs.
@@ -33,6 +28,31 @@ _SCORES = (
     np.repeat((9, 10), (40, 60)).astype(np.int8),
 )
 _CLICKS_PER_ORDER = np.repeat(np.arange(6), (5, 6, 11, 22, 28, 28)).astype(np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """Shares of detractors, passives and promoters by channel, of its orders and its customers."""
+
+    of_orders: Array
+    of_people: Array
+
+    @classmethod
+    def by_channel(cls, *, effects: bool) -> "Opinions":
+        """What the channels' customers think; without ``effects``, all think as the average."""
+        orders = np.array([channel.class_shares for channel in CHANNELS])
+        # A channel's score is that of its orders. As promoters buy more often, a channel needs a
+        # higher share of detractors among its customers than among its orders.
+        people = _shares(orders / _EAGERNESS)
+        if not effects:
+            people = np.tile(np.average(people, axis=0, weights=_WEIGHTS), (len(CHANNELS), 1))
+            orders = _shares(people * _EAGERNESS)
+        return cls(orders, people)
+
+
+def _shares(parts: Array) -> Array:
+    shares: Array = parts / parts.sum(axis=1, keepdims=True)
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,7 @@ def _moods(rng: np.random.Generator, channel: Array, class_shares: Array) -> Arr
     return mood
 
 
-def make_contacts(seed: int, count: int, end: int) -> Contacts:
+def make_contacts(seed: int, count: int, end: int, opinions: Opinions) -> Contacts:
     """`count` people who joined between the origin (plus a few days) and `end`."""
     rng = generator(seed, "contacts")
     joined = np.sort(by_daylight(rng.integers(5 * DAY, end, count)).astype(np.int32))
@@ -105,7 +125,7 @@ def make_contacts(seed: int, count: int, end: int) -> Contacts:
     return Contacts(
         joined=joined,
         channel=channel,
-        mood=_moods(rng, channel, _PEOPLE_SHARES).astype(np.int8),
+        mood=_moods(rng, channel, opinions.of_people).astype(np.int8),
         tracked=rng.random(count) >= 0.08,
         currency=np.searchsorted((0.88, 0.96), rng.random(count)).astype(np.int8),
         name=rng.integers(0, len(FIRST_NAMES) * len(LAST_NAMES), count).astype(np.int16),
@@ -154,14 +174,14 @@ def _cents(seed: int, orders: int) -> Array:
     return cents
 
 
-def make_orders(seed: int, people: Contacts, start: int, end: int) -> Orders:
+def make_orders(seed: int, people: Contacts, start: int, end: int, opinions: Opinions) -> Orders:
     """All orders between `start` and `end`, with their later events."""
     time, contact = _order_times(seed, people, start, end)
     count = len(time)
     rng = generator(seed, "orders")
     mood = people.mood[contact].copy()
     fickle = np.flatnonzero(rng.random(count, dtype=np.float32) >= 0.75)
-    mood[fickle] = _moods(rng, people.channel[contact[fickle]], _ORDER_SHARES)
+    mood[fickle] = _moods(rng, people.channel[contact[fickle]], opinions.of_orders)
     within = rng.integers(0, 100, count)
     score = np.choose(mood, [shares[within] for shares in _SCORES]).astype(np.int8)
     drawn = rng.random(count, dtype=np.float32)

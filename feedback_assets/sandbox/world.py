@@ -1,7 +1,7 @@
 """The world that all five providers report on: one consistent set of people and events.
 
-Only its creation belongs here. It is the same for the same seed, days, customers and today, and
-includes the future: the clock of the renderer decides what is visible.
+Only its creation belongs here. It is the same for the same arguments and today, and includes the
+future: the clock of the renderer decides what is visible.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +19,7 @@ class World:
 
     Times inside are seconds since `origin` (epoch seconds), which is some months before the first
     day, since customers joined before it. `zone` is the zone of time stamps without an offset.
+    Without `effects`, the customers of all channels are equally satisfied.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class World:
         today: date | None = None,
         *,
         timezone: str = "UTC",
+        effects: bool = True,
     ) -> None:
         if not 1 <= days <= MOST_DAYS:
             raise ValueError(f"days must lie between 1 and {MOST_DAYS}")
@@ -42,8 +44,9 @@ class World:
         self.first_day = self.today - timedelta(days=days)
         self.origin = midnight(self.first_day) - journeys.HORIZON
         start, end = journeys.HORIZON, journeys.HORIZON + days * DAY
-        self.contacts = journeys.make_contacts(seed, customers, end)
-        self.orders = journeys.make_orders(seed, self.contacts, start, end)
+        opinions = journeys.Opinions.by_channel(effects=effects)
+        self.contacts = journeys.make_contacts(seed, customers, end, opinions)
+        self.orders = journeys.make_orders(seed, self.contacts, start, end, opinions)
         self.clicks = journeys.make_clicks(seed, self.contacts, self.orders, end)
         sendings = answers.planned_sendings(seed, self.orders)
         asked = answers.when_asked(self.orders, sendings[2])

@@ -11,6 +11,8 @@ from feedback_assets.scorecard.ranking import benjamini_hochberg
 ALL = "(all)"
 UNNAMED = frozenset({"(none)", "(unmatched)", "(unattributed)"})
 """Sources that are not channels: they are part of the rest, and never compared with it."""
+FEW_SHOWN = 5
+"""Minimum effective responses to show an interval."""
 FEW_TESTED = 20
 """Minimum effective responses to test and rank a channel."""
 
@@ -28,6 +30,7 @@ class ChannelRow:
     medium: str
     campaign: str
     currency: str
+    orders: float = 0.0
     net_amount: Decimal | None = None
     responses: float = 0.0
     promoters: float = 0.0
@@ -37,6 +40,8 @@ class ChannelRow:
     nps: float | None = None
     nps_low: float | None = None
     nps_high: float | None = None
+    nps_adjusted: float | None = None
+    nps_se: float | None = None
     rest_nps: float | None = None
     versus_z: float | None = None
     first_nps: float | None = None
@@ -50,6 +55,8 @@ class ChannelRow:
     net_amount_answered: Decimal | None = None
     spend: Decimal | None = None
     spend_days_missing: int | None = None
+    cost_per_order: float | None = None
+    roas: float | None = None
     roas_covers: float | None = None
     cost_per_promoter: float | None = None
     cost_per_promoter_low: float | None = None

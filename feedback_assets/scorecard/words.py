@@ -32,12 +32,17 @@ _KINDS = {
 
 
 def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
-    """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``."""
+    """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``.
+
+    ``direct`` if all three parts are equal.
+    """
     alike = {
         other.medium
         for other in others
         if (other.source, other.campaign) == (row.source, row.campaign)
     }
+    if row.source == row.medium == row.campaign:
+        return row.source
     parts = (row.source, row.medium, row.campaign)
     if row.campaign == "(none)":
         parts = (row.source, row.medium, "")

@@ -60,6 +60,51 @@ def test_attribution_models_are_not_added_up() -> None:
     }
 
 
+def test_the_scorecard_plots_the_whole_shop_once_and_leaves_out_unknown_spend() -> None:
+    shop = {"window_days": 90, "model": "linear", "level": "all"}
+    money = [
+        {"currency": "USD", "net_amount": Decimal(90), "spend": Decimal(7)},
+        {"currency": "EUR", "net_amount": Decimal(10)},
+    ]
+    found = numbers(
+        "marts.channel_scorecard",
+        counts(8, 6, 1, **shop, currency="(all)", orders=19.9999),
+        *({**shop, **one, "orders": 10.0} for one in money),
+        counts(8, 6, 1, **{**shop, "model": "last_click"}, currency="(all)", orders=20.0),
+        counts(8, 6, 1, **{**shop, "level": "source"}, currency="(all)", orders=20.0),
+        counts(8, 6, 1, **{**shop, "window_days": 30}, currency="(all)", orders=20.0),
+    )
+    assert found == {
+        "orders_90_days": 20,
+        "responses_90_days": 8,
+        "nps_90_days": 62.5,
+        "net_amount_EUR_90_days": 10.0,
+        "net_amount_USD_90_days": 90.0,
+        "spend_USD_90_days": 7.0,
+    }
+
+
+def test_the_value_spread_plots_customers_by_currency_as_one_may_buy_in_two() -> None:
+    spread = [
+        {"nps_class": name, "currency": "USD", "customers": 2, "net_amount": Decimal(5)}
+        for name in ("promoter", "detractor")
+    ]
+    assert numbers("marts.customer_value_spread", *spread) == {
+        "currencies": 1,
+        "customers_USD": 4.0,
+        "net_amount_USD": 10.0,
+    }
+
+
+def test_locations_are_plotted_over_one_window() -> None:
+    given = [counts(2, 1, 1, window_days=days, provider="thanx") for days in (30, 90, 90)]
+    assert numbers("marts.nps_by_location", *given) == {
+        "locations_90_days": 2,
+        "responses_90_days": 4,
+        "nps_90_days": 0.0,
+    }
+
+
 def test_match_coverage_plots_the_matched_share() -> None:
     found = numbers(
         "marts.match_coverage",

@@ -127,6 +127,7 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
         report = metadata(instance, "reports.nps")
         trend = metadata(instance, "marts.nps_daily", YESTERDAY)
         coverage = metadata(instance, "marts.match_coverage", YESTERDAY)
+        scorecard = metadata(instance, "marts.channel_scorecard")
         read = metadata(instance, "thanx.feedbacks", YESTERDAY)
         earlier = metadata(instance, "thanx.feedbacks", FIRST)
         plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
@@ -134,6 +135,10 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
     for shown in (report, trend, read):
         assert shown["picture"].startswith("![")
         assert len(shown["picture"]) + len(shown["preview"]) < MOST_BYTES
+    for shown in (report, scorecard):
+        channels = [record.data for record in shown["scorecard"].records]
+        assert {"channel", "orders", "NPS", "answers"} <= channels[0].keys()
+    assert report["what_to_do"].records
     assert report["page"] == page_path(shop.warehouse)
     assert trend["responses"] == sum(
         shop.warehouse.read_arrow(find_table("marts.nps_daily"), YESTERDAY, YESTERDAY)[

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feedback_assets.sandbox.faults import Faults
@@ -255,6 +256,27 @@ def test_channels_differ_in_nps_and_promoters_buy_more() -> None:
     unhappy = world.orders.score <= 6
     back = world.orders.refunded < 2**31 - 1
     assert back[unhappy].mean() > 5 * back[~unhappy].mean()
+
+
+def test_without_effects_all_channels_have_one_opinion_and_the_rest_stays() -> None:
+    with_effects, without = (World(1, 400, 20_000, TODAY, effects=on) for on in (True, False))
+
+    def nps(world: World) -> tuple[float, np.ndarray]:
+        signs = (world.orders.score >= 9).astype(int) - (world.orders.score <= 6).astype(int)
+        channel = world.contacts.channel[world.orders.contact]
+        total, of_each = np.bincount(channel, signs), np.bincount(channel)
+        return 100 * float(signs.mean()), 100 * total / of_each
+
+    whole, of_each = nps(with_effects)
+    whole_without, of_each_without = nps(without)
+    assert np.ptp(of_each) > 60
+    assert np.ptp(of_each_without) < 10
+    assert abs(whole - whole_without) < 2
+    for name in ("joined", "channel", "tracked", "currency", "name", "mail"):
+        same = getattr(with_effects.contacts, name) == getattr(without.contacts, name)
+        assert same.all(), name
+    assert len(without.orders.time) == pytest.approx(len(with_effects.orders.time), rel=0.02)
+    assert without.orders.cents.mean() == pytest.approx(with_effects.orders.cents.mean(), rel=0.02)
 
 
 def test_a_world_in_another_zone_writes_naive_timestamps_in_that_zone() -> None:

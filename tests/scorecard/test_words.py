@@ -187,7 +187,7 @@ def test_the_order_of_a_table_is_explained() -> None:
 
 def test_mart_rows_are_read_by_column_name() -> None:
     row = FACEBOOK
-    mart = {name: getattr(row, name) for name in row.__dataclass_fields__} | {"orders": 12.0}
+    mart = {name: getattr(row, name) for name in row.__dataclass_fields__} | {"buyers": 12}
     assert ChannelRow.of(mart) == row
     del mart["versus_z"]
     with pytest.raises(KeyError, match="versus_z"):

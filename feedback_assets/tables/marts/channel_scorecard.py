@@ -33,8 +33,7 @@ def _name(part: str, also: str) -> Column:
 CHANNEL_SCORECARD = Table(
     "marts",
     "channel_scorecard",
-    "One row is what one channel brought over the last 7, 30, 90 or 365 days by one model, in one "
-    "currency: orders, customers, answers and spend.",
+    "One row is what one channel brought and cost in one window, by one model, in one currency.",
     (
         Column(
             "window_days",

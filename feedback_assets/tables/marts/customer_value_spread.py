@@ -10,8 +10,7 @@ _CUSTOMER = (IN_ORDERS + "customer_email", IN_ORDERS + "contact_id")
 CUSTOMER_VALUE_SPREAD = Table(
     "marts",
     "customer_value_spread",
-    "One row is how what customers of one NPS class spend in one currency is spread, and what they "
-    "did after their first answer.",
+    "One row is how the spending of one NPS class in one currency is spread, and who came back.",
     (
         column(
             "nps_class",
