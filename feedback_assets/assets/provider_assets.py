@@ -37,7 +37,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 # The client has already tried five times; this retry covers a provider that restarts.
 _RETRY = dg.RetryPolicy(max_retries=1, delay=30)
 DAYS_IN_A_RUN = 3650
-"""Most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
+"""Maximum days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
