@@ -51,7 +51,9 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         except SpendTrouble as error:
             return _to_fail(error, settings, today, mark)
         if not found:
-            return dg.SensorResult(skip_reason=dg.SkipReason("Everything is up to date."), cursor=mark)
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("Everything is up to date."), cursor=mark
+            )
         # The cursor stays, so that a tick whose requests are lost is repeated by the next one.
         return dg.SensorResult(
             run_requests=[

@@ -152,7 +152,7 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
 
 
 class _Typing:
-    """Converts Arrow's arrays to the declared types; values that cannot be converted become null."""
+    """Converts Arrow's arrays to the declared types; unconvertible values become null."""
 
     def __init__(self, zone: str, stamps: Iterator[pa.Array] | None, *, ascii_only: bool) -> None:
         self._zone = zone

@@ -56,7 +56,7 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A window of a table with every record quarantined: their number, and the most common reason."""
+    """A window in which every record of a table was quarantined: how many, and the main reason."""
 
     records: int
     reason: str

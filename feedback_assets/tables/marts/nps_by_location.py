@@ -36,9 +36,25 @@ NPS_BY_LOCATION = Table(
             INT64,
             nullable=False,
         ),
-        column("promoters", "Responses with a score of 9–10", _LOCATED, "answers", INT64, nullable=False),
-        column("passives", "Responses with a score of 7–8", _LOCATED, "answers", INT64, nullable=False),
-        column("detractors", "Responses with a score of 0–6", _LOCATED, "answers", INT64, nullable=False),
+        column(
+            "promoters",
+            "Responses with a score of 9–10",
+            _LOCATED,
+            "answers",
+            INT64,
+            nullable=False,
+        ),
+        column(
+            "passives", "Responses with a score of 7–8", _LOCATED, "answers", INT64, nullable=False
+        ),
+        column(
+            "detractors",
+            "Responses with a score of 0–6",
+            _LOCATED,
+            "answers",
+            INT64,
+            nullable=False,
+        ),
         column("nps", "100 × (promoters − detractors) / responses", _LOCATED, _NPS),
         column("nps_low", "Lower end of the 95 % interval (adjusted Wald)", _LOCATED, _NPS),
         column("nps_high", "Upper end of the 95 % interval (adjusted Wald)", _LOCATED, _NPS),
