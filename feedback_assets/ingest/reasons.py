@@ -14,7 +14,7 @@ _GENERAL = (
     (re.compile(rf"\bgot {_NUMBER}"), "got a number"),
     (re.compile(rf": {_NUMBER} is out of range"), ": a number is out of range"),
     (re.compile(rf"adds up to {_NUMBER}"), "adds up to too much"),
-    (re.compile(r"(cannot be read as JSON|is no(?:t a)? time ?stamp): .*", re.DOTALL), r"\1"),
+    (re.compile(r"(cannot be read as JSON|is no(?:t a)? time stamp): .*", re.DOTALL), r"\1"),
 )
 
 

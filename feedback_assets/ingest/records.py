@@ -163,12 +163,12 @@ def _as_number(value: Any, what: str, path: str) -> int | Decimal:
 
 
 def _stamp(value: Any, _column: Column, path: str) -> str | None:
-    _expect(value, isinstance(value, str), "a timestamp", path)
+    _expect(value, isinstance(value, str), "a time stamp", path)
     try:
         return canonical_stamp(value)
     except ValueError as error:
         text = str(error)
-        reason = text if text.startswith("is ") else f"is not a timestamp: {text}"
+        reason = text if text.startswith("is ") else f"is not a time stamp: {text}"
         raise Untyped(f"{path}: {_shown(value)} {reason}") from None
 
 
@@ -190,7 +190,7 @@ def _money(value: Any, column: Column, path: str) -> str:
 
 
 def _epoch(value: Any, column: Column, path: str) -> str:
-    number = _as_number(value, "a timestamp as a number", path)
+    number = _as_number(value, "a time stamp as a number", path)
     try:
         moment = from_epoch(number, column.epoch or "s")
     except ValueError as error:

@@ -60,7 +60,7 @@ def _within_years(texts: pa.Array, zone: str) -> pa.Array:
     # Arrow's scalars import pandas: 0.2 s that loading the definitions must not take.
     first, last = pa.scalar(_FIRST, STAMP), pa.scalar(_LAST, STAMP)
     if pc.or_(pc.less(ends["min"], first), pc.greater(ends["max"], last)).as_py():
-        raise pa.ArrowInvalid("a timestamp lies outside the years 1 to 9999")
+        raise pa.ArrowInvalid("a time stamp lies outside the years 1 to 9999")
     return stamps
 
 
@@ -111,7 +111,7 @@ def canonical_stamp(text: str) -> str | None:
         return None
     found = _ISO.fullmatch(text)
     if not found:
-        raise ValueError("is not an ISO 8601 timestamp")
+        raise ValueError("is not an ISO 8601 time stamp")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     micro = int(((fraction or "") + "000000")[:6])
     stamp = datetime(  # noqa: DTZ001

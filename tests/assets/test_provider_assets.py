@@ -249,7 +249,7 @@ def test_a_changed_date_format_fails_the_asset_and_keeps_the_old_day(
     assert not any(event.is_step_up_for_retry for event in result.all_node_events)
     text = failure_of(result)
     for part in ("wicked_reports.orders", str(YESTERDAY), "all 200 records", "unchanged",
-                 "date: the text is not an ISO 8601 timestamp", "quarantine"):  # fmt: skip
+                 "date: the text is not an ISO 8601 time stamp", "quarantine"):  # fmt: skip
         assert part in text
     assert orders_only.warehouse.read_arrow(orders).equals(held)
     quarantined = orders_only.run(

@@ -181,9 +181,9 @@ def test_a_value_of_the_wrong_type_quarantines_only_its_record(
         ("payments", [{"amount": 1}, {"amount": "x"}],
          'payments[1].amount: expected an amount, got the text "x"'),
         ("payments", [{"date": "soon"}],
-         'payments[0].date: the text "soon" is not an ISO 8601 timestamp'),
+         'payments[0].date: the text "soon" is not an ISO 8601 time stamp'),
         ("payments", [{"date": "2020-02-30"}],
-         ('payments[0].date: the text "2020-02-30" is not a timestamp: '
+         ('payments[0].date: the text "2020-02-30" is not a time stamp: '
           "day is out of range for month")),
         ("products", [{"name": {}}], "products[0].name: expected text, got an object"),
         ("contact", {"email": 5.5}, "contact.email: expected text, got 5.5"),

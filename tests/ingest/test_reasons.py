@@ -9,8 +9,8 @@ from tests.ingest.documents import ORDERS, SUBMISSIONS, documented, only_bad, pa
 @pytest.mark.parametrize(
     ("field", "value", "reported"),
     [
-        ("created_at", "10/11/2026 10:00", "created_at: the text is not an ISO 8601 timestamp"),
-        ("created_at", "2026-02-30", "created_at: the text is not a timestamp"),
+        ("created_at", "10/11/2026 10:00", "created_at: the text is not an ISO 8601 time stamp"),
+        ("created_at", "2026-02-30", "created_at: the text is not a time stamp"),
         ("nps_score", 'x "quoted" \\ ' * 9, "nps_score: expected a number, got the text"),
         ("nps_score", 9.5, "nps_score: expected a whole number, got a number"),
         ("nps_score", 1e300, "nps_score: a number is out of range"),

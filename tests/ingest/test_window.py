@@ -123,7 +123,7 @@ def test_a_bad_record_without_a_day_is_quarantined_undated(warehouse: Warehouse)
     (row,) = set_aside(warehouse)
     assert row["day"] is None
     assert row["table"] == "wicked_reports.orders"
-    assert row["reason"] == 'date: the text "soon" is not an ISO 8601 timestamp'
+    assert row["reason"] == 'date: the text "soon" is not an ISO 8601 time stamp'
 
 
 def test_a_fully_quarantined_window_keeps_its_days_and_its_records(
@@ -135,7 +135,7 @@ def test_a_fully_quarantined_window_keeps_its_days_and_its_records(
     with pytest.raises(EverythingSetAside) as raised:
         read(warehouse, page(ORDERS, *bad, bad[0], order(3, 9)), page(ORDERS, order(4, 9)))
     assert raised.value.refused[ORDERS].records == 3
-    assert raised.value.refused[ORDERS].reason == "date: the text is not an ISO 8601 timestamp"
+    assert raised.value.refused[ORDERS].reason == "date: the text is not an ISO 8601 time stamp"
     assert raised.value.read == {}
     assert warehouse.read_arrow(ORDERS).equals(held)
     assert sorted(row["payload"] for row in set_aside(warehouse)) == sorted(map(json.dumps, bad))

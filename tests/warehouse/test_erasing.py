@@ -282,7 +282,7 @@ def test_the_numbers_of_a_record_keep_their_notation() -> None:
 @pytest.mark.parametrize(
     ("reason", "left"),
     [
-        ('createDate: expected a timestamp, got the text "Ana"', f"createDate: {WORDS}"),
+        ('createDate: expected a time stamp, got the text "Ana"', f"createDate: {WORDS}"),
         ("products[0].PPU: expected an amount, got 1", f"products[0].PPU: {WORDS}"),
         ('the record is the text "Ana", not an object', WORDS),
     ],
