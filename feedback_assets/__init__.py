@@ -24,7 +24,7 @@ def read_table(
     ``days``: one day, or a first and last day, both included, either of them None for no limit;
     all days by default. ``columns``: column names, including ``day`` if the table is partitioned;
     all columns by default. Reads the warehouse of the settings, local or remote. Money is decimal,
-    time stamps are UTC. Raises ``KeyError`` for an unknown table or column.
+    timestamps are UTC. Raises ``KeyError`` for an unknown table or column.
     """
     import pandas as pd
 

@@ -1,6 +1,6 @@
 """When a quota allowed a request, as precisely as a test can know on a slow machine.
 
-The machine may pause for a second between the quota's time stamp and any time that a test records.
+The machine may pause for a second between the quota's timestamp and any time that a test records.
 So each request has two times: just before the quota was called, and just after it returned. The
 stamp is between them, and the counts are correct however far apart they are."""
 

@@ -200,7 +200,7 @@ def _service_name(number: int, url: str) -> str:
     service = _service(url)
     if service is None:
         raise SettingsError(
-            f"FEEDBACK_ALERT_URLS: Apprise cannot use URL {number} of it; "
+            f"FEEDBACK_ALERT_URLS: Apprise cannot use URL {number}; "
             "https://appriseit.com/services says how to write one"
         )
     return str(service.service_name)

@@ -20,7 +20,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 RECENT_DAYS = 7
 """No alert for older answers, for example when a year is backfilled."""
 SHOWN = 5
-"""Most detractors shown in a message; it gives the number of further ones."""
+"""Maximum detractors shown in a message, which also gives the number of the others."""
 _REMEMBERED_DAYS = 60
 _LONGEST_COMMENT = 400
 _LONGEST_NAME = 80

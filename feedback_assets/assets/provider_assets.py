@@ -35,7 +35,7 @@ from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS_IN_A_RUN = 3650
-"""Most days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
+"""Maximum days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:

@@ -1,4 +1,4 @@
-"""The sensor that has spend files read again once one was added, edited or removed."""
+"""The sensor that requests a new read of the spend files once one was added, edited or removed."""
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +33,7 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         target=dg.AssetSelection.assets(_KEY),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Reads the days of ad_spend.daily again that the files now say differently.",
+        description="Rereads the days of ad_spend.daily that differ from the files.",
     )
     def read_changed_ad_spend(
         context: dg.SensorEvaluationContext,
@@ -43,15 +43,17 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         # Listed before anything is read, so that an edit meanwhile is seen by the next tick.
         mark = _mark(place, settings, warehouse, today)
         if mark == context.cursor:
-            return dg.SkipReason("No file has changed since the table was up to date.")
+            return dg.SkipReason("No file has changed since the table was last up to date.")
         if running := unfinished(context.instance, frozenset({_KEY})):
-            return dg.SkipReason(f"Waiting for {len(running)} runs, {running[0]} among them.")
+            return dg.SkipReason(f"Waiting for {len(running)} runs, including {running[0]}.")
         try:
             found = changed_days(context.instance, settings, warehouse)
         except SpendTrouble as error:
             return _to_fail(error, settings, today, mark)
         if not found:
-            return dg.SensorResult(skip_reason=dg.SkipReason("All is up to date."), cursor=mark)
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("Everything is up to date."), cursor=mark
+            )
         # The cursor stays, so that a tick whose requests are lost is repeated by the next one.
         return dg.SensorResult(
             run_requests=[
@@ -86,7 +88,7 @@ def _mark(place: str, settings: Settings, warehouse: Warehouse, today: date) -> 
 def _to_fail(
     error: SpendTrouble, settings: Settings, today: date, mark: str
 ) -> dg.SensorResult | dg.SkipReason:
-    """One run a day and fault, which fails with the error, so that alerts and checks know of it."""
+    """One run per day and error; it fails with the error, so that alerts and checks report it."""
     yesterday = today - timedelta(days=1)
     if yesterday < settings.feedback_start_date:
         return dg.SkipReason(str(error))

@@ -29,7 +29,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
-"""Most pages per tick. More than that is a flood, which is read by days, once a day."""
+"""Maximum pages per tick. More than that is a flood, which is read by days, once a day."""
 GIVEN_UP_AFTER = timedelta(days=3)
 """A row that a run reads differently (moved or quarantined) is dropped after this time."""
 
@@ -55,7 +55,7 @@ class Requested(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """The state between ticks.
 
-    ``asked``: when the provider last answered. ``owed``: for each day, row digests by key digest.
+    ``asked``: when the provider last responded. ``owed``: for each day, row digests by key digest.
     ``flooded``: the last day on which all recent days were requested.
     """
 

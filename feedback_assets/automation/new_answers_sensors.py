@@ -77,8 +77,8 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
             reason = (
-                f"{error} Nothing is lost: news since {state.asked:%Y-%m-%d %H:%M} UTC are asked "
-                "for again at the next tick."
+                f"{error} Nothing is lost: the next tick asks for everything since "
+                f"{state.asked:%Y-%m-%d %H:%M} UTC."
             )
             return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
         warehouse = Warehouse(settings.warehouse)

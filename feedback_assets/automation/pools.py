@@ -29,7 +29,7 @@ def right_limits(providers: Iterable[str]) -> list[Limit]:
     limits = []
     for provider in providers:
         lists = sum(source.provider == provider for source in SOURCES)
-        limits.append(Limit(provider, lists, "a run a list"))
+        limits.append(Limit(provider, lists, "one run per list"))
     return [
         *limits,
         Limit(derived_assets.POOL, 1, "a query uses all cores, and days depend on earlier days"),

@@ -60,7 +60,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
             MONTHLY,
             settings,
             for_ever + others,
-            description=f"Reads {every_day}the days that {moved.CHECK} named, again.",
+            description=f"Rereads {every_day}the days that {moved.CHECK} listed.",
             cron=_cron(settings, "1 * *", _HOURS_AFTER_DAILY),
             days_of=restated,
             nothing=f"{moved.CHECK} listed no days.",

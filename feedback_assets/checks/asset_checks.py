@@ -211,7 +211,7 @@ def _values(settings: Settings, days: Days) -> dict[str, Any]:
 
 
 def _of_whole(table: Table, warehouse: Warehouse) -> dict[str, Any]:
-    """What the query of a table without days was told of the days held."""
+    """The values that the query of a table without days was given for the stored days."""
     held = days_asked(table, warehouse)
     return {
         "last_day": last_day_held(table, warehouse) or date.min,
@@ -292,8 +292,8 @@ def _yesterday(table: Table, warehouse: Warehouse) -> dict[str, Any]:
     yesterday = last_complete_day()
     held = warehouse.days_held(table)
     return {
-        "days_held": len(held),
-        "last_day_held": held[-1].isoformat() if held else "none",
+        "days_stored": len(held),
+        "last_stored_day": held[-1].isoformat() if held else "none",
         "violations": int(yesterday not in held),
     }
 

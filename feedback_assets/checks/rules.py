@@ -1,4 +1,4 @@
-"""What has to hold of a table beside what is declared: a query each, in ``sql/checks``."""
+"""The rules that a table must satisfy beyond its declaration: one query each, in ``sql/checks``."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +11,9 @@ LEAST_MATCHED = 0.5
 
 @dataclass(frozen=True)
 class Rule:
-    """One check of one table: a query that gives one row of numbers, ``violations`` among them.
+    """One check of one table: a query that returns one row of numbers, including ``violations``.
 
-    ``reads``: the tables it looks at; ``warns``: whether it warns where others fail.
+    ``reads``: the tables that it reads; ``warns``: whether it warns where others fail.
     """
 
     name: str
@@ -63,20 +63,21 @@ RULES = (
     Rule(
         "scorecard_orders_add_up",
         "marts.channel_scorecard",
-        "At every level and by every model, orders, money, customers and first orders are those of "
-        "unified.orders, and no more money is detractors' than answering customers'.",
+        "At every level and by every model, orders, money, customers and first orders match "
+        "unified.orders; detractors' money is at most that of all customers who answered.",
         ("unified.orders", "marts.channel_scorecard"),
     ),
     Rule(
         "scorecard_answers_add_up",
         "marts.channel_scorecard",
-        "Answers by class are those of marts.nps_by_channel, and of all currencies and none.",
+        "Answers by class match marts.nps_by_channel, and those of the currencies, together with "
+        "the unmatched ones, add up to (all).",
         ("marts.nps_by_channel", "marts.channel_scorecard"),
     ),
     Rule(
         "scorecard_spend_adds_up",
         "marts.channel_scorecard",
-        "At every level and by every model, spend is that of ad_spend.daily.",
+        "At every level and by every model, spend matches ad_spend.daily.",
         ("ad_spend.daily", "marts.channel_scorecard"),
     ),
     Rule(

@@ -74,7 +74,7 @@ def export(
     ] = None,
     at_most: AtMost = None,
 ) -> None:
-    """Write everything held on a person into one folder."""
+    """Write everything stored about a person to one folder."""
     from feedback_assets.privacy import export as operation
     from feedback_assets.privacy.forget import AT_MOST, NotForgotten
 

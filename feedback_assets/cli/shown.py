@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # A pipe has no width; eighty columns would truncate table and channel names.
 WIDTH = None if sys.stdout.isatty() else 160
 MOST_ROWS = 1_000
-"""Most rows shown in a terminal; ``--csv`` and ``--json`` have no limit."""
+"""Maximum rows shown in a terminal; ``--csv`` and ``--json`` have no limit."""
 _MOST_RECORDS = 20
 _NARROWEST = 12
 _BETWEEN = len("│ ") + 1

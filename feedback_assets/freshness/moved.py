@@ -46,7 +46,7 @@ def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]
         found = ask(connection, _moved(table))
     keys = found.num_rows
     shown: dict[str, Any] = {
-        "days_held": len(warehouse.days_held(table)),
+        "days_stored": len(warehouse.days_held(table)),
         "keys_on_several_days": keys,
         "violations": keys,
     }

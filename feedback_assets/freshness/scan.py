@@ -61,7 +61,7 @@ def scan(
 
 
 def lines(scanned: Scanned) -> list[str]:
-    """The number of scanned days, and the tables of which some days are read differently now."""
+    """The number of scanned days, and the tables with days that would be read differently now."""
     days = sum(len(of_table) for of_table in scanned.values())
     if not days:
         return ["Nothing to scan: the definition of every stored day is recorded."]

@@ -119,7 +119,7 @@ class EnvelopeNotRecognised(PermanentError):
 
 
 class RowsMissing(TransientError):
-    """Fewer rows came than the provider last announced; lists change, so a second reading may help.
+    """Fewer rows came than the provider last announced; lists change, so a second read may help.
 
     `announced` and `came` count rows (distinct ids and rows without one), or pages if the provider
     announces only pages; None if it announced nothing and the list cannot be trusted.

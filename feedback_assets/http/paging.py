@@ -1,6 +1,6 @@
 """Reads a paged list to its end, and guards against lists that never end.
 
-A reading ends when the provider indicates it: at least two of "this page is the last", "the total
+A read ends when the provider indicates it: at least two of "this page is the last", "the total
 is reached" and "this page is short or empty" agree and nothing announced contradicts them, or there
 is no way to continue (no `next`). Pages that bring nothing new (the same page again, two keys in
 turn, empty pages) end it too; a short page of rows already seen is passed on like any other, since
@@ -23,10 +23,10 @@ MAX_PAGES = 20_000
 """Last resort: 20 M orders at 1,000 a page, or nearly three hours at 120 requests a minute."""
 
 BARREN_PAGES = 3
-"""Consecutive pages without new rows before a reading is abandoned."""
+"""Consecutive pages without new rows before a read is abandoned."""
 
 EMPTY_PAGES = 10
-"""Consecutive empty pages, with more rows announced, before a reading is abandoned."""
+"""Consecutive empty pages, with more rows announced, before a read is abandoned."""
 
 EMPTY_PAGES_AT_END = 2
 """The same at or past the page that the provider declares the last."""
@@ -44,7 +44,7 @@ PAST_THE_END = frozenset({400, 404, 410, 416, 422})
 class Page:
     """Rows as served: `records` is a JSON array in UTF-8, `count` the number of its rows.
 
-    `number` counts the pages of the reading from 1, `total` is the total announced with it.
+    `number` counts the pages of the read from 1, `total` is the total announced with it.
     `served`: the array as served if `records` was derived from it.
     """
 
@@ -185,7 +185,7 @@ class _Account:
         self.pages = pages if pages is not None else self.pages
 
     def has_new_rows(self, rows: _Rows) -> bool:
-        """Whether any of these rows is new in this reading."""
+        """Whether any of these rows is new in this read."""
         return bool(self.ids.missing(rows.ids) or self.others.missing(rows.others))
 
     def take(self, rows: _Rows, size: int, *, news: bool) -> None:
@@ -260,7 +260,7 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
 
     Raises what `ask` raises; `RowsMissing` after the last page if fewer rows came than were last
     announced, or if a full page came again and nothing proves the end; `PermanentError` after
-    `max_pages`. It never restarts a reading: that is the caller's decision.
+    `max_pages`. It never restarts a read: that is the caller's decision.
     """
     account = _Account(listing)
     asked: set[str] = set()

@@ -1,4 +1,4 @@
-"""Detects whether stored rows would be read differently now, by typing them again as JSON.
+"""Detects whether stored rows would be read differently now, by parsing them again as JSON.
 
 A row and its ``extra`` contain nearly all that the provider sent, so the rules are not written
 down twice: the check covers what the reader does to text, amounts and lists.
@@ -25,10 +25,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 @dataclass(frozen=True)
 class SecondReading:
-    """The result of typing rows again.
+    """The result of parsing rows again.
 
     ``differs``: a row comes out differently, or not at all. ``inside``: the days of records of
-    other tables that the first reading left inside these.
+    other tables that the first read left inside these.
     """
 
     differs: bool
@@ -36,7 +36,7 @@ class SecondReading:
 
 
 def read_again(table: Table, rows: pa.Table, typing: Typing) -> SecondReading:
-    """Type ``rows`` of a provider table again, as if the provider had just served them."""
+    """Parse ``rows`` of a provider table again, as if the provider had just served them."""
     records = _encoder.encode([_record(row, table.columns) for row in rows.to_pylist()])
     inside: dict[Table, frozenset[date]] = {}
     source = next((source for source in SOURCES if table is source.tables[0]), None)

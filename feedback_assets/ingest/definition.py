@@ -1,4 +1,4 @@
-"""The definition of a provider table: its declaration, and how its records are typed."""
+"""The definition of a provider table: its declaration, and how its records are parsed."""
 
 from collections.abc import Mapping
 from functools import cache

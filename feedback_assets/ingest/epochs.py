@@ -1,6 +1,6 @@
-"""Reads numeric time stamps, in seconds or milliseconds since 1970, one or a whole column.
+"""Reads numeric timestamps, in seconds or milliseconds since 1970, one or a whole column.
 
-Digits below a microsecond are dropped, as in textual time stamps.
+Digits below a microsecond are dropped, as in textual timestamps.
 """
 
 import math
@@ -17,7 +17,7 @@ Unit = Literal["s", "ms"]
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# The years 1 to 9999, as for textual time stamps.
+# The years 1 to 9999, as for textual timestamps.
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _START) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - _START) // _MICROSECOND
 # Decimals of a number down to microseconds; 18 digits in all.

@@ -51,7 +51,7 @@ _exact = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True)
 class Bad:
-    """A record that cannot be typed: as served, the reason, and its UTC day if readable."""
+    """A record that cannot be parsed: as served, the reason, and its UTC day if readable."""
 
     payload: str
     reason: str
@@ -67,7 +67,7 @@ class Parsed:
 
 
 def parse_page(records: bytes, table: Table, typing: Typing, served: bytes | None = None) -> Parsed:
-    """Type a JSON array of records; every record becomes either a row or a ``Bad``.
+    """Parse a JSON array of records; every record becomes either a row or a ``Bad``.
 
     ``served``: the array that the provider sent, if ``records`` are parts of its records; the
     quarantine then gets the whole. Raises ``msgspec.DecodeError`` if ``records`` is not an array.

@@ -1,4 +1,4 @@
-"""Reads a JSON array into typed columns with Arrow, and marks the rows that it cannot type.
+"""Reads a JSON array into typed columns with Arrow, and marks the rows that it cannot read.
 
 Measured on 200,000 orders, ``pyarrow.json`` with an explicit schema is 1.0; ``json.loads`` and
 ``from_pylist`` 2.4. ``ignore_errors`` of DuckDB and Polars silently turns a wrong value into null.
@@ -42,7 +42,7 @@ class Reading:
 
 
 def read_array(records: bytes, table: Table, zone: str, *, lenient: bool = False) -> Reading:
-    """Read an array of records; one with an unreadable time stamp, amount or value is a suspect.
+    """Read an array of records; one with an unreadable timestamp, amount or value is a suspect.
 
     Refuses values of the wrong JSON type and undeclared fields. With ``lenient``, undeclared fields
     are skipped (never built: Arrow builds a type for each level of nesting and crashes at a hundred
@@ -125,7 +125,7 @@ def _field(array: pa.StructArray, column: Column) -> pa.Array:
 
 
 def _stamps_at_once(read: list[tuple[Column, pa.Array]], zone: str) -> Iterator[pa.Array] | None:
-    """The stamps of every column, in typing order; None if one is unreadable.
+    """The stamps of every column, in the order of conversion; None if one is unreadable.
 
     Arrow takes about 15 steps to read a page's stamps, each of which waits for the GIL: an order
     has six stamp columns.
@@ -152,7 +152,7 @@ def _stamp_texts(array: pa.Array, column: Column) -> Iterator[pa.Array]:
 
 
 class _Typing:
-    """Converts Arrow's arrays to the declared types; values that cannot be typed become null."""
+    """Converts Arrow's arrays to the declared types; unconvertible values become null."""
 
     def __init__(self, zone: str, stamps: Iterator[pa.Array] | None, *, ascii_only: bool) -> None:
         self._zone = zone

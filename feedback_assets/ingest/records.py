@@ -45,7 +45,7 @@ Kind = Literal["struct", "list", "bool", "stamp", "epoch", "text", "amount", "in
 
 
 class Untyped(ValueError):
-    """A record that cannot be typed; the text names the field and the reason."""
+    """A record that cannot be parsed; the text names the field and the reason."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

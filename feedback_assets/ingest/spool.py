@@ -22,10 +22,10 @@ _HASH = "__hash"
 
 
 class Spool:
-    """Collects rows in reading order and returns them a day at a time.
+    """Collects rows in the order in which they are read, and returns them a day at a time.
 
-    Rows beyond ``rows_in_memory`` are spilled to a private temporary directory. Of rows with the
-    same key the last one read wins, whatever its day and page.
+    Rows beyond ``rows_in_memory`` are spilled to a private temporary directory. If rows share a
+    key, the last one read wins, whatever its day and page.
     """
 
     def __init__(self, table: Table, rows_in_memory: int = _ROWS_IN_MEMORY) -> None:

@@ -1,4 +1,4 @@
-"""Reads providers' textual time stamps, one or a whole column, with or without a zone."""
+"""Reads providers' textual timestamps, one or a whole column, with or without a zone."""
 
 import re
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ _ISO = re.compile(
         (Z|[+-]\d\d(?::?\d\d)?)?)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-# Nearly every invalid time stamp fails this; the rest (30 February) is found by search.
+# Nearly every invalid timestamp fails this; the rest (30 February) is found by search.
 _SHAPE = (
     r"^\s*$|^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
     r"([T ]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
@@ -24,7 +24,7 @@ _SHAPE = (
 # MySQL's value for a missing time.
 _NO_TIME = r"^0000-00-00([T ]00(:00(:00(\.0+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _NO_TIME_WRITTEN = re.compile(_NO_TIME.replace(r"\.", "[.,]"), re.IGNORECASE | re.ASCII)
-# The longest time stamp without digits below a microsecond.
+# The longest timestamp without digits below a microsecond.
 _MICROSECONDS = len("2020-06-18T06:00:27.123456")
 # The years that Python's datetime, and so pandas and Dagster, can represent.
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 def parse_stamps(texts: pa.Array, zone: str) -> pa.Array:
     """ISO 8601 texts as UTC stamps; those without a zone are local time in ``zone``.
 
-    Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` if one is not a time stamp
+    Blank is null, and so is ``0000-00-00``. Raises ``pa.ArrowInvalid`` if one is not a timestamp
     or is outside the years 1 to 9999. An ambiguous hour at the end of daylight saving time is the
     earlier one; a skipped time is the moment of the skip. Arrow alone would take a stamp without
     zone for UTC.
@@ -121,7 +121,7 @@ def canonical_stamp(text: str) -> str | None:
 
 
 def to_utc(text: str, zone: str) -> datetime | None:
-    """One time stamp in UTC, as by ``parse_stamps``; ``None`` if it cannot be read."""
+    """One timestamp in UTC, as by ``parse_stamps``; ``None`` if it cannot be read."""
     try:
         canonical = canonical_stamp(text)
         if canonical is None:

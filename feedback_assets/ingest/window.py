@@ -24,9 +24,9 @@ from feedback_assets.warehouse.warehouse import Warehouse
 DAYS_ASKED_BEFORE = 1
 DAYS_ASKED_AFTER = 2
 
-# Processing four typed pages costs the same as one.
+# Processing four parsed pages costs the same as one.
 _PAGES_TOGETHER = 4
-# One thread types ahead. More would wait for the GIL before each of Arrow's many steps: on two
+# One thread parses ahead. More would wait for the GIL before each of Arrow's many steps: on two
 # cores two threads took as long, with a tenth more CPU.
 _TYPED_AHEAD = 2
 # Only one larger day is in memory at a time: two million orders in 28 days are 70,000 a day.
@@ -56,14 +56,14 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A window of a table with every record set aside: their number, and the most common reason."""
+    """A window in which every record of a table was quarantined: how many, and the main reason."""
 
     records: int
     reason: str
 
 
 class EverythingSetAside(Exception):
-    """No record of the window could be typed, so its days were not replaced.
+    """No record of the window could be parsed, so its days were not replaced.
 
     ``refused``: the tables affected, whose records are in the quarantine; ``read``: the counts of
     the list's other tables, which were replaced.
@@ -116,10 +116,10 @@ class _Tally:
                 self.bad[record.payload] = record
 
     def refusal(self, *, whole_list: bool) -> Refusal | None:
-        """Why the days cannot be replaced, if every record of the window was set aside.
+        """Why the days cannot be replaced, if every record of the window was quarantined.
 
-        A whole list includes records of other days in every reading: a record without a readable
-        day says nothing about the window as long as others can be typed.
+        A whole list includes records of other days in every read: a record without a readable
+        day says nothing about the window as long as others can be parsed.
         """
         if self.inside or not self.bad:
             return None
@@ -156,7 +156,7 @@ def read_window(
     than it served, the window is read once more, since lists change while they are read; the second
     ``RowsMissing`` is raised. After an error while reading, all partitions are unchanged; if one
     cannot be written, those before it and at most one after it are replaced. Raises
-    ``EverythingSetAside`` for tables of which no record could be typed, after the others have been
+    ``EverythingSetAside`` for tables of which no record could be parsed, after the others have been
     replaced. ``whole_list``: the provider serves records of any day, whatever dates are requested.
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
@@ -203,7 +203,7 @@ def _read(
 
 @dataclass(frozen=True)
 class _Part:
-    """The records of a page for one table, ready to be typed."""
+    """The records of a page for one table, ready to be parsed."""
 
     table: Table
     typing: Typing
@@ -232,7 +232,7 @@ def _parts(
 
 
 def _typed(pages: Iterable[list[_Part]]) -> Iterator[tuple[Table, Parsed]]:
-    """Yield the rows of the pages in order; later pages are typed while the first is consumed."""
+    """Yield the rows of the pages in order; later pages are parsed while the first is consumed."""
     under_way: deque[tuple[Table, Future[Parsed]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="typing") as pool:
         for page in pages:
@@ -261,7 +261,7 @@ def _joined(pages: list[Parsed]) -> Parsed:
 
 
 def _prefetched(pages: Iterator[list[_Part]]) -> Iterator[list[_Part]]:
-    """Yield the same pages, fetching each while the one before is typed."""
+    """Yield the same pages, fetching each while the previous one is parsed."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="page")
     try:
         coming = pool.submit(next, pages, None)

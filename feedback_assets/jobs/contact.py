@@ -33,7 +33,7 @@ from feedback_assets.transforms.sources import ArrowTables, ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
 SHOWN = 50
-"""Most rows shown of a list, newest first; the total is given."""
+"""Maximum rows shown of a list, newest first; the total is given."""
 _LONGEST = 600
 _MODELS = (
     ("first click", "firstClick"),
@@ -80,7 +80,7 @@ class NothingToShow(RuntimeError):
 class Customer:
     """A ``contact`` as served, and its rows of the tables of the same name, newest first.
 
-    ``unreadable`` counts orders and clicks that could not be typed.
+    ``unreadable`` counts orders and clicks that could not be parsed.
     """
 
     contact: Mapping[str, Any]
@@ -147,7 +147,7 @@ def _contact(client: WickedReports, key: str) -> Mapping[str, Any]:
             if error.status != 404 and "not found" not in error.message.lower():
                 raise
     raise UnknownContact(
-        "Wicked Reports knows no contact of that key: "
+        "Wicked Reports has no contact with that key: "
         "give an e-mail, an id (AB-1234567) or the id of the source system"
     )
 

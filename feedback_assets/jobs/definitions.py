@@ -127,7 +127,10 @@ def _generate_survey_trackers() -> dg.JobDefinition:
                 )
             )
         if outcome.error is not None:
-            kept = f"{outcome.asked} orders were answered before the error; their links are stored."
+            kept = (
+                f"Fullwhere answered for {outcome.asked} order(s) before the error; their links "
+                "are stored."
+            )
             raise _failure(outcome.error, kept, metadata)
         context.add_output_metadata(metadata)
 
@@ -286,7 +289,7 @@ def _connected(resource: ProviderResource, kind: type[C]) -> Iterator[C]:
     """The resource's client, checked to be of that class; closed at the end."""
     with resource.connected() as client:
         if not isinstance(client, kind):
-            raise TypeError(f"{resource.provider} has another client than {kind.__name__}")
+            raise TypeError(f"the client of {resource.provider} is not a {kind.__name__}")
         yield client
 
 

@@ -1,4 +1,4 @@
-"""Retries quarantined records: records that can now be typed are loaded.
+"""Retries quarantined records: records that can now be parsed are loaded.
 
 A record is written before it leaves the quarantine, so a killed replay can be repeated.
 """
@@ -40,7 +40,7 @@ class Replayed:
     """The outcome for the records in one table's quarantine.
 
     ``superseded``: a later read stored the same key. ``not_held``: the warehouse does not hold
-    their day, so they stay in quarantine. ``bad``: they still cannot be typed.
+    their day, so they stay in quarantine. ``bad``: they still cannot be parsed.
     """
 
     landed: int = 0
@@ -56,9 +56,9 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Typed:
-    """A record that can now be typed: its place in the quarantine, and its row.
+    """A record that can now be parsed: its place in the quarantine, and its row.
 
-    ``rows`` are those of its whole batch: building a table per record takes longer than typing.
+    ``rows`` are those of its whole batch: building a table per record takes longer than parsing.
     """
 
     path: str
@@ -75,7 +75,7 @@ def tables_named(name: str) -> list[Table]:
     """
     if name in {table.full_name for table in FILE_TABLES}:
         raise ValueError(
-            f"{name}: correct the row in your file. The next reading takes it out of quarantine: "
+            f"{name}: correct the row in your file. The next read removes it from quarantine: "
             f'feedback-assets backfill --missing --select key:"{name.replace(".", "/")}" …'
         )
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
@@ -88,7 +88,7 @@ def tables_named(name: str) -> list[Table]:
 def replay(
     settings: Settings, tables: Iterable[Table] = PROVIDER_TABLES, *, dry_run: bool = False
 ) -> dict[Table, Replayed]:
-    """Retry the quarantine of ``tables``, and load each record that can be typed on its day.
+    """Retry the quarantine of ``tables``, and load each record that can be parsed into its day.
 
     Existing rows were read later, since each read replaces its days, and are kept; of two records
     with one key the one fetched last wins. Changes are recorded on the instance so that the sensor
@@ -129,7 +129,7 @@ def _typing(settings: Settings, table: Table) -> Typing:
 def _typed_by_day(
     warehouse: Warehouse, table: Table, typing: Typing, result: Replayed
 ) -> dict[date, list[_Typed]]:
-    """The records that can be typed, by day, ordered by the time they were fetched."""
+    """The records that can be parsed, by day, ordered by the time they were fetched."""
     found: dict[date, list[tuple[Any, _Typed]]] = defaultdict(list)
     for path in quarantine_files(warehouse, table):
         records = read_quarantine_file(warehouse, path).to_pylist()
@@ -158,10 +158,10 @@ class _Row:
 
 
 def _rows_of(payloads: list[str], table: Table, typing: Typing) -> list[_Row | None]:
-    """The row of each payload, ``None`` for one that still cannot be typed.
+    """The row of each payload, ``None`` for one that still cannot be parsed.
 
-    Typed as one page, since a page of one record takes as long as a page of a hundred. If records
-    and rows cannot be matched up (invalid JSON spoils a page), typed in halves.
+    Parsed as one page, since a page of one record takes as long as a page of a hundred. If records
+    and rows cannot be matched up (invalid JSON spoils a page), parsed in halves.
     """
     array = b"[" + b",".join(payload.encode() for payload in payloads) + b"]"
     try:

@@ -75,7 +75,7 @@ class Order:
 class Due:
     """The orders of a day by what is to be done with them; ``due`` are those to request.
 
-    ``days_held`` and ``tracker_days_held``: partitions that the warehouse holds of the day's
+    ``days_held`` and ``tracker_days_held``: the number of stored partitions of the day's
     orders, and of trackers from that day on. If there are none, the counts are meaningless.
     """
 

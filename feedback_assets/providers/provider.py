@@ -28,7 +28,7 @@ class Argument:
     """One argument of a client, which is the setting ``<PROVIDER>_<NAME>``.
 
     ``kind``: a text, a secret that is never shown, the API's address, the allowed requests a
-    minute, or the zone of time stamps without one, which the reading uses and not the client.
+    minute, or the zone of timestamps without one, which the parser uses and not the client.
     ``needed``: no request is possible without it. ``meaning``: its description in
     docs/providers.md, in Markdown; the default is appended.
     """
@@ -47,7 +47,7 @@ class Source:
     ``ask(client, first, last)`` returns the pages of the dates ``first`` to ``last``, including the
     margin. ``reshape`` splits the records of a page that contain records of another table: by full
     name, the first table's own records first. ``whole_list``: the provider cannot filter by end
-    date, so one reading takes any number of days. ``null_text``: it writes null as the text
+    date, so one read covers any number of days. ``null_text``: it writes null as the text
     ``"null"``. ``restated``: records change long after their day without any sign of it, so every
     day is read again once a month.
     """
@@ -88,7 +88,7 @@ class Source:
             first = end + timedelta(days=1)
 
     def typing(self, zone: str) -> Typing:
-        """How its JSON is typed, given the zone of time stamps without one."""
+        """How its JSON is parsed, given the zone of timestamps without one."""
         return Typing(zone, self.null_text)
 
 

@@ -42,7 +42,7 @@ _Result = TypeVar("_Result")
 
 
 class QueryError(ValueError):
-    """SQL that is not a single reading statement, or that DuckDB cannot run; gives the reason."""
+    """SQL that is not a single read-only statement, or that DuckDB cannot run; gives the reason."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def listing(sql: str) -> str | None:
         (
             "quarantine",
             f"quarantine.{quoted(table.full_name)}",
-            f"a record of {table.full_name} that could not be typed",
+            f"a record of {table.full_name} that could not be read",
             "day, table, reason, payload, fetched_at",
         )
         for table in READ_TABLES

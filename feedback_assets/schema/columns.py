@@ -58,7 +58,7 @@ class Column:
     ``channel``: it contains a channel's name, in which invisible characters mean nothing;
     ``prefix`` completes an answer's id to a ``feedback_id``; ``unless`` is the path of the column
     that, if set, means that this one identifies nothing.
-    ``epoch``: the provider writes the time stamp as a number, seconds or milliseconds since 1970.
+    ``epoch``: the provider writes the timestamp as a number, seconds or milliseconds since 1970.
     ``fields`` the fields of a struct, or of the structs in a list if ``repeated``.
     """
 
@@ -99,7 +99,7 @@ class Column:
     def recurs(self) -> bool:
         """Whether its values are few words or small numbers that repeat.
 
-        Time stamps, amounts, and values that identify a person or an order are nearly all
+        Timestamps, amounts, and values that identify a person or an order are nearly all
         different.
         """
         if self.personal is not None or self.names is not None:

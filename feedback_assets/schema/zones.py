@@ -13,7 +13,7 @@ _PROBES = (datetime(2024, 1, 15, 12), datetime(2024, 7, 15, 12))  # noqa: DTZ001
 
 
 def local_to_utc(naive: pa.Array, zone: str) -> pa.Array:
-    """Time stamps without a zone, interpreted as local time in ``zone``, in UTC.
+    """Timestamps without a zone, interpreted as local time in ``zone``, in UTC.
 
     An ambiguous hour at the end of daylight saving time is the earlier one; a skipped time is the
     moment of the skip.
@@ -23,7 +23,7 @@ def local_to_utc(naive: pa.Array, zone: str) -> pa.Array:
 
 
 def is_zone(name: str) -> bool:
-    """Whether both Arrow and Python can read time stamps in this zone.
+    """Whether both Arrow and Python can read timestamps in this zone.
 
     Each has its own data: one may know a name that the other does not.
     """

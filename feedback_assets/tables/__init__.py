@@ -10,7 +10,7 @@ PROVIDER_TABLES: tuple[Table, ...] = tuple(
 FILE_TABLES: tuple[Table, ...] = ad_spend.TABLES
 """The tables read from files that the user names."""
 READ_TABLES: tuple[Table, ...] = PROVIDER_TABLES + FILE_TABLES
-"""The tables that hold what others said, each with a quarantine for what could not be typed."""
+"""The tables read from providers and files, each with a quarantine for unreadable records."""
 UNIFIED_TABLES: tuple[Table, ...] = unified.TABLES
 MART_TABLES: tuple[Table, ...] = marts.TABLES
 DERIVED_TABLES: tuple[Table, ...] = UNIFIED_TABLES + MART_TABLES

@@ -1,4 +1,4 @@
-"""What was spent on advertising, by day and channel, as the user's own files say it."""
+"""What was spent on advertising, by day and channel, according to the user's own files."""
 
 from feedback_assets.schema.columns import DATE, INT64, MONEY_SUM, TEXT, Column
 from feedback_assets.schema.table import EXTRA, Table

@@ -57,8 +57,8 @@ Undocumented fields are kept in `extra`. [Details of each provider](providers.md
 _FILES = """\
 ## Tables read from files
 
-What files of your own say. Columns that the project does not know are kept in `extra`.
-[How the files have to look](operations.md#ad-spend).
+Data from your own files. Columns that the project does not know are kept in `extra`.
+[The format of the files](operations.md#ad-spend).
 """
 
 _UNIFIED = """\
@@ -99,11 +99,11 @@ QUARANTINE_COLUMNS = (
 _QUARANTINE = """\
 ## Quarantine
 
-A record that cannot be typed (key or event time missing, a wrong type, a score out of range) is not
+A record that cannot be read (key or event time missing, a wrong type, a score out of range) is not
 in its table. It is stored as served, with the reason, in `quarantine/<group>.<table>/`, in the file
 of its day (`YYYY-MM-DD.parquet`) or in `undated.parquet`. It is stored once, however often it is
-read. There is one quarantine table per provider table, and one
-for `ad_spend.daily` that mirrors the current files.
+served. There is one quarantine table per provider table, and one for `ad_spend.daily` that mirrors
+the current files.
 """
 
 _QUARANTINE_EXAMPLE = 'select reason, count(*) from quarantine."thanx.feedbacks" group by 1'
@@ -182,7 +182,7 @@ def _days(table: Table) -> str:
     if table.event_time is not None:
         return f"Partitioned by `day`, the UTC day of `{table.event_time}`"
     if table in FILE_TABLES:
-        return "Partitioned by `day`, as the file has it"
+        return "Partitioned by `day`, as given in the file"
     same = next(name for name, depends in table.depends.items() if depends == Depends())
     return f"Partitioned by `day`, the day of [{same}](#{same})"
 

@@ -147,22 +147,22 @@ ORDERS = Table(
         Column(
             "paid_amount",
             MONEY,
-            "Sum of the payments APPROVED, MANUAL or Partially Refunded (in any case); 0 without "
-            "payments",
+            "Sum of the payments with status APPROVED, MANUAL or Partially Refunded (in any case); "
+            "0 without payments",
             unit="currency",
             source=(_ORDERS + "payments",),
         ),
         Column(
             "refunded_amount",
             MONEY,
-            "Sum of the payments REFUNDED (in any case), as a positive number",
+            "Sum of the payments with status REFUNDED (in any case), as a positive number",
             unit="currency",
             source=(_ORDERS + "payments",),
         ),
         Column(
             "net_amount",
             MONEY,
-            "amount if there are no payments, otherwise paid − refunded, at least 0",
+            "amount if there are no payments, otherwise paid_amount − refunded_amount, at least 0",
             unit="currency",
             source=(_ORDERS + "amount", _ORDERS + "payments"),
         ),

@@ -161,7 +161,7 @@ def last_day_held(table: Table, warehouse: Source) -> date | None:
 
 
 def days_asked(table: Table, warehouse: Source) -> list[date]:
-    """The days held of the table that ``table.asks_days_of`` names."""
+    """The stored days of the table that ``table.asks_days_of`` names."""
     return warehouse.days_held(find_table(table.asks_days_of)) if table.asks_days_of else []
 
 

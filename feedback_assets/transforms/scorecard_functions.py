@@ -28,10 +28,10 @@ _AGE_BUCKET = " ".join(f"when age < {end} then {start}" for start, end in pairwi
 
 
 def _cube_root(x: str) -> str:
-    """The cube root of a number that is not negative, by sums and products after a first guess.
+    """The cube root of a number of 0 or more, from sums and products after a first guess.
 
-    The guess is rounded to six digits, on which the C library and Java agree; each step of Newton's
-    doubles the digits, and every machine rounds it alike.
+    The guess is rounded to six digits, on which the C library and Java agree; each of Newton's
+    steps doubles the digits, and every machine rounds it the same way.
     """
     guess = f"floor(power({x}, 1e0 / 3e0) * 1e6 + 0.5e0) / 1e6"
     root = f"({guess})"
@@ -41,17 +41,17 @@ def _cube_root(x: str) -> str:
 
 
 SCORECARD_FUNCTIONS = (
-    # The least age of the days that are added up together in ``marts.channel_scorecard``, null for
-    # a day that no window holds: each window, the window before it and what looks back from a later
-    # day are unions of these.
+    # The bucket of a day's age, named by its lowest age; null for a day in no window. The days of a
+    # bucket are added up together in ``marts.channel_scorecard``: each window, the window before it
+    # and each base that ends on an earlier day are unions of buckets.
     Function(
         "age_bucket",
         ("age",),
         duckdb=f"case when age < 0 then null {_AGE_BUCKET} end",
         spark=f"case when age < 0 then null {_AGE_BUCKET} end",
     ),
-    # A part of an amount, in units of 10^-19, and such a number as money again: added up as whole
-    # numbers and rounded once, half away from zero. ``share`` counts ``units``.
+    # A share of an amount, in units of 10^-19, and such a number as money again: added up as whole
+    # numbers and rounded once, half away from zero. ``share`` is in ``units``.
     Function(
         "money_share",
         ("amount", "share"),
@@ -69,7 +69,7 @@ SCORECARD_FUNCTIONS = (
                 / cast(1000000000000000 as decimal(16, 0)) as decimal(34, 0)
         ) * cast(0.0001 as decimal(4, 4))""",
     ),
-    # The same as a float, not rounded to a coin.
+    # The same as a float, not rounded to four places.
     Function(
         "money_of_shares",
         ("n",),
@@ -89,9 +89,9 @@ SCORECARD_FUNCTIONS = (
             else cast(cast(x as varchar) as double) end""",
         spark="cast(x as double)",
     ),
-    # NPS / 100 of answers of which a customer may have given several, three customers added (¾
-    # promoter, 1½ passives and ¾ detractor), and the variance of that. Of customers' weights W
-    # and scores X (weight times 1, 0, −1): w = ΣW, x = ΣX, ww = ΣW², wx = ΣWX, xx = ΣX².
+    # NPS / 100, and its variance, where a customer may have given several answers, with three
+    # customers added (¾ promoter, 1½ passives and ¾ detractor). From customers' weights W and
+    # scores X (weight times 1, 0, −1): w = ΣW, x = ΣX, ww = ΣW², wx = ΣWX, xx = ΣX².
     Function("adjusted_nps", ("w", "x", "ww"), duckdb=_ADJUSTED_NPS, spark=_ADJUSTED_NPS),
     Function(
         "adjusted_variance",
@@ -120,7 +120,7 @@ SCORECARD_FUNCTIONS = (
         duckdb=_QUANTILE,
         spark=_QUANTILE,
     ),
-    # The rank from below of the lower end of a median's 95 % interval; under 1 for too few values.
+    # The ascending rank of the lower end of a median's 95 % interval; under 1 for too few values.
     Function(
         "median_rank",
         ("n",),

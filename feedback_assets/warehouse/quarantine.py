@@ -1,8 +1,8 @@
-"""Quarantine: records that could not be typed, stored unchanged beside their tables.
+"""Quarantine: records that could not be parsed, stored unchanged beside their tables.
 
 ``<root>/quarantine/<group>.<table>/<day or undated>.parquet``, then ``….2.parquet`` and so on once
 that is full: adding to 100,000 records must not rewrite them. A record is stored once, with the
-time when it was first set aside, however often it is read.
+time when it was first quarantined, however often it is read.
 """
 
 import re
@@ -46,7 +46,7 @@ _FULL_BYTES = 2 << 20
 
 @dataclass(frozen=True)
 class SetAside:
-    """One record that could not be typed: its JSON as served, and a short reason."""
+    """One record that could not be parsed: its JSON as served, and a short reason."""
 
     day: date | None
     reason: str
@@ -81,7 +81,7 @@ def set_aside(
 def replace_quarantine(
     warehouse: Warehouse, table: Table, records: Iterable[SetAside], fetched_at: datetime
 ) -> None:
-    """``set_aside``, and take out every other record: of a table that is always read whole."""
+    """``set_aside``, and remove every other record; for a table that is always read whole."""
     kept = list(records)
     set_aside(warehouse, table, kept, fetched_at)
     paths = quarantine_files(warehouse, table)

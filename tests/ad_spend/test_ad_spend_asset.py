@@ -94,7 +94,7 @@ def test_without_the_setting_there_is_no_asset_no_sensor_and_no_table(project: P
     assert not project.warehouse.files(DAILY)
 
 
-def test_the_asset_says_what_a_row_is_and_where_the_code_is_and_has_a_run_of_its_own(
+def test_the_asset_describes_its_rows_links_its_code_and_has_its_own_run(
     shop: Shop,
 ) -> None:
     (spec,) = [one for one in shop.project.defs.resolve_all_asset_specs() if one.key == KEY]
@@ -188,7 +188,7 @@ def test_a_removed_file_makes_the_days_it_touched_out_of_date(shop: Shop) -> Non
     assert shop.changed() == set()
 
 
-def test_the_quarantine_is_what_cannot_be_read_in_the_present_files(shop: Shop) -> None:
+def test_the_quarantine_has_the_unreadable_rows_of_the_current_files(shop: Shop) -> None:
     good = line(YESTERDAY, "google", "5")
     shop.write("ads.csv", good, line(YESTERDAY, "tiktok", '"5,5"'), "never,x,cpc,c,USD,1,,")
     assert shop.load(YESTERDAY, YESTERDAY).success
@@ -213,7 +213,7 @@ def test_the_quarantine_is_what_cannot_be_read_in_the_present_files(shop: Shop) 
         (f"{HEADER}\n{line(YESTERDAY, 'google', '5,5')}\n", "none of its 1 rows can be read"),
     ],
 )
-def test_files_that_cannot_be_read_fail_the_run_and_leave_what_was_held(
+def test_unreadable_files_fail_the_run_and_leave_the_stored_days(
     shop: Shop, text: str | None, why: str
 ) -> None:
     shop.write("ads.csv", line(YESTERDAY, "google", "5"))
@@ -232,7 +232,7 @@ def test_files_that_cannot_be_read_fail_the_run_and_leave_what_was_held(
     assert shop.spent() == {(str(YESTERDAY), "google"): 5}
 
 
-def test_the_sensor_asks_for_the_days_that_changed_once_and_then_for_nothing(shop: Shop) -> None:
+def test_the_sensor_requests_changed_days_once(shop: Shop) -> None:
     sensor = next(one for one in shop.project.defs.sensors or () if one.name == NAME)
     assert isinstance(sensor, dg.SensorDefinition)
 
@@ -267,7 +267,9 @@ def test_the_sensor_asks_for_the_days_that_changed_once_and_then_for_nothing(sho
 SELECT = ("--select", 'key:"ad_spend/daily"')
 
 
-def test_backfill_loads_it_with_the_others_and_missing_takes_what_was_edited(shop: Shop) -> None:
+def test_backfill_loads_it_with_the_other_tables_and_missing_rereads_edited_days(
+    shop: Shop,
+) -> None:
     shop.write("ads.csv", line(FIRST, "google", "5"), line(YESTERDAY, "google", "5"))
     done = shop.project.backfill(FIRST, YESTERDAY, *SELECT)
     assert done.exit_code == 0, done.output
@@ -284,7 +286,7 @@ def test_backfill_loads_it_with_the_others_and_missing_takes_what_was_edited(sho
     assert "matches no file" in failed.output
 
 
-def test_check_has_a_line_for_the_files(
+def test_check_reports_on_the_files(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def said() -> str:
@@ -306,7 +308,7 @@ def test_check_has_a_line_for_the_files(
     assert "ad_spend" not in shop.project.run("check").output
 
 
-def test_replay_says_that_the_file_is_to_be_corrected(shop: Shop) -> None:
+def test_replay_says_to_correct_the_file(shop: Shop) -> None:
     done = shop.project.run("replay", "--table", "ad_spend.daily")
     assert done.exit_code == 2
     assert "correct the row in your file" in done.output

@@ -43,7 +43,7 @@ def covered(spend: Spend, source: str) -> set[int]:
     }
 
 
-def test_two_rows_of_one_key_in_one_file_are_added_and_counted() -> None:
+def test_rows_with_the_same_key_in_one_file_are_added_and_counted() -> None:
     spend = combined(
         [
             file(
@@ -78,9 +78,7 @@ def test_a_later_file_replaces_all_rows_of_the_same_day_and_source_and_no_others
     assert spend.replaced == {START: 2}
 
 
-def test_a_source_is_covered_between_the_first_and_last_row_of_its_file_whoever_s_row_that_is() -> (
-    None
-):
+def test_a_source_is_covered_from_the_first_to_the_last_day_of_its_file() -> None:
     spend = combined(
         [
             file(1, line(2, "google"), line(4, "tiktok"), line(9, "google")),
@@ -102,7 +100,7 @@ def test_a_row_that_cannot_be_read_neither_counts_nor_replaces_nor_covers() -> N
     assert not spend.refusals
 
 
-def test_a_file_of_which_no_row_can_be_read_is_refused_with_the_first_reason() -> None:
+def test_a_file_without_a_readable_row_is_refused_with_the_first_reason() -> None:
     spend = combined([file(1, line(0, "google", "1€"), line(1, "google", "2€"))])
     (refusal,) = spend.refusals
     assert refusal.startswith(
@@ -110,7 +108,7 @@ def test_a_file_of_which_no_row_can_be_read_is_refused_with_the_first_reason() -
     )
 
 
-def test_a_day_that_is_appended_changes_no_other_day() -> None:
+def test_an_appended_day_changes_no_other_day() -> None:
     lines = [line(day, source) for day in range(5) for source in ("google", "tiktok")]
     before = combined([file(1, *lines[:-2])])
     after = combined([file(1, *lines)])
@@ -125,7 +123,7 @@ ROWS = st.lists(
 
 
 @given(st.lists(ROWS, max_size=4))
-def test_any_files_together_say_what_the_rules_say_one_by_one(
+def test_merging_any_files_gives_the_same_result_as_the_rules_applied_row_by_row(
     files: Sequence[list[tuple[int, str, str, int]]],
 ) -> None:
     spend = combined(

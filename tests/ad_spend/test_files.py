@@ -44,19 +44,19 @@ def test_files_count_by_their_time_of_change_and_then_by_their_path(write: Write
     assert names(f"{folder}/a.csv") == ["a.csv"]
 
 
-def test_a_glob_reaches_into_folders_and_takes_no_folder_for_a_file(write: Write) -> None:
+def test_a_glob_searches_folders_and_ignores_folders_that_match(write: Write) -> None:
     write("2024/a.csv", HEADER)
     folder = write("2025/b.csv", HEADER).parent.parent
     (folder / "2025" / "old.csv").mkdir()
     assert names(f"{folder}/**/*.csv") == ["a.csv", "b.csv"]
 
 
-def test_a_name_with_brackets_that_is_there_is_meant_as_it_stands(write: Write) -> None:
+def test_the_name_of_an_existing_file_with_brackets_is_taken_literally(write: Write) -> None:
     path = write("spend [2024].csv", HEADER)
     assert names(str(path)) == ["spend [2024].csv"]
 
 
-def test_what_matches_nothing_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
+def test_a_path_that_matches_nothing_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SpendTrouble, match=r"\*\.csv matches no file.*FEEDBACK_AD_SPEND"):
         find_files(f"{tmp_path}/*.csv")
     with pytest.raises(SpendTrouble, match=r"spend\.csv is not a file.*FEEDBACK_AD_SPEND"):
@@ -81,7 +81,7 @@ def test_the_listing_differs_once_a_file_is_edited_added_or_removed(write: Write
     assert len(seen) == 4
 
 
-def test_files_of_any_fsspec_file_system_are_read_the_later_one_counting() -> None:
+def test_files_of_any_fsspec_file_system_are_read_and_the_later_one_counts() -> None:
     memory = fsspec.filesystem("memory")
     for name, spend in (("one", 1), ("two", 2)):
         memory.pipe_file(f"/exports/{name}.csv", f"{HEADER}2024-05-01,x,USD,{spend}\n".encode())
@@ -96,7 +96,7 @@ def test_files_of_any_fsspec_file_system_are_read_the_later_one_counting() -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_files_in_an_object_store_are_found_with_the_warehouse_s_credentials(
+def test_files_in_an_object_store_are_found_with_the_credentials_of_the_warehouse(
     s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = fsspec.filesystem("s3")

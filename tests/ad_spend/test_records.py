@@ -42,7 +42,7 @@ def trouble(text: str | bytes) -> str:
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     st.booleans(),
 )
-def test_what_a_csv_writer_wrote_is_read_with_either_separator_any_quoting_and_a_bom(
+def test_csv_is_read_with_either_separator_any_quoting_and_a_bom(
     cells: list[tuple[str, str]], separator: str, ending: str, quoting: Any, bom: bool
 ) -> None:
     file = io.StringIO(newline="")
@@ -55,7 +55,7 @@ def test_what_a_csv_writer_wrote_is_read_with_either_separator_any_quoting_and_a
     assert not any(each.problem for each in found)
 
 
-def test_names_of_columns_count_trimmed_and_without_case_and_blank_lines_do_not() -> None:
+def test_column_names_are_trimmed_and_case_insensitive_and_blank_lines_are_ignored() -> None:
     (found,) = records("\n Day ;SOURCE;Currency;Spend;\n;;;;\n\n2024-05-01;x;USD;1;\n")
     assert found.place == "line 5"
     assert found.fields == {"day": "2024-05-01", "source": "x", "currency": "USD", "spend": "1"}
@@ -74,11 +74,11 @@ def test_an_empty_file_is_an_error_that_says_what_the_first_line_is(text: str) -
     )
 
 
-def test_a_file_of_a_header_alone_has_no_rows() -> None:
+def test_a_file_with_only_a_header_has_no_rows() -> None:
     assert records(HEADER) == []
 
 
-def test_missing_columns_are_named_with_file_line_those_found_and_what_to_do() -> None:
+def test_the_error_for_missing_columns_names_file_line_found_columns_and_remedy() -> None:
     assert trouble("Date;Source;Cost\n2024-05-01;x;1\n") == (
         "spend.csv, line 1: no column day, currency, spend (found: date, source, cost). Name the "
         "columns of spend.csv day, source, currency, spend, and if you have them medium, "
@@ -86,17 +86,17 @@ def test_missing_columns_are_named_with_file_line_those_found_and_what_to_do() -
     )
 
 
-def test_two_columns_of_one_name_are_an_error() -> None:
+def test_two_columns_with_the_same_name_are_an_error() -> None:
     assert "two columns are named spend" in trouble(f"{HEADER},Spend\n")
 
 
-def test_what_is_not_utf_8_is_an_error_with_its_line() -> None:
+def test_text_that_is_not_utf_8_is_an_error_with_its_line() -> None:
     text = f"{HEADER}\n{LINE}\n2024-05-01,Zürich,cpc,,USD,1,,\n"
     assert trouble(text.encode("latin-1")).startswith("spend.csv, line 3: not UTF-8. Save it as")
     assert "line 1: not UTF-8" in trouble(text.encode("utf-16"))
 
 
-def test_quotes_that_are_not_closed_are_an_error_where_they_begin() -> None:
+def test_unclosed_quotes_are_reported_at_the_line_where_they_begin() -> None:
     assert trouble(f'{HEADER}\n{LINE}\n2024-05-01,"x,cpc,,USD,1,,\n{LINE}\n').startswith(
         "spend.csv, line 3: "
     )
@@ -121,7 +121,7 @@ def test_an_amount_with_an_unquoted_comma_is_a_record_of_the_wrong_shape_with_a_
     assert short.problem == "2 fields where the header has 8"
 
 
-def test_blank_columns_at_the_end_are_no_columns_unless_something_stands_in_them() -> None:
+def test_blank_trailing_columns_are_ignored_unless_they_have_values() -> None:
     blank, full = records(f"{HEADER},,\n{LINE},,\n{LINE},,x\n")
     assert not blank.problem
     assert full.problem == "a value in a column without a name"
@@ -152,7 +152,7 @@ def parquet(**columns: Any) -> bytes:
         pa.array(["12.50"]),
     ],
 )
-def test_parquet_is_read_whatever_types_stand_for_days_and_amounts(days: Any, spend: Any) -> None:
+def test_parquet_is_read_with_any_type_for_days_and_amounts(days: Any, spend: Any) -> None:
     (found,) = records(
         parquet(
             day=days, source=["google"], currency=["usd"], spend=spend,

@@ -109,7 +109,7 @@ def test_other_amounts_that_are_refused(text: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["-1", "1,000", "1.5", "ten", "10" + "0" * 12])
-def test_clicks_that_are_no_whole_number_are_refused(text: str) -> None:
+def test_clicks_that_are_not_whole_numbers_are_refused(text: str) -> None:
     assert "clicks is" in reason(clicks=text)
 
 
@@ -121,7 +121,7 @@ def test_a_day_is_read_as_it_is_written_in_iso_8601(day: date) -> None:
 @pytest.mark.parametrize(
     "text", ["01.05.2024", "5/1/2024", "20240501", "2024-5-1", "2024-05-01T00:00:00", "2024-W18-3"]
 )
-def test_a_day_in_another_form_is_refused_with_the_right_one(text: str) -> None:
+def test_a_day_in_another_format_is_refused_with_the_right_one(text: str) -> None:
     with pytest.raises(ValueError, match="write it as 2024-05-01"):
         read_day(text)
 
@@ -137,7 +137,7 @@ def test_a_currency_is_upper_cased(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "$", "US", "EURO", "U5D", "ÜSD"])
-def test_a_currency_of_other_than_three_letters_is_refused(text: str) -> None:
+def test_a_currency_without_exactly_three_letters_is_refused(text: str) -> None:
     assert "currency " in reason(currency=text)
 
 
@@ -158,7 +158,7 @@ def test_names_lose_invisible_characters_and_blanks_and_keep_their_case() -> Non
     assert (found.source, found.campaign) == ("Google", "Été")
 
 
-def test_a_bad_record_keeps_its_day_names_every_fault_and_is_kept_whole() -> None:
+def test_a_bad_record_keeps_its_day_and_fields_and_every_problem_is_named() -> None:
     found = row(spend="12,50", currency="$", note="x")
     assert isinstance(found, BadRow)
     assert found.day == date(2024, 5, 1)
@@ -171,7 +171,7 @@ def test_a_bad_record_keeps_its_day_names_every_fault_and_is_kept_whole() -> Non
     }  # fmt: skip
 
 
-def test_columns_that_nobody_knows_are_kept_unless_they_are_blank() -> None:
+def test_unknown_columns_are_kept_unless_they_are_blank() -> None:
     found = row(ad_set="A", note=" ")
     assert isinstance(found, SpendRow)
     assert found.extra == {"ad_set": "A"}

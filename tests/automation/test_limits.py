@@ -16,7 +16,7 @@ def test_every_asset_pool_gets_a_limit_and_setting_it_again_changes_nothing(
 ) -> None:
     first = shop.run("limits")
     assert first.exit_code == 0, first.output
-    assert "wicked_reports: 3 (a run a list; was not set)" in first.output
+    assert "wicked_reports: 3 (one run per list; was not set)" in first.output
     graph = shop.defs.resolve_asset_graph()
     named = {pool for node in graph.asset_nodes for pool in node.pools or ()}
     with open_instance(shop.settings) as instance:

@@ -116,12 +116,12 @@ def test_an_unknown_key_is_reported_as_unknown(shop: Project) -> None:
     for key in ("nobody@example.com", "AB-9999999", "no such id"):
         result = shop.run("contact", key)
         assert result.exit_code == 1
-        assert "knows no contact of that key" in result.stderr
+        assert "has no contact with that key" in result.stderr
         assert len(result.stderr.splitlines()) == 1
         assert not result.stdout
     run = launch(shop, JOB, {"key": "nobody@example.com"})
     assert not run.success
-    assert "knows no contact of that key" in run.failure
+    assert "has no contact with that key" in run.failure
     with pytest.raises(UnknownContact):
         found(shop, "nobody@example.com")
 

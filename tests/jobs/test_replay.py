@@ -63,7 +63,7 @@ def waiting(project: Project, table: Table = SUBMISSIONS) -> list[str]:
     ]
 
 
-def test_records_that_now_parse_land_and_the_rest_stays_quarantined(
+def test_records_that_now_parse_are_loaded_and_the_rest_stay_quarantined(
     project: Project,
 ) -> None:
     read(project, STRICTER, submission(2, 10), submission(3, 11), submission(1, 5))
@@ -89,7 +89,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(project: Project) -> Non
     assert len(waiting(project)) == 1
 
 
-def test_a_row_read_later_stays_and_the_later_of_two_records_lands(
+def test_a_row_read_later_stays_and_the_later_of_two_records_is_loaded(
     project: Project,
 ) -> None:
     read(project, STRICTER, submission(1, 10), submission(9, 5))

@@ -19,7 +19,7 @@ ROWS = {
 }
 
 
-def readings(fault: Fault) -> int:
+def reads(fault: Fault) -> int:
     """The number of reads with the fault: once lasting, and once transient if tried so."""
     lists = [s for s in SOURCES if any(table.full_name in fault.tables for table in s.tables)]
     return len(lists) * (1 + (fault in TRANSIENT))
@@ -31,7 +31,7 @@ def outcomes(fault: Fault) -> tuple[str, str]:
         return "", "the right rows" if fault.same else "all rows, U+FFFD for what is lost"
     if fault.passes:
         return "the right rows", "an error after all tries"
-    return "", "an error at once" if fault.tries == 1 else "an error after a second reading"
+    return "", "an error at once" if fault.tries == 1 else "an error after a second read"
 
 
 def test_the_page_has_one_row_for_each_fault() -> None:
@@ -43,7 +43,7 @@ def test_the_page_has_one_row_for_each_fault() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_row_gives_the_number_of_trials_and_the_outcome_of_a_fault(fault: Fault) -> None:
-    assert ROWS[fault.name] == [str(readings(fault)), *outcomes(fault), "0"]
+    assert ROWS[fault.name] == [str(reads(fault)), *outcomes(fault), "0"]
 
 
 def test_the_page_names_every_reliability_test_and_every_named_test_exists() -> None:

@@ -1,8 +1,8 @@
 with
 
--- "An answer may lie up to FEEDBACK_MATCH_DAYS after the purchase day whose partition holds it."
--- A record stored in two partitions, because its purchase moved to another day, counts in the later
--- one from that day on.
+-- "An answer may come up to FEEDBACK_MATCH_DAYS after the purchase day in whose partition it is
+-- stored." A record stored in two partitions, because its purchase moved to another day, counts in
+-- the later one from that day on.
 records as (
     select held.*, replaced.replaced_on
     from thanx.feedbacks as held

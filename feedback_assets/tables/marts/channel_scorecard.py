@@ -38,7 +38,7 @@ CHANNEL_SCORECARD = Table(
         Column(
             "window_days",
             INT32,
-            "7, 30, 90 or 365, ending with the last day held of marts.nps_by_attribution",
+            "7, 30, 90 or 365, ending with the last stored day of marts.nps_by_attribution",
             unit="days",
             nullable=False,
         ),
@@ -58,17 +58,17 @@ CHANNEL_SCORECARD = Table(
         _name("campaign", " and the like"),
         column(
             "currency",
-            "ISO 4217 code of the orders, (none) where they have none; (all) holds counts and NPS "
-            "over all of them, and no money",
+            "ISO 4217 code of the orders, (none) where they have none; (all) has counts and NPS "
+            "over all currencies, and no money",
             (IN_ORDERS + "currency", IN_ANSWERS + "currency", _SPEND + "currency"),
             type_=TEXT,
             nullable=False,
         ),
         counted("orders", "Sum of the orders' weights", _PLACED, "orders"),
-        money("net_amount", "Net amount of these, by weight", _BOUGHT),
+        money("net_amount", "Net amount of these orders, by weight", _BOUGHT),
         column(
             "buyers",
-            "Customers with an order credited here in part or whole; does not add up over channels",
+            "Customers with an order credited here wholly or partly; does not add up over channels",
             (*_CUSTOMER, *_WEIGHT),
             "customers",
             INT64,
@@ -76,8 +76,8 @@ CHANNEL_SCORECARD = Table(
         ),
         counted(
             "customers",
-            "Sum of the customers' shares: weights credited here / orders in window and currency; "
-            "adds up over channels",
+            "Sum of the customers' shares: weights credited here / the customer's orders in the "
+            "window and currency; adds up over channels",
             (*_CUSTOMER, *_WEIGHT),
             "customers",
         ),
@@ -90,13 +90,13 @@ CHANNEL_SCORECARD = Table(
         *spread((*_BOUGHT, *_CUSTOMER)),
         column(
             "repeat_rate",
-            "Share of the customers with two orders or more in window and currency",
+            "Share of the customers who have two orders or more in the window and currency",
             (*_CUSTOMER, *_PLACED),
             "0–1",
         ),
         counted(
             "return_base",
-            "Orders from 30 to 29 + window_days days before the last day held",
+            "Orders from the window_days days that end 30 days before the last stored day",
             _PLACED,
             "orders",
         ),
@@ -108,26 +108,27 @@ CHANNEL_SCORECARD = Table(
         ),
         counted(
             "new_customers",
-            "Customers' first orders held where the contact was created since orders are held, or "
-            "365 days or more are held before",
+            "Customers' first stored orders, if the contact was created on or after the first "
+            "stored day of orders, or if at least 365 earlier days of orders are stored",
             _FIRST,
             "orders",
         ),
         counted(
             "unknown_customers",
-            "Other first orders held: the customer may have bought before",
+            "Other first stored orders: the customer may have bought before",
             _FIRST,
             "orders",
         ),
         counted("repeat_orders", "All other orders", _FIRST, "orders"),
         counted("responses", "Answers with a score that are not spam", _ANSWER, "answers"),
-        counted("promoters", "Of these with score 9–10", _ANSWER, "answers"),
-        counted("passives", "Of these with score 7–8", _ANSWER, "answers"),
-        counted("detractors", "Of these with score 0–6", _ANSWER, "answers"),
+        counted("promoters", "Responses with a score of 9–10", _ANSWER, "answers"),
+        counted("passives", "Responses with a score of 7–8", _ANSWER, "answers"),
+        counted("detractors", "Responses with a score of 0–6", _ANSWER, "answers"),
         counted(
             "effective_responses",
-            "As many answers of as many customers would say as much: square of the sum of the "
-            "customers' weights / sum of their squares; 0 without answers",
+            "Effective sample size, the number of equally weighted customers that would say as "
+            "much: square of the sum of the customers' weights / sum of their squares; 0 without "
+            "answers",
             _ANSWERING,
             "answers",
         ),
@@ -135,16 +136,16 @@ CHANNEL_SCORECARD = Table(
         column("nps_low", "Lower end of the 95 % interval, by customers", _ANSWERING, _NPS),
         column("nps_high", "Upper end of the 95 % interval, by customers", _ANSWERING, _NPS),
         column(
-            "nps_adjusted", "NPS with three customers added, on which tests go", _ANSWERING, _NPS
+            "nps_adjusted", "NPS with three customers added; used by the tests", _ANSWERING, _NPS
         ),
         column("nps_se", "Standard error of nps_adjusted", _ANSWERING, "points"),
         counted(
             "first_responses",
-            "Answers about a customer's first order held",
+            "Answers about a customer's first stored order",
             (*_ANSWER, *_PLACED),
             "answers",
         ),
-        column("first_nps", "NPS of these", (*_ANSWER, *_PLACED), _NPS),
+        column("first_nps", "NPS of these answers", (*_ANSWER, *_PLACED), _NPS),
         column("first_nps_low", "Lower end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS),
         column("first_nps_high", "Upper end of its 95 % interval", (*_ANSWERING, *_PLACED), _NPS),
         column("rest_nps", "NPS of all other answers, by weight", _ANSWER, _NPS),
@@ -157,15 +158,15 @@ CHANNEL_SCORECARD = Table(
         ),
         column(
             "responses_before",
-            "Answers in the window before this one; this and what follows are null unless all of "
-            "its days are held",
+            "Answers in the previous window; this and the other columns about it are null unless "
+            "all of its days are stored",
             _ANSWER,
             "answers",
         ),
-        column("promoters_before", "Of these with score 9–10", _ANSWER, "answers"),
-        column("nps_before", "NPS of these", _ANSWER, _NPS),
-        column("orders_before", "Orders in the window before", _PLACED, "orders"),
-        money("net_amount_before", "Net amount of these, by weight", _BOUGHT),
+        column("promoters_before", "Those answers with a score of 9–10", _ANSWER, "answers"),
+        column("nps_before", "NPS in the previous window", _ANSWER, _NPS),
+        column("orders_before", "Orders in the previous window", _PLACED, "orders"),
+        money("net_amount_before", "Net amount of those orders, by weight", _BOUGHT),
         column("nps_change", "nps − nps_before", _ANSWER, "points"),
         column("nps_change_low", "Lower end of its 95 % interval, adjusted", _ANSWERING, "points"),
         column("nps_change_high", "Upper end of its 95 % interval, adjusted", _ANSWERING, "points"),
@@ -177,21 +178,21 @@ CHANNEL_SCORECARD = Table(
         ),
         counted(
             "promoters_won",
-            "Customers whose latest answer in the window is a promoter's and whose latest before "
-            "it was none; credited by the former",
+            "Customers whose latest answer in the window is a promoter's and whose latest answer "
+            "before it was not; credited by the answer in the window",
             _ANSWERING,
             "customers",
         ),
         counted(
             "promoters_lost",
-            "Customers whose latest answer before the window was a promoter's and whose latest in "
-            "it is none; credited by the latter",
+            "Customers whose latest answer before the window was a promoter's and whose latest "
+            "answer in it is not; credited by the answer in the window",
             _ANSWERING,
             "customers",
         ),
         counted(
             "response_base",
-            "Orders from 14 to 13 + window_days days before the last day held",
+            "Orders from the window_days days that end 14 days before the last stored day",
             _PLACED,
             "orders",
         ),
@@ -203,7 +204,7 @@ CHANNEL_SCORECARD = Table(
         ),
         money(
             "net_amount_detractors",
-            "Net amount of customers whose latest answer ever is a detractor's",
+            "Net amount of customers whose latest stored answer is a detractor's",
             (*_BOUGHT, *_ANSWERING),
         ),
         money(
@@ -213,22 +214,22 @@ CHANNEL_SCORECARD = Table(
         ),
         money(
             "spend",
-            "What was spent on it on days of the window of which orders are held; null, never 0, "
-            "where nothing is known",
+            "What was spent on the channel on the days of the window whose orders are stored; "
+            "null, never 0, where no spend is known",
             (_SPEND + "spend",),
         ),
-        column("clicks", "Clicks by the spend file", (_SPEND + "clicks",), "clicks", INT64),
+        column("clicks", "Clicks in the spend files", (_SPEND + "clicks",), "clicks", INT64),
         column(
             "impressions",
-            "Impressions by the spend file",
+            "Impressions in the spend files",
             (_SPEND + "impressions",),
             "impressions",
             INT64,
         ),
         column(
             "spend_days_missing",
-            "Days of the window of which orders are held and no spend of the source is known; null "
-            "without any spend",
+            "Days of the window whose orders are stored but whose spend on the source is unknown; "
+            "null without any spend",
             (_SPEND + "covered_from", _SPEND + "covered_to"),
             "days",
             INT64,
@@ -254,13 +255,13 @@ CHANNEL_SCORECARD = Table(
         ),
         column(
             "cost_per_new_low",
-            "spend / (new and unknown customers of all currencies); null as cost_per_order",
+            "spend / (new and unknown customers of all currencies); null where cost_per_order is",
             (_SPEND + "spend", *_FIRST),
             "currency",
         ),
         column(
             "cost_per_new_high",
-            "spend / new customers of all currencies; null as cost_per_order",
+            "spend / new customers of all currencies; null where cost_per_order is",
             (_SPEND + "spend", *_FIRST),
             "currency",
         ),
@@ -272,13 +273,13 @@ CHANNEL_SCORECARD = Table(
         ),
         column(
             "cost_per_promoter_low",
-            "With the upper end of the share's 95 % interval (Agresti–Coull)",
+            "cost_per_promoter at the upper end of the share's 95 % interval (Agresti–Coull)",
             (_SPEND + "spend", *_PLACED, *_ANSWERING),
             "currency",
         ),
         column(
             "cost_per_promoter_high",
-            "With the lower end of that interval; null where that is 0",
+            "cost_per_promoter at the lower end of that interval; null where that end is 0",
             (_SPEND + "spend", *_PLACED, *_ANSWERING),
             "currency",
         ),
@@ -287,7 +288,7 @@ CHANNEL_SCORECARD = Table(
     order_by=("window_days", "model", "level", "source", "medium", "campaign", "currency"),
     partitioned=False,
     depends={
-        # The first: its last day held is the last of every window.
+        # The first: its last stored day is the last of every window.
         "marts.nps_by_attribution": ALL_DAYS,
         "marts.order_feedback": ALL_DAYS,
         "unified.orders": ALL_DAYS,

@@ -57,7 +57,7 @@ def sums(type_: pa.DataType, source: tuple[str, ...]) -> tuple[Column, ...]:
         Column(
             "promoters",
             type_,
-            "Responses with score 9–10",
+            "Responses with a score of 9–10",
             unit="answers",
             source=source,
             nullable=False,
@@ -65,7 +65,7 @@ def sums(type_: pa.DataType, source: tuple[str, ...]) -> tuple[Column, ...]:
         Column(
             "passives",
             type_,
-            "Responses with score 7–8",
+            "Responses with a score of 7–8",
             unit="answers",
             source=source,
             nullable=False,
@@ -73,7 +73,7 @@ def sums(type_: pa.DataType, source: tuple[str, ...]) -> tuple[Column, ...]:
         Column(
             "detractors",
             type_,
-            "Responses with score 0–6",
+            "Responses with a score of 0–6",
             unit="answers",
             source=source,
             nullable=False,

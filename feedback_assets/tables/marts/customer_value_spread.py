@@ -1,4 +1,4 @@
-"""How what customers spend is spread, by NPS class."""
+"""The distribution of what customers spend, by NPS class."""
 
 from feedback_assets.schema.columns import INT64, TEXT
 from feedback_assets.schema.table import ALL_DAYS, Table
@@ -10,12 +10,12 @@ _CUSTOMER = (IN_ORDERS + "customer_email", IN_ORDERS + "contact_id")
 CUSTOMER_VALUE_SPREAD = Table(
     "marts",
     "customer_value_spread",
-    "One row is how the spending of one NPS class in one currency is spread, and who came back.",
+    "One row is the distribution of what customers of one NPS class spend in one currency.",
     (
         column(
             "nps_class",
-            "Class of the customer's latest scored answer, or (no answer); of the first for "
-            "followed and what comes after it",
+            "Class of the customer's latest scored answer, or (no answer); for followed, "
+            "returned_30 and net_amount_30 that of the first",
             (IN_ANSWERS + "nps_class",),
             type_=TEXT,
             nullable=False,
@@ -38,7 +38,7 @@ CUSTOMER_VALUE_SPREAD = Table(
         *spread((IN_ORDERS + "net_amount", *_CUSTOMER)),
         column(
             "followed",
-            "Customers whose first answer lies 30 days or more before the last day held",
+            "Customers whose first answer is at least 30 days older than the last stored day",
             (IN_ANSWERS + "responded_at", *_CUSTOMER),
             "customers",
             INT64,
@@ -46,13 +46,13 @@ CUSTOMER_VALUE_SPREAD = Table(
         ),
         column(
             "returned_30",
-            "Share of these with an order within 30 days after that answer",
+            "Share of the followed customers with an order within 30 days after that answer",
             (IN_ANSWERS + "responded_at", IN_ORDERS + "ordered_at"),
             "0–1",
         ),
         column(
             "net_amount_30",
-            "Net amount of these orders / followed",
+            "Net amount of the orders within those 30 days / followed",
             (IN_ANSWERS + "responded_at", IN_ORDERS + "ordered_at", IN_ORDERS + "net_amount"),
             "currency",
         ),

@@ -1,4 +1,4 @@
-"""How columns of weights and money are declared, and those of a spread of customers' totals."""
+"""Declares columns of weights and money, and the columns of a distribution of customers' totals."""
 
 import pyarrow as pa
 
@@ -29,33 +29,33 @@ def money(name: str, description: str, source: tuple[str, ...]) -> Column:
 
 
 def spread(source: tuple[str, ...]) -> tuple[Column, ...]:
-    """Of customers' totals: mean and median with intervals, and the quartiles."""
+    """Mean and median of customers' totals with intervals, and the quartiles."""
     return (
         column("net_amount_per_customer", "net_amount / customers", source, "currency"),
         column(
             "net_amount_per_customer_low",
-            "Lower end of its 95 % interval (Hall); null under two customers",
+            "Lower end of its 95 % interval (Hall); null with fewer than two customers",
             source,
             "currency",
         ),
         column(
             "net_amount_per_customer_high",
-            "Upper end of its 95 % interval (Hall); null under two customers",
+            "Upper end of its 95 % interval (Hall); null with fewer than two customers",
             source,
             "currency",
         ),
-        column("median", "Median of the customers' totals, not shared out", source, "currency"),
-        column("q1", "Lower quartile of these", source, "currency"),
-        column("q3", "Upper quartile of these", source, "currency"),
+        column("median", "Median of the customers' whole totals", source, "currency"),
+        column("q1", "Lower quartile of these totals", source, "currency"),
+        column("q3", "Upper quartile of these totals", source, "currency"),
         column(
             "median_low",
-            "Lower end of the median's 95 % interval, by ranks; null under six customers",
+            "Lower end of the median's 95 % interval, by ranks; null with fewer than six customers",
             source,
             "currency",
         ),
         column(
             "median_high",
-            "Upper end of the median's 95 % interval, by ranks; null under six customers",
+            "Upper end of the median's 95 % interval, by ranks; null with fewer than six customers",
             source,
             "currency",
         ),

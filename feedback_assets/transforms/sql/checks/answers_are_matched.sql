@@ -1,5 +1,5 @@
--- The share of answers matched with an order; a share under the threshold needs a look. With fewer
--- than 30 answers a low share is chance.
+-- The share of answers matched with an order; a share under the threshold should be looked into.
+-- With fewer than 30 answers a low share may be chance.
 select
     coalesce(sum(responses), 0) as responses,
     coalesce(sum(case when match_method is not null then responses else 0 end), 0) as matched,

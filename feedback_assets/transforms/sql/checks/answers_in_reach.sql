@@ -1,5 +1,5 @@
--- "An answer may lie up to FEEDBACK_MATCH_DAYS after the purchase day whose partition holds it;
--- Thanx lets them expire within days, and a check counts any that lie further."
+-- "An answer may come up to FEEDBACK_MATCH_DAYS after the purchase day in whose partition it is
+-- stored; Thanx lets them expire within days, and a check counts any that come later."
 with
 
 answers as (

@@ -30,7 +30,7 @@ kept as (
     group by day, currency
 ),
 
-unheld as (
+too_large as (
     select min(order_id) as order_id, count(*) as orders
     from unified.orders
     where
@@ -42,8 +42,8 @@ select
     coalesce(sum(sent.orders), 0) as orders_sent,
     coalesce(sum(kept.orders), 0) as orders_kept,
     count(distinct sent.currency) as currencies,
-    (select orders from unheld) as orders_too_large,
-    (select order_id from unheld) as first_order_too_large,
+    (select orders from too_large) as orders_too_large,
+    (select order_id from too_large) as first_order_too_large,
     coalesce(
         sum(
             case
@@ -55,7 +55,7 @@ select
             end
         ),
         0
-    ) + (select orders from unheld) as violations
+    ) + (select orders from too_large) as violations
 from sent
 full join kept
     on kept.day = sent.day

@@ -1,5 +1,5 @@
 -- "orders, net_amount = unified.orders of the window per currency; customers = distinct customers;
--- new+unknown+repeat_orders = orders; new+unknown = customers whose first order held lies in the
+-- new+unknown+repeat_orders = orders; new+unknown = customers whose first stored order is in the
 -- window; every model gives the same; net_amount_detractors ≤ net_amount_answered ≤ net_amount
 -- (where no order's net is negative); level all = Σ channels".
 with

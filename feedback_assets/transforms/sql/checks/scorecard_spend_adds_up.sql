@@ -1,7 +1,7 @@
--- "spend = spend table, in every model", and so at every level: on days of which orders are held.
+-- "spend = spend table, in every model", and so at every level, on days whose orders are stored.
 with
 
-held as (
+stored as (
     select distinct cast(word as date) as day
     from (select unnest(string_split($days_held, ',')) as word) as words
     where word <> ''
@@ -17,7 +17,7 @@ wanted as (
         coalesce(currency_code(daily.currency), '(none)') as currency,
         sum(daily.spend) as spend
     from ad_spend.daily
-    inner join held on held.day = daily.day
+    inner join stored on stored.day = daily.day
     inner join windows
         on days_between(daily.day, cast($last_day as date)) between 0 and windows.window_days - 1
     group by windows.window_days, coalesce(currency_code(daily.currency), '(none)')

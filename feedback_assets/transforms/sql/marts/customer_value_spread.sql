@@ -1,8 +1,8 @@
--- One row an NPS class and currency. "Money is never added across currencies."
+-- One row per NPS class and currency. "Money is never added across currencies."
 with
 
--- "a customer is a customer_key with an order", told by the text that the key is made of and hashed
--- once: to hash it for each order was a third of the time.
+-- "a customer is a customer_key with an order". Customers are grouped by the text that customer_key
+-- is made from, and hashed once: hashing every order took a third of the time.
 orders as (
     select
         order_id,
@@ -30,7 +30,7 @@ customers as (
 ),
 
 -- "class of the latest counted answer, as customer_value", and the first, after which customers are
--- followed. Of two of one instant the smaller feedback_id counts.
+-- followed. If two answers share an instant, the smaller feedback_id counts.
 answers as (
     select
         coalesce(orders.customer, customers.customer) as customer,
@@ -76,7 +76,7 @@ means as (
     group by nps_class, currency
 ),
 
--- Deviations in parts of the largest total, so that their powers add up as whole numbers.
+-- Deviations as fractions of the largest total, so that their powers add up as whole numbers.
 deviations as (
     select
         valued.nps_class,
@@ -122,8 +122,9 @@ spread as (
         and powers.currency is not distinct from means.currency
 ),
 
--- "of customers whose first counted answer, whose class counts here, is at least 30 days before the
--- last day held, orders within 30 days after it": days of 24 hours, so all are followed as long.
+-- Customers whose first counted answer, whose class counts here, is at least 30 days older than the
+-- last stored day, and their orders within 30 days after it. Days have 24 hours, so that all
+-- customers are followed for the same time.
 followed as (
     select bought.customer, bought.currency, answers.earliest
     from bought

@@ -1,7 +1,7 @@
 -- One row per customer to call.
 with
 
--- "detractors of the last 30 days held, not spam, without a reply". An answer stored in two
+-- Detractors of the last 30 stored days, not spam, without a reply. An answer stored in two
 -- partitions counts in the later one.
 answers as (
     select *, row_number() over (partition by feedback_id order by day desc) as choice
@@ -40,7 +40,7 @@ select
     waiting.feedback_id,
     waiting.provider,
     waiting.responded_at,
-    -- "whole days to the end of the last day held"
+    -- Whole days to the end of the last stored day.
     (
         unix_micros(cast(cast($last_day as date) as timestamptz)) + 86400000000
         - unix_micros(waiting.responded_at)

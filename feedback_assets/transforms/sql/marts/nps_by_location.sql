@@ -1,4 +1,4 @@
--- One row a window, provider and location.
+-- One row per window, provider and location.
 with
 
 windows as (

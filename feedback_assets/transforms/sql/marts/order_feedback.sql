@@ -91,9 +91,9 @@ seen as (
         )
 ),
 
--- An order that was moved to another day and is stored on both: until the later day, an answer sees
--- it as the earlier day has it, from then on as the later day has it. There are few, so they are
--- joined with the answers outside the timeline.
+-- Orders that were moved to another day and are stored on both: until the later day, an answer sees
+-- such an order as the earlier day has it, from then on as the later day has it. They are few, so
+-- they are joined with the answers outside the timeline.
 before_they_moved as (
     select
         sought.method, sought.step, sought.feedback_id, sought.responded_at, offered.order_id,

@@ -1,4 +1,4 @@
--- One row per day of sending, survey and channel of sending.
+-- One row per planned day, survey and sending type.
 with
 
 -- send_at is an estimate: a tracker that was moved to another day, and so is stored in two
