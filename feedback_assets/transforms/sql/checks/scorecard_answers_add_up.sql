@@ -1,5 +1,5 @@
--- "responses and classes = nps_by_channel after name normalising; Σcurrency responses + (unmatched) =
--- (all)", and so at every level.
+-- "responses and classes = nps_by_channel after name normalising; Σcurrency responses + (unmatched)
+-- = (all)", and so at every level.
 with
 
 channels as (
@@ -70,4 +70,8 @@ select
     count(*) as compared,
     coalesce(max(difference), 0) as largest_difference,
     coalesce(sum(case when difference > 1e-6 then 1 else 0 end), 0) as violations
-from (select difference from compared union all select difference from added) as differences
+from (
+    select difference from compared
+    union all
+    select difference from added
+) as differences

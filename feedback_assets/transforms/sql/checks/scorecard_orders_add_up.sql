@@ -23,7 +23,7 @@ placed as (
 ),
 
 windows as (
-    select window_days from (values (7), (30), (90), (365)) as lengths(window_days)
+    select window_days from (values (7), (30), (90), (365)) as lengths (window_days)
 ),
 
 by_currency as (
@@ -44,7 +44,8 @@ wanted as (
     from by_currency
     group by window_days, currency
     union all
-    select window_days, '(all)', count(*), null, count(distinct customer),
+    select
+        window_days, '(all)', count(*), null, count(distinct customer),
         sum(case when is_first then 1 else 0 end), false
     from by_currency
     group by window_days
@@ -64,7 +65,8 @@ found as (
         max(abs(new_customers + unknown_customers + repeat_orders - orders)) as not_told,
         sum(
             case
-                when net_amount_detractors > net_amount_answered
+                when
+                    net_amount_detractors > net_amount_answered
                     or net_amount_answered > net_amount then 1
                 else 0
             end
@@ -78,10 +80,10 @@ every as (
     from wanted
     cross join (
         values
-            ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
-            ('linear'), ('position_based'), ('time_decay')
-    ) as models(model)
-    cross join (values ('campaign'), ('medium'), ('source'), ('all')) as levels(level)
+        ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
+        ('linear'), ('position_based'), ('time_decay')
+    ) as models (model)
+    cross join (values ('campaign'), ('medium'), ('source'), ('all')) as levels (level)
 ),
 
 compared as (
@@ -110,7 +112,8 @@ select
     coalesce(
         sum(
             case
-                when order_difference > 1e-6 or customer_difference > 1e-6
+                when
+                    order_difference > 1e-6 or customer_difference > 1e-6
                     or first_difference > 1e-6 or not_told > 1e-6 then 1
                 -- Each row is rounded to four places.
                 when money_difference > 0.0001 * row_count then 1

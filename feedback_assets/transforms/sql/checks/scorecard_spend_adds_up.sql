@@ -8,7 +8,7 @@ stored as (
 ),
 
 windows as (
-    select window_days from (values (7), (30), (90), (365)) as lengths(window_days)
+    select window_days from (values (7), (30), (90), (365)) as lengths (window_days)
 ),
 
 wanted as (
@@ -35,10 +35,10 @@ every as (
     from wanted
     cross join (
         values
-            ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
-            ('linear'), ('position_based'), ('time_decay')
-    ) as models(model)
-    cross join (values ('campaign'), ('medium'), ('source'), ('all')) as levels(level)
+        ('first_click'), ('first_optin'), ('re_optin'), ('last_click'),
+        ('linear'), ('position_based'), ('time_decay')
+    ) as models (model)
+    cross join (values ('campaign'), ('medium'), ('source'), ('all')) as levels (level)
 )
 
 select

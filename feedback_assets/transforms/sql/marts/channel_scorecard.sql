@@ -31,13 +31,15 @@ numbered as (
 ),
 
 keys as (
-    select numbered.window_days, numbered.level, numbered.model, numbered.currency,
+    select
+        numbered.window_days, numbered.level, numbered.model, numbered.currency,
         names.source, names.medium, names.campaign
     from numbered
     inner join names on names.level = numbered.level and names.channel = numbered.channel
     union
     -- "spend = spend table, in every model"
-    select spend.window_days, spend.level, models.number, spend.currency,
+    select
+        spend.window_days, spend.level, models.number, spend.currency,
         spend.source, spend.medium, spend.campaign
     from parts.spend
     cross join parts.models
@@ -62,25 +64,30 @@ joined as (
         lengths.before_is_held,
         -- orders and money
         coalesce(of_units(spans.orders), 0e0) as orders,
-        case when keys.currency <> '(all)'
-            then coalesce(of_money_shares(spans.net_amount), 0)
+        case
+            when keys.currency <> '(all)'
+                then coalesce(of_money_shares(spans.net_amount), 0)
         end as net_amount,
         coalesce(of_units(spans.new_customers), 0e0) as new_customers,
         coalesce(of_units(spans.unknown_customers), 0e0) as unknown_customers,
         coalesce(of_units(
             spans.orders - spans.new_customers - spans.unknown_customers
         ), 0e0) as repeat_orders,
-        case when keys.currency <> '(all)'
-            then coalesce(of_money_shares(spans.net_amount_answered), 0)
+        case
+            when keys.currency <> '(all)'
+                then coalesce(of_money_shares(spans.net_amount_answered), 0)
         end as net_amount_answered,
-        case when keys.currency <> '(all)'
-            then coalesce(of_money_shares(spans.net_amount_detractors), 0)
+        case
+            when keys.currency <> '(all)'
+                then coalesce(of_money_shares(spans.net_amount_detractors), 0)
         end as net_amount_detractors,
-        case when lengths.before_is_held
-            then coalesce(of_units(spans.orders_before), 0e0)
+        case
+            when lengths.before_is_held
+                then coalesce(of_units(spans.orders_before), 0e0)
         end as orders_before,
-        case when lengths.before_is_held and keys.currency <> '(all)'
-            then coalesce(of_money_shares(spans.net_amount_before), 0)
+        case
+            when lengths.before_is_held and keys.currency <> '(all)'
+                then coalesce(of_money_shares(spans.net_amount_before), 0)
         end as net_amount_before,
         coalesce(of_units(spans.return_base), 0e0) as return_base,
         of_units(spans.returned) as returned,
@@ -115,21 +122,25 @@ joined as (
             scores.first_w, scores.first_x, scores.first_ww, scores.first_wx, scores.first_xx
         ) as first_v,
         -- Weights that add up to one but for their last digits leave no rest.
-        case when scores.w > 0 and scores.rest_w > 1e-9
-            then scores.rest_w
+        case
+            when scores.w > 0 and scores.rest_w > 1e-9
+                then scores.rest_w
         end as rest_w,
         scores.rest_x,
-        case when scores.w > 0 and scores.rest_w > 1e-9
-            then adjusted_nps(scores.rest_w, scores.rest_x, scores.rest_ww)
+        case
+            when scores.w > 0 and scores.rest_w > 1e-9
+                then adjusted_nps(scores.rest_w, scores.rest_x, scores.rest_ww)
         end as rest_t,
-        case when scores.w > 0 and scores.rest_w > 1e-9
-            then adjusted_variance(
-                scores.rest_w, scores.rest_x, scores.rest_ww, scores.rest_wx, scores.rest_xx
-            )
+        case
+            when scores.w > 0 and scores.rest_w > 1e-9
+                then adjusted_variance(
+                    scores.rest_w, scores.rest_x, scores.rest_ww, scores.rest_wx, scores.rest_xx
+                )
         end as rest_v,
         case when lengths.before_is_held then coalesce(before.w, 0e0) end as responses_before,
-        case when lengths.before_is_held
-            then coalesce(before.promoters, 0e0)
+        case
+            when lengths.before_is_held
+                then coalesce(before.promoters, 0e0)
         end as promoters_before,
         before.x as x_before,
         adjusted_nps(before.w, before.x, before.ww) as t_before,
@@ -141,8 +152,9 @@ joined as (
         spend.spend,
         spend.clicks,
         spend.impressions,
-        case when known.window_days is not null
-            then coalesce(coverage.missing, held_days.held)
+        case
+            when known.window_days is not null
+                then coalesce(coverage.missing, held_days.held)
         end as spend_days_missing
     from keys
     inner join parts.models on models.number = keys.model
@@ -223,8 +235,9 @@ priced as (
     select
         shown.*,
         case when shown.spend_days_missing = 0 then as_double(shown.spend) end as priced_spend,
-        case when shown.spend_days_missing = 0 and shown.currencies = 1
-            then as_double(shown.spend)
+        case
+            when shown.spend_days_missing = 0 and shown.currencies = 1
+                then as_double(shown.spend)
         end as whole_spend,
         whole.orders as all_orders,
         whole.new_customers as all_new,
@@ -232,7 +245,7 @@ priced as (
         case when whole.responses > 0 then whole.promoters / whole.responses end as promoter_share,
         -- Agresti and Coull: the share with 1.96² answers added, half of them promoters.
         (whole.effective_responses * whole.promoters / nullif(whole.responses, 0) + 1.9208e0)
-            / (whole.effective_responses + 3.8416e0) as middle_share,
+        / (whole.effective_responses + 3.8416e0) as middle_share,
         whole.effective_responses + 3.8416e0 as answers_and_more
     from shown
     inner join shown as whole
@@ -292,11 +305,13 @@ select
     1e2 * sqrt(v) as nps_se,
     first_responses,
     1e2 * first_x / nullif(first_responses, 0) as first_nps,
-    case when first_t is not null
-        then greatest(-1e2, 1e2 * first_t - 1.96e2 * sqrt(first_v))
+    case
+        when first_t is not null
+            then greatest(-1e2, 1e2 * first_t - 1.96e2 * sqrt(first_v))
     end as first_nps_low,
-    case when first_t is not null
-        then least(1e2, 1e2 * first_t + 1.96e2 * sqrt(first_v))
+    case
+        when first_t is not null
+            then least(1e2, 1e2 * first_t + 1.96e2 * sqrt(first_v))
     end as first_nps_high,
     rest_nps,
     nps - rest_nps as versus_rest,
@@ -326,10 +341,12 @@ select
     whole_spend / nullif(all_first, 0) as cost_per_new_low,
     whole_spend / nullif(all_new, 0) as cost_per_new_high,
     cost_per_order / nullif(promoter_share, 0) as cost_per_promoter,
-    case when middle_share is not null
-        then cost_per_order / least(1e0, middle_share + share_margin)
+    case
+        when middle_share is not null
+            then cost_per_order / least(1e0, middle_share + share_margin)
     end as cost_per_promoter_low,
-    case when middle_share > share_margin
-        then cost_per_order / (middle_share - share_margin)
+    case
+        when middle_share > share_margin
+            then cost_per_order / (middle_share - share_margin)
     end as cost_per_promoter_high
 from costed

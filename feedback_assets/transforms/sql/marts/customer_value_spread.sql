@@ -105,15 +105,18 @@ spread as (
     select
         means.*,
         powers.totals,
-        case when means.customers > 1
-            then means.largest * sqrt(powers.deviations_2 / (means.customers - 1))
+        case
+            when means.customers > 1
+                then means.largest * sqrt(powers.deviations_2 / (means.customers - 1))
         end as deviation,
-        case when means.customers > 1 and powers.deviations_2 > 0
-            then powers.deviations_3 / means.customers
-                / (
-                    powers.deviations_2 / (means.customers - 1)
-                    * sqrt(powers.deviations_2 / (means.customers - 1))
-                )
+        case
+            when means.customers > 1 and powers.deviations_2 > 0
+                then
+                    powers.deviations_3 / means.customers
+                    / (
+                        powers.deviations_2 / (means.customers - 1)
+                        * sqrt(powers.deviations_2 / (means.customers - 1))
+                    )
             else 0e0
         end as skew
     from means
@@ -148,7 +151,7 @@ afterwards as (
 
 returns as (
     select
-        followed.earliest.nps_class as nps_class,
+        followed.earliest.nps_class,
         followed.currency,
         count(*) as followed,
         sum(case when afterwards.orders > 0 then 1 else 0 end) as returned,
@@ -167,17 +170,18 @@ select
     spread.net_amount,
     spread.mean as net_amount_per_customer,
     spread.mean
-        - hall(student(spread.customers), spread.skew, spread.customers)
-            * spread.deviation / sqrt(spread.customers) as net_amount_per_customer_low,
+    - hall(student(spread.customers), spread.skew, spread.customers)
+    * spread.deviation / sqrt(spread.customers) as net_amount_per_customer_low,
     spread.mean
-        - hall(-student(spread.customers), spread.skew, spread.customers)
-            * spread.deviation / sqrt(spread.customers) as net_amount_per_customer_high,
+    - hall(-student(spread.customers), spread.skew, spread.customers)
+    * spread.deviation / sqrt(spread.customers) as net_amount_per_customer_high,
     quantile_of(spread.totals, spread.customers, 0.5e0) as median,
     quantile_of(spread.totals, spread.customers, 0.25e0) as q1,
     quantile_of(spread.totals, spread.customers, 0.75e0) as q3,
     ranked(spread.totals, median_rank(spread.customers)) as median_low,
-    case when median_rank(spread.customers) >= 1
-        then ranked(spread.totals, spread.customers + 1 - median_rank(spread.customers))
+    case
+        when median_rank(spread.customers) >= 1
+            then ranked(spread.totals, spread.customers + 1 - median_rank(spread.customers))
     end as median_high,
     coalesce(returns.followed, 0) as followed,
     cast(returns.returned as double) / returns.followed as returned_30,

@@ -3,7 +3,7 @@ with
 
 windows as (
     select window_days
-    from (values (7), (30), (90), (365)) as lengths(window_days)
+    from (values (7), (30), (90), (365)) as lengths (window_days)
 ),
 
 -- "answers with a location"; "NPS counts rows with a score that are not spam."
@@ -19,8 +19,9 @@ summed as (
     from unified.feedback
     inner join windows
         on days_between(feedback.day, cast($last_day as date))
-            between 0 and windows.window_days - 1
-    where feedback.location_ref is not null and feedback.score is not null
+        between 0 and windows.window_days - 1
+    where
+        feedback.location_ref is not null and feedback.score is not null
         and not feedback.is_spam
     group by windows.window_days, feedback.provider, feedback.location_ref
 ),

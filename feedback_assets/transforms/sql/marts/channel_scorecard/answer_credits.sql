@@ -1,7 +1,7 @@
 -- One row a credit: an answer that a model gives to a channel, in whole or in part.
 --
--- "credited as in nps_by_attribution": by the touches of its order, else (unattributed), and without
--- an order (unmatched). The weight is in whole 10^-15.
+-- "credited as in nps_by_attribution": by the touches of its order, else (unattributed), and
+-- without an order (unmatched). The weight is in whole 10^-15.
 select
     models.number as model,
     channels.campaign_channel,

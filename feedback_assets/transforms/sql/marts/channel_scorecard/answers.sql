@@ -11,7 +11,8 @@ counted as (
         feedback.nps_class,
         feedback.order_id,
         feedback.ordered_at,
-        case when feedback.order_id is null then '(unmatched)'
+        case
+            when feedback.order_id is null then '(unmatched)'
             else coalesce(feedback.currency, '(none)')
         end as currency,
         coalesce(feedback.customer_key, feedback.feedback_id) as customer,
@@ -19,7 +20,8 @@ counted as (
         coalesce(orders.is_first, false) as is_first
     from marts.order_feedback as feedback
     left join parts.orders on orders.order_id = feedback.order_id
-    where feedback.score is not null and not feedback.is_spam
+    where
+        feedback.score is not null and not feedback.is_spam
         and feedback.day <= cast($last_day as date)
 ),
 

@@ -65,11 +65,12 @@ shares as (
         accounts.is_several,
         accounts.total,
         of_units(bought.weight) / accounts.orders as share,
-        case when customers.largest > 0
-            then (
-                coalesce(money_of_shares(bought.net_amount), accounts.total)
-                - customers.mean * of_units(bought.weight) / accounts.orders
-            ) / customers.largest
+        case
+            when customers.largest > 0
+                then (
+                    coalesce(money_of_shares(bought.net_amount), accounts.total)
+                    - customers.mean * of_units(bought.weight) / accounts.orders
+                ) / customers.largest
             else 0e0
         end as deviation
     from bought
@@ -215,13 +216,16 @@ spread as (
         of_units(sums.squares) as squares,
         sums.totals,
         customers.mean,
-        case when sums.buyers > 1
-            then customers.largest * sqrt(sums.deviations_2 / (sums.buyers - 1))
-                / (of_units(sums.shares) / sums.buyers)
+        case
+            when sums.buyers > 1
+                then
+                    customers.largest * sqrt(sums.deviations_2 / (sums.buyers - 1))
+                    / (of_units(sums.shares) / sums.buyers)
         end as deviation,
         case
             when sums.buyers > 1 and sums.deviations_2 > 0
-                then sums.deviations_3 / sums.buyers
+                then
+                    sums.deviations_3 / sums.buyers
                     / (
                         sums.deviations_2 / (sums.buyers - 1)
                         * sqrt(sums.deviations_2 / (sums.buyers - 1))
@@ -252,8 +256,9 @@ select
     quantile_of(totals, buyers, 0.25e0) as q1,
     quantile_of(totals, buyers, 0.75e0) as q3,
     ranked(totals, median_rank(buyers)) as median_low,
-    case when median_rank(buyers) >= 1
-        then ranked(totals, buyers + 1 - median_rank(buyers))
+    case
+        when median_rank(buyers) >= 1
+            then ranked(totals, buyers + 1 - median_rank(buyers))
     end as median_high
 from spread
 

@@ -1,4 +1,4 @@
--- One row a window, channel and currency: customers who became promoters there, or were some before.
+-- One row per window, channel and currency: customers who became or ceased to be promoters.
 with
 
 -- "credited by the former's order": by that of the latest answer in the window.

@@ -14,10 +14,17 @@ named as (
         coalesce(channel_name(campaign), '(none)') as campaign
     from (select distinct source, medium, campaign from unified.attribution) as written
     union all
-    select kind, null, null, null, name, name, name
+    select
+        kind,
+        null as written_source,
+        null as written_medium,
+        null as written_campaign,
+        name as source,
+        name as medium,
+        name as campaign
     from (
         values ('no touch', '(unattributed)'), ('no order', '(unmatched)')
-    ) as others(kind, name)
+    ) as others (kind, name)
 ),
 
 numbered as (

@@ -20,7 +20,8 @@ by_currency as (
     from by_level
     where currency <> '(all)'
     union all
-    select window_days, level, model, channel, '(all)', customers, repeaters,
+    select
+        window_days, level, model, channel, '(all)', customers, repeaters,
         cast(null as double)
     from by_level
     where currency = '(all)' or not is_several
@@ -42,8 +43,9 @@ summed as (
 
 select
     summed.*,
-    case when summed.customers > 0 and summed.currency <> '(all)'
-        then money_of_shares(spans.net_amount) / summed.customers
+    case
+        when summed.customers > 0 and summed.currency <> '(all)'
+            then money_of_shares(spans.net_amount) / summed.customers
     end as mean
 from summed
 inner join parts.spans

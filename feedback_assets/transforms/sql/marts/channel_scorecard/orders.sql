@@ -32,7 +32,8 @@ ordered_days as (
 began as (
     select id
     from wicked_reports_contacts_latest
-    where create_date
+    where
+        create_date
         >= (select cast(min(day) as timestamptz) as first_held from parts.days)
 ),
 
@@ -84,7 +85,7 @@ select
     age_bucket(days_between(placed.day, cast($last_day as date))) as bucket,
     placed.place = 1 as is_first,
     placed.place = 1
-        and (began.id is not null or ordered_days.days_before >= 365) as is_new,
+    and (began.id is not null or ordered_days.days_before >= 365) as is_new,
     -- "share followed by another of the customer within 30 days": days of 24 hours.
     coalesce(
         unix_micros(placed.next_at) - unix_micros(placed.ordered_at) <= 2592000000000, false

@@ -1,4 +1,4 @@
--- One row a window, or the one before it, channel and currency: what answers add up to, by customer.
+-- One row per window (or the one before), channel and currency: sums over customers.
 with
 
 -- Who has answers about one currency only is added up there, and counted from there among all.

@@ -43,6 +43,7 @@ select
     sum(case when windows.is_in_response_base then sums.answered else 0 end) as answered
 from by_currency as sums
 inner join parts.windows on windows.bucket = sums.bucket
-where windows.is_in or windows.is_before or windows.is_in_return_base
+where
+    windows.is_in or windows.is_before or windows.is_in_return_base
     or windows.is_in_response_base
 group by windows.window_days, sums.level, sums.model, sums.channel, sums.currency

@@ -11,7 +11,8 @@ counted as (
 ),
 
 by_level as (
-    select 'campaign' as level, window_days, source, medium, campaign, currency, spend, clicks,
+    select
+        'campaign' as level, window_days, source, medium, campaign, currency, spend, clicks,
         impressions
     from counted
     union all

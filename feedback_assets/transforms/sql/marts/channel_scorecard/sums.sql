@@ -45,13 +45,13 @@ select
     channel,
     currency,
     bucket,
-        sum(orders) as orders,
-        sum(net_amount) as net_amount,
-        sum(new_customers) as new_customers,
-        sum(unknown_customers) as unknown_customers,
-        sum(followed) as followed,
-        sum(answered) as answered,
-        sum(net_amount_answered) as net_amount_answered,
-        sum(net_amount_detractors) as net_amount_detractors
+    sum(orders) as orders,
+    sum(net_amount) as net_amount,
+    sum(new_customers) as new_customers,
+    sum(unknown_customers) as unknown_customers,
+    sum(followed) as followed,
+    sum(answered) as answered,
+    sum(net_amount_answered) as net_amount_answered,
+    sum(net_amount_detractors) as net_amount_detractors
 from by_level
 group by level, model, channel, currency, bucket

@@ -35,9 +35,10 @@ latest as (
 
 select
     window_days,
-    latest.now.feedback_id as feedback_id,
-    latest.now.day as day,
+    latest.now.feedback_id,
+    latest.now.day,
     latest.now.nps_class = 'promoter' as is_won
 from latest
-where latest.now is not null and latest.earlier is not null
+where
+    latest.now is not null and latest.earlier is not null
     and (latest.now.nps_class = 'promoter') <> (latest.earlier.nps_class = 'promoter')

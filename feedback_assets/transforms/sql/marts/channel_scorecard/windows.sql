@@ -3,7 +3,7 @@ with
 
 lengths as (
     select window_days
-    from (values (7), (30), (90), (365)) as lengths(window_days)
+    from (values (7), (30), (90), (365)) as lengths (window_days)
 ),
 
 -- The least age of each bucket, as age_bucket has it.
@@ -11,9 +11,9 @@ buckets as (
     select bucket
     from (
         values
-            (0), (7), (14), (21), (30), (37), (44), (60), (90), (104), (120), (180), (365), (379),
-            (395)
-    ) as ages(bucket)
+        (0), (7), (14), (21), (30), (37), (44), (60), (90), (104), (120), (180), (365), (379),
+        (395)
+    ) as ages (bucket)
 ),
 
 -- "preceding window; null unless all its days are held"
@@ -30,7 +30,7 @@ select
     buckets.bucket,
     buckets.bucket < lengths.window_days as is_in,
     buckets.bucket between lengths.window_days and 2 * lengths.window_days - 1
-        and before.is_held as is_before,
+    and before.is_held as is_before,
     before.is_held as before_is_held,
     -- "orders 30 to 29+window days before the last day"
     buckets.bucket between 30 and 29 + lengths.window_days as is_in_return_base,
