@@ -11,6 +11,8 @@ from feedback_assets.scorecard.ranking import benjamini_hochberg
 ALL = "(all)"
 UNNAMED = frozenset({"(none)", "(unmatched)", "(unattributed)"})
 """Sources that are not channels: they are part of the rest, and never compared with it."""
+FEW_SHOWN = 5
+"""Minimum effective responses to show an interval."""
 FEW_TESTED = 20
 """Minimum effective responses to test and rank a channel."""
 
