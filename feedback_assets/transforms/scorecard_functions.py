@@ -50,6 +50,20 @@ SCORECARD_FUNCTIONS = (
         duckdb=f"case when age < 0 then null {_AGE_BUCKET} end",
         spark=f"case when age < 0 then null {_AGE_BUCKET} end",
     ),
+    # ``units`` of a share of which the number fits 64 bits (up to 9,000), and a sum of such that
+    # fits them as well. Spark's sums of 64 bits have 64 bits, so it counts in more from the start.
+    Function(
+        "small_units",
+        ("x",),
+        duckdb="cast(floor(x * 1e15 + 0.5e0) as bigint)",
+        spark="cast(floor(x * 1e15 + 0.5e0) as decimal(38, 0))",
+    ),
+    Function(
+        "fits",
+        ("n",),
+        duckdb="cast(n as bigint)",
+        spark="cast(n as decimal(38, 0))",
+    ),
     # A part of an amount, in units of 10^-19, and such a number as money again: added up as whole
     # numbers and rounded once, half away from zero. ``share`` counts ``units``.
     Function(

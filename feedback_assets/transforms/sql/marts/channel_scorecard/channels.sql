@@ -21,13 +21,14 @@ named as (
 ),
 
 numbered as (
-    select *, dense_rank() over (order by source, medium, campaign) as campaign_channel
+    select *, 4 * dense_rank() over (order by source, medium, campaign) as campaign_channel
     from named
 )
 
--- A medium and a source have the number of the first channel in them.
+-- A channel's number tells its level: that of the first campaign in it, and 1 for a medium, 2 for a
+-- source; 3 is the number of all.
 select
     *,
-    min(campaign_channel) over (partition by source, medium) as medium_channel,
-    min(campaign_channel) over (partition by source) as source_channel
+    min(campaign_channel) over (partition by source, medium) + 1 as medium_channel,
+    min(campaign_channel) over (partition by source) + 2 as source_channel
 from numbered
