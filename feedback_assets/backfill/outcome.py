@@ -13,6 +13,8 @@ from feedback_assets.settings import Settings, dotenv_file
 from feedback_assets.warehouse.remote import StoreTrouble
 from feedback_assets.warehouse.warehouse import Warehouse
 
+TableResults = Mapping[Table, TableResult]
+
 # The parts in which messages of one cause differ between the tables of a provider.
 _OF_ONE_TABLE = re.compile(r"\b(GET|POST) \S+|\d{4}-\d{2}-\d{2}( to \d{4}-\d{2}-\d{2})?")
 
@@ -38,7 +40,7 @@ def unconfigured(settings: Settings, plan: Plan) -> str:
     )
 
 
-def failures(results: Mapping[Table, TableResult]) -> list[Failure]:
+def failures(results: TableResults) -> list[Failure]:
     """The tables that failed, by cause, without those that were skipped because of them."""
     found: dict[str, Failure] = {}
     for table, result in results.items():
@@ -49,7 +51,7 @@ def failures(results: Mapping[Table, TableResult]) -> list[Failure]:
     return list(found.values())
 
 
-def skipped(results: Mapping[Table, TableResult]) -> list[str]:
+def skipped(results: TableResults) -> list[str]:
     """The tables that were skipped because a table that they depend on failed."""
     return [table.full_name for table, result in results.items() if result.skipped]
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,8 +24,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 
 if TYPE_CHECKING:
-    from feedback_assets.backfill.results import TableResult
-    from feedback_assets.schema.table import Table
+    from feedback_assets.backfill.outcome import TableResults
 
 
 @app.command(rich_help_panel=START)
@@ -133,7 +131,7 @@ def _scan(settings: Settings, first: date, last: date) -> None:
         print(line)
 
 
-def _report(results: "Mapping[Table, TableResult]") -> bool:
+def _report(results: "TableResults") -> bool:
     """Print failures by cause and failed checks; returns whether there are only warnings."""
     from feedback_assets.backfill.outcome import failures, skipped
 

@@ -1,4 +1,4 @@
--- One row a window, model, channel and currency, at one of four levels.
+-- One row per window, model, channel and currency, at one of four levels.
 --
 -- Windows, customers and intervals are computed in the parts before it, in channel_scorecard/; here
 -- they meet, get their names, and are divided by each other.

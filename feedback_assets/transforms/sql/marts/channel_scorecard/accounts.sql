@@ -1,4 +1,4 @@
--- One row a window and account: a customer and a currency, or all currencies of one with several.
+-- One row per window and account: a customer and a currency, or all currencies of one with several.
 with
 
 held as (

@@ -1,4 +1,4 @@
--- One row a credit: an answer that a model gives to a channel, in whole or in part.
+-- One row per credit: an answer that a model gives to a channel, in whole or in part.
 --
 -- "credited as in nps_by_attribution": by the touches of its order, else (unattributed), and
 -- without an order (unmatched). The weight is in whole 10^-15.

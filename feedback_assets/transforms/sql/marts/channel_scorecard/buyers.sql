@@ -1,4 +1,4 @@
--- One row a window, channel and currency: its buyers one by one, and how their money is spread.
+-- One row per window, channel and currency: its buyers one by one, and how their money is spread.
 with
 
 -- "Per channel c, customer g: W=Σw, R=Σw·net"

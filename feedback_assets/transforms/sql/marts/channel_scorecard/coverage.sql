@@ -1,4 +1,4 @@
--- One row a window and source of spend, and one for all of them: the days on which it is unknown.
+-- One row per window and source of spend, and one for all of them: the days on which it is unknown.
 with
 
 files as (

@@ -1,4 +1,4 @@
--- One row a credit: an order that a model gives to a channel, in whole or in part.
+-- One row per credit: an order that a model gives to a channel, in whole or in part.
 --
 -- The weight is in whole 10^-15, which fit 64 bits.
 select

@@ -1,4 +1,4 @@
--- One row a window, channel and currency: customers, and what they spend on average.
+-- One row per window, channel and currency: customers, and what they spend on average.
 with
 
 by_level as (

@@ -1,4 +1,4 @@
--- One row an order, in the currency and of the customer that it counts for.
+-- One row per order, in the currency and of the customer that it counts for.
 --
 -- "customer = coalesce(customer_email, contact_id), without one: the order itself"
 select

@@ -1,4 +1,4 @@
--- One row a model: its name, and the number by which rows are grouped.
+-- One row per model: its name, and the number by which rows are grouped.
 select number, model
 from (
     values

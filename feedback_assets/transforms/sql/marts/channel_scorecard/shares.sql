@@ -1,4 +1,4 @@
--- One row a window, campaign and currency: customers, added up over credits.
+-- One row per window, campaign and currency: customers, added up over credits.
 --
 -- Σ_g W/T is the sum of w/T over credits, so no customer has to be told apart for it. Who has one
 -- currency is added up there, and counted from there among the customers of all currencies.

@@ -1,4 +1,4 @@
--- One row a window, channel and currency: what was spent on it.
+-- One row per window, channel and currency: what was spent on it.
 with
 
 -- "Only days on which orders are held enter"

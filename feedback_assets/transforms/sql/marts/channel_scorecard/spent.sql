@@ -1,4 +1,4 @@
--- One row a row of ad_spend.daily, under the names by which channels count.
+-- One row per row of ad_spend.daily, under the names by which channels count.
 select
     day,
     coalesce(channel_name(source), '(none)') as source,

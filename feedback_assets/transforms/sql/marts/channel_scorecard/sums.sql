@@ -1,4 +1,4 @@
--- One row a channel, currency and bucket of ages: what is credited, in units.
+-- One row per channel, currency and bucket of ages: what is credited, in units.
 --
 -- Everything that adds up over customers and days.
 with

@@ -1,4 +1,4 @@
--- One row a window and answer in it by which a customer became a promoter, or was one before.
+-- One row per window and answer in it by which a customer became a promoter, or was one before.
 with
 
 lengths as (

@@ -1,4 +1,4 @@
--- One row a window and bucket of ages: which spans of days of the window the bucket is in.
+-- One row per window and bucket of ages: which spans of days of the window the bucket is in.
 with
 
 lengths as (
