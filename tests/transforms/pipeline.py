@@ -118,15 +118,15 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
     }
 
 
-def assert_same_rows(name: str, found: list[Row], wanted: list[Row]) -> None:
-    """Assert the same rows in any order; floats equal within 1e-9, everything else exactly."""
+def assert_same_rows(name: str, found: list[Row], wanted: list[Row], within: float = 1e-9) -> None:
+    """Assert the same rows in any order; floats equal ``within`` a share, the rest exactly."""
     table = find_table(name)
     found, wanted = _sorted(table, found), _sorted(table, wanted)
     assert [_exact(row) for row in found] == [_exact(row) for row in wanted], name
     for one, other in zip(found, wanted, strict=True):
         for column, value in one.items():
             if isinstance(value, float):
-                close = abs(value - other[column]) <= 1e-9 * max(1.0, abs(value))
+                close = abs(value - other[column]) <= within * max(1.0, abs(value))
                 assert close, (name, column, one, other)
 
 

@@ -1,4 +1,4 @@
--- One row per window, or the one before it, and account: the answers of a customer about a currency.
+-- One row per window, or the one before it, and account: a customer's answers about a currency.
 select
     windows.window_days,
     windows.is_before,
