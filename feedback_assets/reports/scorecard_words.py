@@ -34,12 +34,17 @@ _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five")
 
 def lead(found: Sequence[Finding]) -> str:
     """How many findings there are and what they go by."""
-    acts = [each for each in found if not isinstance(each, Careful | NothingStandsOut)]
+    acts = [each for each in found if not is_remark(each)]
     if not acts:
         return "Nothing to change on these figures."
     things = "thing" if len(acts) == 1 else "things"
     order = ", the most money first" if len(acts) > 1 else ""
     return f"{_NUMBERS[len(acts)]} {things} to do{order}."
+
+
+def is_remark(found: Finding) -> bool:
+    """Whether a finding is about the figures themselves rather than something to do."""
+    return isinstance(found, Careful | NothingStandsOut)
 
 
 def step(found: Finding) -> str:
@@ -79,7 +84,7 @@ def step(found: Finding) -> str:
 
 
 def stake(found: Finding) -> str:
-    """The money at stake, and what it is; empty without any."""
+    """The money at stake, and what it is; empty if there is none or the sentence says it."""
     at_stake = getattr(found, "at_stake", None)
     if not isinstance(at_stake, Money):
         return ""
@@ -88,9 +93,8 @@ def stake(found: Finding) -> str:
         BringsPromoters: "revenue credited to it",
         PromoterCosts: "spent on the dearer channel",
         Changed: "revenue credited to it",
-        AnswerDetractors: "revenue from these customers",
-    }[type(found)]
-    return f"{amount(at_stake)} {what}"
+    }.get(type(found))
+    return f"{amount(at_stake)} {what}" if what else ""
 
 
 def amount(at_stake: Money) -> str:
@@ -114,7 +118,7 @@ def respondents(found: Finding, answering: Iterable[Answering]) -> str:
             "First and later orders were not answered equally often: weighted by its orders, its "
             f"NPS is {number(mine.standardised)}."
         )
-    return "Answers match the orders: first and later ones weighted equally, its NPS is the same."
+    return "Answers match the orders: first and later orders are answered about equally often."
 
 
 def channels(view: View) -> str:

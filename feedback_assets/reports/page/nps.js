@@ -91,7 +91,7 @@
     const cell = element("td", undefined, "trend");
     const trend = view.trends[place];
     if (!trend || trend.filter((nps) => nps !== null).length < 2) {
-      cell.append(element("span", "–"));
+      if (view.verdict[place] !== "whole") cell.append(element("span", "–"));
       return cell;
     }
     const [width, height] = [78, 26];
@@ -221,7 +221,7 @@
       return row;
     }));
     const titles = card.titles;
-    table.caption.textContent = [
+    table.caption.firstElementChild.textContent = [
       titles.model[chosen("model")], titles.level[chosen("level")],
       `last ${titles.window[chosen("window")]}`,
       `${currency === "(all)" ? "" : "money in "}${titles.currency[currency] ?? currency}`,
