@@ -149,7 +149,8 @@ def _count_cells(counts: Any) -> tuple[float | None, ...]:
 
 def _periods_figures(report: Report) -> Figures:
     columns = (
-        "window_days", "days_stored", *_COUNT_COLUMNS, *(f"{name}_before" for name in _COUNT_COLUMNS),
+        "window_days", "days_stored", *_COUNT_COLUMNS,
+        *(f"{name}_before" for name in _COUNT_COLUMNS),
         "difference", "difference_low", "difference_high", "p",
         "surveys_sent", "surveys_answered", "surveys_sent_before", "surveys_answered_before",
     )  # fmt: skip
@@ -211,7 +212,6 @@ def _unsold_figures(file: str, found: tuple[Unsold, ...]) -> Figures:
         file,
         columns,
         tuple(
-            (*u.names, u.currency, u.orders, _amount(u.net_amount), _amount(u.spend))
-            for u in found
+            (*u.names, u.currency, u.orders, _amount(u.net_amount), _amount(u.spend)) for u in found
         ),
     )

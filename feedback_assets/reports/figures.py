@@ -30,8 +30,8 @@ from feedback_assets.reports.report import (
 from feedback_assets.reports.scorecard_figures import read_scorecard
 from feedback_assets.reports.scorecard_view import spread_cells
 from feedback_assets.reports.statistics import Counts
-from feedback_assets.scorecard.decisions import WINDOW
 from feedback_assets.schema.free_text import masked
+from feedback_assets.summary.reading import read_scorecard as read_summary
 from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.tables.reports import NPS_PAGE
 from feedback_assets.warehouse.generated import generated_providers
@@ -53,16 +53,16 @@ def read_report(
 ) -> Report:
     """The figures from all marts that the warehouse holds; figures of missing marts are empty.
 
-    Waiting times end at ``built_at``. ``read_at``: when each table that is read, named ``group.table``, was last materialised. Raises
-    ``duckdb.Error`` if a file cannot be read.
+    Waiting times end at ``built_at``. ``read_at``: when each table that is read, named
+    ``group.table``, was last materialised. Raises ``duckdb.Error`` if a file cannot be read.
     """
     bounds, built_at = bounds or Bounds(), built_at or datetime.now(UTC)
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
     last = held_days[-1] if held_days else None
     windows = offered(_span(held_days))
+    summary = read_summary(warehouse, memory_limit)
     with connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
-        coverage = _coverage(ask)
         locations, locations_in_all = _locations(ask, windows, bounds)
         return Report(
             built_at=built_at,
@@ -76,14 +76,7 @@ def read_report(
             windows=windows,
             periods=_periods(ask, held_days, windows),
             weeks=_weeks(ask, held_days),
-            scorecard=read_scorecard(
-                ask,
-                bounds,
-                windows,
-                last,
-                matched_share=_matched(coverage),
-                days_held=_days_held(warehouse, last),
-            ),
+            scorecard=read_scorecard(ask, bounds, windows, summary),
             values=_values(ask, bounds),
             surveys=tuple(_survey(row) for row in ask("funnel")[: bounds.surveys]),
             locations=locations,
@@ -91,7 +84,7 @@ def read_report(
             products=products,
             products_in_all=products_in_all,
             said=_said(ask, bounds, built_at),
-            coverage=coverage,
+            coverage=_coverage(ask),
         )
 
 
@@ -125,24 +118,6 @@ def _weeks(ask: Ask, held_days: Collection[date]) -> tuple[Week, ...]:
     )
 
 
-def _matched(coverage: Collection[tuple[str, str, int]]) -> float | None:
-    whole = sum(responses for _, _, responses in coverage)
-    matched = sum(responses for _, method, responses in coverage if method != "none")
-    return matched / whole if whole else None
-
-
-def _days_held(warehouse: Warehouse, last: date | None) -> int:
-    """The days of the findings' window of which both answers and orders are stored."""
-    if last is None:
-        return 0
-    held = [
-        set(warehouse.days_held(find_table(name)))
-        for name in ("marts.nps_by_attribution", "unified.orders")
-    ]
-    days = days_between(last - timedelta(days=WINDOW - 1), last)
-    return sum(all(day in found for found in held) for day in days)
-
-
 def _locations(
     ask: Ask, windows: Sequence[int], bounds: Bounds
 ) -> tuple[tuple[Location, ...], dict[int, int]]:
@@ -160,9 +135,7 @@ def _coverage(ask: Ask) -> tuple[tuple[str, str, int], ...]:
     )
 
 
-def _periods(
-    ask: Ask, held_days: Collection[date], windows: Sequence[int]
-) -> tuple[Period, ...]:
+def _periods(ask: Ask, held_days: Collection[date], windows: Sequence[int]) -> tuple[Period, ...]:
     answers = {(row["window_days"], row["is_current"]): counts(row) for row in ask("periods")}
     sent = {
         (row["window_days"], row["is_current"]): (row["sent"], row["answered"])

@@ -5,7 +5,7 @@ Which channels are shown is decided in SQL; the tests and the order go over all 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 
 from feedback_assets.reports.names import bounded
 from feedback_assets.reports.queries import Ask, Row
@@ -23,8 +23,7 @@ from feedback_assets.reports.scorecard_report import (
     View,
 )
 from feedback_assets.reports.scorecard_view import answer_cells, money_cells
-from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW, decide
-from feedback_assets.scorecard.findings import Facts
+from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW
 from feedback_assets.scorecard.ranking import pull
 from feedback_assets.scorecard.rows import (
     ALL,
@@ -43,6 +42,7 @@ from feedback_assets.scorecard.selection import (
     tipping_ratio,
 )
 from feedback_assets.scorecard.words import channel_label
+from feedback_assets.summary.reading import Scorecard as Summary
 
 Key = tuple[int, str, str]
 _ORDER = ("above", "below", "alike"), ("few",), ("unnamed",), ("smaller",), ("uncredited",)
@@ -52,32 +52,26 @@ def read_scorecard(
     ask: Ask,
     bounds: Bounds,
     windows: Sequence[int],
-    last: date | None,
-    *,
-    matched_share: float | None,
-    days_held: int,
+    summary: Summary,
 ) -> Scorecard:
     """The scorecard over ``windows``; empty without rows in the mart.
 
-    ``matched_share``: share of the answers that are matched with an order; ``days_held``: stored
-    days of the findings' window.
+    ``summary``: the rows and facts of the findings, as the terminal and the UI read them.
     """
     currencies = tuple(row["currency"] for row in ask("currencies"))
     shown = {"windows": list(windows), "currencies": list(currencies[: bounds.currencies])}
     rows = ask(
         "scorecard", **shown, currency=currencies[0] if currencies else ALL, most=bounds.channels
     )
+    last = summary.last_day
     if not rows or last is None:
         return Scorecard()
     tested = _tested(ask("tested", windows=list(windows), few=FEW_TESTED))
     views = _views(rows, tested, _trends(ask, days=WEEKS), currencies[: bounds.currencies])
-    decided = [ChannelRow.of(row) for row in ask("decided", window=WINDOW, level=LEVEL, model=MODEL)]
-    waiting = {row["currency"]: row["net_amount"] for row in ask("waiting_bought")}
-    facts = Facts(matched_share, days_held, ask("said")[0]["waiting"], waiting)
-    compared = view(decided, WINDOW, MODEL, LEVEL, ALL)
+    compared = view(summary.rows, WINDOW, MODEL, LEVEL, ALL)
     unsold = ask(
         "unsold",
-        window=WINDOW,
+        length=WINDOW,
         level=LEVEL,
         model=MODEL,
         most=bounds.unsold,
@@ -86,7 +80,7 @@ def read_scorecard(
     return Scorecard(
         currencies=currencies[: bounds.currencies],
         views=views,
-        decisions=decide(decided, facts) if any(row.is_named for row in compared) else None,
+        decisions=summary.decisions if any(row.is_named for row in compared) else None,
         compared=compared,
         answering=_answering(ask, bounds, compared),
         unsold=_unsold(unsold, "spend without orders"),
@@ -115,12 +109,8 @@ def _tested(rows: Iterable[Row]) -> dict[Key, _Tests]:
 
 
 def _test(found: Sequence[Row]) -> _Tests:
-    known = ("nps_adjusted", "nps_se")
-    rows = [
-        ChannelRow(currency=ALL, **{k: v for k, v in row.items() if k not in known})
-        for row in found
-    ]
-    pulled = pull(*([row[name] for row in found] for name in known))
+    rows = [ChannelRow(currency=ALL, **row) for row in found]
+    pulled = pull([row["nps_adjusted"] for row in found], [row["nps_se"] for row in found])
     order = pulled.order() if pulled.is_ranked else ()
     return _Tests(
         beyond_chance(rows),
@@ -193,9 +183,7 @@ def _labels(found: Collection[Names]) -> dict[Names, str]:
     rows = [ChannelRow(0, "", "", *names, currency=ALL) for names in found]
     labels = {}
     for row in rows:
-        if row.source in UNCREDITED | {SMALLER}:
-            labels[row.channel] = row.source
-        elif row.medium == ALL:
+        if row.source in UNCREDITED | {SMALLER} or row.medium == ALL:
             labels[row.channel] = row.source
         elif row.campaign == ALL:
             labels[row.channel] = f"{row.source}/{row.medium}"
@@ -256,7 +244,7 @@ def _place(line: Line, places: Mapping[Names, int]) -> tuple[int, int, float, st
 
 def _answering(ask: Ask, bounds: Bounds, compared: Sequence[ChannelRow]) -> tuple[Answering, ...]:
     rows = ask(
-        "answering", window=WINDOW, model=MODEL, level=LEVEL, few=FEW_SHOWN, most=bounds.channels
+        "answering", length=WINDOW, model=MODEL, level=LEVEL, few=FEW_SHOWN, most=bounds.channels
     )
     of = {row.channel: row for row in compared}
     differs = beyond_chance(compared)

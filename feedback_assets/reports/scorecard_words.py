@@ -47,40 +47,43 @@ def is_remark(found: Finding) -> bool:
     return isinstance(found, Careful | NothingStandsOut)
 
 
+_STEPS = {
+    "look at": "Read what its detractors write and compare it with what the campaign promises. "
+    "Do not raise its budget before you know why. Whether a smaller one would lose orders, only a "
+    "test shows: pause it in one region or for two weeks.",
+    "known already": "Keep it. These people knew you before, so a larger budget here need not "
+    "bring more of them.",
+    "brings promoters": "Try a larger budget for a month, and watch its new customers and its cost "
+    "per promoter in the table below.",
+    "costs": "Compare the new customers of both, then move part of the budget for a month and "
+    "watch the cost per promoter: it rises if the cheaper channel is exhausted.",
+    "fell": "Find out what changed since: the offer, the audience, the product or delivery.",
+    "rose": "Find out what changed since, and keep it.",
+    "answer": "Answer those first who have waited longest; their comments are below.",
+    "careful": "Take what follows as provisional until the data is complete.",
+    "nothing": "Leave the budgets as they are, and ask more customers.",
+}
+
+
 def step(found: Finding) -> str:
     """What to do about a finding."""
     match found:
         case LookAt():
-            return (
-                "Read what its detractors write and compare it with what the campaign promises. "
-                "Do not raise its budget before you know why. Whether a smaller one would lose "
-                "orders, only a test shows: pause it in one region or for two weeks."
-            )
-        case BringsPromoters() if words.KNOWN_ALREADY in words.caveats(found):
-            return (
-                "Keep it. These people knew you before, so a larger budget here need not bring "
-                "more of them."
-            )
+            kind = "look at"
         case BringsPromoters():
-            return (
-                "Try a larger budget for a month, and watch its new customers and its cost per "
-                "promoter in the table below."
-            )
+            known = words.KNOWN_ALREADY in words.caveats(found)
+            kind = "known already" if known else "brings promoters"
         case PromoterCosts():
-            return (
-                "Compare the new customers of both, then move part of the budget for a month and "
-                "watch the cost per promoter: it rises if the cheaper channel is exhausted."
-            )
-        case Changed(row) if (row.nps_change or 0) < 0:
-            return "Find out what changed since: the offer, the audience, the product or delivery."
-        case Changed():
-            return "Find out what changed since, and keep it."
+            kind = "costs"
+        case Changed(row):
+            kind = "fell" if (row.nps_change or 0) < 0 else "rose"
         case AnswerDetractors():
-            return "Answer those first who have waited longest; their comments are below."
+            kind = "answer"
         case Careful():
-            return "Take what follows as provisional until the data is complete."
+            kind = "careful"
         case NothingStandsOut():
-            return "Leave the budgets as they are, and ask more customers."
+            kind = "nothing"
+    return _STEPS[kind]
 
 
 def stake(found: Finding) -> str:

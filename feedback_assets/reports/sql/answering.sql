@@ -21,7 +21,7 @@ select
     rest_nps
 from marts.channel_scorecard
 where
-    window_days = $window
+    window_days = $length
     and model = $model
     and level in ($level, 'all')
     and currency = '(all)'

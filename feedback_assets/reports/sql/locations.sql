@@ -10,7 +10,8 @@ select
     count(*) over (partition by window_days) as locations
 from marts.nps_by_location
 where list_contains($windows, window_days)
-qualify row_number() over (
-    partition by window_days order by responses desc, provider, location_ref
-) <= $most
+qualify
+    row_number() over (
+        partition by window_days order by responses desc, provider, location_ref
+    ) <= $most
 order by window_days, responses desc, provider, location_ref

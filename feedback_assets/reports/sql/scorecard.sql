@@ -59,10 +59,17 @@ marked as (
         scores.*,
         coalesce(chosen.is_shown, true) as is_shown
     from scores
-    left join chosen using (window_days, model, level, source, medium, campaign)
+    left join chosen
+        on
+        chosen.window_days = scores.window_days
+        and chosen.model = scores.model
+        and chosen.level = scores.level
+        and chosen.source = scores.source
+        and chosen.medium = scores.medium
+        and chosen.campaign = scores.campaign
 )
 
-select
+select  -- noqa: AM07
     window_days,
     model,
     level,
@@ -130,8 +137,9 @@ select
     sum(promoters) as promoters,
     sum(passives) as passives,
     sum(detractors) as detractors,
-    case when sum(responses) > 0
-        then 100 * (sum(promoters) - sum(detractors)) / sum(responses)
+    case
+        when sum(responses) > 0
+            then 100 * (sum(promoters) - sum(detractors)) / sum(responses)
     end as nps,
     sum(spend) as spend
 from marked

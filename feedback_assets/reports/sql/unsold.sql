@@ -19,7 +19,7 @@ with channels as (
         ) as choice
     from marts.channel_scorecard
     where
-        window_days = $window
+        window_days = $length
         and model = $model
         and level = $level
         and currency <> '(all)'

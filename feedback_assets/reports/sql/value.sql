@@ -22,8 +22,8 @@ with value as (
     from marts.customer_value as worth
     full join marts.customer_value_spread as spread
         on
-            spread.nps_class = worth.nps_class
-            and spread.currency is not distinct from worth.currency
+        spread.nps_class = worth.nps_class
+        and spread.currency is not distinct from worth.currency
 )
 
 select
