@@ -6,6 +6,7 @@ from typing import Any
 
 from feedback_assets.reports import scorecard_words
 from feedback_assets.reports.csv_text import csv_of
+from feedback_assets.reports.names import bounded
 from feedback_assets.reports.report import Report, Value
 from feedback_assets.reports.scorecard_report import Unsold
 from feedback_assets.scorecard import words as findings_words
@@ -212,6 +213,7 @@ def _unsold_figures(file: str, found: tuple[Unsold, ...]) -> Figures:
         file,
         columns,
         tuple(
-            (*u.names, u.currency, u.orders, _amount(u.net_amount), _amount(u.spend)) for u in found
+            (*map(bounded, u.names), u.currency, u.orders, _amount(u.net_amount), _amount(u.spend))
+            for u in found
         ),
     )

@@ -9,7 +9,7 @@ from feedback_assets.reports import charts, scorecard_words, words
 from feedback_assets.reports import rows as rows_of
 from feedback_assets.reports.csv_text import harmless
 from feedback_assets.reports.downloads import downloads
-from feedback_assets.reports.names import short
+from feedback_assets.reports.names import bounded, short
 from feedback_assets.reports.report import Report
 from feedback_assets.reports.scorecard_report import LEVELS, Line, View
 from feedback_assets.reports.scorecard_view import COLUMNS, KINDS, MOVED, VERDICTS
@@ -141,7 +141,7 @@ def _view(view: View, names: dict[tuple[str, ...], int]) -> dict[str, Any]:
     currencies = dict.fromkeys(currency for line in lines for currency in line.money)
     places = []
     for line in lines:
-        name = (short(label_of(line)), *map(harmless, line.names))
+        name = (short(label_of(line)), *(harmless(bounded(part)) for part in line.names))
         places.append(names.setdefault(name, len(names)))
     return {
         "names": places,

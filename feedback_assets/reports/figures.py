@@ -215,6 +215,8 @@ def _said(ask: Ask, bounds: Bounds, built_at: datetime) -> Said:
             days_waiting=max(0, (built_at - at).days) if row["waits"] else None,
             text=_cut(row.pop("comment"), bounds.characters),
             reply=_cut(row.pop("reply"), bounds.characters),
+            source=(source := row.pop("source")) and bounded(source),
+            campaign=(campaign := row.pop("campaign")) and bounded(campaign),
             **row,
         )
         for row in ask("waiting", most=bounds.waiting) + ask("newest", most=bounds.comments)

@@ -28,6 +28,7 @@ from feedback_assets.reports.embedded import (
     label_of,
     shown_window,
 )
+from feedback_assets.reports.names import bounded
 from feedback_assets.reports.path import page_path
 from feedback_assets.reports.report import Report
 from feedback_assets.reports.scorecard_view import MOVED, VERDICTS, cell, columns_of
@@ -62,6 +63,7 @@ def render(report: Report) -> str:
         .render(
             r=report,
             w=words,
+            bounded=bounded,
             sw=scorecard_words,
             fw=findings_words,
             card=scorecard,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from feedback_assets.reports.names import bounded
+from feedback_assets.reports.names import short
 from feedback_assets.reports.queries import Ask, Row
 from feedback_assets.reports.report import Bounds
 from feedback_assets.reports.scorecard_report import (
@@ -127,7 +127,7 @@ def _key(row: Row) -> Key:
 def _names(row: Row) -> Names:
     if row["source"] is None:
         return SMALLER, SMALLER, SMALLER
-    return bounded(row["source"]), bounded(row["medium"]), bounded(row["campaign"])
+    return row["source"], row["medium"], row["campaign"]
 
 
 Trends = Mapping[tuple[str, str, Names], tuple[float | None, ...]]
@@ -184,9 +184,9 @@ def _labels(found: Collection[Names]) -> dict[Names, str]:
     labels = {}
     for row in rows:
         if row.source in UNCREDITED | {SMALLER} or row.medium == ALL:
-            labels[row.channel] = row.source
+            labels[row.channel] = short(row.source)
         elif row.campaign == ALL:
-            labels[row.channel] = f"{row.source}/{row.medium}"
+            labels[row.channel] = short(f"{row.source}/{row.medium}")
         else:
             labels[row.channel] = channel_label(row, rows)
     return labels
@@ -251,7 +251,7 @@ def _answering(ask: Ask, bounds: Bounds, compared: Sequence[ChannelRow]) -> tupl
     found = []
     for row in rows:
         names = (row["source"], row["medium"], row["campaign"])
-        label = "All" if row["level"] == "all" else bounded(channel_label(of[names], compared))
+        label = "All" if row["level"] == "all" else channel_label(of[names], compared)
         found.append(_answers_of(row, names, label, names in differs))
     return tuple(found)
 

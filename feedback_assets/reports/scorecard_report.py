@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from feedback_assets.reports.names import bounded
 from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW
 from feedback_assets.scorecard.findings import Decisions
 from feedback_assets.scorecard.rows import ALL, ChannelRow
@@ -104,6 +105,10 @@ class Unsold:
     orders: float
     net_amount: Decimal | None
     spend: Decimal | None
+
+    @property
+    def label(self) -> str:
+        return bounded(" / ".join(self.names))
 
 
 @dataclass(frozen=True)
