@@ -166,7 +166,8 @@ def _periods_figures(report: Report) -> Figures:
             tested = (difference.points, difference.low, difference.high, difference.p)
         rows.append(
             (
-                period.window_days, period.days, *_count_cells(period.now), *before, *tested,
+                period.window_days, period.days, *_count_cells(period.now)[:-2],
+                *(period.interval or (None, None)), *before, *tested,
                 period.sent, period.answered, period.sent_before, period.answered_before,
             )
         )  # fmt: skip

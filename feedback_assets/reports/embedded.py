@@ -15,7 +15,7 @@ from feedback_assets.reports.scorecard_report import LEVELS, Line, View
 from feedback_assets.reports.scorecard_view import COLUMNS, KINDS, MOVED, VERDICTS
 from feedback_assets.scorecard.rows import ALL
 
-CHARTED_CURRENCIES = 4
+_CHARTED_CURRENCIES = 4
 
 
 def embedded(report: Report) -> dict[str, Any]:
@@ -37,9 +37,10 @@ def _compiled(spec: str) -> Any:
     return vl_convert.vegalite_to_vega(spec, vl_version="6.4")
 
 
-def currencies_of(report: Report) -> list[str | None]:
-    """The currencies of customer value, the one with most customers first."""
-    return list(dict.fromkeys(value.currency for value in report.values))
+def charted_currencies(report: Report) -> list[str | None]:
+    """The currencies with enough customers for a chart, the one with most customers first."""
+    found = dict.fromkeys(value.currency for value in report.values if value.spread)
+    return list(found)[:_CHARTED_CURRENCIES]
 
 
 def default_locations(report: Report) -> list[Any]:
@@ -83,7 +84,7 @@ def _charts(report: Report) -> tuple[dict[str, charts.Spec], dict[str, list[rows
         "products": rows_of.product_rows(report.products),
         "coverage": rows_of.coverage_rows(report.coverage),
     }
-    for place, currency in enumerate(currencies_of(report)[:CHARTED_CURRENCIES]):
+    for place, currency in enumerate(charted_currencies(report)):
         specs[f"value-{place}"] = charts.intervals(page)
         rows[f"value-{place}"] = rows_of.value_rows(report.values, currency)
     return specs, rows

@@ -14,6 +14,7 @@ from feedback_assets.reports.queries import Ask, Row, connected, counts
 from feedback_assets.reports.report import (
     DAYS_A_WEEK,
     Bounds,
+    ByCustomers,
     Comment,
     Location,
     Period,
@@ -29,8 +30,9 @@ from feedback_assets.reports.report import (
 )
 from feedback_assets.reports.scorecard_figures import read_scorecard
 from feedback_assets.reports.scorecard_view import spread_cells
-from feedback_assets.reports.statistics import Counts
+from feedback_assets.reports.statistics import Counts, Difference
 from feedback_assets.schema.free_text import masked
+from feedback_assets.scorecard.intervals import p_value
 from feedback_assets.summary.reading import read_scorecard as read_summary
 from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.tables.reports import NPS_PAGE
@@ -39,6 +41,7 @@ from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.warehouse import Warehouse
 
 _WEEKS = 104
+_NOTHING = 1e-6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ = [find_table(name) for name in NPS_PAGE.depends]
 
@@ -144,6 +147,7 @@ def _periods(ask: Ask, held_days: Collection[date], windows: Sequence[int]) -> t
     if not held_days:
         return ()
     last, held = max(held_days), set(held_days)
+    wholes = {row["window_days"]: row for row in ask("wholes")}
     periods = []
     for window in windows:
         days = days_between(last - timedelta(days=window - 1), last)
@@ -161,9 +165,21 @@ def _periods(ask: Ask, held_days: Collection[date], windows: Sequence[int]) -> t
                 days_before,
                 *sent.get((window, True), (0, 0)),
                 *sent.get((window, False), (0, 0)),
+                _by_customers(wholes.get(window), answers.get((window, True), Counts())),
             )
         )
     return tuple(periods)
+
+
+def _by_customers(row: Row | None, now: Counts) -> ByCustomers | None:
+    """None unless the scorecard covers the same answers."""
+    if row is None or row["nps_low"] is None or abs(row["responses"] - now.responses) > _NOTHING:
+        return None
+    change = None
+    if row["change_z"] is not None:
+        ends = row["nps_change_low"], row["nps_change_high"]
+        change = Difference(row["nps_change"], *ends, p_value(row["change_z"]))
+    return ByCustomers((row["nps_low"], row["nps_high"]), change)
 
 
 def _survey(row: Row) -> Survey:

@@ -20,8 +20,7 @@ from markupsafe import Markup
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.reports import scorecard_words, words
 from feedback_assets.reports.embedded import (
-    CHARTED_CURRENCIES,
-    currencies_of,
+    charted_currencies,
     default_locations,
     embedded,
     held_days,
@@ -80,13 +79,16 @@ def render(report: Report) -> str:
             few=report.bounds.few_answers,
             few_reviews=report.bounds.few_reviews,
             month=report.period(30) or next(iter(report.periods), None),
-            currencies=currencies_of(report),
-            charted=CHARTED_CURRENCIES,
+            currencies=charted_currencies(report),
             locations=default_locations(report),
             kinds=_kinds(report),
-            askers=[provider.title for provider in REGISTRY if provider.answers is not None],
+            askers=[
+                scorecard_words.needs(provider.name)
+                for provider in REGISTRY
+                if provider.answers is not None
+            ],
             located=[
-                provider.title
+                scorecard_words.needs(provider.name)
                 for provider in REGISTRY
                 if provider.answers is not None and "location_ref" in provider.answers.columns
             ],

@@ -40,10 +40,19 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class ByCustomers:
+    """The 95 % interval of an NPS, and its change since the period before, by customers."""
+
+    interval: tuple[float, float]
+    change: Difference | None
+
+
+@dataclass(frozen=True)
 class Period:
     """The last ``window_days`` days and as many before; ``before`` is None unless all are held.
 
-    ``days`` and ``days_before`` are how many of them are stored.
+    ``days`` and ``days_before`` are how many of them are stored. ``by_customers`` are interval and
+    change from the scorecard, which counts customers rather than answers; None without it.
     """
 
     window_days: int
@@ -55,10 +64,19 @@ class Period:
     answered: int
     sent_before: int
     answered_before: int
+    by_customers: ByCustomers | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return self.now.interval if self.by_customers is None else self.by_customers.interval
 
     @property
     def difference(self) -> Difference | None:
-        return None if self.before is None else nps_difference(self.now, self.before)
+        if self.before is None:
+            return None
+        if self.by_customers is not None and self.by_customers.change is not None:
+            return self.by_customers.change
+        return nps_difference(self.now, self.before)
 
     @property
     def response_rate(self) -> float | None:

@@ -47,11 +47,11 @@ def money(amount: Decimal | None, currency: str | None) -> str:
     return numbers.money(amount, short(currency or "(no currency)"))
 
 
-def nps(counts: Counts) -> str:
-    """``42 (37 to 47)``."""
+def nps(counts: Counts, interval: tuple[float, float] | None = None) -> str:
+    """``42 (37 to 47)``; the interval by answers unless another is given."""
     if counts.nps is None:
         return "–"
-    return f"{number(counts.nps)} ({span(counts.interval)})"
+    return f"{number(counts.nps)} ({span(interval or counts.interval)})"
 
 
 def day(value: date | None) -> str:
@@ -108,10 +108,11 @@ def headline(report: Report) -> str:
         if period is None or longest is None or longest.now.nps is None:
             return "No scored answers yet."
         return (
-            f"NPS {nps(longest.now)} in the last {longest.window_days} days; "
+            f"NPS {nps(longest.now, longest.interval)} in the last {longest.window_days} days; "
             f"no answers in the last {period.window_days}."
         )
-    return f"NPS {nps(period.now)} in the last {period.window_days} days; {against_before(period)}."
+    shown = nps(period.now, period.interval)
+    return f"NPS {shown} in the last {period.window_days} days; {against_before(period)}."
 
 
 def against_before(period: Period) -> str:

@@ -55,6 +55,25 @@ def test_a_missing_earlier_day_prevents_the_comparison_and_is_counted(marts: Mar
     assert report.missing_days == 1
 
 
+def test_a_period_counts_customers_where_the_scorecard_has_its_answers(marts: Marts) -> None:
+    days = daily(days=200)
+    answers = sum(row["responses"] for row in days if (LAST - row["day"]).days < 30)
+    marts.put("marts.nps_daily", days)
+    rows = scorecard([Shown("google", "cpc", "brand", answers, 0.6, 0.2, before=10)])
+    customers = {"nps_low": 1.0, "nps_high": 2.0, "nps_change_low": 3.0, "nps_change_high": 4.0}
+    marts.put("marts.channel_scorecard", [row | customers | {"change_z": 1.96} for row in rows])
+    report = read_report(marts.warehouse)
+    month, quarter = report.period(30), report.period(90)
+    assert month
+    assert quarter
+    assert month.interval == (1, 2)
+    assert month.difference
+    assert (month.difference.low, month.difference.high) == (3, 4)
+    assert month.difference.p == pytest.approx(0.05, abs=0.001)
+    assert quarter.by_customers is None, "other answers: those of nps_daily count"
+    assert quarter.interval == quarter.now.interval
+
+
 def test_weeks_start_on_monday_and_add_up_to_all_answers(full: Marts) -> None:
     report = read_report(full.warehouse)
     whole = full.sums("marts.nps_daily", date.min, date.max)

@@ -57,9 +57,16 @@
   const SVG = "http://www.w3.org/2000/svg";
   const LAST = new Set(["smaller", "uncredited", "whole"]);
   let sorted = null;
-  const whole = (value, places) => value.toLocaleString("en", {
-    minimumFractionDigits: places, maximumFractionDigits: places, roundingMode: "halfEven",
-  }).replace(/^-(?=[0.,]+$)/, "").replace("-", "−");
+  // As Python writes numbers: rounded from the exact value, halves to the even digit.
+  const whole = (value, places) => {
+    const size = Math.abs(value);
+    const scaled = size * 10 ** places;
+    const isTie = (size * 8) % 1 === 0 && scaled % 1 === 0.5;
+    const even = 2 * Math.round(scaled / 2) / 10 ** places;
+    const text = (isTie ? even : size).toFixed(places);
+    const sign = value < 0 && Number(text) !== 0 ? "−" : "";
+    return sign + text.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ",");
+  };
   const written = {
     points: (value) => whole(value, 0),
     count: (value) => whole(value, 0),
