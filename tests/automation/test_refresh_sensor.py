@@ -18,7 +18,7 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
-from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES, find_table
 from tests.automation.robot import Robot
 from tests.conftest import YESTERDAY, Project, configure
 from tests.service.test_ui import LOCATIONS, ROOT, webserver
@@ -118,8 +118,10 @@ def test_the_daemon_reads_at_the_configured_time_builds_what_was_read_and_then_r
         runs = served.wait_until(ended, 900)
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
 
+        built_tables = DERIVED_TABLES + REPORT_PAGES
+
         def rests() -> bool:
-            plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))
+            plan = due(instance, project.settings, built_tables, YESTERDAY + timedelta(days=1))
             unfinished = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
             return not plan.builds and not plan.waiting and not unfinished
 
