@@ -24,7 +24,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
-from feedback_assets.transforms.engine import days_asked, last_day_held
+from feedback_assets.transforms.engine import days_asked, days_value, last_day_held
 from feedback_assets.transforms.inputs import Day
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
@@ -212,10 +212,9 @@ def _values(settings: Settings, days: Days) -> dict[str, Any]:
 
 def _of_whole(table: Table, warehouse: Warehouse) -> dict[str, Any]:
     """The values that the query of a table without days was given for the stored days."""
-    held = days_asked(table, warehouse)
     return {
         "last_day": last_day_held(table, warehouse) or date.min,
-        "days_held": ",".join(day.isoformat() for day in held),
+        "days_held": days_value(days_asked(table, warehouse)),
     }
 
 

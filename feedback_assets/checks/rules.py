@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from feedback_assets.transforms.restated import with_restated
+from feedback_assets.transforms.sql_files import sql_file
 
 LEAST_MATCHED = 0.5
 
@@ -105,6 +105,5 @@ RULES = (
 
 @cache
 def rule_sql(rule: Rule) -> str:
-    """The text of the rule's SQL file."""
-    path = files("feedback_assets.transforms") / "sql" / "checks" / f"{rule.name}.sql"
-    return with_restated(path.read_text(encoding="utf-8"))
+    """The SQL of the rule."""
+    return with_restated(sql_file("feedback_assets.transforms", f"checks/{rule.name}"))

@@ -1,6 +1,6 @@
 """Terminal layout of the channel scorecard and of what to do, in 80 columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
@@ -28,17 +28,16 @@ def laid_channels(channels: Channels) -> RenderableType:
 
 
 def laid_findings(said: Sentences) -> RenderableType:
-    """What to do, each finding on its lines."""
+    """What to do, as a numbered list."""
     grid = Grid.grid(padding=(0, 1, 0, 0))
     grid.width = _WIDTH
     for number, sentence in enumerate(said.findings, 1):
         grid.add_row(Text(f"{number}."), Text(visible(sentence)))
-    return Group(Text("What to do", style="bold"), grid, *_caveats(said))
-
-
-def _caveats(said: Sentences) -> Iterator[RenderableType]:
-    for caveat in said.caveats:
-        yield Text(caveat, style="dim")
+    return Group(
+        Text("What to do", style="bold"),
+        grid,
+        *(Text(caveat, style="dim") for caveat in said.caveats),
+    )
 
 
 def _grid(names: Sequence[str], columns: Sequence[Column]) -> Grid:

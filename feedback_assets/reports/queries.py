@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import duckdb
@@ -12,19 +10,13 @@ import duckdb
 from feedback_assets.reports.statistics import Counts
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sources import Days, ask, connect
+from feedback_assets.transforms.sql_files import sql_file
 from feedback_assets.warehouse.warehouse import Warehouse
 
 # Days of a partitioned mart that the page reads, up to the last one.
 _LENGTHS = {"marts.nps_daily": 730, "marts.order_feedback": 365, "marts.match_coverage": 90}
 
 Row = dict[str, Any]
-
-
-@cache
-def sql_of(name: str) -> str:
-    """The text of one query of the page."""
-    path = files("feedback_assets.reports") / "sql" / f"{name}.sql"
-    return path.read_text(encoding="utf-8")
 
 
 class Ask:
@@ -35,7 +27,7 @@ class Ask:
         self._values = values
 
     def __call__(self, name: str, **more: Any) -> list[Row]:
-        text = sql_of(name)
+        text = sql_file("feedback_assets.reports", name)
         values = {**self._values, **more}
         # DuckDB rejects parameters that the query does not use.
         named = {key: value for key, value in values.items() if f"${key}" in text}

@@ -74,13 +74,10 @@ def channels_of(scorecard: Scorecard) -> Channels:
     currency = main_currency(rows)
     chosen = view(rows, WINDOW, MODEL, LEVEL, ALL)
     money = {row.channel: row for row in view(rows, WINDOW, MODEL, LEVEL, currency or ALL)}
-    lines = [
-        _Line(row, money.get(row.channel, row))
-        for row in chosen
-        if row.orders > 0 or row.responses > 0
-    ]
-    kept = sorted(lines, key=_by_amount)[:MOST_CHANNELS]
-    ranked, ranked_by = _ranked(sorted(lines, key=_by_amount))
+    shown = (row for row in chosen if row.orders > 0 or row.responses > 0)
+    lines = sorted((_Line(row, money.get(row.channel, row)) for row in shown), key=_by_amount)
+    kept = lines[:MOST_CHANNELS]
+    ranked, ranked_by = _ranked(lines)
     ordered = [line for line in ranked if line in kept]
     notes = [ranked_by] if ordered else []
     if any(line.bought.spend is not None and line.bought.spend_days_missing for line in ordered):

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
-from importlib.resources import files
 
 from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW, decide
 from feedback_assets.scorecard.findings import Decisions, Facts
 from feedback_assets.scorecard.rows import ALL, ChannelRow, view
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.sources import Source, ask, connect
+from feedback_assets.transforms.sql_files import sql_file
 
+_PACKAGE = "feedback_assets.summary"
 _SCORECARD = find_table("marts.channel_scorecard")
 _QUEUE = find_table("marts.detractor_queue")
 _ENDS = find_table("marts.nps_by_attribution")
-"""Its last day held is the last day of every window."""
+"""Its last stored day is the last day of every window."""
 _UNMATCHED = "(unmatched)"
 
 
@@ -39,8 +39,10 @@ def read_scorecard(warehouse: Source, memory_limit: str | None = None) -> Scorec
     """
     held = warehouse.days_held(_ENDS)
     with connect(warehouse, (_SCORECARD, _QUEUE), memory_limit=memory_limit) as connection:
-        found = ask(connection, _sql("scorecard"), {"window_days": WINDOW}).to_pylist()
-        waiting = ask(connection, _sql("waiting")).to_pylist()
+        found = ask(
+            connection, sql_file(_PACKAGE, "scorecard"), {"window_days": WINDOW}
+        ).to_pylist()
+        waiting = ask(connection, sql_file(_PACKAGE, "waiting")).to_pylist()
     rows = tuple(map(ChannelRow.of, found))
     first = held[-1] - timedelta(days=WINDOW - 1) if held else None
     facts = Facts(
@@ -61,9 +63,3 @@ def _matched_share(rows: tuple[ChannelRow, ...]) -> float | None:
         row.responses for row in view(rows, WINDOW, MODEL, LEVEL, ALL) if row.source == _UNMATCHED
     )
     return 1 - unmatched / whole if whole else None
-
-
-@cache
-def _sql(name: str) -> str:
-    path = files("feedback_assets.summary") / "sql" / f"{name}.sql"
-    return path.read_text(encoding="utf-8")

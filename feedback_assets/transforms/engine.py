@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from feedback_assets.transforms.inputs import Spans, days_read
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.restated import restated, with_restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
+from feedback_assets.transforms.sql_files import sql_file
 from feedback_assets.warehouse.memory import machine_memory
 
 PARTS = "parts"
@@ -165,6 +164,11 @@ def days_asked(table: Table, warehouse: Source) -> list[date]:
     return warehouse.days_held(find_table(table.asks_days_of)) if table.asks_days_of else []
 
 
+def days_value(days: Sequence[date]) -> str:
+    """The days as one text, which every engine accepts as a parameter."""
+    return ",".join(day.isoformat() for day in days)
+
+
 def sql_of(table: Table) -> str:
     """The text of the table's SQL files; ``FileNotFoundError`` for a table without any.
 
@@ -216,7 +220,7 @@ def query_of(
 
 
 def _named(text: str, values: dict[str, Any]) -> dict[str, Any]:
-    # DuckDB refuses a value that the query does not name; a name in a comment is none.
+    # DuckDB refuses a value that the query does not name; a name in a comment does not count.
     named = set(_PARAMETER.findall(_COMMENT.sub("", text)))
     return {name: values[name] for name in named}
 
@@ -233,10 +237,8 @@ def _part(table: Table, name: str) -> str:
     return _file(f"{table.group}/{table.name}", name)
 
 
-@cache
 def _file(group: str, name: str) -> str:
-    path = files("feedback_assets.transforms") / "sql" / group / f"{name}.sql"
-    return path.read_text(encoding="utf-8")
+    return sql_file("feedback_assets.transforms", f"{group}/{name}")
 
 
 def _values(
@@ -246,8 +248,7 @@ def _values(
     return {
         "first_day": first,
         "last_day": last,
-        # As text, which every engine takes for a value.
-        "days_held": ",".join(day.isoformat() for day in held),
+        "days_held": days_value(held),
         "match_days": parameters.match_days,
         "touch_days": parameters.touch_days,
         "inner_pad": inner_pad,

@@ -1,13 +1,13 @@
-"""A function that the engines spell differently, as the SQL files call it."""
+"""A function of the SQL files that differs between the engines."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the SQL files that the engines spell differently: its body for each.
+    """A function of the SQL files that differs between the engines: its body for each.
 
-    None where the engine has the function under this name.
+    None if the engine has the function under this name.
     """
 
     name: str
@@ -17,5 +17,5 @@ class Function:
 
     @property
     def macro(self) -> str:
-        """What defines the function in DuckDB."""
+        """The statement that defines the function in DuckDB."""
         return f"create macro {self.name}({', '.join(self.parameters)}) as {self.duckdb}"

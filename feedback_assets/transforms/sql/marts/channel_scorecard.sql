@@ -1,10 +1,10 @@
 -- One row per window, model, channel and currency, at one of four levels.
 --
--- Windows, customers and intervals are computed in the parts before it, in channel_scorecard/; here
--- they meet, get their names, and are divided by each other.
+-- The parts in channel_scorecard/ compute windows, customers and intervals. This query joins them,
+-- names the channels and computes the ratios.
 with
 
--- Channels have numbers until here. (greatest and least skip nulls, hence the cases below.)
+-- The parts identify channels by number. (greatest and least skip nulls, hence the cases below.)
 names as (
     select 'campaign' as level, campaign_channel as channel, source, medium, campaign
     from parts.channels
@@ -18,7 +18,7 @@ names as (
     select 'all', 0, '(all)', '(all)', '(all)'
 ),
 
--- Whatever has something to be said: orders, answers, spend, now or in the window before.
+-- Channels with orders, answers or spend in the window or the one before.
 numbered as (
     select window_days, level, model, channel, currency
     from parts.spans
@@ -121,7 +121,7 @@ joined as (
         adjusted_variance(
             scores.first_w, scores.first_x, scores.first_ww, scores.first_wx, scores.first_xx
         ) as first_v,
-        -- Weights that add up to one but for their last digits leave no rest.
+        -- Rounding of weights can leave a rest that is only almost zero.
         case
             when scores.w > 0 and scores.rest_w > 1e-9
                 then scores.rest_w

@@ -1,4 +1,4 @@
--- One row per counted answer: whose it is, about what, and what it says.
+-- One row per counted answer, with its customer, order and score.
 with
 
 -- "NPS counts rows with a score that are not spam." An answer without an order has no currency,

@@ -1,4 +1,4 @@
--- One row per window, channel and currency: its buyers one by one, and how their money is spread.
+-- One row per window, channel and currency: its buyers and the distribution of their spending.
 with
 
 -- "Per channel c, customer g: W=Σw, R=Σw·net"

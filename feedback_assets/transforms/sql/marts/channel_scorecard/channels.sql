@@ -1,4 +1,4 @@
--- One row per way to write a channel: its name, and the number of the channel at each level.
+-- One row per spelling of a channel: its name, and the number of the channel at each level.
 with
 
 -- "channel_name(t) … null and blank are (none)". A touch is told from what stands for none by the

@@ -1,4 +1,4 @@
--- One row per day of orders held, with rows or without, and how many are held before it.
+-- One row per stored day of orders, even if empty, with the number of stored days before it.
 select
     day,
     days_between(day, cast($last_day as date)) as age,

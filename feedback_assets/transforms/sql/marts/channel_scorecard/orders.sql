@@ -1,4 +1,4 @@
--- One row per order, and what its customer makes of it.
+-- One row per order, and what is known about its customer.
 with
 
 -- "earliest, ties to the smaller order_id, any currency"

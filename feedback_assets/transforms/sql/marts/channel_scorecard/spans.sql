@@ -1,4 +1,4 @@
--- One row per window, channel and currency: orders and money of the window, and of its other spans.
+-- One row per window, channel and currency: orders and money of the window and its related spans.
 with
 
 by_currency as (

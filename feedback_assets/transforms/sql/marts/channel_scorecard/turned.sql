@@ -6,8 +6,8 @@ lengths as (
     from parts.windows
 ),
 
--- "customers with counted answers in and before the window: latest in vs latest before". Of two of
--- one instant the smaller feedback_id counts.
+-- "customers with counted answers in and before the window: latest in vs latest before". If two
+-- answers share an instant, the smaller feedback_id counts.
 latest as (
     select
         lengths.window_days,
