@@ -57,8 +57,10 @@ class Simulated:
             if not table.partitioned:
                 end = max((d for d in held if d is not None), default=None)
                 found.add((name, "last", str(end)))
+            # A day without rows counts only where the query asks which days are stored.
+            asked = name == table.asks_days_of
             for other, rows in held.items():
-                if rows and other is not None and end is not None:
+                if (rows or asked) and other is not None and end is not None:
                     back = depends.days_back(SPANS.match_days, SPANS.touch_days)
                     if depends.every or -back <= (other - end).days <= depends.ahead:
                         found.add((name, other, rows))
