@@ -26,17 +26,26 @@ _DAY = 86_400_000_000
 _SOURCES = ["google", "facebook", "email", "bing", "tiktok", "partner", "podcast", None]
 _MEDIUMS = ["cpc", "social", "email", "referral", "display", None]
 _CAMPAIGNS = [f"campaign-{number:03d}" for number in range(120)]
+_CURRENCIES = ["EUR", "USD", "GBP"]
+_NAMES = {"source": _SOURCES, "medium": _MEDIUMS, "campaign": _CAMPAIGNS}
 
 Draw = np.random.Generator
 Numbers = np.ndarray
+Channels = dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
 class History:
-    """Its size: ``days`` up to ``LAST``, total orders, with clicks and answers in proportion."""
+    """Its size: ``days`` up to ``LAST``, total orders, with clicks and answers in proportion.
+
+    With ``campaigns``, so many of them are drawn from, each of one source and medium, and a customer
+    pays in one currency, as in a shop. Without, source, medium and campaign are drawn apart, which
+    makes 5,762 channels, and a currency for each order.
+    """
 
     days: int
     orders: int
+    campaigns: int | None = None
     clicks_per_order: float = 4.0
     answers_per_order: float = 0.4
 
@@ -63,6 +72,21 @@ def write(history: History, warehouse: Warehouse, only: str | None = None) -> No
         draw.integers(0, history.customers, history.orders),
     )
 
+    def channels(count: int) -> Channels:
+        if history.campaigns is None:
+            return {name: _of(values, draw, count) for name, values in _NAMES.items()}
+        number = draw.integers(0, history.campaigns, count)
+        return {
+            "source": pa.array(_SOURCES).take(pa.array(number % len(_SOURCES))),
+            "medium": pa.array(_MEDIUMS).take(pa.array(number // 2 % len(_MEDIUMS))),
+            "campaign": _text("campaign-", number),
+        }
+
+    def currencies(chosen: Numbers) -> pa.Array:
+        if history.campaigns is None:
+            return _of(_CURRENCIES, draw, len(chosen))
+        return pa.array(_CURRENCIES).take(pa.array(people[chosen] % len(_CURRENCIES)))
+
     def put(name: str, moments: Numbers, rows: Callable[[Numbers], pa.Table]) -> None:
         if only not in (None, name):
             return
@@ -79,7 +103,11 @@ def write(history: History, warehouse: Warehouse, only: str | None = None) -> No
         )
         deque(warehouse.replace_days(table, days), maxlen=0)
 
-    put("wicked_reports.orders", times, lambda chosen: _orders(chosen, times, people, draw))
+    put(
+        "wicked_reports.orders",
+        times,
+        lambda chosen: _orders(chosen, times, people, draw, channels, currencies),
+    )
 
     count = int(history.orders * history.clicks_per_order)
     bought = draw.integers(0, history.orders, count)
@@ -90,7 +118,7 @@ def write(history: History, warehouse: Warehouse, only: str | None = None) -> No
     put(
         "wicked_reports.clicks",
         clicked,
-        lambda chosen: _clicks(chosen, clicked, who_clicked, draw),
+        lambda chosen: _clicks(chosen, clicked, who_clicked, channels(len(chosen))),
     )
 
     count = int(history.orders * history.answers_per_order)
@@ -147,14 +175,9 @@ def _money(cents: Numbers) -> pa.Array:
     return pc.divide(pa.array(cents, pa.int64()).cast(pa.float64()), 100.0).cast(MONEY, safe=False)
 
 
-def _touch(draw: Draw, moments: Numbers, kind: pa.DataType) -> pa.Array:
+def _touch(draw: Draw, moments: Numbers, kind: pa.DataType, channels: Channels) -> pa.Array:
     count = len(moments)
-    parts = {
-        "date": _stamp(moments),
-        "source": _of(_SOURCES, draw, count),
-        "medium": _of(_MEDIUMS, draw, count),
-        "campaign": _of(_CAMPAIGNS, draw, count),
-    }
+    parts = {"date": _stamp(moments), **channels}
     arrays = [parts.get(field.name, pa.nulls(count, field.type)) for field in kind]
     absent = pa.array(draw.random(count) < 0.2)
     return pa.StructArray.from_arrays(arrays, fields=list(kind), mask=absent)
@@ -167,7 +190,14 @@ def _one_each(count: int, kind: pa.ListType, values: dict[str, pa.Array]) -> pa.
     return pa.ListArray.from_arrays(pa.array(np.arange(count + 1), pa.int32()), items, type=kind)
 
 
-def _orders(chosen: Numbers, times: Numbers, people: Numbers, draw: Draw) -> pa.Table:
+def _orders(
+    chosen: Numbers,
+    times: Numbers,
+    people: Numbers,
+    draw: Draw,
+    channels: Callable[[int], Channels],
+    currencies: Callable[[Numbers], pa.Array],
+) -> pa.Table:
     count, schema = len(chosen), find_table("wicked_reports.orders").schema
     cents = draw.integers(500, 50_000, count)
     models = schema.field("attributions").type
@@ -188,7 +218,10 @@ def _orders(chosen: Numbers, times: Numbers, people: Numbers, draw: Draw) -> pa.
             "source_system": about["source_system"],
             "date": _stamp(times[chosen]),
             "attributions": pa.StructArray.from_arrays(
-                [_touch(draw, times[chosen] - 3_600_000_000, field.type) for field in models],
+                [
+                    _touch(draw, times[chosen] - 3_600_000_000, field.type, channels(count))
+                    for field in models
+                ],
                 fields=list(models),
             ),
             "contact": pa.StructArray.from_arrays(
@@ -215,12 +248,12 @@ def _orders(chosen: Numbers, times: Numbers, people: Numbers, draw: Draw) -> pa.
                 },
             ),
             "amount": _money(cents),
-            "currency": _of(["EUR", "USD", "GBP"], draw, count),
+            "currency": currencies(chosen),
         }
     )
 
 
-def _clicks(chosen: Numbers, clicked: Numbers, people: Numbers, draw: Draw) -> pa.Table:
+def _clicks(chosen: Numbers, clicked: Numbers, people: Numbers, channels: Channels) -> pa.Table:
     count, kind = len(chosen), find_table("wicked_reports.clicks").schema.field("utms").type
     return pa.table(
         {
@@ -229,9 +262,7 @@ def _clicks(chosen: Numbers, clicked: Numbers, people: Numbers, draw: Draw) -> p
             "date": _stamp(clicked[chosen]),
             "utms": pa.StructArray.from_arrays(
                 [
-                    _of(_SOURCES, draw, count),
-                    _of(_MEDIUMS, draw, count),
-                    _of(_CAMPAIGNS, draw, count),
+                    *channels.values(),
                     pa.nulls(count, pa.string()),
                     pa.nulls(count, pa.string()),
                 ],

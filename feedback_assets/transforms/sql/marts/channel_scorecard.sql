@@ -6,36 +6,31 @@ with
 
 -- The parts identify channels by number. (greatest and least skip nulls, hence the cases below.)
 names as (
-    select 'campaign' as level, campaign_channel as channel, source, medium, campaign
-    from parts.channels
-    union
-    select 'medium', medium_channel, source, medium, '(all)'
-    from parts.channels
-    union
-    select 'source', source_channel, source, '(all)', '(all)'
-    from parts.channels
-    union
-    select 'all', 0, '(all)', '(all)', '(all)'
+    select distinct channel, level, source, medium, campaign
+    from parts.levels
 ),
 
 -- Channels with orders, answers or spend in the window or the one before.
 numbered as (
-    select window_days, level, model, channel, currency
+    select window_days, model, channel, currency
     from parts.spans
     union
-    select window_days, level, model, channel, currency
+    -- Of all channels together scores have one row for all models.
+    select scores.window_days, models.number as model, scores.channel, scores.currency
     from parts.scores
+    inner join parts.models on scores.model in (0, models.number)
+    where scores.span <> 'first'
     union
-    select window_days, level, model, channel, currency
+    select window_days, model, channel, currency
     from parts.changes
 ),
 
 keys as (
     select
-        numbered.window_days, numbered.level, numbered.model, numbered.currency,
+        numbered.window_days, names.level, numbered.model, numbered.currency,
         names.source, names.medium, names.campaign
     from numbered
-    inner join names on names.level = numbered.level and names.channel = numbered.channel
+    inner join names on numbered.channel = names.channel
     union
     -- "spend = spend table, in every model"
     select
@@ -43,6 +38,21 @@ keys as (
         spend.source, spend.medium, spend.campaign
     from parts.spend
     cross join parts.models
+),
+
+-- Customers of all channels together are the same in every model, and have one row for all.
+placed as (
+    select
+        keys.*,
+        names.channel,
+        case when keys.level = 'all' then 0 else keys.model end as customers_model
+    from keys
+    left join names
+        on
+            keys.level = names.level
+            and keys.source = names.source
+            and keys.medium = names.medium
+            and keys.campaign = names.campaign
 ),
 
 lengths as (
@@ -94,11 +104,11 @@ joined as (
         coalesce(of_units(spans.response_base), 0e0) as response_base,
         of_units(spans.answered) as answered,
         -- customers
-        coalesce(buyers.buyers, 0) as buyers,
+        coalesce(customers.buyers, 0) as buyers,
         coalesce(customers.customers, 0e0) as customers,
         customers.repeaters,
-        coalesce(buyers.effective_customers, 0e0) as effective_customers,
-        buyers.mean,
+        coalesce(customers.effective_customers, 0e0) as effective_customers,
+        customers.mean,
         buyers.mean_low,
         buyers.mean_high,
         buyers.median,
@@ -115,11 +125,11 @@ joined as (
         scores.ww,
         adjusted_nps(scores.w, scores.x, scores.ww) as t,
         adjusted_variance(scores.w, scores.x, scores.ww, scores.wx, scores.xx) as v,
-        coalesce(scores.first_w, 0e0) as first_responses,
-        scores.first_x,
-        adjusted_nps(scores.first_w, scores.first_x, scores.first_ww) as first_t,
+        coalesce(first.w, 0e0) as first_responses,
+        first.x as first_x,
+        adjusted_nps(first.w, first.x, first.ww) as first_t,
         adjusted_variance(
-            scores.first_w, scores.first_x, scores.first_ww, scores.first_wx, scores.first_xx
+            first.w, first.x, first.ww, first.wx, first.xx
         ) as first_v,
         -- Rounding of weights can leave a rest that is only almost zero.
         case
@@ -156,53 +166,55 @@ joined as (
             when known.window_days is not null
                 then coalesce(coverage.missing, held_days.held)
         end as spend_days_missing
-    from keys
-    inner join parts.models on models.number = keys.model
-    inner join lengths on lengths.window_days = keys.window_days
-    inner join held_days on held_days.window_days = keys.window_days
-    left join names
-        on names.level = keys.level
-        and names.source = keys.source
-        and names.medium = keys.medium
-        and names.campaign = keys.campaign
+    from placed as keys
+    inner join parts.models on keys.model = models.number
+    inner join lengths on keys.window_days = lengths.window_days
+    inner join held_days on keys.window_days = held_days.window_days
     left join parts.spans
-        on spans.window_days = keys.window_days
-        and spans.level = keys.level
-        and spans.model = keys.model
-        and spans.channel = names.channel
-        and spans.currency = keys.currency
+        on
+            keys.window_days = spans.window_days
+            and keys.model = spans.model
+            and keys.channel = spans.channel
+            and keys.currency = spans.currency
     left join parts.customers
-        on customers.window_days = keys.window_days
-        and customers.level = keys.level
-        and customers.model = keys.model
-        and customers.channel = names.channel
-        and customers.currency = keys.currency
+        on
+            keys.window_days = customers.window_days
+            and keys.customers_model = customers.model
+            and keys.channel = customers.channel
+            and keys.currency = customers.currency
     left join parts.buyers
-        on buyers.window_days = keys.window_days
-        and buyers.level = keys.level
-        and buyers.model = keys.model
-        and buyers.channel = names.channel
-        and buyers.currency = keys.currency
+        on
+            keys.window_days = buyers.window_days
+            and keys.customers_model = buyers.model
+            and keys.channel = buyers.channel
+            and keys.currency = buyers.currency
     left join parts.scores
-        on scores.window_days = keys.window_days
-        and not scores.is_before
-        and scores.level = keys.level
-        and scores.model = keys.model
-        and scores.channel = names.channel
-        and scores.currency = keys.currency
+        on
+            keys.window_days = scores.window_days
+            and keys.customers_model = scores.model
+            and keys.channel = scores.channel
+            and keys.currency = scores.currency
+            and scores.span = 'in'
+    left join parts.scores as first
+        on
+            keys.window_days = first.window_days
+            and keys.customers_model = first.model
+            and keys.channel = first.channel
+            and keys.currency = first.currency
+            and first.span = 'first'
     left join parts.scores as before
-        on before.window_days = keys.window_days
-        and before.is_before
-        and before.level = keys.level
-        and before.model = keys.model
-        and before.channel = names.channel
-        and before.currency = keys.currency
+        on
+            keys.window_days = before.window_days
+            and keys.customers_model = before.model
+            and keys.channel = before.channel
+            and keys.currency = before.currency
+            and before.span = 'before'
     left join parts.changes
-        on changes.window_days = keys.window_days
-        and changes.level = keys.level
-        and changes.model = keys.model
-        and changes.channel = names.channel
-        and changes.currency = keys.currency
+        on
+            keys.window_days = changes.window_days
+            and keys.model = changes.model
+            and keys.channel = changes.channel
+            and keys.currency = changes.currency
     left join parts.spend
         on spend.window_days = keys.window_days
         and spend.level = keys.level

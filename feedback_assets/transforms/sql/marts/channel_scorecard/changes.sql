@@ -6,47 +6,34 @@ credited as (
     select
         turned.window_days,
         turned.is_won,
-        credits.model,
-        credits.campaign_channel,
-        credits.medium_channel,
-        credits.source_channel,
-        credits.currency,
-        credits.weight
+        turned.currency,
+        slots.model,
+        levels.channel,
+        case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight
     from parts.turned
-    inner join parts.answer_credits as credits
-        on credits.feedback_id = turned.feedback_id and credits.day = turned.day
-),
-
-by_level as (
-    select 'campaign' as level, campaign_channel as channel, *
-    from credited
-    union all
-    select 'medium', medium_channel, *
-    from credited
-    union all
-    select 'source', source_channel, *
-    from credited
-    union all
-    select 'all', 0, *
-    from credited
+    left join parts.versions
+        on turned.order_id = versions.order_id and turned.ordered_at = versions.ordered_at
+    inner join parts.touches on coalesce(versions.version, 0) = touches.version
+    inner join parts.levels on touches.campaign_channel = levels.campaign_channel
+    inner join parts.slots on touches.track = slots.track
 ),
 
 by_currency as (
-    select window_days, level, model, channel, currency, is_won, weight
-    from by_level
+    select *, currency as counted_in
+    from credited
     where currency <> '(unmatched)'
     union all
-    select window_days, level, model, channel, '(all)', is_won, weight
-    from by_level
+    select *, '(all)' as counted_in
+    from credited
 )
 
 select
     window_days,
-    level,
     model,
     channel,
-    currency,
+    counted_in as currency,
     of_units(sum(case when is_won then weight else 0 end)) as promoters_won,
     of_units(sum(case when is_won then 0 else weight end)) as promoters_lost
 from by_currency
-group by window_days, level, model, channel, currency
+where weight is not null
+group by window_days, model, channel, counted_in

@@ -1,4 +1,4 @@
--- One row per spelling of a channel: its name, and the number of the channel at each level.
+-- One row per spelling of a campaign: its name, and its number.
 with
 
 -- "channel_name(t) … null and blank are (none)". A touch is told from what stands for none by the
@@ -25,16 +25,9 @@ named as (
     from (
         values ('no touch', '(unattributed)'), ('no order', '(unmatched)')
     ) as others (kind, name)
-),
-
-numbered as (
-    select *, dense_rank() over (order by source, medium, campaign) as campaign_channel
-    from named
 )
 
--- A medium and a source have the number of the first channel in them.
 select
     *,
-    min(campaign_channel) over (partition by source, medium) as medium_channel,
-    min(campaign_channel) over (partition by source) as source_channel
-from numbered
+    dense_rank() over (order by source, medium, campaign) as campaign_channel
+from named

@@ -1,60 +1,28 @@
--- One row per credit: an order that a model gives to a channel, in whole or in part.
---
--- The weight is in whole 10^-15, which fit 64 bits.
+-- One row per order, track and campaign: the weights and, by them, the money.
 select
-    models.number as model,
-    channels.campaign_channel,
-    channels.medium_channel,
-    channels.source_channel,
-    cast(units(touch.weight) as bigint) as weight,
+    touches.track,
+    touches.campaign_channel,
+    touches.weight_1,
+    touches.weight_2,
+    touches.weight_3,
+    money_share(orders.net_amount, touches.weight_1) as money_1,
+    money_share(orders.net_amount, touches.weight_2) as money_2,
+    money_share(orders.net_amount, touches.weight_3) as money_3,
     orders.currency,
     orders.account,
     orders.all_account,
     orders.bucket,
-    orders.net_amount,
     orders.is_first,
     orders.is_new,
     orders.is_followed,
     orders.is_answered,
     orders.is_of_answering,
     orders.is_of_detractor
-from unified.attribution as touch
-inner join parts.models on models.model = touch.model
-inner join parts.orders
-    on orders.order_id = touch.order_id and orders.ordered_at = touch.ordered_at
-inner join parts.channels
-    on channels.written_source is not distinct from touch.source
-    and channels.written_medium is not distinct from touch.medium
-    and channels.written_campaign is not distinct from touch.campaign
-    and channels.kind = 'touch'
-where orders.bucket is not null
-
-union all
-
--- "Weight w from unified.attribution, else (unattributed) 1."
-select
-    models.number as model,
-    channels.campaign_channel,
-    channels.medium_channel,
-    channels.source_channel,
-    cast(units(1e0) as bigint) as weight,
-    orders.currency,
-    orders.account,
-    orders.all_account,
-    orders.bucket,
-    orders.net_amount,
-    orders.is_first,
-    orders.is_new,
-    orders.is_followed,
-    orders.is_answered,
-    orders.is_of_answering,
-    orders.is_of_detractor
-from parts.orders
-cross join parts.models
-inner join parts.channels on channels.kind = 'no touch'
-left join unified.attribution as touch
-    on touch.order_id = orders.order_id
-    and touch.ordered_at = orders.ordered_at
-    and touch.model = models.model
-    and touch.touch_index = 1
-where touch.order_id is null and orders.bucket is not null
+from (
+    select orders.*, versions.version
+    from parts.orders
+    inner join parts.versions
+        on orders.order_id = versions.order_id and orders.ordered_at = versions.ordered_at
+    where orders.bucket is not null
+) as orders
+inner join parts.touches on orders.version = touches.version

@@ -1,7 +1,11 @@
--- One row per model: its name, and the number by which rows are grouped.
-select number, model
+-- One row per model: its name, its number, and where its weights are.
+--
+-- The models of several touches weigh the same ones, so a row of their track has three weights, in
+-- slots 1 to 3. The other models have a track each.
+select number, model, track, slot
 from (
     values
-    (1, 'first_click'), (2, 'first_optin'), (3, 're_optin'), (4, 'last_click'),
-    (5, 'linear'), (6, 'position_based'), (7, 'time_decay')
-) as names (number, model)
+    (1, 'first_click', 1, 1), (2, 'first_optin', 2, 1), (3, 're_optin', 3, 1),
+    (4, 'last_click', 4, 1),
+    (5, 'linear', 5, 1), (6, 'position_based', 5, 2), (7, 'time_decay', 5, 3)
+) as names (number, model, track, slot)

@@ -1,30 +1,27 @@
--- One row per window, or the one before it, and account: a customer's answers about a currency.
+-- One row per window, span and account: a customer's answers about a currency, or about several.
 select
-    windows.window_days,
-    windows.is_before,
-    answers.account,
-    answers.currency,
-    answers.all_account is not null as is_several,
+    window_days,
+    span,
+    account,
+    currency,
+    all_account is not null as is_several,
     count(*) as answers,
-    sum(answers.score) as score
-from parts.answers
-inner join parts.windows on windows.bucket = answers.bucket
-where windows.is_in or windows.is_before
-group by
-    windows.window_days, windows.is_before, answers.account, answers.currency,
-    answers.all_account is not null
+    sum(score) as score,
+    sum(case when score = 1 then 1 else 0 end) as promoters
+from parts.heard
+group by window_days, span, account, currency, all_account is not null
 
 union all
 
 select
-    windows.window_days,
-    windows.is_before,
-    answers.all_account,
-    '(all)',
-    true,
-    count(*),
-    sum(answers.score)
-from parts.answers
-inner join parts.windows on windows.bucket = answers.bucket
-where (windows.is_in or windows.is_before) and answers.all_account is not null
-group by windows.window_days, windows.is_before, answers.all_account
+    window_days,
+    span,
+    all_account as account,
+    '(all)' as currency,
+    true as is_several,
+    count(*) as answers,
+    sum(score) as score,
+    sum(case when score = 1 then 1 else 0 end) as promoters
+from parts.heard
+where all_account is not null
+group by window_days, span, all_account

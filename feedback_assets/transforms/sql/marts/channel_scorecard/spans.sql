@@ -6,7 +6,6 @@ by_currency as (
     from parts.sums
     union all
     select
-        level,
         model,
         channel,
         '(all)' as currency,
@@ -24,7 +23,6 @@ by_currency as (
 
 select
     windows.window_days,
-    sums.level,
     sums.model,
     sums.channel,
     sums.currency,
@@ -46,4 +44,4 @@ inner join parts.windows on windows.bucket = sums.bucket
 where
     windows.is_in or windows.is_before or windows.is_in_return_base
     or windows.is_in_response_base
-group by windows.window_days, sums.level, sums.model, sums.channel, sums.currency
+group by windows.window_days, sums.model, sums.channel, sums.currency

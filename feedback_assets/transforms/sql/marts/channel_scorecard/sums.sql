@@ -3,55 +3,72 @@
 -- Everything that adds up over customers and days.
 with
 
+by_kind as (
+    select
+        track,
+        campaign_channel,
+        currency,
+        bucket,
+        is_first,
+        is_new,
+        is_followed,
+        is_answered,
+        is_of_answering,
+        is_of_detractor,
+        sum(weight_1) as weight_1,
+        sum(weight_2) as weight_2,
+        sum(weight_3) as weight_3,
+        sum(money_1) as money_1,
+        sum(money_2) as money_2,
+        sum(money_3) as money_3
+    from parts.credits
+    group by
+        track, campaign_channel, currency, bucket, is_first, is_new, is_followed, is_answered,
+        is_of_answering, is_of_detractor
+),
+
+by_model as (
+    select
+        by_kind.*,
+        slots.model,
+        case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight,
+        case slots.slot when 1 then money_1 when 2 then money_2 else money_3 end as money
+    from by_kind
+    inner join parts.slots on by_kind.track = slots.track
+),
+
 by_campaign as (
     select
         model,
         campaign_channel,
-        min(medium_channel) as medium_channel,
-        min(source_channel) as source_channel,
         currency,
         bucket,
         sum(weight) as orders,
-        sum(money_share(net_amount, weight)) as net_amount,
+        sum(money) as net_amount,
         sum(case when is_first and is_new then weight else 0 end) as new_customers,
         sum(case when is_first and not is_new then weight else 0 end) as unknown_customers,
         sum(case when is_followed then weight else 0 end) as followed,
         sum(case when is_answered then weight else 0 end) as answered,
-        sum(case when is_of_answering then money_share(net_amount, weight) else 0 end)
-            as net_amount_answered,
-        sum(case when is_of_detractor then money_share(net_amount, weight) else 0 end)
-            as net_amount_detractors
-    from parts.credits
+        sum(case when is_of_answering then money else 0 end) as net_amount_answered,
+        sum(case when is_of_detractor then money else 0 end) as net_amount_detractors
+    from by_model
+    where weight is not null
     group by model, campaign_channel, currency, bucket
-),
-
-by_level as (
-    select 'campaign' as level, campaign_channel as channel, *
-    from by_campaign
-    union all
-    select 'medium', medium_channel, *
-    from by_campaign
-    union all
-    select 'source', source_channel, *
-    from by_campaign
-    union all
-    select 'all', 0, *
-    from by_campaign
 )
 
 select
-    level,
-    model,
-    channel,
-    currency,
-    bucket,
-    sum(orders) as orders,
-    sum(net_amount) as net_amount,
-    sum(new_customers) as new_customers,
-    sum(unknown_customers) as unknown_customers,
-    sum(followed) as followed,
-    sum(answered) as answered,
-    sum(net_amount_answered) as net_amount_answered,
-    sum(net_amount_detractors) as net_amount_detractors
-from by_level
-group by level, model, channel, currency, bucket
+    by_campaign.model,
+    levels.channel,
+    by_campaign.currency,
+    by_campaign.bucket,
+    sum(by_campaign.orders) as orders,
+    sum(by_campaign.net_amount) as net_amount,
+    sum(by_campaign.new_customers) as new_customers,
+    sum(by_campaign.unknown_customers) as unknown_customers,
+    sum(by_campaign.followed) as followed,
+    sum(by_campaign.answered) as answered,
+    sum(by_campaign.net_amount_answered) as net_amount_answered,
+    sum(by_campaign.net_amount_detractors) as net_amount_detractors
+from by_campaign
+inner join parts.levels on by_campaign.campaign_channel = levels.campaign_channel
+group by by_campaign.model, levels.channel, by_campaign.currency, by_campaign.bucket

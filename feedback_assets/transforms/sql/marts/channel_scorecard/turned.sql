@@ -16,15 +16,16 @@ latest as (
             case when answers.age < lengths.window_days then {
                 'before': -unix_micros(answers.responded_at),
                 'feedback_id': answers.feedback_id,
-                'day': answers.day,
-                'nps_class': answers.nps_class
+                'nps_class': answers.nps_class,
+                'order_id': answers.order_id,
+                'ordered_at': answers.ordered_at,
+                'currency': answers.currency
             } end
         ) as now,
         min(
             case when answers.age >= lengths.window_days then {
                 'before': -unix_micros(answers.responded_at),
                 'feedback_id': answers.feedback_id,
-                'day': answers.day,
                 'nps_class': answers.nps_class
             } end
         ) as earlier
@@ -35,8 +36,9 @@ latest as (
 
 select
     window_days,
-    latest.now.feedback_id,
-    latest.now.day,
+    latest.now.order_id,
+    latest.now.ordered_at,
+    latest.now.currency,
     latest.now.nps_class = 'promoter' as is_won
 from latest
 where
