@@ -38,9 +38,9 @@ Channels = dict[str, pa.Array]
 class History:
     """Its size: ``days`` up to ``LAST``, total orders, with clicks and answers in proportion.
 
-    With ``campaigns``, so many of them are drawn from, each of one source and medium, and a customer
-    pays in one currency, as in a shop. Without, source, medium and campaign are drawn apart, which
-    makes 5,762 channels, and a currency for each order.
+    With ``campaigns``, that many are drawn from, each of one source and medium, and a customer pays
+    in one currency, as in a real shop. Without, source, medium and campaign are drawn
+    independently, which makes 5,762 channels, and each order has a currency of its own.
     """
 
     days: int

@@ -50,8 +50,9 @@ SCORECARD_FUNCTIONS = (
         duckdb=f"case when age < 0 then null {_AGE_BUCKET} end",
         spark=f"case when age < 0 then null {_AGE_BUCKET} end",
     ),
-    # ``units`` of a number up to 9,000, which fit 64 bits, and a sum of such that is as small. Sums
-    # of 64 bits have 64 bits in Spark, which therefore counts in decimals.
+    # ``units`` of a number up to 9,000, which fit 64 bits; a sum of these that is as small; a sum
+    # of any size as a number. Sums of 64 bits have 64 bits in Spark, which therefore counts
+    # in decimals.
     Function(
         "small_units",
         ("x",),
@@ -59,12 +60,18 @@ SCORECARD_FUNCTIONS = (
         spark="cast(floor(x * 1e15 + 0.5e0) as decimal(38, 0))",
     ),
     Function("small_sum", ("n",), duckdb="cast(sum(n) as bigint)", spark="sum(n)"),
+    Function(
+        "of_small_units",
+        ("n",),
+        duckdb="cast(n as double) / 1e15",
+        spark="cast(n as double) / 1e15",
+    ),
     # A whole number in ``units``.
     Function(
         "whole_units",
         ("n",),
         duckdb="cast(n as hugeint) * 1000000000000000",
-        spark="cast(cast(n as decimal(20, 0)) * cast(1000000000000000 as decimal(16, 0)) as decimal(38, 0))",
+        spark=f"cast(cast(n as decimal(20, 0)) * {_ONE} as decimal(38, 0))",
     ),
     # A share of an amount, in units of 10^-19, and such a number as money again: added up as whole
     # numbers and rounded once, half away from zero. ``share`` is in ``units``.

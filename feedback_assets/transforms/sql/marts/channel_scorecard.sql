@@ -30,7 +30,7 @@ keys as (
         numbered.window_days, names.level, numbered.model, numbered.currency,
         names.source, names.medium, names.campaign
     from numbered
-    inner join names on numbered.channel = names.channel
+    inner join names on names.channel = numbered.channel
     union
     -- "spend = spend table, in every model"
     select
@@ -48,11 +48,10 @@ placed as (
         case when keys.level = 'all' then 0 else keys.model end as customers_model
     from keys
     left join names
-        on
-            keys.level = names.level
-            and keys.source = names.source
-            and keys.medium = names.medium
-            and keys.campaign = names.campaign
+        on names.level = keys.level
+        and names.source = keys.source
+        and names.medium = keys.medium
+        and names.campaign = keys.campaign
 ),
 
 lengths as (
@@ -167,54 +166,47 @@ joined as (
                 then coalesce(coverage.missing, held_days.held)
         end as spend_days_missing
     from placed as keys
-    inner join parts.models on keys.model = models.number
-    inner join lengths on keys.window_days = lengths.window_days
-    inner join held_days on keys.window_days = held_days.window_days
+    inner join parts.models on models.number = keys.model
+    inner join lengths on lengths.window_days = keys.window_days
+    inner join held_days on held_days.window_days = keys.window_days
     left join parts.spans
-        on
-            keys.window_days = spans.window_days
-            and keys.model = spans.model
-            and keys.channel = spans.channel
-            and keys.currency = spans.currency
+        on spans.window_days = keys.window_days
+        and spans.model = keys.model
+        and spans.channel = keys.channel
+        and spans.currency = keys.currency
     left join parts.customers
-        on
-            keys.window_days = customers.window_days
-            and keys.customers_model = customers.model
-            and keys.channel = customers.channel
-            and keys.currency = customers.currency
+        on customers.window_days = keys.window_days
+        and customers.model = keys.customers_model
+        and customers.channel = keys.channel
+        and customers.currency = keys.currency
     left join parts.buyers
-        on
-            keys.window_days = buyers.window_days
-            and keys.customers_model = buyers.model
-            and keys.channel = buyers.channel
-            and keys.currency = buyers.currency
+        on buyers.window_days = keys.window_days
+        and buyers.model = keys.customers_model
+        and buyers.channel = keys.channel
+        and buyers.currency = keys.currency
     left join parts.scores
-        on
-            keys.window_days = scores.window_days
-            and keys.customers_model = scores.model
-            and keys.channel = scores.channel
-            and keys.currency = scores.currency
-            and scores.span = 'in'
+        on scores.window_days = keys.window_days
+        and scores.model = keys.customers_model
+        and scores.channel = keys.channel
+        and scores.currency = keys.currency
+        and scores.span = 'in'
     left join parts.scores as first
-        on
-            keys.window_days = first.window_days
-            and keys.customers_model = first.model
-            and keys.channel = first.channel
-            and keys.currency = first.currency
-            and first.span = 'first'
+        on first.window_days = keys.window_days
+        and first.model = keys.customers_model
+        and first.channel = keys.channel
+        and first.currency = keys.currency
+        and first.span = 'first'
     left join parts.scores as before
-        on
-            keys.window_days = before.window_days
-            and keys.customers_model = before.model
-            and keys.channel = before.channel
-            and keys.currency = before.currency
-            and before.span = 'before'
+        on before.window_days = keys.window_days
+        and before.model = keys.customers_model
+        and before.channel = keys.channel
+        and before.currency = keys.currency
+        and before.span = 'before'
     left join parts.changes
-        on
-            keys.window_days = changes.window_days
-            and keys.model = changes.model
-            and keys.channel = changes.channel
-            and keys.currency = changes.currency
+        on changes.window_days = keys.window_days
+        and changes.model = keys.model
+        and changes.channel = keys.channel
+        and changes.currency = keys.currency
     left join parts.spend
         on spend.window_days = keys.window_days
         and spend.level = keys.level

@@ -9,19 +9,17 @@ held as (
         orders.all_account,
         orders.net_amount
     from parts.orders
-    inner join parts.windows on orders.bucket = windows.bucket and windows.is_in
+    inner join parts.windows on windows.bucket = orders.bucket and windows.is_in
 )
 
--- "T=g's orders in window and currency", and "buyers' whole window totals". No share of them is
--- larger than the largest order times their number.
+-- "T=g's orders in window and currency", and "buyers' whole window totals".
 select
     window_days,
     account,
     currency,
     all_account is not null as is_several,
     count(*) as orders,
-    as_double(sum(net_amount)) as total,
-    count(*) * as_double(max(abs(net_amount))) as largest
+    as_double(sum(net_amount)) as total
 from held
 group by window_days, account, currency, all_account is not null
 
@@ -33,8 +31,7 @@ select
     '(all)' as currency,
     true as is_several,
     count(*) as orders,
-    null as total,
-    null as largest
+    null as total
 from held
 where all_account is not null
 group by window_days, all_account

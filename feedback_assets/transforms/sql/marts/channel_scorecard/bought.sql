@@ -6,7 +6,7 @@ held as (
         windows.window_days,
         credits.*
     from parts.credits
-    inner join parts.windows on credits.bucket = windows.bucket and windows.is_in
+    inner join parts.windows on windows.bucket = credits.bucket and windows.is_in
 ),
 
 -- "Per channel c, customer g: W=Σw, R=Σw·net". Of all currencies only the customers are counted.
@@ -23,7 +23,7 @@ summed as (
         sum(held.money_2) as money_2,
         sum(held.money_3) as money_3
     from held
-    inner join parts.levels on held.campaign_channel = levels.campaign_channel
+    inner join parts.levels on levels.campaign_channel = held.campaign_channel
     where levels.channel > 0
     group by held.window_days, held.track, levels.channel, held.account
     union all
@@ -39,7 +39,7 @@ summed as (
         null as money_2,
         null as money_3
     from held
-    inner join parts.levels on held.campaign_channel = levels.campaign_channel
+    inner join parts.levels on levels.campaign_channel = held.campaign_channel
     where levels.channel > 0 and held.all_account is not null
     group by held.window_days, held.track, levels.channel, held.all_account
 )
@@ -53,16 +53,15 @@ select
     accounts.is_several,
     accounts.orders,
     accounts.total,
-    accounts.largest,
-    of_units(summed.weight_1) / accounts.orders as share_1,
-    of_units(summed.weight_2) / accounts.orders as share_2,
-    of_units(summed.weight_3) / accounts.orders as share_3,
-    money_of_shares(summed.money_1) as money_1,
-    money_of_shares(summed.money_2) as money_2,
-    money_of_shares(summed.money_3) as money_3
+    of_small_units(summed.weight_1) / accounts.orders as share_1,
+    of_small_units(summed.weight_2) / accounts.orders as share_2,
+    of_small_units(summed.weight_3) / accounts.orders as share_3,
+    of_units(summed.money_1) as money_1,
+    of_units(summed.money_2) as money_2,
+    of_units(summed.money_3) as money_3
 from summed
 inner join parts.accounts
-    on summed.window_days = accounts.window_days and summed.account = accounts.account
+    on accounts.window_days = summed.window_days and accounts.account = summed.account
 
 union all
 
@@ -75,7 +74,6 @@ select
     is_several,
     orders,
     total,
-    largest,
     1e0 as share_1,
     null as share_2,
     null as share_3,

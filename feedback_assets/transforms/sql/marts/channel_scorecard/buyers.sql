@@ -8,17 +8,19 @@ held as (
         bought.channel,
         bought.currency,
         bought.total,
-        case slots.slot when 1 then bought.share_1 when 2 then bought.share_2 else bought.share_3 end
-            as share,
-        case slots.slot when 1 then bought.money_1 when 2 then bought.money_2 else bought.money_3 end
-            as money
+        case slots.slot
+            when 1 then bought.share_1 when 2 then bought.share_2 else bought.share_3
+        end as share,
+        case slots.slot
+            when 1 then bought.money_1 when 2 then bought.money_2 else bought.money_3
+        end as money
     from parts.bought
-    inner join parts.slots on bought.track = slots.track
+    inner join parts.slots on slots.track = bought.track
     where bought.currency <> '(all)'
 ),
 
--- e = R − m·s with the mean m of the channel, in parts of the largest that a customer can have, so
--- that its powers can be added up as whole numbers.
+-- e = R − m·s with the mean m of the channel, as a part of the largest possible, so that its powers
+-- can be added up as whole numbers.
 deviations as (
     select
         held.window_days,
@@ -27,17 +29,16 @@ deviations as (
         held.currency,
         held.total,
         case
-            when customers.largest > 0
-                then (held.money - customers.mean * held.share) / customers.largest
+            when customers.bound > 0
+                then (held.money - customers.mean * held.share) / customers.bound
             else 0e0
         end as deviation
     from held
     inner join parts.customers
-        on
-            held.window_days = customers.window_days
-            and held.model = customers.model
-            and held.channel = customers.channel
-            and held.currency = customers.currency
+        on customers.window_days = held.window_days
+        and customers.model = held.model
+        and customers.channel = held.channel
+        and customers.currency = held.currency
     where held.share > 0
 ),
 
@@ -67,7 +68,7 @@ spread as (
         case
             when customers.buyers > 1
                 then
-                    customers.largest * sqrt(powers.deviations_2 / (customers.buyers - 1))
+                    customers.bound * sqrt(powers.deviations_2 / (customers.buyers - 1))
                     / (customers.customers / customers.buyers)
         end as deviation,
         case
@@ -82,11 +83,10 @@ spread as (
         end as skew
     from powers
     inner join parts.customers
-        on
-            powers.window_days = customers.window_days
-            and powers.model = customers.model
-            and powers.channel = customers.channel
-            and powers.currency = customers.currency
+        on customers.window_days = powers.window_days
+        and customers.model = powers.model
+        and customers.channel = powers.channel
+        and customers.currency = powers.currency
 )
 
 select

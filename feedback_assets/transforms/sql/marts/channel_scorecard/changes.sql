@@ -12,10 +12,10 @@ credited as (
         case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight
     from parts.turned
     left join parts.versions
-        on turned.order_id = versions.order_id and turned.ordered_at = versions.ordered_at
+        on versions.order_id = turned.order_id and versions.ordered_at = turned.ordered_at
     inner join parts.touches on coalesce(versions.version, 0) = touches.version
-    inner join parts.levels on touches.campaign_channel = levels.campaign_channel
-    inner join parts.slots on touches.track = slots.track
+    inner join parts.levels on levels.campaign_channel = touches.campaign_channel
+    inner join parts.slots on slots.track = touches.track
 ),
 
 by_currency as (

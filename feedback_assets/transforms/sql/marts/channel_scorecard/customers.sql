@@ -9,11 +9,14 @@ held as (
         bought.currency,
         bought.is_several,
         bought.orders,
-        bought.largest,
-        case slots.slot when 1 then bought.share_1 when 2 then bought.share_2 else bought.share_3 end
-            as share
+        case slots.slot
+            when 1 then bought.share_1 when 2 then bought.share_2 else bought.share_3
+        end as share,
+        case slots.slot
+            when 1 then bought.money_1 when 2 then bought.money_2 else bought.money_3
+        end as money
     from parts.bought
-    inner join parts.slots on bought.track = slots.track
+    inner join parts.slots on slots.track = bought.track
 ),
 
 -- Who has one currency is added up there, and counted from there among all.
@@ -28,7 +31,7 @@ by_account as (
         sum(small_units(share)) as shares,
         sum(small_units(share * share)) as squares,
         sum(case when orders >= 2 then small_units(share) else 0 end) as repeaters,
-        max(largest) as largest
+        max(abs(money)) as largest
     from held
     where share > 0
     group by window_days, model, channel, currency, is_several
@@ -59,27 +62,34 @@ summed as (
         max(largest) as largest
     from by_currency
     group by window_days, model, channel, currency
+),
+
+averaged as (
+    -- All channels together have the same money in every model.
+    select
+        summed.*,
+        case
+            when summed.currency <> '(all)'
+                then money_of_shares(spans.net_amount) / summed.customers
+        end as mean
+    from summed
+    inner join parts.spans
+        on spans.window_days = summed.window_days
+        and greatest(summed.model, 1) = spans.model
+        and spans.channel = summed.channel
+        and spans.currency = summed.currency
 )
 
--- All channels have the same money in every model.
+-- No customer's money is further from the mean than ``bound``.
 select
-    summed.window_days,
-    summed.model,
-    summed.channel,
-    summed.currency,
-    summed.buyers,
-    summed.customers,
-    summed.customers * summed.customers / summed.squares as effective_customers,
-    summed.repeaters,
-    summed.largest,
-    case
-        when summed.currency <> '(all)'
-            then money_of_shares(spans.net_amount) / summed.customers
-    end as mean
-from summed
-inner join parts.spans
-    on
-        summed.window_days = spans.window_days
-        and greatest(summed.model, 1) = spans.model
-        and summed.channel = spans.channel
-        and summed.currency = spans.currency
+    window_days,
+    model,
+    channel,
+    currency,
+    buyers,
+    customers,
+    customers * customers / squares as effective_customers,
+    repeaters,
+    mean,
+    largest + abs(mean) as bound
+from averaged

@@ -10,11 +10,10 @@ select
     answers.all_account,
     answers.score
 from parts.answers
-inner join parts.windows on answers.bucket = windows.bucket
+inner join parts.windows on windows.bucket = answers.bucket
 inner join (values ('in'), ('before'), ('first')) as spans (span)
-    on
-        (spans.span = 'in' and windows.is_in)
-        or (spans.span = 'before' and windows.is_before)
-        or (spans.span = 'first' and windows.is_in and answers.is_first)
+    on (spans.span = 'in' and windows.is_in)
+    or (spans.span = 'before' and windows.is_before)
+    or (spans.span = 'first' and windows.is_in and answers.is_first)
 left join parts.versions
-    on answers.order_id = versions.order_id and answers.ordered_at = versions.ordered_at
+    on versions.order_id = answers.order_id and versions.ordered_at = answers.ordered_at

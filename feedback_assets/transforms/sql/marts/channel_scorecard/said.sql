@@ -28,8 +28,8 @@ summed as (
         sum(case when holders.score = 1 then touches.weight_2 else 0 end) as promoters_2,
         sum(case when holders.score = 1 then touches.weight_3 else 0 end) as promoters_3
     from holders
-    inner join parts.touches on holders.version = touches.version
-    inner join parts.levels on touches.campaign_channel = levels.campaign_channel
+    inner join parts.touches on touches.version = holders.version
+    inner join parts.levels on levels.campaign_channel = touches.campaign_channel
     where levels.channel > 0
     group by
         holders.window_days, holders.span, touches.track, levels.channel, holders.account
@@ -44,21 +44,20 @@ select
     respondents.is_several,
     respondents.answers,
     respondents.score,
-    of_units(summed.weight_1) as weight_1,
-    of_units(summed.weight_2) as weight_2,
-    of_units(summed.weight_3) as weight_3,
-    of_units(summed.score_1) as score_1,
-    of_units(summed.score_2) as score_2,
-    of_units(summed.score_3) as score_3,
-    of_units(summed.promoters_1) as promoters_1,
-    of_units(summed.promoters_2) as promoters_2,
-    of_units(summed.promoters_3) as promoters_3
+    of_small_units(summed.weight_1) as weight_1,
+    of_small_units(summed.weight_2) as weight_2,
+    of_small_units(summed.weight_3) as weight_3,
+    of_small_units(summed.score_1) as score_1,
+    of_small_units(summed.score_2) as score_2,
+    of_small_units(summed.score_3) as score_3,
+    of_small_units(summed.promoters_1) as promoters_1,
+    of_small_units(summed.promoters_2) as promoters_2,
+    of_small_units(summed.promoters_3) as promoters_3
 from summed
 inner join parts.respondents
-    on
-        summed.window_days = respondents.window_days
-        and summed.span = respondents.span
-        and summed.account = respondents.account
+    on respondents.window_days = summed.window_days
+    and respondents.span = summed.span
+    and respondents.account = summed.account
 
 union all
 

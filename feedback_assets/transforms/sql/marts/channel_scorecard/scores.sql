@@ -15,7 +15,7 @@ held as (
         case slots.slot when 1 then score_1 when 2 then score_2 else score_3 end as x,
         case slots.slot when 1 then promoters_1 when 2 then promoters_2 else promoters_3 end as p
     from parts.said
-    inner join parts.slots on said.track = slots.track
+    inner join parts.slots on slots.track = said.track
 ),
 
 summed as (
@@ -94,7 +94,7 @@ totals as (
     group by window_days, span, currency
 )
 
--- "Rest: sums of T−W, U−X … customers absent from the channel" are in with W=X=0. Squared out, since
+-- "Rest: sums of T−W, U−X … customers absent from the channel" have W=X=0. Squared out, since
 -- ΣT² is the same for all channels.
 select
     channels.window_days,
@@ -117,7 +117,6 @@ select
     of_units(whole_units(totals.uu) - 2 * channels.ux + channels.xx) as rest_xx
 from channels
 inner join totals
-    on
-        channels.window_days = totals.window_days
-        and channels.span = totals.span
-        and channels.currency = totals.currency
+    on totals.window_days = channels.window_days
+    and totals.span = channels.span
+    and totals.currency = channels.currency

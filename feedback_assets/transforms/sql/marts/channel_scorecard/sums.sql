@@ -18,9 +18,9 @@ by_kind as (
         sum(weight_1) as weight_1,
         sum(weight_2) as weight_2,
         sum(weight_3) as weight_3,
-        sum(money_1) as money_1,
-        sum(money_2) as money_2,
-        sum(money_3) as money_3
+        sum(money_share(net_amount, weight_1)) as money_1,
+        sum(money_share(net_amount, weight_2)) as money_2,
+        sum(money_share(net_amount, weight_3)) as money_3
     from parts.credits
     group by
         track, campaign_channel, currency, bucket, is_first, is_new, is_followed, is_answered,
@@ -34,7 +34,7 @@ by_model as (
         case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight,
         case slots.slot when 1 then money_1 when 2 then money_2 else money_3 end as money
     from by_kind
-    inner join parts.slots on by_kind.track = slots.track
+    inner join parts.slots on slots.track = by_kind.track
 ),
 
 by_campaign as (
@@ -70,5 +70,5 @@ select
     sum(by_campaign.net_amount_answered) as net_amount_answered,
     sum(by_campaign.net_amount_detractors) as net_amount_detractors
 from by_campaign
-inner join parts.levels on by_campaign.campaign_channel = levels.campaign_channel
+inner join parts.levels on levels.campaign_channel = by_campaign.campaign_channel
 group by by_campaign.model, levels.channel, by_campaign.currency, by_campaign.bucket

@@ -11,15 +11,14 @@ weighed as (
         channels.campaign_channel,
         small_units(touch.weight) as weight
     from unified.attribution as touch
-    inner join parts.models on touch.model = models.model
+    inner join parts.models on models.model = touch.model
     inner join parts.versions
-        on touch.order_id = versions.order_id and touch.ordered_at = versions.ordered_at
+        on versions.order_id = touch.order_id and versions.ordered_at = touch.ordered_at
     inner join parts.channels
-        on
-            touch.source is not distinct from channels.written_source
-            and touch.medium is not distinct from channels.written_medium
-            and touch.campaign is not distinct from channels.written_campaign
-            and channels.kind = 'touch'
+        on touch.source is not distinct from channels.written_source
+        and touch.medium is not distinct from channels.written_medium
+        and touch.campaign is not distinct from channels.written_campaign
+        and channels.kind = 'touch'
 ),
 
 touched as (
@@ -68,7 +67,7 @@ untouched as (
     cross join tracks
     inner join parts.channels
         on channels.kind = case when versions.version = 0 then 'no order' else 'no touch' end
-    left join found on versions.version = found.version and tracks.track = found.track
+    left join found on found.version = versions.version and found.track = tracks.track
 )
 
 select *
