@@ -21,7 +21,7 @@ _BEFORE = (
 
 def main() -> None:
     chosen = options(__doc__, size=300_000, small=3_000)
-    history = History(30 if chosen.small else 365, chosen.size)
+    history = History(30 if chosen.small else 365, chosen.size, campaigns=120)
     with scratch() as directory:
         root = str(directory / "warehouse")
         write(history, Warehouse(root))
