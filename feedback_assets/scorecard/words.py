@@ -22,6 +22,8 @@ from feedback_assets.scorecard.rows import ChannelRow
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
+_MOST = 100
+"""Characters of a channel's name in a sentence."""
 _KINDS = {
     LookAt: "Below the rest",
     BringsPromoters: "Above the rest",
@@ -34,8 +36,13 @@ _KINDS = {
 def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
     """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``.
 
-    ``direct`` if all three parts are equal.
+    ``direct`` if all three parts are equal. At most 100 characters: providers accept any length.
     """
+    label = _whole_label(row, others)
+    return label if len(label) <= _MOST else f"{label[: _MOST - 1]}…"
+
+
+def _whole_label(row: ChannelRow, others: Iterable[ChannelRow]) -> str:
     alike = {
         other.medium
         for other in others
