@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from feedback_assets.reports.csv_text import harmless
 from feedback_assets.reports.figures import read_report
@@ -183,9 +183,8 @@ def test_the_scorecard_is_sorted_by_keyboard_and_switched_by_model_level_and_win
     assert "2026-11-14: 60" in seen.text("#tip")
 
     page.select_option("[name=level]", "medium")
-    page.wait_for_function(
-        "document.querySelectorAll('#chart-channels .mark-symbol path').length === 5"
-    )
+    expect(page.locator("#chart-channels")).to_contain_text("google/cpc")
+    expect(page.locator("#chart-channels .mark-symbol path")).to_have_count(6)
     assert "google/cpc" in names_of(seen)
     page.select_option("[name=level]", "source")
     page.select_option("[name=model]", "linear")
