@@ -44,7 +44,7 @@ class Column:
 
 
 COLUMNS = (
-    Column("nps", "NPS", "answers", ("{nps_low} to {nps_high}",)),
+    Column("nps", "NPS", "answers", ("{nps_low}\u00a0to\u00a0{nps_high}",)),
     Column("responses", "Answers", "answers"),
     Column("promoters", "Promoters", "answers", ("{promoters_share}",)),
     Column("detractors", "Detractors", "answers", ("{detractors_share}",)),
@@ -52,13 +52,13 @@ COLUMNS = (
         "nps_change",
         "Change",
         "answers",
-        ("{nps_change_low} to {nps_change_high}",),
+        ("{nps_change_low}\u00a0to\u00a0{nps_change_high}",),
     ),
     Column(
         "first_nps",
         "NPS, first orders",
         "answers",
-        ("{first_nps_low} to {first_nps_high}",),
+        ("{first_nps_low}\u00a0to\u00a0{first_nps_high}",),
     ),
     Column("orders", "Orders", "money"),
     Column("net_amount", "Revenue", "money"),
@@ -66,9 +66,9 @@ COLUMNS = (
         "per_customer",
         "Revenue per customer",
         "money",
-        ("{per_low} to {per_high}", "median; half from {q1} to {q3}"),
+        ("{per_low}\u00a0to\u00a0{per_high}", "median; half from {q1}\u00a0to\u00a0{q3}"),
     ),
-    Column("new_customers", "New customers", "money", ("at most {new_most}",)),
+    Column("new_customers", "New customers", "money", ("up to\u00a0{new_most}",)),
     Column(
         "spend",
         "Spend",
@@ -81,7 +81,7 @@ COLUMNS = (
         "cost_per_promoter",
         "Cost per promoter",
         "money",
-        ("{cost_low} to {cost_high}", "{cost_low} or more"),
+        ("{cost_low}\u00a0to\u00a0{cost_high}", "{cost_low}\u00a0or more"),
     ),
 )  # fmt: skip
 KINDS = {

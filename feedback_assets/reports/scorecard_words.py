@@ -59,7 +59,7 @@ _STEPS = {
     "watch the cost per promoter: it rises if the cheaper channel is exhausted.",
     "fell": "Find out what changed since: the offer, the audience, the product or delivery.",
     "rose": "Find out what changed since, and keep it.",
-    "answer": "Answer those first who have waited longest; their comments are below.",
+    "answer": "Reply to each; their comments are below, with the days they have waited.",
     "careful": "Take what follows as provisional until the data is complete.",
     "nothing": "Leave the budgets as they are, and ask more customers.",
 }
@@ -92,12 +92,12 @@ def stake(found: Finding) -> str:
     if not isinstance(at_stake, Money):
         return ""
     what = {
-        LookAt: "revenue from its detractors",
-        BringsPromoters: "revenue credited to it",
+        LookAt: "from its detractors",
+        BringsPromoters: "of revenue credited to it",
         PromoterCosts: "spent on the dearer channel",
-        Changed: "revenue credited to it",
+        Changed: "of revenue credited to it",
     }.get(type(found))
-    return f"{amount(at_stake)} {what}" if what else ""
+    return f"{amount(at_stake)} {what}." if what else ""
 
 
 def amount(at_stake: Money) -> str:

@@ -124,9 +124,10 @@ def against_before(period: Period) -> str:
         return f"only {held} of the {window} days before have data, too few to compare"
     if difference is None:
         return f"no answers in the {window} days before"
-    verdict = "more than chance would explain" if difference.beyond_chance() else "within chance"
-    than = "as" if points(difference) == "about the same" else "than"
-    return f"{points(difference)} {than} in the {window} days before, {verdict}"
+    if points(difference) == "about the same":
+        return f"about the same as in the {window} days before"
+    verdict = "more than chance explains" if difference.beyond_chance() else "which may be chance"
+    return f"{points(difference)} than in the {window} days before, {verdict}"
 
 
 def answers_against_before(period: Period) -> str:

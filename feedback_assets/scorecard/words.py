@@ -1,6 +1,6 @@
 """The findings as sentences with their caveats, and the reasons for withheld ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from feedback_assets.scorecard.findings import (
     AnswerDetractors,
@@ -14,6 +14,7 @@ from feedback_assets.scorecard.findings import (
     NothingStandsOut,
     OfChannel,
     PromoterCosts,
+    Reason,
     Withheld,
 )
 from feedback_assets.scorecard.numbers import counted, money, number, percent, span
@@ -22,6 +23,7 @@ from feedback_assets.scorecard.rows import ChannelRow
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
+_NAMED = 5
 _MOST = 100
 """Characters of a channel's name in a sentence."""
 _KINDS = {
@@ -93,6 +95,27 @@ def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
     return f"{kind}: {found.reason.value}{held}."
 
 
+def left_out(found: Iterable[Withheld], others: Iterable[ChannelRow] = ()) -> tuple[str, ...]:
+    """The withheld findings, those of one kind and reason together, displaced ones first."""
+    others = tuple(others)
+    groups: dict[tuple[type[Finding], Reason], list[Withheld]] = {}
+    for each in found:
+        groups.setdefault((each.what, each.reason), []).append(each)
+    ordered = sorted(groups, key=lambda group: group[1] is not Reason.MORE_MONEY_ELSEWHERE)
+    return tuple(_group(groups[group], others) for group in ordered)
+
+
+def _group(found: Sequence[Withheld], others: tuple[ChannelRow, ...]) -> str:
+    if len(found) == 1:
+        return withheld(found[0], others)
+    names = [channel_label(each.row, others) for each in found if each.row is not None]
+    named = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        named += f" and {number(len(names) - _NAMED)} more"
+    kind = _KINDS[found[0].what].lower()
+    return f"{counted(len(found), 'channel')}, {kind}: {found[0].reason.value} ({named})."
+
+
 def pulled(average: float) -> str:
     """The sort order of a table of channels by shrunk NPS."""
     mean = number(average)
@@ -103,10 +126,10 @@ def _of_channel(finding: OfChannel, others: tuple[ChannelRow, ...]) -> str:
     name = channel_label(finding.row, others)
     match finding:
         case LookAt(row, held, at_stake, answered):
-            of = "" if answered is None else f" of {number(float(answered.amount))}"
+            of = "" if answered is None else f" of the {number(float(answered.amount))}"
             return (
-                f"Look at {name}: {_nps(row)}; {_holds(held)}; "
-                f"{_whole(at_stake)}{of} from answering customers are detractors’."
+                f"Look at {name}: {_nps(row)}; {_holds(held)}; detractors spent "
+                f"{_whole(at_stake)}{of} from customers who answered."
             )
         case BringsPromoters(row, held, _, tipping):
             return f"Brings promoters: {name}, {_nps(row)}; {_holds(held)}{_vanishes(tipping)}."

@@ -3,13 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
-
-from tests.reports.conftest import Marts, daily
-from tests.reports.shop import MODELS, Shown, by_day, scorecard
 
 AT = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
 
@@ -79,12 +75,3 @@ class Table(HTMLParser):
         if self._lines and self._lines[-1]:
             whole = f"{self._lines[-1][-1]} {data}"
             self._lines[-1][-1] = " ".join(whole.split())
-
-
-def put_channels(
-    marts: Marts, found: Sequence[Shown], *, days: int = 62, models: Sequence[str] = MODELS
-) -> None:
-    """The marts from which the page knows channels."""
-    marts.put("marts.nps_daily", daily(days=days))
-    marts.put("marts.nps_by_attribution", by_day(found, days=days))
-    marts.put("marts.channel_scorecard", scorecard(found, models=models))

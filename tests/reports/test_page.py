@@ -19,8 +19,9 @@ from feedback_assets.reports.report import Bounds, Report
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import HOSTILE, Marts, answer, daily, waiting
-from tests.reports.reading import AT, Page, put_channels
+from tests.reports.reading import AT, Page
 from tests.reports.shop import CHANNELS, LAST, Shown
+from tests.reports.warehouses import put_channels
 
 
 @pytest.fixture(scope="module")
@@ -269,8 +270,9 @@ def test_the_page_is_stored_next_to_the_tables_and_replaced_atomically(
 def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
-        r"(\d+ points? (higher|lower) than|about the same as) in the 30 days before, "
-        r"(within chance|more than chance would explain)\.",
+        r"(\d+ points? (higher|lower) than in the 30 days before, "
+        r"(which may be chance|more than chance explains)|"
+        r"about the same as in the 30 days before)\.",
         words.headline(report),
     )
     view = report.scorecard.view(90, "last_click", "campaign")

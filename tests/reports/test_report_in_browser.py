@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,15 @@ from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.page import write_page
 from feedback_assets.reports.path import page_path
 from tests.reports.conftest import HOSTILE, Marts
+from tests.reports.shop import CHANNELS
+from tests.reports.warehouses import (
+    put_channels,
+    put_one_provider,
+    put_thousand_campaigns,
+    without_spend,
+)
 
+BUILT = datetime(2026, 11, 21, tzinfo=UTC)
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 FLAGS = (
@@ -46,9 +54,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(full: Marts) -> str:
-    write_page(
-        full.warehouse, read_report(full.warehouse, built_at=datetime(2026, 11, 21, tzinfo=UTC))
-    )
+    write_page(full.warehouse, read_report(full.warehouse, built_at=BUILT))
     return Path(page_path(full.warehouse)).as_uri()
 
 
@@ -277,6 +283,30 @@ def test_the_page_is_accessible_and_fits_the_screen(
         SCREENSHOTS.mkdir(exist_ok=True)
         seen.page.screenshot(path=SCREENSHOTS / f"report-{name}-{scheme}.png", full_page=True)
         assert seen.console == []
+
+
+PAGES: dict[str, Callable[[Marts], None]] = {
+    "one-provider": put_one_provider,
+    "no-spend": lambda marts: put_channels(marts, without_spend(CHANNELS)),
+    "thousand-campaigns": put_thousand_campaigns,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_of_other_shops_are_accessible_too(browser: Browser, marts: Marts, name: str) -> None:
+    PAGES[name](marts)
+    write_page(marts.warehouse, read_report(marts.warehouse, built_at=BUILT))
+    address = Path(page_path(marts.warehouse)).as_uri()
+    for size in (PHONE, DESKTOP):
+        for scheme in ("light", "dark"):
+            with opened(browser, address, viewport=size, color_scheme=scheme) as seen:
+                for details in seen.page.locator("details").all():
+                    details.evaluate("element => { element.open = true }")
+                found = Axe().run(seen.page)
+                assert found.violations_count == 0, found.generate_report()
+                width = seen.page.evaluate("document.documentElement.scrollWidth")
+                assert width == size["width"], "nothing sticks out at the side"
+                assert seen.console == []
 
 
 def blank_pages(path: Path) -> list[int]:

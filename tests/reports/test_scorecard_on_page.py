@@ -1,9 +1,5 @@
 """What to do, and the scorecard of channels, as the page shows them."""
 
-import random
-from dataclasses import replace
-
-import pyarrow as pa
 import pytest
 
 from feedback_assets.reports import scorecard_words
@@ -12,10 +8,15 @@ from feedback_assets.reports.page import render
 from feedback_assets.reports.report import Report
 from feedback_assets.reports.scorecard_report import LEVELS
 from feedback_assets.scorecard import words as findings_words
-from feedback_assets.tables import find_table
-from tests.reports.conftest import Marts, daily
-from tests.reports.reading import AT, Page, Table, put_channels
-from tests.reports.shop import CHANNELS, LAST, MODELS, Shown, by_day, scorecard
+from tests.reports.conftest import Marts
+from tests.reports.reading import AT, Page, Table
+from tests.reports.shop import CHANNELS, MODELS, Shown, scorecard
+from tests.reports.warehouses import (
+    put_channels,
+    put_one_provider,
+    put_thousand_campaigns,
+    without_spend,
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +45,20 @@ def test_the_first_section_says_what_to_do_with_evidence_money_and_caveat(
     below = next(row for row in said if row["finding"].startswith("Look at"))
     assert below["finding"] == (
         "Look at tiktok/flash: NPS −40 (−50 to −28), rest 46; holds in 4 of 4 models; "
-        "EUR\u00a012,000 of 20,000 from answering customers are detractors’."
+        "detractors spent EUR\u00a012,000 of the 20,000 from customers who answered."
     )
     assert "Careful: only 62 of the 90 days have data." in text
     assert below["caveat"] == findings_words.CREDITED
     assert findings_words.CREDITED in text
-    assert "EUR 12,000 revenue from its detractors" in text
+    assert "At stake: EUR 12,000 from its detractors." in text
     assert "Answers match the orders" in text
     left_out = [row["finding"] for row in page.download("findings") if row["kind"] == "left out"]
-    assert left_out
-    assert all(each in text for each in left_out), "with the reason"
+    assert left_out == [
+        findings_words.withheld(each, report.scorecard.compared) for each in decisions.withheld
+    ]
+    grouped = findings_words.left_out(decisions.withheld, report.scorecard.compared)
+    assert grouped
+    assert all(each in text for each in grouped), "with the reason"
 
 
 def test_the_scorecard_shows_orders_money_cost_and_opinions_of_each_channel(page: Page) -> None:
@@ -66,7 +71,7 @@ def test_the_scorecard_shows_orders_money_cost_and_opinions_of_each_channel(page
     ]  # fmt: skip
     assert table.rows["google/brand above the rest, beyond chance"] == [
         "60 50 to 68", "200", "140 70 %", "20 10 %", "60 50 to 68", "400", "20,000",
-        "100 90.00 to 115", "100 at most 150", "4,000", "10.00", "5.0×", "14.29 13.17 to 15.79",
+        "100 90.00 to 115", "100 up to 150", "4,000", "10.00", "5.0×", "14.29 13.17 to 15.79",
     ]  # fmt: skip
     assert table.rows["mail/news within chance of the rest"][9:] == ["–"] * 4, "nothing, not 0"
     assert table.rows["print/flyer too few customers to compare"][8:11] == ["0", "700", "–"]
@@ -118,7 +123,7 @@ def test_a_change_beyond_chance_is_marked_where_it_is_shown(marts: Marts) -> Non
 def test_without_spend_the_page_says_how_to_get_it_and_shows_no_empty_columns(
     marts: Marts,
 ) -> None:
-    put_channels(marts, [replace(each, spend=None) for each in CHANNELS if each.answers])
+    put_channels(marts, without_spend(CHANNELS))
     text = render(read_report(marts.warehouse, built_at=AT))
     assert not {"Spend", "Cost per order", "ROAS"} & set(Table(text, "scorecard").head)
     page = Page(text)
@@ -131,18 +136,17 @@ def test_without_orders_there_are_no_dead_controls_and_the_settings_are_named(
     marts: Marts, scored: bool
 ) -> None:
     if scored:
-        unmatched = [Shown("(unmatched)", "(unmatched)", "(unmatched)", 300, 0.5, 0.2, orders=0)]
-        put_channels(marts, unmatched)
-        marts.put(
-            "marts.match_coverage",
-            [{"day": LAST, "provider": "thanx", "match_method": None, "responses": 300}],
-        )
+        put_one_provider(marts)
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
-    assert not [tag for tag, _ in page.tags if tag in ("select", "form", "input")]
+    controls = [a["name"] for tag, a in page.tags if tag in ("select", "input")]
+    assert controls == (["words", "class"] if scored else []), "a search, where there are comments"
     assert page.text.count("Wicked Reports (WICKED_REPORTS_API_KEY)") == 3
     for variable in ("FULLWHERE_API_KEY", "RETARGETING_REST_KEY"):
         assert variable in page.text
-    assert "Locations come with answers from restaurants and shops: Thanx" in page.text
+    if scored:
+        assert "Station has the lowest NPS" in page.text, "restaurants see their locations"
+    else:
+        assert "Locations come with answers from restaurants and shops: Thanx" in page.text
     assert "No channel differs" not in page.text, "there is none"
 
 
@@ -154,28 +158,7 @@ def test_only_choices_that_differ_are_offered(marts: Marts) -> None:
 
 
 def test_a_page_of_a_thousand_campaigns_stays_under_three_megabytes(marts: Marts) -> None:
-    draw = random.Random(1)
-    many = [
-        Shown(
-            f"source-{n % 40}", f"medium-{n % 7}", f"campaign of spring {n}", draw.randrange(40),
-            0.5, 0.25, spend=draw.randrange(10, 900) if n % 3 else None,
-        )
-        for n in range(1000)
-    ]  # fmt: skip
-    currencies = (("USD", 0.6), ("EUR", 0.2), ("GBP", 0.1), ("SEK", 0.05), ("NOK", 0.05))
-    table = find_table("marts.channel_scorecard")
-    filler = {c.name: 0 for c in table.columns if not c.nullable}
-    rows = scorecard(many, models=("m",), windows=(0,), currencies=currencies)
-    one = pa.Table.from_pylist([filler | row for row in rows], schema=table.schema)
-    views = [
-        one.set_column(0, table.schema.field(0), pa.array([window] * len(one), pa.int32()))
-        .set_column(1, table.schema.field(1), pa.array([model] * len(one)))
-        for window in (7, 30, 90, 365)
-        for model in scorecard_words.MODELS
-    ]  # fmt: skip
-    marts.warehouse.replace_whole(table, pa.concat_tables(views))
-    marts.put("marts.nps_daily", daily(days=400))
-    marts.put("marts.nps_by_attribution", by_day(many[:60], days=91))
+    put_thousand_campaigns(marts)
     text = render(read_report(marts.warehouse, built_at=AT))
     assert len(text.encode()) < 3_000_000
     data = Page(text).data["scorecard"]
