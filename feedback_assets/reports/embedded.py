@@ -13,6 +13,7 @@ from feedback_assets.reports.names import bounded, short
 from feedback_assets.reports.report import Report
 from feedback_assets.reports.scorecard_report import LEVELS, Line, View
 from feedback_assets.reports.scorecard_view import COLUMNS, KINDS, MOVED, VERDICTS
+from feedback_assets.scorecard import words as findings_words
 from feedback_assets.scorecard.rows import ALL
 
 _CHARTED_CURRENCIES = 4
@@ -119,7 +120,7 @@ def _scorecard(report: Report) -> dict[str, Any] | None:
             "model": {model: scorecard_words.MODELS[model] for model in scorecard.models},
             "level": {level: f"by {level}" for level in LEVELS},
             "window": {str(days): words.window(days, held) for days in scorecard.windows},
-            "currency": {c: scorecard_words.currency(c) for c in scorecard.money_in},
+            "currency": {c: findings_words.currency_name(c) for c in scorecard.money_in},
         },
         "chosen": {
             "model": shown.model,

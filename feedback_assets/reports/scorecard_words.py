@@ -16,8 +16,8 @@ from feedback_assets.scorecard.findings import (
     NothingStandsOut,
     PromoterCosts,
 )
-from feedback_assets.scorecard.numbers import counted, money, number, percent
-from feedback_assets.scorecard.rows import ALL, FEW_TESTED
+from feedback_assets.scorecard.numbers import counted, number, percent
+from feedback_assets.scorecard.rows import FEW_TESTED
 
 MODELS = {
     "first_click": "First click",
@@ -97,16 +97,7 @@ def stake(found: Finding) -> str:
         PromoterCosts: "spent on the dearer channel",
         Changed: "of revenue credited to it",
     }.get(type(found))
-    return f"{amount(at_stake)} {what}." if what else ""
-
-
-def amount(at_stake: Money) -> str:
-    return money(at_stake.amount, currency(at_stake.currency), 0)
-
-
-def currency(code: str) -> str:
-    """A currency of the scorecard by name."""
-    return {"(none)": "(no currency)", ALL: "all currencies"}.get(code, code)
+    return f"{words.amount(at_stake)} {what}." if what else ""
 
 
 def respondents(found: Finding, answering: Iterable[Answering]) -> str:

@@ -18,7 +18,7 @@ from feedback_assets.scorecard.findings import (
     Withheld,
 )
 from feedback_assets.scorecard.numbers import counted, money, number, percent, span
-from feedback_assets.scorecard.rows import ChannelRow
+from feedback_assets.scorecard.rows import ALL, ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
@@ -116,6 +116,27 @@ def _group(found: Sequence[Withheld], others: tuple[ChannelRow, ...]) -> str:
     return f"{counted(len(found), 'channel')}, {kind}: {found[0].reason.value} ({named})."
 
 
+def displaced(found: Iterable[Withheld], others: Iterable[ChannelRow] = ()) -> str:
+    """The channels whose findings would be next, in one sentence; empty if there are none."""
+    others = tuple(others)
+    names = [
+        f"{channel_label(each.row, others)} ({_KINDS[each.what].lower()})"
+        for each in found
+        if each.row is not None and each.reason is Reason.MORE_MONEY_ELSEWHERE
+    ]
+    return f"Next, with less money at stake: {', '.join(names[:_NAMED])}." if names else ""
+
+
+def amount(found: Money) -> str:
+    """Money in whole units: ``USD 3,336``."""
+    return money(found.amount, currency_name(found.currency), 0)
+
+
+def currency_name(code: str) -> str:
+    """A currency of the scorecard by name."""
+    return {"(none)": "(no currency)", ALL: "all currencies"}.get(code, code)
+
+
 def pulled(average: float) -> str:
     """The sort order of a table of channels by shrunk NPS."""
     mean = number(average)
@@ -129,7 +150,7 @@ def _of_channel(finding: OfChannel, others: tuple[ChannelRow, ...]) -> str:
             of = "" if answered is None else f" of the {number(float(answered.amount))}"
             return (
                 f"Look at {name}: {_nps(row)}; {_holds(held)}; detractors spent "
-                f"{_whole(at_stake)}{of} from customers who answered."
+                f"{amount(at_stake)}{of} from customers who answered."
             )
         case BringsPromoters(row, held, _, tipping):
             return f"Brings promoters: {name}, {_nps(row)}; {_holds(held)}{_vanishes(tipping)}."
@@ -156,7 +177,7 @@ def _queue(finding: AnswerDetractors) -> str:
     detractors = counted(finding.waiting, "detractor")
     if finding.at_stake is None:
         return f"Answer {detractors}; they have no known orders."
-    return f"Answer {detractors}; they spent {_whole(finding.at_stake)}."
+    return f"Answer {detractors}; they spent {amount(finding.at_stake)}."
 
 
 def _nothing(finding: NothingStandsOut) -> str:
@@ -211,9 +232,3 @@ def _cost(row: ChannelRow, currency: str) -> str:
     if high is not None and high != float("inf"):
         ends = f"{number(low, places)}–{number(high, places)}"
     return f"{money(row.cost_per_promoter, currency, places)} ({ends})"
-
-
-def _whole(amount: Money) -> str:
-    return money(
-        amount.amount, "(no currency)" if amount.currency == "(none)" else amount.currency, 0
-    )

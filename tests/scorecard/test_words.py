@@ -19,7 +19,6 @@ from feedback_assets.scorecard.findings import (
     NothingStandsOut,
     PromoterCosts,
     Reason,
-    Withheld,
 )
 from feedback_assets.scorecard.rows import ChannelRow
 from tests.scorecard.shops import FINE, channel, shop
@@ -192,8 +191,12 @@ def test_findings_withheld_for_one_reason_are_said_once() -> None:
         "7 channels, above the rest: few models agree (a/x, b/x, c/x, d/x, e/x and 2 more).",
         "h/x, below the rest: detractors bought nothing.",
     )
-    displaced = Withheld(BringsPromoters, rows[0], Reason.MORE_MONEY_ELSEWHERE)
+    displaced = replace(found[0], reason=Reason.MORE_MONEY_ELSEWHERE)
     assert words.left_out([*found, displaced])[0] == words.withheld(displaced)
+    assert words.displaced(found) == ""
+    assert words.displaced([*found, displaced]) == (
+        "Next, with less money at stake: a/x (above the rest)."
+    )
 
 
 def test_the_order_of_a_table_is_explained() -> None:
