@@ -16,7 +16,7 @@ from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import PROVIDER_TABLES, REPORT_PAGES, find_table
+from feedback_assets.tables import READ_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 
 
@@ -108,8 +108,8 @@ def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
 
 
 def _read_at(instance: dg.DagsterInstance) -> Mapping[str, datetime]:
-    """When each provider table was last materialised, by ``group.table``."""
-    records = instance.get_asset_records([dg.AssetKey(t.asset_key) for t in PROVIDER_TABLES])
+    """When each table of a provider or of spend was last materialised, by ``group.table``."""
+    records = instance.get_asset_records([dg.AssetKey(t.asset_key) for t in READ_TABLES])
     return {
         ".".join(record.asset_entry.asset_key.path): datetime.fromtimestamp(
             record.asset_entry.last_materialization_record.timestamp, UTC

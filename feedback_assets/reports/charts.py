@@ -31,6 +31,7 @@ class Palette:
     passive: str
     detractor: str
     band: str
+    paper: str
     font: str = FONT
 
     @property
@@ -50,6 +51,7 @@ ON_PAGE = Palette(
     passive="var(--passive)",
     detractor="var(--detractor)",
     band="var(--promoter)",
+    paper="var(--paper)",
 )
 IN_PICTURE = Palette(
     ink="#1c1e21",
@@ -59,6 +61,7 @@ IN_PICTURE = Palette(
     passive="#9aa1a9",
     detractor="#c2560c",
     band="#1f66a8",
+    paper="#ffffff",
     font="Liberation Sans, Arial, sans-serif",
 )
 
@@ -93,7 +96,10 @@ def _chart(palette: Palette, **parts: Any) -> Spec:
 
 
 def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec:
-    """NPS by week with its band; rows ``week``, ``nps``, ``low``, ``high``, ``few``, ``tip``."""
+    """NPS by week with its band; rows of ``rows.week_rows``, in which a null breaks the line.
+
+    Incomplete weeks are hollow.
+    """
     # Vega's default ticks are Sundays, the first of the month, …; the weeks begin on Mondays.
     ticks = [{"year": w.year, "month": w.month, "date": w.day, "utc": True} for w in weeks]
     x = {
@@ -114,6 +120,8 @@ def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec
         "scale": {"nice": True, "zero": True},
         "axis": {"title": None, "tickCount": 5},
     }
+    few = {"test": "datum.few", "value": palette.passive}
+    incomplete = {"test": "!datum.complete", "value": palette.paper}
     return _chart(
         palette,
         height=height,
@@ -131,13 +139,12 @@ def trend(palette: Palette, weeks: Sequence[date], *, height: int = 240) -> Spec
                 "encoding": {"y": {"field": "nps", **y}},
             },
             {
-                "mark": {"type": "point", "size": 44, "filled": True, "opacity": 1},
+                "transform": [{"filter": "datum.nps !== null"}],
+                "mark": {"type": "point", "size": 44, "opacity": 1},
                 "encoding": {
                     "y": {"field": "nps", **y},
-                    "color": {
-                        "condition": {"test": "datum.few", "value": palette.passive},
-                        "value": palette.band,
-                    },
+                    "stroke": {"condition": few, "value": palette.band},
+                    "fill": {"condition": [incomplete, few], "value": palette.band},
                 },
             },
         ],

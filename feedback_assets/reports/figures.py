@@ -1,6 +1,7 @@
 """Reads the figures of the report from the marts; contains no wording and no HTML."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.days import days_between
-from feedback_assets.reports.channels import read_channels
 from feedback_assets.reports.names import bounded
 from feedback_assets.reports.queries import Ask, Row, connected, counts
 from feedback_assets.reports.report import (
-    WINDOWS,
+    DAYS_A_WEEK,
     Bounds,
+    ByCustomers,
     Comment,
+    Location,
     Period,
     Product,
     Report,
@@ -24,15 +26,24 @@ from feedback_assets.reports.report import (
     Value,
     Week,
     days_between_count,
+    offered,
 )
-from feedback_assets.reports.statistics import Counts
-from feedback_assets.tables import MART_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.reports.scorecard_figures import read_scorecard
+from feedback_assets.reports.scorecard_view import spread_cells
+from feedback_assets.reports.statistics import Counts, Difference
+from feedback_assets.schema.free_text import masked
+from feedback_assets.scorecard.intervals import p_value
+from feedback_assets.summary.reading import read_scorecard as read_summary
+from feedback_assets.tables import READ_TABLES, find_table
+from feedback_assets.tables.reports import NPS_PAGE
 from feedback_assets.warehouse.generated import generated_providers
 from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.warehouse import Warehouse
 
+_WEEKS = 104
+_NOTHING = 1e-6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_READ = [table for table in MART_TABLES if table.name != "nps_by_attribution"]
+_READ = [find_table(name) for name in NPS_PAGE.depends]
 
 
 def read_report(
@@ -45,31 +56,37 @@ def read_report(
 ) -> Report:
     """The figures from all marts that the warehouse holds; figures of missing marts are empty.
 
-    ``read_at``: when each provider table, named ``group.table``, was last materialised. Raises
-    ``duckdb.Error`` if a file cannot be read.
+    Waiting times end at ``built_at``. ``read_at``: when each table that is read, named
+    ``group.table``, was last materialised. Raises ``duckdb.Error`` if a file cannot be read.
     """
-    bounds = bounds or Bounds()
+    bounds, built_at = bounds or Bounds(), built_at or datetime.now(UTC)
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
     last = held_days[-1] if held_days else None
+    windows = offered(_span(held_days))
+    summary = read_summary(warehouse, memory_limit)
     with connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
+        locations, locations_in_all = _locations(ask, windows, bounds)
         return Report(
-            built_at=built_at or datetime.now(UTC),
+            built_at=built_at,
             bounds=bounds,
             absent=tuple(t.full_name for t in _READ if not warehouse.files(t)),
             generated=generated_providers(warehouse),
             sources=_sources(warehouse, read_at or {}),
             last_day=last,
             first_day=held_days[0] if held_days else None,
-            missing_days=_gaps(held_days),
-            periods=_periods(ask, held_days),
-            weeks=_weeks(ask),
-            channels=read_channels(ask, bounds),
+            missing_days=_span(held_days) - len(held_days),
+            windows=windows,
+            periods=_periods(ask, held_days, windows),
+            weeks=_weeks(ask, held_days),
+            scorecard=read_scorecard(ask, bounds, windows, summary),
             values=_values(ask, bounds),
             surveys=tuple(_survey(row) for row in ask("funnel")[: bounds.surveys]),
+            locations=locations,
+            locations_in_all=locations_in_all,
             products=products,
             products_in_all=products_in_all,
-            said=_said(ask, bounds),
+            said=_said(ask, bounds, built_at),
             coverage=_coverage(ask),
         )
 
@@ -79,7 +96,7 @@ def read_weeks(warehouse: Warehouse) -> tuple[Week, ...]:
     table = find_table("marts.nps_daily")
     held_days = warehouse.days_held(table)
     with connected(warehouse, [table], held_days[-1] if held_days else None) as ask:
-        return _weeks(ask)
+        return _weeks(ask, held_days)
 
 
 def read_coverage(warehouse: Warehouse) -> tuple[tuple[str, str, int], ...]:
@@ -90,8 +107,29 @@ def read_coverage(warehouse: Warehouse) -> tuple[tuple[str, str, int], ...]:
         return _coverage(ask)
 
 
-def _weeks(ask: Ask) -> tuple[Week, ...]:
-    return tuple(Week(row["week"], row["days"], counts(row)) for row in ask("weeks"))
+def _weeks(ask: Ask, held_days: Collection[date]) -> tuple[Week, ...]:
+    """Every week from the first to the last stored day, also those of which no day is stored."""
+    if not held_days:
+        return ()
+    answers = {row["week"]: counts(row) for row in ask("weeks")}
+    held = Counter(day - timedelta(days=day.weekday()) for day in held_days)
+    last = max(held)
+    first = max(min(held), last - timedelta(days=DAYS_A_WEEK * (_WEEKS - 1)))
+    return tuple(
+        Week(week, held[week], answers.get(week, Counts()))
+        for week in days_between(first, last)[::DAYS_A_WEEK]
+    )
+
+
+def _locations(
+    ask: Ask, windows: Sequence[int], bounds: Bounds
+) -> tuple[tuple[Location, ...], dict[int, int]]:
+    rows = ask("locations", windows=list(windows), most=bounds.locations)
+    found = tuple(
+        Location(row["window_days"], row["provider"], bounded(row["location_ref"]), counts(row))
+        for row in rows
+    )
+    return found, {row["window_days"]: row["locations"] for row in rows}
 
 
 def _coverage(ask: Ask) -> tuple[tuple[str, str, int], ...]:
@@ -100,7 +138,7 @@ def _coverage(ask: Ask) -> tuple[tuple[str, str, int], ...]:
     )
 
 
-def _periods(ask: Ask, held_days: Collection[date]) -> tuple[Period, ...]:
+def _periods(ask: Ask, held_days: Collection[date], windows: Sequence[int]) -> tuple[Period, ...]:
     answers = {(row["window_days"], row["is_current"]): counts(row) for row in ask("periods")}
     sent = {
         (row["window_days"], row["is_current"]): (row["sent"], row["answered"])
@@ -109,8 +147,10 @@ def _periods(ask: Ask, held_days: Collection[date]) -> tuple[Period, ...]:
     if not held_days:
         return ()
     last, held = max(held_days), set(held_days)
+    wholes = {row["window_days"]: row for row in ask("wholes")}
     periods = []
-    for window in WINDOWS:
+    for window in windows:
+        days = days_between(last - timedelta(days=window - 1), last)
         before_days = days_between(
             last - timedelta(days=2 * window - 1), last - timedelta(days=window)
         )
@@ -119,14 +159,27 @@ def _periods(ask: Ask, held_days: Collection[date]) -> tuple[Period, ...]:
         periods.append(
             Period(
                 window,
+                sum(day in held for day in days),
                 answers.get((window, True), Counts()),
                 answers.get((window, False), Counts()) if complete else None,
                 days_before,
                 *sent.get((window, True), (0, 0)),
                 *sent.get((window, False), (0, 0)),
+                _by_customers(wholes.get(window), answers.get((window, True), Counts())),
             )
         )
     return tuple(periods)
+
+
+def _by_customers(row: Row | None, now: Counts) -> ByCustomers | None:
+    """None unless the scorecard covers the same answers."""
+    if row is None or row["nps_low"] is None or abs(row["responses"] - now.responses) > _NOTHING:
+        return None
+    change = None
+    if row["change_z"] is not None:
+        ends = row["nps_change_low"], row["nps_change_high"]
+        change = Difference(row["nps_change"], *ends, p_value(row["change_z"]))
+    return ByCustomers((row["nps_low"], row["nps_high"]), change)
 
 
 def _survey(row: Row) -> Survey:
@@ -142,8 +195,11 @@ def _values(ask: Ask, bounds: Bounds) -> tuple[Value, ...]:
             row["customers"],
             row["orders"],
             row["net_amount"],
-            row["net_amount_per_customer"],
             row["repeat_rate"],
+            spread_cells(row, row["customers"]),
+            row["followed"] or 0,
+            row["returned_30"],
+            row["net_amount_30"],
         )
         for row in ask("value")[: bounds.values]
     )
@@ -167,13 +223,16 @@ def _products(ask: Ask, bounds: Bounds) -> tuple[tuple[Product, ...], int]:
     return products, sum({row["is_enough"]: row["alike"] for row in rows}.values())
 
 
-def _said(ask: Ask, bounds: Bounds) -> Said:
+def _said(ask: Ask, bounds: Bounds, built_at: datetime) -> Said:
     shown = [
         Comment(
             # An integer needs no pandas, whose import takes longer than everything else here.
-            responded_at=_EPOCH + timedelta(microseconds=row.pop("responded_at")),
+            responded_at=(at := _EPOCH + timedelta(microseconds=row.pop("responded_at"))),
+            days_waiting=max(0, (built_at - at).days) if row["waits"] else None,
             text=_cut(row.pop("comment"), bounds.characters),
             reply=_cut(row.pop("reply"), bounds.characters),
+            source=(source := row.pop("source")) and bounded(source),
+            campaign=(campaign := row.pop("campaign")) and bounded(campaign),
             **row,
         )
         for row in ask("waiting", most=bounds.waiting) + ask("newest", most=bounds.comments)
@@ -183,14 +242,18 @@ def _said(ask: Ask, bounds: Bounds) -> Said:
 
 
 def _cut(text: str | None, characters: int) -> Any:
-    if text is None or len(text) <= characters:
+    if text is None:
+        return None
+    # Masked first: half of an address or a number would not be recognised.
+    text = masked(text)
+    if len(text) <= characters:
         return text
     return f"{text[: characters - 1]}…"
 
 
 def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Source, ...]:
     sources = []
-    for table in PROVIDER_TABLES:
+    for table in READ_TABLES:
         held = warehouse.days_held(table)
         quarantined = 0
         for path in quarantine_files(warehouse, table):
@@ -215,5 +278,5 @@ def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Sou
     return tuple(sources)
 
 
-def _gaps(held: Collection[date]) -> int:
-    return days_between_count(min(held), max(held)) - len(held) if held else 0
+def _span(held: Collection[date]) -> int:
+    return days_between_count(min(held), max(held)) if held else 0

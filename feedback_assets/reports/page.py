@@ -8,8 +8,6 @@ Jinja's escaping, or as JSON in which no tag can end.
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -19,37 +17,27 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from feedback_assets.reports import charts, words
-from feedback_assets.reports import rows as rows_of
-from feedback_assets.reports.csv_text import csv_of
-from feedback_assets.reports.names import short
+from feedback_assets.providers.registry import REGISTRY
+from feedback_assets.reports import scorecard_words, words
+from feedback_assets.reports.embedded import (
+    charted_currencies,
+    default_locations,
+    embedded,
+    held_days,
+    label_of,
+    shown_window,
+)
+from feedback_assets.reports.names import bounded
 from feedback_assets.reports.path import page_path
-from feedback_assets.reports.report import LEVELS, MODELS, Channel, Report
+from feedback_assets.reports.report import Report
+from feedback_assets.reports.scorecard_view import MOVED, VERDICTS, cell, columns_of
+from feedback_assets.scorecard import words as findings_words
+from feedback_assets.scorecard.rows import FEW_TESTED
 from feedback_assets.warehouse.warehouse import Warehouse
 
-DEFAULT_MODEL = "last_click"
-DEFAULT_LEVEL = "campaign"
-_VERDICTS = {
-    "above": "above the others, beyond chance",
-    "below": "below the others, beyond chance",
-    "alike": "within chance of the others",
-    "few": "too few answers to compare",
-    "uncredited": "not credited",
-    "smaller": "smaller channels combined",
-}
-_CHARTED_CURRENCIES = 4
 _NO_SCRIPT_END = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures for download as CSV: a file name, columns, rows of plain values."""
-
-    file: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
 
 
 def write_page(warehouse: Warehouse, report: Report) -> int:
@@ -64,23 +52,47 @@ def render(report: Report) -> str:
     script, style = _text("nps.js"), _text("nps.css")
     library = _library()
     scripts = " ".join(_hash(text) for text in (library, script))
+    data = embedded(report)
+    scorecard, shown = report.scorecard, report.scorecard.shown
+    chosen = data["scorecard"] and data["scorecard"]["chosen"]
+    columns = columns_of(shown, chosen["currency"]) if shown and chosen else ()
     return (
         _environment()
         .get_template("nps.html")
         .render(
             r=report,
             w=words,
-            verdicts=_VERDICTS,
-            models=[(name, words.MODELS[name]) for name in MODELS if _has(report, name)],
-            levels=LEVELS,
-            default_window=_default_window(report),
-            default_model=DEFAULT_MODEL,
-            default_level=DEFAULT_LEVEL,
-            chosen=_in_order(_default_channels(report)),
+            bounded=bounded,
+            sw=scorecard_words,
+            fw=findings_words,
+            card=scorecard,
+            shown=shown,
+            chosen=chosen,
+            titles=data["scorecard"] and data["scorecard"]["titles"],
+            columns=columns,
+            cell=cell,
+            label_of=label_of,
+            verdicts=VERDICTS,
+            moved=MOVED,
+            days=shown_window(report),
+            held=held_days(report),
             few=report.bounds.few_answers,
             few_reviews=report.bounds.few_reviews,
-            month=report.period(30),
-            currencies=_currencies(report),
+            month=report.period(30) or next(iter(report.periods), None),
+            currencies=charted_currencies(report),
+            locations=default_locations(report),
+            kinds=_kinds(report),
+            askers=[
+                scorecard_words.needs(provider.name)
+                for provider in REGISTRY
+                if provider.answers is not None
+            ],
+            located=[
+                scorecard_words.needs(provider.name)
+                for provider in REGISTRY
+                if provider.answers is not None and "location_ref" in provider.answers.columns
+            ],
+            few_tested=FEW_TESTED,
             stale_days=_stale_days(report),
             unattributed=_unattributed(report),
             policy=f"default-src 'none'; script-src {scripts}; style-src {_hash(style)}; "
@@ -88,7 +100,7 @@ def render(report: Report) -> str:
             style=Markup(style),  # noqa: S704 - our own files
             library=Markup(library),  # noqa: S704
             script=Markup(script),  # noqa: S704
-            data=Markup(_json(_data(report))),  # noqa: S704 - no tag can end in it
+            data=Markup(_json(data)),  # noqa: S704 - no tag can end in it
         )
     )
 
@@ -122,14 +134,6 @@ def _library() -> str:
     )
 
 
-@cache
-def _compiled(spec: str) -> Any:
-    """Compile Vega-Lite to Vega: saves the browser the work and avoids its warnings."""
-    import vl_convert
-
-    return vl_convert.vegalite_to_vega(spec, vl_version="6.4")
-
-
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -150,35 +154,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _has(report: Report, model: str) -> bool:
-    return any(channel.model == model for channel in report.channels)
-
-
-def _default_window(report: Report) -> int:
-    return 90 if 90 in report.windows else max(report.windows, default=90)
-
-
-def _default_channels(report: Report) -> tuple[Channel, ...]:
-    return report.chosen(_default_window(report), DEFAULT_MODEL, DEFAULT_LEVEL)
-
-
-def _in_order(found: Iterable[Channel]) -> list[Channel]:
-    """Compared channels by NPS; then, unranked, the small ones and those without credit."""
-    ranked = {"above": 0, "below": 0, "alike": 0, "few": 1, "smaller": 2, "uncredited": 3}
-    return sorted(
-        found,
-        key=lambda channel: (
-            ranked[channel.verdict],
-            -(channel.counts.nps or 0) if not ranked[channel.verdict] else 0,
-            channel.name,
-        ),
-    )
-
-
-def _currencies(report: Report) -> list[str | None]:
-    return list(dict.fromkeys(value.currency for value in report.values))
-
-
 def _stale_days(report: Report) -> int:
     """Whole days between the last stored day and the day before the page was built."""
     if report.last_day is None:
@@ -186,212 +161,22 @@ def _stale_days(report: Report) -> int:
     return (report.built_at.date() - report.last_day).days - 1
 
 
-def _unattributed(report: Report) -> tuple[float, float]:
-    """Shares of answers without a matching order, and of those whose order has no last click."""
-    found = _default_channels(report)
-    whole = sum(channel.counts.responses for channel in found)
-    shares = {channel.name: channel.counts.responses / whole for channel in found if whole}
-    return shares.get("(unmatched)", 0.0), shares.get("(unattributed)", 0.0)
+def _unattributed(report: Report) -> tuple[float, float] | None:
+    """Shares of answers without a matching order, and of those whose order has no touch."""
+    shown = report.scorecard.shown
+    if shown is None:
+        return None
+    found = {line.label: line.answers.get("responses") or 0 for line in shown.lines}
+    whole = sum(
+        line.answers.get("responses") or 0 for line in shown.lines if line.verdict == "whole"
+    )
+    if not whole:
+        return None
+    return found.get("(unmatched)", 0) / whole, found.get("(unattributed)", 0) / whole
 
 
-def _data(report: Report) -> dict[str, Any]:
-    page = charts.ON_PAGE
-    methods = [page.promoter, "var(--second)", "var(--third)", page.line]
-    specs: dict[str, charts.Spec] = {
-        "weeks": charts.trend(page, [week.first for week in report.weeks]),
-        "classes": charts.shares(
-            page,
-            ["Promoters", "Passives", "Detractors"],
-            [page.promoter, page.passive, page.detractor],
-        ),
-        "channels": charts.intervals(page, reference=True),
-        "funnel": charts.bars(page),
-        "products": charts.intervals(page),
-        "coverage": charts.shares(page, list(rows_of.METHODS), methods),
-    }
-    month = report.period(30)
-    rows: dict[str, list[rows_of.Row]] = {
-        "weeks": rows_of.week_rows(report.weeks, report.bounds.few_answers),
-        "classes": rows_of.class_rows(month.now) if month else [],
-        "funnel": rows_of.funnel_rows(report.surveys),
-        "products": rows_of.product_rows(report.products),
-        "coverage": rows_of.coverage_rows(report.coverage),
-    }
-    for place, currency in enumerate(_currencies(report)[:_CHARTED_CURRENCIES]):
-        specs[f"value-{place}"] = charts.bars(page)
-        rows[f"value-{place}"] = rows_of.value_rows(report.values, currency)
-    return {
-        "specs": {name: _compiled(json.dumps(spec)) for name, spec in specs.items()},
-        "rows": rows,
-        "channels": _channel_data(report),
-        "figures": {
-            name: {"file": figures.file, "csv": csv_of(figures.columns, map(_whole, figures.rows))}
-            for name, figures in _figures(report).items()
-            if figures.rows
-        },
-    }
-
-
-def _channel_data(report: Report) -> dict[str, Any]:
-    """Every channel as a row; for each choice, the sentence and the NPS of all answers."""
-    rows, sentences, wholes = [], {}, {}
-    for window in report.windows:
-        for model in MODELS:
-            for level in LEVELS:
-                found = _in_order(report.chosen(window, model, level))
-                if not found:
-                    continue
-                key = f"{window}|{model}|{level}"
-                sentences[key] = words.channels(found, report.bounds.few_answers)
-                responses = sum(c.counts.responses for c in found)
-                balance = sum(c.counts.promoters - c.counts.detractors for c in found)
-                wholes[key] = 100 * balance / responses if responses else None
-                rows += [_channel_row(key, channel) for channel in found]
-    return {"rows": rows, "sentences": sentences, "wholes": wholes, "verdicts": _VERDICTS}
-
-
-def _channel_row(key: str, channel: Channel) -> dict[str, Any]:
-    counts = channel.counts
-    low, high = counts.interval or (None, None)
-    name = channel.name
-    if channel.verdict == "smaller":
-        name = f"{words.number(channel.channels)} smaller channels"
-    return {
-        "key": key,
-        "name": name,
-        "shown": short(name),
-        "value": counts.nps,
-        "low": low,
-        "high": high,
-        "verdict": channel.verdict,
-        "answers": words.number(counts.responses),
-        "note": f"{words.number(counts.nps or 0)} · {words.number(counts.responses)}",
-        "nps": words.nps(counts),
-        "tip": f"{name}: NPS {words.nps(counts)}, {words.counted(counts.responses, 'answer')}, "
-        f"{_VERDICTS[channel.verdict]}",
-    }
-
-
-def _figures(report: Report) -> dict[str, Figures]:
-    """The downloads, as numbers rather than as displayed."""
-    return {
-        "periods": _periods_figures(report),
-        "weeks": Figures(
-            "nps-by-week.csv",
-            ("week_from", "days_with_answers", *_COUNT_COLUMNS),
-            tuple((week.first, week.days, *_count_cells(week.counts)) for week in report.weeks),
-        ),
-        "channels": Figures(
-            "nps-by-channel.csv",
-            ("window_days", "model", "level", "channel", "verdict", *_COUNT_COLUMNS),
-            tuple(
-                (c.window_days, c.model, c.level, c.name, c.verdict, *_count_cells(c.counts))
-                for c in report.channels
-            ),
-        ),
-        "values": Figures(
-            "customer-value.csv",
-            (
-                "nps_class", "currency", "customers", "orders", "net_amount",
-                "net_amount_per_customer", "repeat_rate",
-            ),
-            tuple(
-                (
-                    value.nps_class, value.currency, value.customers, value.orders,
-                    _amount(value.net_amount), _amount(value.per_customer), value.repeat_rate,
-                )
-                for value in report.values
-            ),
-        ),
-        "surveys": Figures(
-            "survey-funnel.csv",
-            (
-                "survey_name", "sending_type", "planned", "sent", "resent", "clicked", "answered",
-            ),
-            tuple(
-                (
-                    survey.survey_name, survey.sending_type, survey.planned, survey.sent,
-                    survey.resent, survey.clicked, survey.answered,
-                )
-                for survey in report.surveys
-            ),
-        ),
-        "products": Figures(
-            "product-scores.csv",
-            (
-                "real_id", "product_name", "reviews", "score_mean", "score_low", "score_high",
-                "comments",
-            ),
-            tuple(
-                (p.real_id, p.name, p.reviews, p.mean, p.low, p.high, p.comments)
-                for p in report.products
-            ),
-        ),
-        "comments": Figures(
-            "comments.csv",
-            (
-                "feedback_id", "provider", "responded_at", "score", "nps_class", "comment",
-                "reply", "days_waiting", "customer_key", "order_source_id",
-            ),
-            tuple(
-                (
-                    c.feedback_id, c.provider, c.responded_at, c.score, c.nps_class, c.text,
-                    c.reply, c.days_waiting, c.customer_key, c.order_source_id,
-                )
-                for c in report.said.shown
-            ),
-        ),
-        "coverage": Figures(
-            "match-coverage.csv", ("provider", "match_method", "responses"), report.coverage
-        ),
-        "sources": Figures(
-            "tables-held.csv",
-            ("table", "first_day", "last_day", "days_missing", "quarantined", "read_at"),
-            tuple(
-                (s.table, s.first, s.last, len(s.missing), s.quarantined, s.read_at)
-                for s in report.sources
-            ),
-        ),
-    }  # fmt: skip
-
-
-def _whole(row: tuple[Any, ...]) -> list[Any]:
-    """The row with whole numbers as integers: counts are sums of shares and therefore floats."""
-    return [int(v) if isinstance(v, float) and v.is_integer() else v for v in row]
-
-
-_COUNT_COLUMNS = ("responses", "promoters", "passives", "detractors", "nps", "nps_low", "nps_high")
-
-
-def _count_cells(counts: Any) -> tuple[float | None, ...]:
-    low, high = counts.interval or (None, None)
-    parts = (counts.responses, counts.promoters, counts.passives, counts.detractors)
-    return (*parts, counts.nps, low, high)
-
-
-def _periods_figures(report: Report) -> Figures:
-    columns = (
-        "window_days", *_COUNT_COLUMNS, *(f"{name}_before" for name in _COUNT_COLUMNS),
-        "difference", "difference_low", "difference_high", "p",
-        "surveys_sent", "surveys_answered", "surveys_sent_before", "surveys_answered_before",
-    )  # fmt: skip
-    rows = []
-    for period in report.periods:
-        before = (None,) * len(_COUNT_COLUMNS)
-        if period.before is not None:
-            before = _count_cells(period.before)  # type: ignore[assignment]
-        difference = period.difference
-        tested: tuple[float | None, ...] = (None,) * 4
-        if difference is not None:
-            tested = (difference.points, difference.low, difference.high, difference.p)
-        rows.append(
-            (
-                period.window_days, *_count_cells(period.now), *before, *tested,
-                period.sent, period.answered, period.sent_before, period.answered_before,
-            )
-        )  # fmt: skip
-    return Figures("nps-by-period.csv", columns, tuple(rows))
-
-
-def _amount(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
+def _kinds(report: Report) -> list[str]:
+    """The kinds of comments to choose from."""
+    found = {comment.nps_class for comment in report.said.shown}
+    found |= {"waits" for comment in report.said.shown if comment.waits}
+    return [kind for kind in words.KINDS if kind in found]

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from feedback_assets.reports.scorecard_report import WEEKS
 from feedback_assets.reports.statistics import Counts
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sources import Days, ask, connect
@@ -14,7 +15,12 @@ from feedback_assets.transforms.sql_files import sql_file
 from feedback_assets.warehouse.warehouse import Warehouse
 
 # Days of a partitioned mart that the page reads, up to the last one.
-_LENGTHS = {"marts.nps_daily": 730, "marts.order_feedback": 365, "marts.match_coverage": 90}
+_LENGTHS = {
+    "marts.nps_daily": 730,
+    "marts.nps_by_attribution": 7 * WEEKS,
+    "marts.order_feedback": 365,
+    "marts.match_coverage": 90,
+}
 
 Row = dict[str, Any]
 

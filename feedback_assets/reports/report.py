@@ -4,10 +4,12 @@ Its size is bounded whatever the warehouse holds: ``Bounds`` limits channels, pr
 comments, and the number omitted is given.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from feedback_assets.reports.scorecard_report import Scorecard
 from feedback_assets.reports.statistics import (
     Counts,
     Difference,
@@ -15,13 +17,8 @@ from feedback_assets.reports.statistics import (
     rate_difference,
 )
 
-MODELS = (
-    "first_click", "first_optin", "re_optin", "last_click",
-    "linear", "position_based", "time_decay",
-)  # fmt: skip
 WINDOWS = (7, 30, 90, 365)
-LEVELS = ("source", "medium", "campaign")
-SMALLER = "(smaller ones)"
+DAYS_A_WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,9 @@ class Bounds:
     waiting: int = 200
     comments: int = 300
     channels: int = 30
+    currencies: int = 4
+    unsold: int = 10
+    locations: int = 30
     products: int = 15
     surveys: int = 30
     values: int = 40
@@ -40,10 +40,23 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class ByCustomers:
+    """The 95 % interval of an NPS, and its change since the period before, by customers."""
+
+    interval: tuple[float, float]
+    change: Difference | None
+
+
+@dataclass(frozen=True)
 class Period:
-    """The last ``window_days`` days and as many before; ``before`` is None unless all are held."""
+    """The last ``window_days`` days and as many before; ``before`` is None unless all are held.
+
+    ``days`` and ``days_before`` are how many of them are stored. ``by_customers`` are interval and
+    change from the scorecard, which counts customers rather than answers; None without it.
+    """
 
     window_days: int
+    days: int
     now: Counts
     before: Counts | None
     days_before: int
@@ -51,10 +64,19 @@ class Period:
     answered: int
     sent_before: int
     answered_before: int
+    by_customers: ByCustomers | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return self.now.interval if self.by_customers is None else self.by_customers.interval
 
     @property
     def difference(self) -> Difference | None:
-        return None if self.before is None else nps_difference(self.now, self.before)
+        if self.before is None:
+            return None
+        if self.by_customers is not None and self.by_customers.change is not None:
+            return self.by_customers.change
+        return nps_difference(self.now, self.before)
 
     @property
     def response_rate(self) -> float | None:
@@ -70,42 +92,45 @@ class Period:
 
 @dataclass(frozen=True)
 class Week:
-    """One week from Monday on, and the number of its days with answers."""
+    """One week from Monday on, and how many of its days are stored, with answers or without."""
 
     first: date
     days: int
     counts: Counts
 
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel for one model, window and level of detail.
-
-    ``verdict`` is ``above`` or ``below`` if its NPS differs significantly from that of all other
-    answers, ``few`` under ``Bounds.few_answers``, ``uncredited`` for answers without an order or
-    touch, ``smaller`` for the unnamed rest, else ``alike``.
-    """
-
-    window_days: int
-    model: str
-    level: str
-    name: str
-    channels: int
-    counts: Counts
-    verdict: str
+    @property
+    def is_complete(self) -> bool:
+        return self.days == DAYS_A_WEEK
 
 
 @dataclass(frozen=True)
 class Value:
-    """The purchases of one class in one currency."""
+    """The purchases of one class in one currency, and what it did after its first answer.
+
+    ``spread``: what a customer spends, as in ``scorecard_view.spread_cells``. Of the ``followed``
+    customers, a share of ``returned`` ordered again within 30 days, for ``spent`` each.
+    """
 
     nps_class: str
     currency: str | None
     customers: int
-    orders: int
+    orders: int | None
     net_amount: Decimal | None
-    per_customer: Decimal | None
     repeat_rate: float | None
+    spread: Mapping[str, float | None]
+    followed: int
+    returned: float | None
+    spent: float | None
+
+
+@dataclass(frozen=True)
+class Location:
+    """The answers about one place; of ``Report.locations_in_all`` places in its window."""
+
+    window_days: int
+    provider: str
+    name: str
+    counts: Counts
 
 
 @dataclass(frozen=True)
@@ -137,7 +162,10 @@ class Product:
 
 @dataclass(frozen=True)
 class Comment:
-    """A customer's comment and what is known about the order; no e-mail, no name."""
+    """A customer's comment and what is known about the order; no e-mail, no name.
+
+    ``days_waiting``: whole days without a reply until the page was built, None with one.
+    """
 
     feedback_id: str
     provider: str
@@ -146,6 +174,7 @@ class Comment:
     nps_class: str | None
     text: str
     reply: str | None
+    waits: bool
     days_waiting: int | None
     customer_key: str | None
     order_source_id: str | None
@@ -153,10 +182,6 @@ class Comment:
     customer_net_amount: Decimal | None
     source: str | None
     campaign: str | None
-
-    @property
-    def waits(self) -> bool:
-        return self.days_waiting is not None
 
 
 @dataclass(frozen=True)
@@ -187,7 +212,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page."""
+    """Everything on the page.
+
+    ``windows`` are those that differ: of the windows longer than the stored data only the shortest.
+    """
 
     built_at: datetime
     bounds: Bounds
@@ -198,9 +226,12 @@ class Report:
     generated: tuple[str, ...] = ()
     periods: tuple[Period, ...] = ()
     weeks: tuple[Week, ...] = ()
-    channels: tuple[Channel, ...] = ()
+    windows: tuple[int, ...] = ()
+    scorecard: Scorecard = field(default_factory=Scorecard)
     values: tuple[Value, ...] = ()
     surveys: tuple[Survey, ...] = ()
+    locations: tuple[Location, ...] = ()
+    locations_in_all: Mapping[int, int] = field(default_factory=dict)
     products: tuple[Product, ...] = ()
     products_in_all: int = 0
     said: Said = field(default_factory=Said)
@@ -210,24 +241,19 @@ class Report:
     def period(self, window_days: int) -> Period | None:
         return next((p for p in self.periods if p.window_days == window_days), None)
 
-    def chosen(self, window_days: int, model: str, level: str) -> tuple[Channel, ...]:
-        """The channels for one window, model and level."""
-        wanted = (window_days, model, level)
-        return tuple(c for c in self.channels if (c.window_days, c.model, c.level) == wanted)
-
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """The windows for which there are channels, except those longer than the stored data."""
-        held = 0 if self.first_day is None else days_between_count(self.first_day, self.last_day)
-        windows = sorted({channel.window_days for channel in self.channels})
-        return tuple(
-            days for place, days in enumerate(windows) if not place or windows[place - 1] < held
-        )
-
     @property
     def read_at(self) -> datetime | None:
         """When data was last read."""
         return max((s.read_at for s in self.sources if s.read_at is not None), default=None)
+
+
+def offered(held: int) -> tuple[int, ...]:
+    """The windows that differ with so many days stored; none without any."""
+    return tuple(
+        days
+        for place, days in enumerate(WINDOWS)
+        if held and (not place or WINDOWS[place - 1] < held)
+    )
 
 
 def days_between_count(first: date, last: date | None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from feedback_assets.reports import words
 from feedback_assets.reports.names import short
-from feedback_assets.reports.report import Product, Survey, Value, Week
+from feedback_assets.reports.report import Location, Product, Survey, Value, Week
 from feedback_assets.reports.statistics import Counts
 
 Row = dict[str, Any]
@@ -13,21 +13,26 @@ METHODS = tuple(words.METHODS.values())
 
 
 def week_rows(weeks: Iterable[Week], few: int) -> list[Row]:
-    """A point for each week with answers."""
-    return [
-        {
-            "week": week.first.isoformat(),
-            "nps": week.counts.nps,
-            "low": interval[0],
-            "high": interval[1],
-            "few": week.counts.responses < few,
-            "tip": f"Week from {words.day(week.first)}: NPS {words.nps(week.counts)}, "
-            f"{words.counted(week.counts.responses, 'answer')}"
-            + ("" if week.days == 7 else f" on {words.counted(week.days, 'day')}"),
-        }
-        for week in weeks
-        if (interval := week.counts.interval) is not None
-    ]
+    """A point for each week; without values, so that the line breaks, for one without answers.
+
+    Empty if no week has answers.
+    """
+    rows = []
+    for week in weeks:
+        low, high = week.counts.interval or (None, None)
+        said = f"NPS {words.nps(week.counts)}, {words.counted(week.counts.responses, 'answer')}"
+        rows.append(
+            {
+                "week": week.first.isoformat(),
+                "nps": week.counts.nps,
+                "low": low,
+                "high": high,
+                "few": week.counts.responses < few,
+                "complete": week.is_complete,
+                "tip": f"Week from {words.week(week)}: {said}",
+            }
+        )
+    return rows if any(row["nps"] is not None for row in rows) else []
 
 
 def class_rows(now: Counts) -> list[Row]:
@@ -57,19 +62,40 @@ def class_rows(now: Counts) -> list[Row]:
 
 
 def value_rows(values: Iterable[Value], currency: str | None) -> list[Row]:
-    """A bar for each class in one currency."""
+    """What a customer spends, for each class in one currency with enough customers."""
     return [
         {
             "name": value.nps_class,
-            "colour": words.CLASSES[value.nps_class],
-            "value": float(value.per_customer or 0),
             "shown": f"{words.CLASSES[value.nps_class]} ({words.number(value.customers)})",
-            "note": words.money(value.per_customer, currency),
-            "tip": f"{words.CLASSES[value.nps_class]}: "
-            f"{words.money(value.per_customer, currency)} a customer",
+            "value": value.spread["per_customer"],
+            "low": value.spread.get("per_low", value.spread.get("q1")),
+            "high": value.spread.get("per_high", value.spread.get("q3")),
+            "verdict": "alike" if "per_low" in value.spread else "few",
+            "note": words.number(value.spread["per_customer"] or 0),
+            "tip": f"{words.CLASSES[value.nps_class]}: {words.spent(value)} a customer",
         }
         for value in values
-        if value.currency == currency
+        if value.currency == currency and value.spread.get("per_customer") is not None
+    ]
+
+
+def location_rows(locations: Iterable[Location], few: int) -> list[Row]:
+    """An interval for each place, the lowest NPS first, those with few answers last."""
+    return [
+        {
+            "name": f"{place.provider} {place.name}",
+            "shown": short(place.name),
+            "value": place.counts.nps,
+            "low": interval[0],
+            "high": interval[1],
+            "verdict": "alike" if place.counts.responses >= few else "few",
+            "note": f"{words.number(place.counts.nps or 0)} · "
+            f"{words.number(place.counts.responses)}",
+            "tip": f"{place.name}: NPS {words.nps(place.counts)}, "
+            f"{words.counted(place.counts.responses, 'answer')}",
+        }
+        for place in locations
+        if (interval := place.counts.interval) is not None
     ]
 
 

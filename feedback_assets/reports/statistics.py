@@ -32,15 +32,6 @@ class Counts:
         half = Z95 * math.sqrt(variance)
         return max(-100.0, 100 * (centre - half)), min(100.0, 100 * (centre + half))
 
-    def without(self, other: "Counts") -> "Counts":
-        """These answers without those of ``other``, a subset of them."""
-        return Counts(
-            max(0.0, self.responses - other.responses),
-            max(0.0, self.promoters - other.promoters),
-            max(0.0, self.passives - other.passives),
-            max(0.0, self.detractors - other.detractors),
-        )
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -51,9 +42,9 @@ class Difference:
     high: float
     p: float
 
-    def beyond_chance(self, comparisons: int = 1) -> bool:
-        """Whether p is under 5 %, divided by the number of comparisons (Bonferroni)."""
-        return self.p < LEVEL / max(1, comparisons)
+    def beyond_chance(self) -> bool:
+        """Whether p is under 5 %."""
+        return self.p < LEVEL
 
 
 def nps_difference(now: Counts, before: Counts) -> Difference | None:

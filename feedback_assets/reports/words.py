@@ -6,8 +6,17 @@ from decimal import Decimal
 
 from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.names import short
-from feedback_assets.reports.report import Channel, Comment, Period, Product, Report, Survey, Value
-from feedback_assets.reports.statistics import Counts, Difference
+from feedback_assets.reports.report import (
+    Comment,
+    Location,
+    Period,
+    Product,
+    Report,
+    Survey,
+    Value,
+    Week,
+)
+from feedback_assets.reports.statistics import Counts, Difference, rate_difference
 from feedback_assets.scorecard import numbers
 
 CLASSES = {
@@ -16,14 +25,11 @@ CLASSES = {
     "detractor": "Detractors",
     "(no answer)": "No answer",
 }
-MODELS = {
-    "first_click": "First click",
-    "first_optin": "First opt-in",
-    "re_optin": "Last opt-in",
-    "last_click": "Last click",
-    "linear": "Linear",
-    "position_based": "Position based",
-    "time_decay": "Time decay",
+KINDS = {
+    "waits": "waiting for a reply",
+    "detractor": "detractors",
+    "passive": "passives",
+    "promoter": "promoters",
 }
 METHODS = {
     "order_id": "by order number",
@@ -31,7 +37,6 @@ METHODS = {
     "email": "by e-mail",
     "none": "not matched",
 }
-_NAMED = 3
 
 # The single module for the wording of the page.
 number, percent, span, counted = numbers.number, numbers.percent, numbers.span, numbers.counted
@@ -42,11 +47,11 @@ def money(amount: Decimal | None, currency: str | None) -> str:
     return numbers.money(amount, short(currency or "(no currency)"))
 
 
-def nps(counts: Counts) -> str:
-    """``42 (37 to 47)``."""
+def nps(counts: Counts, interval: tuple[float, float] | None = None) -> str:
+    """``42 (37 to 47)``; the interval by answers unless another is given."""
     if counts.nps is None:
         return "–"
-    return f"{number(counts.nps)} ({span(counts.interval)})"
+    return f"{number(counts.nps)} ({span(interval or counts.interval)})"
 
 
 def day(value: date | None) -> str:
@@ -83,18 +88,31 @@ def chance(difference: Difference) -> str:
     return "beyond chance" if difference.beyond_chance() else "within chance"
 
 
+def week(found: Week) -> str:
+    """``16 Nov 2026``, and how many days are missing."""
+    if found.is_complete:
+        return day(found.first)
+    return f"{day(found.first)} (incomplete: {counted(found.days, 'day')})"
+
+
+def window(days: int, held: int) -> str:
+    """``90 days``, with the stored ones where there are fewer."""
+    return f"{days} days" if held >= days else f"{days} days ({held} stored)"
+
+
 def headline(report: Report) -> str:
     """The overall result in one or two sentences."""
-    period = next((p for p in report.periods if p.window_days == 30), None)
+    period = report.period(30) or next(iter(report.periods), None)
     if period is None or period.now.nps is None:
         longest = max(report.periods, key=lambda p: p.now.responses, default=None)
-        if longest is None or longest.now.nps is None:
+        if period is None or longest is None or longest.now.nps is None:
             return "No scored answers yet."
         return (
-            f"NPS {nps(longest.now)} in the last {longest.window_days} days; "
-            "no answers in the last 30."
+            f"NPS {nps(longest.now, longest.interval)} in the last {longest.window_days} days; "
+            f"no answers in the last {period.window_days}."
         )
-    return f"NPS {nps(period.now)} in the last 30 days; {against_before(period)}."
+    shown = nps(period.now, period.interval)
+    return f"NPS {shown} in the last {period.window_days} days; {against_before(period)}."
 
 
 def against_before(period: Period) -> str:
@@ -106,9 +124,10 @@ def against_before(period: Period) -> str:
         return f"only {held} of the {window} days before have data, too few to compare"
     if difference is None:
         return f"no answers in the {window} days before"
-    verdict = "more than chance would explain" if difference.beyond_chance() else "within chance"
-    than = "as" if points(difference) == "about the same" else "than"
-    return f"{points(difference)} {than} in the {window} days before, {verdict}"
+    if points(difference) == "about the same":
+        return f"about the same as in the {window} days before"
+    verdict = "more than chance explains" if difference.beyond_chance() else "which may be chance"
+    return f"{points(difference)} than in the {window} days before, {verdict}"
 
 
 def answers_against_before(period: Period) -> str:
@@ -133,67 +152,70 @@ def rate_against_before(period: Period) -> str:
     return f"{change} compared with before, {chance(difference)}"
 
 
-def channels(chosen: Sequence[Channel], few: int) -> str:
-    """The channels that differ significantly."""
-    compared = [c for c in chosen if c.verdict in ("above", "below", "alike")]
-    if not compared:
-        return f"No channel has the {few} answers needed for a comparison."
-    above, below = _by_nps(compared, "above"), _by_nps(compared, "below")[::-1]
-    if not above and not below:
-        return (
-            f"None of the {counted(len(compared), 'channel')} with {few} answers or more "
-            "differs from the others beyond chance."
-        )
-    parts = []
-    if above:
-        parts.append(f"More promoters than elsewhere, beyond chance: {_named(above)}.")
-    if below:
-        parts.append(f"More detractors: {_named(below)}.")
-    return " ".join(parts)
-
-
-def _by_nps(found: Iterable[Channel], verdict: str) -> list[Channel]:
-    return sorted(
-        (c for c in found if c.verdict == verdict), key=lambda c: (-(c.counts.nps or 0), c.name)
-    )
-
-
-def _named(found: Sequence[Channel]) -> str:
-    names = [f"{short(c.name)} ({number(c.counts.nps or 0)})" for c in found[:_NAMED]]
-    rest = len(found) - _NAMED
-    if rest > 0:
-        names.append(f"{rest} more")
-    return _list(names)
-
-
-def _list(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def values(found: Sequence[Value]) -> str:
-    """The purchases of promoters against detractors, in the currency of most customers."""
+    """What promoters and detractors did after their answer, in the currency of most customers."""
     if not found:
         return "No customers with an order yet."
     currency = found[0].currency
     mine = {value.nps_class: value for value in found if value.currency == currency}
     promoter, detractor = mine.get("promoter"), mine.get("detractor")
-    if promoter is None or promoter.per_customer is None:
-        return f"No promoter has an order in {currency or 'the main currency'} yet."
-    text = (
-        f"A promoter who pays in {currency or '(no currency)'} spent "
-        f"{money(promoter.per_customer, currency)} on average"
-    )
-    if detractor is None or not detractor.per_customer:
-        return f"{text}."
-    ratio = float(promoter.per_customer / detractor.per_customer)
+    if promoter is None or detractor is None:
+        return f"Not both promoters and detractors have an order in {_currency(currency)} yet."
+    difference = returned_difference(promoter, detractor)
+    if difference is None:
+        return "No answer is 30 days old yet, so what customers do after it is not known."
     return (
-        f"{text}, {number(ratio, 1)} times a detractor’s "
-        f"{money(detractor.per_customer, currency)}; "
-        f"{percent(promoter.repeat_rate or 0)} of promoters ordered again, "
-        f"{percent(detractor.repeat_rate or 0)} of detractors."
+        f"In the 30 days after their first answer {percent(promoter.returned or 0)} of promoters "
+        f"ordered again and {percent(detractor.returned or 0)} of detractors, a difference "
+        f"{chance(difference)} (customers who pay in {_currency(currency)})."
     )
+
+
+def returned_difference(promoter: Value, detractor: Value) -> Difference | None:
+    """By how many percentage points more promoters came back than detractors."""
+    hits, hits_before = (
+        round((each.returned or 0) * each.followed) for each in (promoter, detractor)
+    )
+    return rate_difference(hits, promoter.followed, hits_before, detractor.followed)
+
+
+def _currency(code: str | None) -> str:
+    return short(code) if code else "no currency"
+
+
+def spent(value: Value) -> str:
+    """What a customer of a class spends: mean or median with its interval, a dash if too few."""
+    spread = value.spread
+    middle = spread.get("per_customer")
+    if middle is None:
+        return "–"
+    text = money(Decimal(str(middle)), value.currency)
+    low, high = spread.get("per_low"), spread.get("per_high")
+    if low is not None and high is not None:
+        return f"{text} ({span((low, high))})"
+    low, high = spread.get("q1"), spread.get("q3")
+    if low is not None and high is not None:
+        return f"median {text} (half from {span((low, high))})"
+    return text
+
+
+def locations(found: Sequence[Location], few: int) -> str:
+    """The places with the lowest and the highest NPS, and whether they can be told apart."""
+    enough = [place for place in found if place.counts.responses >= few]
+    if not found:
+        return "No answer names a location."
+    if not enough:
+        return f"No location has the {few} answers needed for a comparison."
+    ranked = sorted(enough, key=lambda place: (place.counts.nps or 0, place.name))
+    worst, best = ranked[0], ranked[-1]
+    if worst is best:
+        return f"{short(best.name)} has an NPS of {nps(best.counts)}."
+    text = (
+        f"{short(worst.name)} has the lowest NPS, {nps(worst.counts)}; "
+        f"{short(best.name)} the highest, {nps(best.counts)}."
+    )
+    (_, high), (low, _) = worst.counts.interval or (0, 0), best.counts.interval or (0, 0)
+    return f"{text} Their intervals overlap, so the order may be chance." if high >= low else text
 
 
 def funnel(found: Sequence[Survey]) -> str:

@@ -1,6 +1,6 @@
 """The findings as sentences with their caveats, and the reasons for withheld ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from feedback_assets.scorecard.findings import (
     AnswerDetractors,
@@ -14,14 +14,18 @@ from feedback_assets.scorecard.findings import (
     NothingStandsOut,
     OfChannel,
     PromoterCosts,
+    Reason,
     Withheld,
 )
 from feedback_assets.scorecard.numbers import counted, money, number, percent, span
-from feedback_assets.scorecard.rows import ChannelRow
+from feedback_assets.scorecard.rows import ALL, ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
+_NAMED = 5
+_MOST = 100
+"""Characters of a channel's name in a sentence."""
 _KINDS = {
     LookAt: "Below the rest",
     BringsPromoters: "Above the rest",
@@ -34,8 +38,13 @@ _KINDS = {
 def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
     """``facebook/spring-sale``, with the medium if needed to distinguish it from ``others``.
 
-    ``direct`` if all three parts are equal.
+    ``direct`` if all three parts are equal. At most 100 characters: providers accept any length.
     """
+    label = _whole_label(row, others)
+    return label if len(label) <= _MOST else f"{label[: _MOST - 1]}…"
+
+
+def _whole_label(row: ChannelRow, others: Iterable[ChannelRow]) -> str:
     alike = {
         other.medium
         for other in others
@@ -86,6 +95,48 @@ def withheld(found: Withheld, others: Iterable[ChannelRow] = ()) -> str:
     return f"{kind}: {found.reason.value}{held}."
 
 
+def left_out(found: Iterable[Withheld], others: Iterable[ChannelRow] = ()) -> tuple[str, ...]:
+    """The withheld findings, those of one kind and reason together, displaced ones first."""
+    others = tuple(others)
+    groups: dict[tuple[type[Finding], Reason], list[Withheld]] = {}
+    for each in found:
+        groups.setdefault((each.what, each.reason), []).append(each)
+    ordered = sorted(groups, key=lambda group: group[1] is not Reason.MORE_MONEY_ELSEWHERE)
+    return tuple(_group(groups[group], others) for group in ordered)
+
+
+def _group(found: Sequence[Withheld], others: tuple[ChannelRow, ...]) -> str:
+    if len(found) == 1:
+        return withheld(found[0], others)
+    names = [channel_label(each.row, others) for each in found if each.row is not None]
+    named = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        named += f" and {number(len(names) - _NAMED)} more"
+    kind = _KINDS[found[0].what].lower()
+    return f"{counted(len(found), 'channel')}, {kind}: {found[0].reason.value} ({named})."
+
+
+def displaced(found: Iterable[Withheld], others: Iterable[ChannelRow] = ()) -> str:
+    """The channels whose findings would be next, in one sentence; empty if there are none."""
+    others = tuple(others)
+    names = [
+        f"{channel_label(each.row, others)} ({_KINDS[each.what].lower()})"
+        for each in found
+        if each.row is not None and each.reason is Reason.MORE_MONEY_ELSEWHERE
+    ]
+    return f"Next, with less money at stake: {', '.join(names[:_NAMED])}." if names else ""
+
+
+def amount(found: Money) -> str:
+    """Money in whole units: ``USD 3,336``."""
+    return money(found.amount, currency_name(found.currency), 0)
+
+
+def currency_name(code: str) -> str:
+    """A currency of the scorecard by name."""
+    return {"(none)": "(no currency)", ALL: "all currencies"}.get(code, code)
+
+
 def pulled(average: float) -> str:
     """The sort order of a table of channels by shrunk NPS."""
     mean = number(average)
@@ -96,10 +147,10 @@ def _of_channel(finding: OfChannel, others: tuple[ChannelRow, ...]) -> str:
     name = channel_label(finding.row, others)
     match finding:
         case LookAt(row, held, at_stake, answered):
-            of = "" if answered is None else f" of {number(float(answered.amount))}"
+            of = "" if answered is None else f" of the {number(float(answered.amount))}"
             return (
-                f"Look at {name}: {_nps(row)}; {_holds(held)}; "
-                f"{_whole(at_stake)}{of} from answering customers are detractors’."
+                f"Look at {name}: {_nps(row)}; {_holds(held)}; detractors spent "
+                f"{amount(at_stake)}{of} from customers who answered."
             )
         case BringsPromoters(row, held, _, tipping):
             return f"Brings promoters: {name}, {_nps(row)}; {_holds(held)}{_vanishes(tipping)}."
@@ -126,7 +177,7 @@ def _queue(finding: AnswerDetractors) -> str:
     detractors = counted(finding.waiting, "detractor")
     if finding.at_stake is None:
         return f"Answer {detractors}; they have no known orders."
-    return f"Answer {detractors}; they spent {_whole(finding.at_stake)}."
+    return f"Answer {detractors}; they spent {amount(finding.at_stake)}."
 
 
 def _nothing(finding: NothingStandsOut) -> str:
@@ -181,9 +232,3 @@ def _cost(row: ChannelRow, currency: str) -> str:
     if high is not None and high != float("inf"):
         ends = f"{number(low, places)}–{number(high, places)}"
     return f"{money(row.cost_per_promoter, currency, places)} ({ends})"
-
-
-def _whole(amount: Money) -> str:
-    return money(
-        amount.amount, "(no currency)" if amount.currency == "(none)" else amount.currency, 0
-    )

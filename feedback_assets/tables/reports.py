@@ -2,16 +2,18 @@
 
 from feedback_assets.schema.table import ALL_DAYS, Table
 from feedback_assets.tables.marts import TABLES as MARTS
+from feedback_assets.tables.marts.nps_by_channel import NPS_BY_CHANNEL
 
 NPS_PAGE = Table(
     "reports",
     "nps",
-    "One page, reports/nps.html in the warehouse: NPS, channels, customer value, comments and "
-    "data quality.",
+    "One page, reports/nps.html in the warehouse: what to do, the channel scorecard, NPS, customer "
+    "value, locations, comments and data quality.",
     columns=(),
     key=(),
     partitioned=False,
-    depends={mart.full_name: ALL_DAYS for mart in MARTS},
+    # The scorecard holds what nps_by_channel does, with intervals by customer.
+    depends={mart.full_name: ALL_DAYS for mart in MARTS if mart is not NPS_BY_CHANNEL},
 )
 
 PAGES = (NPS_PAGE,)

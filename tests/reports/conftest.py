@@ -15,19 +15,8 @@ import pytest
 from feedback_assets.schema.columns import TEXT
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.warehouse import Warehouse
+from tests.reports.shop import CHANNELS, DAYS, LAST, by_day, scorecard
 
-LAST = date(2026, 11, 20)
-DAYS = 62
-MODELS = ("first_click", "last_click", "linear")
-CHANNELS = (
-    # source, medium, campaign, answers in 90 days, share of promoters, of detractors
-    ("google", "cpc", "brand", 200, 0.7, 0.1),
-    ("tiktok", "paid_social", "flash", 200, 0.2, 0.6),
-    ("mail", "email", "news", 150, 0.5, 0.25),
-    ("bing", "cpc", "brand", 12, 1.0, 0.0),
-    ("(unmatched)", "(unmatched)", "(unmatched)", 60, 0.5, 0.2),
-    ("(unattributed)", "(unattributed)", "(unattributed)", 20, 0.5, 0.2),
-)
 HOSTILE = (
     "<script>document.title = 'run'</script>",
     "</script><script>document.title = 'run'</script>",
@@ -52,6 +41,7 @@ class Marts:
         """Write a mart; rows of a partitioned one have a ``day``."""
         table = find_table(name)
         filler = {c.name: "-" for c in table.columns if not c.nullable and c.type == TEXT}
+        filler |= {c.name: 0 for c in table.columns if not c.nullable and c.type != TEXT}
         rows = [filler | row for row in rows]
         self.rows[name] = rows
         if not table.partitioned:
@@ -90,19 +80,35 @@ def daily(days: int = DAYS, last: date = LAST, seed: int = 1) -> list[dict[str, 
     return rows
 
 
-def channels(found: Iterable[tuple[Any, ...]] = CHANNELS) -> list[dict[str, Any]]:
-    """The same channels for every model and window."""
-    return [
-        {
-            "window_days": window, "model": model, "source": source, "medium": medium,
-            "campaign": campaign, "responses": float(answers),
-            "promoters": answers * up, "detractors": answers * down,
-            "passives": answers * (1 - up - down), "nps": 100 * (up - down),
-        }
-        for window in (7, 30, 90, 365)
-        for model in MODELS
-        for source, medium, campaign, answers, up, down in found
-    ]  # fmt: skip
+def value(nps_class: str, currency: str | None, customers: int, each: str, repeat: float) -> Any:
+    """A row of ``marts.customer_value``."""
+    return {
+        "nps_class": nps_class, "currency": currency, "customers": customers,
+        "orders": customers * 2, "net_amount": Decimal(each) * customers,
+        "net_amount_per_customer": Decimal(each), "repeat_rate": repeat,
+    }  # fmt: skip
+
+
+def spread(nps_class: str, currency: str | None, customers: int, each: float, back: float) -> Any:
+    """The row of ``marts.customer_value_spread`` beside it."""
+    return {
+        "nps_class": nps_class, "currency": currency, "customers": customers,
+        "net_amount": Decimal(str(each)) * customers, "net_amount_per_customer": each,
+        "net_amount_per_customer_low": each - 20, "net_amount_per_customer_high": each + 30,
+        "median": each - 10, "q1": each - 60, "q3": each + 60, "median_low": each - 30,
+        "median_high": each + 20, "followed": customers, "returned_30": back,
+        "net_amount_30": each * back,
+    }  # fmt: skip
+
+
+def location(name: str, answers: int, up: float, down: float, window: int) -> Any:
+    """A row of ``marts.nps_by_location``."""
+    promoters, detractors = round(answers * up), round(answers * down)
+    return {
+        "window_days": window, "provider": "thanx", "location_ref": name, "responses": answers,
+        "promoters": promoters, "detractors": detractors,
+        "passives": answers - promoters - detractors,
+    }  # fmt: skip
 
 
 def answer(number: int, text: str | None, **other: Any) -> dict[str, Any]:
@@ -123,18 +129,9 @@ def waiting(number: int, text: str | None, **other: Any) -> dict[str, Any]:
         "feedback_id": f"retargeting:{number}", "provider": "retargeting", "responded_at": at,
         "days_waiting": number, "score": 2, "comment": text, "customer_key": f"{number:064x}",
         "order_source_id": str(number), "currency": "EUR", "net_amount": Decimal("20.00"),
-        "customer_net_amount": Decimal("1234.50"), "last_click_source": "tiktok",
-        "last_click_campaign": "flash",
+        "customer_net_amount": Decimal("1234.50"), "first_click_source": "tiktok",
+        "first_click_campaign": "flash",
     } | other  # fmt: skip
-
-
-def value(nps_class: str, currency: str | None, customers: int, each: str, repeat: float) -> Any:
-    """A row of ``marts.customer_value``."""
-    return {
-        "nps_class": nps_class, "currency": currency, "customers": customers,
-        "orders": customers * 2, "net_amount": Decimal(each) * customers,
-        "net_amount_per_customer": Decimal(each), "repeat_rate": repeat,
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -148,7 +145,28 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Two months of every mart, with malicious comments; read-only."""
     marts = Marts(Warehouse(str(tmp_path_factory.mktemp("full"))))
     marts.put("marts.nps_daily", daily())
-    marts.put("marts.nps_by_channel", channels())
+    marts.put("marts.channel_scorecard", scorecard(CHANNELS))
+    marts.put("marts.nps_by_attribution", by_day(CHANNELS))
+    marts.put(
+        "marts.customer_value_spread",
+        [
+            spread("promoter", "EUR", 40, 300.1, 0.75),
+            spread("detractor", "EUR", 20, 150.05, 0.25),
+            spread("promoter", "USD", 4, 99.99, 0.5),
+        ],
+    )
+    marts.put(
+        "marts.nps_by_location",
+        [
+            location(name, answers, up, down, window)
+            for window in (7, 30, 90, 365)
+            for name, answers, up, down in (
+                ("Harbour", 80, 0.7, 0.1),
+                ("Station", 60, 0.25, 0.5),
+                ("Airport", 8, 0.5, 0.5),
+            )
+        ],
+    )
     marts.put(
         "marts.customer_value",
         [

@@ -1,19 +1,16 @@
 """The page as HTML: the marts' numbers, no external resources, no active customer text."""
 
 import base64
-import csv
 import hashlib
 import html
-import io
 import json
 import re
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from feedback_assets.reports import words
+from feedback_assets.reports import scorecard_words, words
 from feedback_assets.reports.csv_text import harmless
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.page import render, write_page
@@ -21,51 +18,10 @@ from feedback_assets.reports.path import page_path
 from feedback_assets.reports.report import Bounds, Report
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
-from tests.reports.conftest import HOSTILE, LAST, Marts, answer, daily, waiting
-
-AT = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the content of each script and style."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.inside: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self._open = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open in ("script", "style"):
-            self.inside.append((self._open, data))
-        else:
-            self.words.append(data)
-
-    @property
-    def scripts(self) -> list[str]:
-        return [text for tag, text in self.inside if tag == "script" and text.strip()]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return dict(json.loads(self.scripts[0]))
-
-    def download(self, name: str) -> list[dict[str, str]]:
-        """The rows of a file that the page offers for download."""
-        text = self.data["figures"][name]["csv"]
-        return list(csv.DictReader(io.StringIO(text, newline="")))
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+from tests.reports.conftest import HOSTILE, Marts, answer, daily, waiting
+from tests.reports.reading import AT, Page
+from tests.reports.shop import CHANNELS, LAST, Shown
+from tests.reports.warehouses import put_channels
 
 
 @pytest.fixture(scope="module")
@@ -88,39 +44,73 @@ def test_the_page_shows_the_numbers_of_the_marts(page: Page, full: Marts) -> Non
     assert f"NPS {round(float(month['nps']))} (" in page.text
     assert passives == int(month["passives"])
 
-    in_mart = {
-        (row["window_days"], row["model"], row["source"], row["medium"], row["campaign"]): row
-        for row in full.rows["marts.nps_by_channel"]
-    }
-    shown = [row for row in page.download("channels") if row["level"] == "campaign"]
-    assert len(shown) == len(in_mart)
-    for found in shown:
-        name = found["channel"]
-        counted, nps, low, high = (
-            float(found[column]) for column in ("responses", "nps", "nps_low", "nps_high")
-        )
-        names = name.split(" / ") if " / " in name else [name] * 3
-        row = in_mart[int(found["window_days"]), found["model"], *names]
-        assert counted == pytest.approx(row["responses"])
-        assert nps == pytest.approx(row["nps"])
-        assert low < nps < high or abs(nps) == 100
-
     values = {(row["nps_class"], row["currency"]): row for row in page.download("values")}
     for row in full.rows["marts.customer_value"]:
         found = values[row["nps_class"], row["currency"] or ""]
-        assert [float(value) if value else None for value in list(found.values())[2:]] == [
-            row["customers"],
-            row["orders"],
-            float(row["net_amount"]),
-            float(row["net_amount_per_customer"]),
-            row["repeat_rate"],
-        ]
+        shown = [found[name] for name in ("customers", "orders", "net_amount", "repeat_rate")]
+        assert [float(value) for value in shown] == [
+            row["customers"], row["orders"], float(row["net_amount"]), row["repeat_rate"]
+        ]  # fmt: skip
     assert "EUR\u00a0300.10" in html.unescape(" ".join(page.words))
 
 
 def test_the_page_has_every_section_in_order(page: Page) -> None:
     ids = [attributes.get("id") for tag, attributes in page.tags if tag == "section"]
-    assert ids == ["now", "channels", "value", "funnel", "products", "said", "trust"]
+    assert ids == [
+        "do", "channels", "now", "value", "locations", "funnel", "products", "said", "trust"
+    ]  # fmt: skip
+    targets = {str(a["href"]) for tag, a in page.tags if tag == "a"}
+    assert {f"#{name}" for name in ids} <= targets
+
+
+def test_every_table_can_be_downloaded(page: Page) -> None:
+    offered = {str(a["data-csv"]) for tag, a in page.tags if "data-csv" in a}
+    assert offered == set(page.data["figures"])
+    assert [a["id"] for _, a in page.tags if a.get("id") == "channels-take"]
+    tables = sum(tag == "table" for tag, _ in page.tags)
+    assert len(offered) + 1 >= tables
+
+
+def test_waiting_times_count_to_the_day_the_page_was_built(full: Marts) -> None:
+    late = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    page = Page(render(read_report(full.warehouse, built_at=late)))
+    newest = page.download("comments")[0]
+    assert (newest["responded_at"], newest["days_waiting"]) == ("2026-11-20T08:00:00+00:00", "10")
+    assert "waiting 10 days" in page.text
+
+
+def test_a_period_longer_than_the_stored_days_says_so(page: Page) -> None:
+    assert "90 days (62 stored)" in page.text
+    assert "365 days" not in page.text.replace("from the last 365 days", "")
+
+
+def test_money_is_shown_with_its_interval_only_where_enough_customers_support_it(
+    page: Page,
+) -> None:
+    text = html.unescape(" ".join(page.words))
+    assert "EUR\u00a0300.10 (280 to 330)" in text
+    assert "median EUR\u00a0140.05 (half from 90 to 210)" in text
+    assert "USD\u00a099.99" not in text, "four customers"
+
+
+def test_locations_have_a_section_lowest_first_the_small_ones_unranked(page: Page) -> None:
+    assert (
+        "Station has the lowest NPS, −25 (−44 to −3); Harbour the highest, 60 (43 to 72)."
+        in page.text
+    )
+    drawn = [(row["shown"], row["verdict"]) for row in page.data["rows"]["locations"]]
+    assert drawn == [("Station", "alike"), ("Harbour", "alike"), ("Airport", "few")]
+    windows = {row["window_days"] for row in page.download("locations")}
+    assert windows == {"7", "30", "90"}
+
+
+def test_personal_data_in_free_text_is_masked(marts: Marts) -> None:
+    marts.put("marts.nps_daily", daily(days=3))
+    text = "I am ana@example.com, +44 20 7946 0958, card 4111 1111 1111 1111, order 10023"
+    marts.put("marts.order_feedback", [answer(1, text, reply=text)])
+    page = render(read_report(marts.warehouse, built_at=AT))
+    assert page.count("I am [e-mail], [phone number], card [card number], order 10023") == 4
+    assert "ana@example.com" not in page
 
 
 def test_the_page_loads_nothing_from_elsewhere(page: Page) -> None:
@@ -170,30 +160,15 @@ def test_the_embedded_data_has_no_character_that_could_end_it(report: Report) ->
 
 def test_campaign_names_are_escaped_too(marts: Marts) -> None:
     name = "</script><img src=x onerror=alert(1)>"
-    marts.put("marts.nps_daily", daily(days=3))
-    row = {"window_days": 90, "model": "last_click", "responses": 50.0, "promoters": 30.0}
-    row |= {"passives": 10.0, "detractors": 10.0, "nps": 40.0}
-    marts.put("marts.nps_by_channel", [row | dict.fromkeys(("source", "medium", "campaign"), name)])
+    put_channels(marts, [Shown(name, name, name, 50, 0.6, 0.2), CHANNELS[1]])
     page = Page(render(read_report(marts.warehouse)))
     assert not [tag for tag, _ in page.tags if tag == "img"]
-    names = {row["name"] for row in page.data["channels"]["rows"]}
-    assert names == {name, f"{name} / {name} / {name}"}
+    assert f"{name}/{name}" in {label for label, *_ in page.data["scorecard"]["names"]}
 
 
 def test_long_names_do_not_inflate_the_page(marts: Marts) -> None:
     name = "spring sale " * 2500
-    marts.put("marts.nps_daily", daily(days=3))
-    row = {"responses": 50.0, "promoters": 30.0, "passives": 10.0, "detractors": 10.0}
-    row |= {"nps": 40.0}
-    marts.put(
-        "marts.nps_by_channel",
-        [
-            row | {"window_days": days, "model": model} | dict.fromkeys(parts, name)
-            for days in (7, 30, 90, 365)
-            for model in words.MODELS
-            for parts in [("source", "medium", "campaign")]
-        ],
-    )
+    put_channels(marts, [Shown(name, name, name, 50, 0.6, 0.2), CHANNELS[1]], days=400)
     survey = {"survey_name": name, "sending_type": name, "planned": 1, "sent": 1, "clicked": 0}
     marts.put("marts.survey_funnel", [survey | {"day": LAST, "resent": 0, "answered": 0}])
     product = {
@@ -225,7 +200,7 @@ def test_the_page_shows_only_key_and_order_of_a_person(page: Page) -> None:
         ("marts.nps_daily",),
         ("marts.customer_value", "marts.product_scores"),
         ("marts.nps_daily", "marts.order_feedback"),
-        ("marts.nps_daily", "marts.nps_by_channel", "marts.match_coverage"),
+        ("marts.nps_daily", "marts.channel_scorecard", "marts.match_coverage"),
     ],
     ids=lambda built: " ".join(built) or "nothing",
 )
@@ -239,7 +214,7 @@ def test_a_page_without_some_marts_names_what_is_missing(
         assert "There are no answers yet" in page.text
         assert "No scored answers yet" in page.text
     if "marts.customer_value" not in built:
-        assert "This requires orders from Wicked Reports." in page.text
+        assert "This needs orders from Wicked Reports (WICKED_REPORTS_API_KEY)" in page.text
     if built and "marts.nps_daily" in built:
         assert "Not in the warehouse yet:" in page.text
         assert "survey funnel" in page.text
@@ -295,18 +270,20 @@ def test_the_page_is_stored_next_to_the_tables_and_replaced_atomically(
 def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
-        r"(\d+ points? (higher|lower) than|about the same as) in the 30 days before, "
-        r"(within chance|more than chance would explain)\.",
+        r"(\d+ points? (higher|lower) than in the 30 days before, "
+        r"(which may be chance|more than chance explains)|"
+        r"about the same as in the 30 days before)\.",
         words.headline(report),
     )
-    found = report.chosen(90, "last_click", "campaign")
-    assert words.channels(found, 30) == (
-        "More promoters than elsewhere, beyond chance: google / cpc / brand (60). "
-        "More detractors: tiktok / paid_social / flash (−40)."
+    view = report.scorecard.view(90, "last_click", "campaign")
+    assert view
+    assert scorecard_words.channels(view) == (
+        "Above the rest, beyond chance: podcast/read (75) and google/brand (60). "
+        "Below: tiktok/flash (−40)."
     )
     assert words.values(report.values) == (
-        "A promoter who pays in EUR spent EUR\u00a0300.10 on average, 2.0 times a detractor’s "
-        "EUR\u00a0150.05; 90\u00a0% of promoters ordered again, 50\u00a0% of detractors."
+        "In the 30 days after their first answer 75\u00a0% of promoters ordered again and "
+        "25\u00a0% of detractors, a difference beyond chance (customers who pay in EUR)."
     )
     assert words.trust(report) == (
         "80\u00a0% of the 100 answers from the last 90 days are matched with an order."

@@ -69,13 +69,6 @@ def test_without_a_difference_the_test_raises_one_false_alarm_in_twenty() -> Non
     assert abs(wolves / tries - 0.05) < 3 * math.sqrt(0.05 * 0.95 / tries)
 
 
-def test_more_comparisons_need_a_smaller_p() -> None:
-    difference = nps_difference(Counts(200, 120, 40, 40), Counts(200, 100, 40, 60))
-    assert difference is not None
-    assert difference.beyond_chance()
-    assert not difference.beyond_chance(comparisons=20)
-
-
 def test_a_rate_does_not_differ_from_itself() -> None:
     difference = rate_difference(30, 100, 30, 100)
     assert difference is not None

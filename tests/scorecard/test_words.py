@@ -18,6 +18,7 @@ from feedback_assets.scorecard.findings import (
     Money,
     NothingStandsOut,
     PromoterCosts,
+    Reason,
 )
 from feedback_assets.scorecard.rows import ChannelRow
 from tests.scorecard.shops import FINE, channel, shop
@@ -56,8 +57,8 @@ USD = Money(Decimal("3336.2"), "USD")
             LookAt(FACEBOOK, Holds(6, 7), USD, Money(Decimal(9817), "USD")),
             (
                 "Look at facebook/spring-sale: NPS −17 (−32 to 0), rest 26; "
-                "holds in 6 of 7 models; USD\u00a03,336 of 9,817 from answering customers are "
-                "detractors’."
+                "holds in 6 of 7 models; detractors spent USD\u00a03,336 of the 9,817 from "
+                "customers who answered."
             ),
         ),
         (
@@ -172,11 +173,30 @@ def test_withheld_findings_give_a_reason() -> None:
     assert reasons == [
         "a/x, above the rest: few models agree (holds in 1 of 7 models).",
         "b/x, above the rest: answers about first orders are no better than the shop’s.",
-        "c/x, below the rest: its detractors bought nothing.",
+        "c/x, below the rest: detractors bought nothing.",
     ]
     before = {"change_z": None, "nps_before": None}
     (whole,) = decide(shop(channel("a/x", **before)), FINE).withheld
     assert words.withheld(whole) == "Changed: some days of the previous window have no data."
+
+
+def test_findings_withheld_for_one_reason_are_said_once() -> None:
+    rows = shop(
+        *(channel(f"{name}/x", z=5, agree=1) for name in "abcdefg"),
+        channel("h/x", z=-5, money={"net_amount_detractors": Decimal(0)}),
+        channel("i/x"),
+    )
+    found = decide(rows, FINE).withheld
+    assert words.left_out(found) == (
+        "7 channels, above the rest: few models agree (a/x, b/x, c/x, d/x, e/x and 2 more).",
+        "h/x, below the rest: detractors bought nothing.",
+    )
+    displaced = replace(found[0], reason=Reason.MORE_MONEY_ELSEWHERE)
+    assert words.left_out([*found, displaced])[0] == words.withheld(displaced)
+    assert words.displaced(found) == ""
+    assert words.displaced([*found, displaced]) == (
+        "Next, with less money at stake: a/x (above the rest)."
+    )
 
 
 def test_the_order_of_a_table_is_explained() -> None:

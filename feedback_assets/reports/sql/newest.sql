@@ -7,13 +7,13 @@ select
     answer.nps_class,
     answer.comment,
     answer.reply,
-    cast(null as bigint) as days_waiting,
+    false as waits,
     answer.customer_key,
     answer.order_source_id,
     answer.currency,
     cast(null as decimal(38, 4)) as customer_net_amount,
-    answer.last_click_source as source,
-    answer.last_click_campaign as campaign
+    answer.first_click_source as source,
+    answer.first_click_campaign as campaign
 from marts.order_feedback as answer
 where
     present(answer.comment) is not null

@@ -7,13 +7,13 @@ select
     'detractor' as nps_class,
     queue.comment,
     cast(null as varchar) as reply,
-    queue.days_waiting,
+    true as waits,
     queue.customer_key,
     queue.order_source_id,
     queue.currency,
     queue.customer_net_amount,
-    queue.last_click_source as source,
-    queue.last_click_campaign as campaign
+    queue.first_click_source as source,
+    queue.first_click_campaign as campaign
 from marts.detractor_queue as queue
 where present(queue.comment) is not null
 order by queue.responded_at desc, queue.feedback_id

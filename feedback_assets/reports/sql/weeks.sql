@@ -1,7 +1,6 @@
 -- The last two years by week, Monday to Sunday (UTC); answers with a score that are not spam.
 select
     cast(date_trunc('week', day) as date) as week,
-    count(distinct day) as days,
     cast(sum(responses) as double) as responses,
     cast(sum(promoters) as double) as promoters,
     cast(sum(passives) as double) as passives,
