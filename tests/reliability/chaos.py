@@ -168,7 +168,7 @@ class Chaos:
         chance = random.Random(f"{self.diary.seed} terminal {number}")
         midway = (time.monotonic() + until) / 2
         forgetting = number == 0
-        while time.monotonic() < until:
+        while forgetting or time.monotonic() < until:
             if forgetting and time.monotonic() > midway:
                 forgetting = False
                 self._one(runner, ("forget", self.email), chance.uniform(0.5, 3))

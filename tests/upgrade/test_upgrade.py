@@ -158,11 +158,18 @@ def _channels_count_once(project: Project) -> None:
 def test_every_reader_reads_old_files_before_and_during_the_rebuild(
     upgraded: Project, instance: dg.DagsterInstance
 ) -> None:
+    # The first version did not have these; they are read as empty tables.
+    new = {
+        "marts.channel_scorecard",
+        "marts.customer_value_spread",
+        "marts.nps_by_location",
+    }
+
     def all_are_read() -> None:
         for table in loaded_tables(upgraded.settings):
             count = len(rows(upgraded, f'select * from "{table.group}"."{table.name}"'))
             assert count == len(read_table(table.full_name)), table.full_name
-            assert count > 0, table.full_name
+            assert (count == 0) == (table.full_name in new), table.full_name
 
     all_are_read()
     half = FIRST, days()[4]

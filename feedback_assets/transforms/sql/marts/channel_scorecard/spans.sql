@@ -1,24 +1,23 @@
 -- One row per window, channel and currency: orders and money of the window and its related spans.
 with
 
+-- "Money is never added across currencies": of all of them, everything else.
 by_currency as (
-    select *
-    from parts.sums
-    union all
     select
-        model,
-        channel,
-        '(all)' as currency,
-        bucket,
-        orders,
-        null as net_amount,
-        new_customers,
-        unknown_customers,
-        followed,
-        answered,
-        null as net_amount_answered,
-        null as net_amount_detractors
+        sums.model,
+        sums.channel,
+        sums.bucket,
+        case when counted.in_all then '(all)' else sums.currency end as currency,
+        sums.orders,
+        case when not counted.in_all then sums.net_amount end as net_amount,
+        sums.new_customers,
+        sums.unknown_customers,
+        sums.followed,
+        sums.answered,
+        case when not counted.in_all then sums.net_amount_answered end as net_amount_answered,
+        case when not counted.in_all then sums.net_amount_detractors end as net_amount_detractors
     from parts.sums
+    cross join (values (false), (true)) as counted (in_all)
 )
 
 select
