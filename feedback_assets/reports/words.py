@@ -69,9 +69,21 @@ def provider(name: str) -> str:
 
 
 def table(name: str) -> str:
-    """``thanx.feedbacks`` as ``Thanx feedbacks``."""
+    """``thanx.feedbacks`` as ``Thanx feedbacks``, ``ad_spend.daily`` as ``Ad spend daily``."""
     group, _, rest = name.partition(".")
-    return f"{provider(group)} {rest.replace('_', ' ')}"
+    title = provider(group)
+    if title == group:
+        title = group.capitalize().replace("_", " ")
+    return f"{title} {rest.replace('_', ' ')}"
+
+
+def newest(shown: int, whole: int, what: str = "") -> str:
+    """``all 91 comments``, ``the newest 200 of 1,200 comments``, ``no comments``."""
+    noun = f"{what} comment".strip()
+    if not whole:
+        return f"no {noun}s"
+    named = counted(whole, noun)
+    return f"all {named}" if shown == whole else f"the newest {number(shown)} of {named}"
 
 
 def points(difference: Difference) -> str:

@@ -127,7 +127,7 @@ class Reason(StrEnum):
     ORDERS_IN_OTHER_CURRENCIES = "too many orders are in other currencies than the spend"
     DAYS_BEFORE_NOT_HELD = "some days of the previous window have no data"
     SAID_ALREADY = "the channel already has a finding"
-    MORE_MONEY_ELSEWHERE = "five findings with more money at stake come first"
+    MORE_MONEY_ELSEWHERE = "findings with more money at stake come first"
 
 
 @dataclass(frozen=True)

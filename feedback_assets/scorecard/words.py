@@ -124,7 +124,7 @@ def displaced(found: Iterable[Withheld], others: Iterable[ChannelRow] = ()) -> s
         for each in found
         if each.row is not None and each.reason is Reason.MORE_MONEY_ELSEWHERE
     ]
-    return f"Next, with less money at stake: {', '.join(names[:_NAMED])}." if names else ""
+    return f"Also, with less money at stake: {', '.join(names[:_NAMED])}." if names else ""
 
 
 def amount(found: Money) -> str:

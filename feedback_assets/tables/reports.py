@@ -7,8 +7,8 @@ from feedback_assets.tables.marts.nps_by_channel import NPS_BY_CHANNEL
 NPS_PAGE = Table(
     "reports",
     "nps",
-    "One page, reports/nps.html in the warehouse: what to do, the channel scorecard, NPS, customer "
-    "value, locations, comments and data quality.",
+    "One page, reports/nps.html in the warehouse: what to do, channels, NPS, customer value, "
+    "comments and data quality.",
     columns=(),
     key=(),
     partitioned=False,

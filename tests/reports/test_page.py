@@ -311,3 +311,14 @@ def test_a_page_with_sandbox_data_says_so_and_names_the_providers(
         "Generated data: thanx, wicked reports in this warehouse were read from the sandbox."
         in Page(render(read_report(warehouse))).text
     )
+
+
+def test_the_page_says_which_comments_it_has() -> None:
+    assert words.newest(91, 91) == "all 91 comments"
+    assert words.newest(200, 1200, "other") == "the newest 200 of 1,200 other comments"
+    assert words.newest(0, 0, "other") == "no other comments"
+
+
+def test_tables_are_named_as_readers_know_them() -> None:
+    assert words.table("thanx.feedbacks") == "Thanx feedbacks"
+    assert words.table("ad_spend.daily") == "Ad spend daily"

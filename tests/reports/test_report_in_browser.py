@@ -225,6 +225,12 @@ def test_comments_are_found_by_word_ignoring_accents_and_by_class(seen: Seen) ->
     assert seen.page.locator(".comments li.detractor:visible").count() == 0
 
 
+def test_the_words_are_explained_one_click_away(seen: Seen) -> None:
+    assert not seen.page.locator("#words").is_visible()
+    seen.page.get_by_role("link", name="What the words mean").click()
+    expect(seen.page.locator("#words")).to_be_visible()
+
+
 def test_figures_download_as_csv_without_formulas(seen: Seen) -> None:
     with seen.page.expect_download() as caught:
         seen.page.get_by_role("button", name="comments.csv").click()

@@ -195,7 +195,7 @@ def test_findings_withheld_for_one_reason_are_said_once() -> None:
     assert words.left_out([*found, displaced])[0] == words.withheld(displaced)
     assert words.displaced(found) == ""
     assert words.displaced([*found, displaced]) == (
-        "Next, with less money at stake: a/x (above the rest)."
+        "Also, with less money at stake: a/x (above the rest)."
     )
 
 
