@@ -21,15 +21,15 @@ FIRST = LAST - timedelta(days=4)
 NAMES = [table.full_name for table in PROVIDER_TABLES]
 SELECT = " or ".join(f'key:"{name.replace(".", "/")}"' for name in NAMES)
 BACKFILL = ("backfill", "--from", str(FIRST), "--to", str(LAST), "--select", SELECT)
-ROUNDS = 3
+ROUNDS = 2
 
 
 @pytest.fixture
 def shops() -> Iterator[tuple[Sandbox, Sandbox]]:
     """Two shops with the same days and entirely different rows."""
     with (
-        running_sandbox(seed=1, days=30, customers=900, faults=Faults(quotas=False)) as one,
-        running_sandbox(seed=2, days=30, customers=900, faults=Faults(quotas=False)) as other,
+        running_sandbox(seed=1, days=30, customers=400, faults=Faults(quotas=False)) as one,
+        running_sandbox(seed=2, days=30, customers=400, faults=Faults(quotas=False)) as other,
     ):
         yield one, other
 

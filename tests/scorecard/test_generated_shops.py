@@ -1,5 +1,9 @@
-"""What to do, in generated shops whose channels differ or do not."""
+"""What to do, in generated shops whose channels differ or do not.
 
+``SHOPS=20`` measures what docs/methods.md says of shops without effects; fewer keep the promise.
+"""
+
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from feedback_assets.scorecard.words import channel_label
 from feedback_assets.summary.reading import Scorecard
 from tests.scorecard.generated import scorecard
 
-SEEDS = 20
+SHOPS = int(os.environ.get("SHOPS", "8"))
 
 
 def named_for_their_nps(found: Scorecard) -> dict[str, type]:
@@ -39,13 +43,13 @@ def true_sides() -> dict[Channel, int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_without_effects_at_most_four_of_twenty_shops_name_a_channel(tmp_path: Path) -> None:
+def test_without_effects_at_most_one_shop_in_five_names_a_channel(tmp_path: Path) -> None:
     naming = {
         seed: named
-        for seed in range(1, SEEDS + 1)
+        for seed in range(1, SHOPS + 1)
         if (named := named_for_their_nps(scorecard(tmp_path / str(seed), seed, effects=False)))
     }
-    assert len(naming) <= 4, naming
+    assert 5 * len(naming) <= SHOPS, naming
 
 
 @pytest.mark.slow
@@ -54,12 +58,12 @@ def test_with_effects_at_most_one_in_twenty_channels_beyond_chance_is_on_the_wro
     tmp_path: Path,
 ) -> None:
     sides, right = true_sides(), Counter[bool]()
-    for seed in range(1, 6):
+    for seed in range(1, 4):
         found = scorecard(tmp_path / str(seed), seed, effects=True)
         differs = beyond_chance(view(found.rows, WINDOW, MODEL, LEVEL, ALL))
         right.update(sides[channel] == side for channel, side in differs.items())
         assert named_for_their_nps(found), seed
-    assert right[True] > 25
+    assert right[True] > 15
     assert 20 * right[False] <= right.total()
 
 
