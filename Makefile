@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: install demo dev test lint types tests coverage hooks properties slow bench docs site pictures constraints audit clean
+.PHONY: install demo dev test lint types tests unit coverage hooks properties slow bench docs site pictures constraints audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -42,7 +42,11 @@ types: $(VENV)/.installed
 tests: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
-# The same tests with branch coverage; slower.
+# Those that use no server and no Dagster instance.
+unit: $(VENV)/.installed
+	$(BIN)/pytest -n 2 --dist loadfile -m unit
+
+# The fast tests with branch coverage; slower.
 coverage: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow' --cov=feedback_assets --cov-report=term
 

@@ -56,8 +56,28 @@ LONGEST = (
 )
 
 
+# A test that uses one of these is no unit test: servers, Dagster instances, tables of many rows.
+BIG_FIXTURES = {
+    "_session_sandbox",
+    "full",
+    "httpserver",
+    "marts",
+    "object_store",
+    "package",
+    "postgres",
+    "project",
+    "session",
+    "upgraded",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest first and keep the order of the others."""
+    """Mark unit tests; run the longest first and keep the order of the others."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("slow") is None and not fixtures & BIG_FIXTURES:
+            item.add_marker("unit")
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 

@@ -165,6 +165,8 @@ def rows(run: Run, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.stdout)))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_documented_provider_is_checked_read_and_matched_with_orders(
     package: Path, run: Run
 ) -> None:
@@ -252,6 +254,7 @@ assert "read_new_delighted" in [sensor.name for sensor in defs.sensors]
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_its_declared_lineage_matches_its_sql(package: Path) -> None:
     """Run the test for the answers of all providers, which includes installed ones."""
     tests = [str(ROOT / "tests" / "tables" / "test_answers.py"), "-k", "delighted"]

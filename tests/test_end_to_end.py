@@ -24,6 +24,7 @@ SUMS = {
 }
 
 
+@pytest.mark.slow
 def test_every_table_has_the_served_rows_and_a_second_run_changes_nothing(
     shop: Project, sandbox: Sandbox
 ) -> None:

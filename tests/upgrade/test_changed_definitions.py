@@ -79,6 +79,7 @@ def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str,
     return reasons
 
 
+@pytest.mark.slow
 def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_nothing_due(
     built: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
