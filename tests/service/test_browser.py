@@ -130,7 +130,7 @@ def _graph(reader: Reader, served: Webserver, shop: Project) -> None:
     nodes = reader.page.locator("svg foreignObject")
     # The graph draws only what is in view, and all marts need more than a screen.
     screen = reader.page.viewport_size
-    reader.page.set_viewport_size({"width": 3200, "height": 2000})
+    reader.page.set_viewport_size({"width": 3200, "height": 4000})
     nodes.get_by_text("marts", exact=True).first.dblclick()
     marts = [table.name for table in loaded_tables(shop.settings) if table.group == "marts"]
     for name in marts:
