@@ -71,12 +71,29 @@ BIG_FIXTURES = {
 }
 
 
+# Nor is one of these files: many processes or many examples.
+BIG_FILES = {
+    "test_engine.py",
+    "test_home.py",
+    "test_location.py",
+    "test_locks.py",
+    "test_page.py",
+    "test_parse_fuzz.py",
+    "test_quota.py",
+    "test_reading_beside_a_writer.py",
+    "test_replacing.py",
+    "test_schedules.py",
+    "test_scorecard_on_page.py",
+    "test_text_and_money.py",
+}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark unit tests; run the longest first and keep the order of the others."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("slow") is None and not fixtures & BIG_FIXTURES:
+        big = item.path.name in BIG_FILES or BIG_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("slow") is None and not big:
             item.add_marker("unit")
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))

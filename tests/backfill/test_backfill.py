@@ -34,6 +34,7 @@ def test_an_unfiltered_list_is_read_once_for_any_range() -> None:
     assert [run.days for lane in plan.reading for run in lane.runs] == [365]
 
 
+@pytest.mark.slow
 def test_missing_reads_only_the_gaps(shop: Project, sandbox: Sandbox) -> None:
     select = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
     assert shop.backfill(FIRST, FIRST + timedelta(days=1), *select).exit_code == 0
@@ -53,6 +54,7 @@ def test_missing_reads_only_the_gaps(shop: Project, sandbox: Sandbox) -> None:
     assert rows.num_rows == sandbox.truth(FIRST, YESTERDAY)[ORDERS.full_name]["rows"]
 
 
+@pytest.mark.slow
 def test_a_provider_with_a_wrong_key_fails_alone_and_its_dependants_are_not_built(
     shop: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def reading_process(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     return next((int(run.tags[PROCESS_TAG].split()[-1]) for run in reading), 0)
 
 
+@pytest.mark.slow
 def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(quotas=False, latency=0.3))
     with open_instance(shop.settings) as instance:
@@ -86,6 +87,7 @@ def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -
         wait_for(lambda: not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
 
 
+@pytest.mark.slow
 def test_a_backfill_works_where_tmpdir_is_too_long_for_a_socket(
     shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ def take_some(quota, requests, start, queue):
     queue.put(notes.taken)
 
 
+@pytest.mark.slow
 def test_four_processes_on_an_empty_directory_use_the_quota_and_never_exceed_it(tmp_path):
     allowance = Allowance(60, 1.2)
     requests, window = kept(allowance)

@@ -157,6 +157,7 @@ def test_only_choices_that_differ_are_offered(marts: Marts) -> None:
     assert names == ["level"], "one model, one window, one currency"
 
 
+@pytest.mark.slow
 def test_a_page_of_a_thousand_campaigns_stays_under_three_megabytes(marts: Marts) -> None:
     put_thousand_campaigns(marts)
     text = render(read_report(marts.warehouse, built_at=AT))

@@ -93,6 +93,7 @@ def test_a_damaged_database_is_reported_in_one_line_naming_the_home(home: Path) 
     assert "restore it from a backup" in line_of_opening(home)
 
 
+@pytest.mark.slow
 def test_a_locked_database_is_reported_in_one_line(home: Path) -> None:
     databases = [home / "schedules" / "schedules.db", home / "history" / "runs.db"]
     held = [sqlite3.connect(database, isolation_level=None) for database in databases]

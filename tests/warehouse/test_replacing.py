@@ -106,6 +106,7 @@ def test_readers_during_a_write_see_one_complete_version(tmp_path: Path) -> None
         stop(writer)
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_complete_file_and_the_next_cleans_up(
     tmp_path: Path,
 ) -> None:
