@@ -18,7 +18,7 @@ FEW_FOR_MEDIAN, FEW_FOR_MEAN = 10, 30
 VERDICTS = {
     "above": "above the rest, beyond chance",
     "below": "below the rest, beyond chance",
-    "alike": "within chance of the rest",
+    "alike": "no clear difference",
     "few": "too few customers to compare",
     "unnamed": "no source named",
     "uncredited": "not credited to a channel",
@@ -68,7 +68,7 @@ COLUMNS = (
         "money",
         ("{per_low}\u00a0to\u00a0{per_high}", "median; half from {q1}\u00a0to\u00a0{q3}"),
     ),
-    Column("new_customers", "New customers", "money", ("up to\u00a0{new_most}",)),
+    Column("new_customers", "New customers", "money", ("at most\u00a0{new_most}",)),
     Column(
         "spend",
         "Spend",

@@ -51,7 +51,7 @@ _STEPS = {
     "look at": "Read what its detractors write and compare it with what the campaign promises. "
     "Do not raise its budget before you know why. Whether a smaller one would lose orders, only a "
     "test shows: pause it in one region or for two weeks.",
-    "known already": "Keep it. These people knew you before, so a larger budget here need not "
+    "known already": "Keep it. These people knew you before, so a larger budget here may not "
     "bring more of them.",
     "brings promoters": "Try a larger budget for a month, and watch its new customers and its cost "
     "per promoter in the table below.",
@@ -112,7 +112,7 @@ def respondents(found: Finding, answering: Iterable[Answering]) -> str:
             "First and later orders were not answered equally often: weighted by its orders, its "
             f"NPS is {number(mine.standardised)}."
         )
-    return "Answers match the orders: first and later orders are answered about equally often."
+    return "First and later orders are answered about equally often, so answers match the orders."
 
 
 def channels(view: View) -> str:

@@ -51,7 +51,7 @@ def test_the_first_section_says_what_to_do_with_evidence_money_and_caveat(
     assert below["caveat"] == findings_words.CREDITED
     assert findings_words.CREDITED in text
     assert "At stake: EUR 12,000 from its detractors." in text
-    assert "Answers match the orders" in text
+    assert "so answers match the orders" in text
     left_out = [row["finding"] for row in page.download("findings") if row["kind"] == "left out"]
     assert left_out == [
         findings_words.withheld(each, report.scorecard.compared) for each in decisions.withheld
@@ -71,9 +71,9 @@ def test_the_scorecard_shows_orders_money_cost_and_opinions_of_each_channel(page
     ]  # fmt: skip
     assert table.rows["google/brand above the rest, beyond chance"] == [
         "60 50 to 68", "200", "140 70 %", "20 10 %", "60 50 to 68", "400", "20,000",
-        "100 90.00 to 115", "100 up to 150", "4,000", "10.00", "5.0×", "14.29 13.17 to 15.79",
+        "100 90.00 to 115", "100 at most 150", "4,000", "10.00", "5.0×", "14.29 13.17 to 15.79",
     ]  # fmt: skip
-    assert table.rows["mail/news within chance of the rest"][9:] == ["–"] * 4, "nothing, not 0"
+    assert table.rows["mail/news no clear difference"][9:] == ["–"] * 4, "nothing, not 0"
     assert table.rows["print/flyer too few customers to compare"][8:11] == ["0", "700", "–"]
 
 
