@@ -149,7 +149,10 @@ class _Page:
             except (*_UNREADABLE, ValueError):
                 try:
                     if not _decodes(known, record):
-                        self.tidied[position] = tidy_record(record, self.table)
+                        tidied = tidy_record(record, self.table)
+                        # What is still refused would make Arrow refuse the records beside it.
+                        known.decode(tidied)
+                        self.tidied[position] = tidied
                     extras[position] = extra_of(msgspec.json.decode(record), self.table)
                 except (*_UNREADABLE, ValueError):
                     odd.append(position)
