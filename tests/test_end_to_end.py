@@ -25,6 +25,7 @@ SUMS = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_table_has_the_served_rows_and_a_second_run_changes_nothing(
     shop: Project, sandbox: Sandbox
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_flaky_provider_is_read_completely(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_rereading_days_picks_up_late_rows_refunds_and_replies(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
