@@ -130,9 +130,13 @@ def _figures(report: Report) -> dict[str, Figures]:
     }  # fmt: skip
 
 
+def whole(value: Any) -> Any:
+    """A whole number as an integer: counts are sums of shares and therefore floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _whole(row: tuple[Any, ...]) -> list[Any]:
-    """The row with whole numbers as integers: counts are sums of shares and therefore floats."""
-    return [int(v) if isinstance(v, float) and v.is_integer() else v for v in row]
+    return [whole(value) for value in row]
 
 
 _SPREAD = (
@@ -157,9 +161,9 @@ def _periods_figures(report: Report) -> Figures:
     )  # fmt: skip
     rows = []
     for period in report.periods:
-        before = (None,) * len(_COUNT_COLUMNS)
+        before: tuple[float | None, ...] = (None,) * len(_COUNT_COLUMNS)
         if period.before is not None:
-            before = _count_cells(period.before)  # type: ignore[assignment]
+            before = _count_cells(period.before)
         difference = period.difference
         tested: tuple[float | None, ...] = (None,) * 4
         if difference is not None:

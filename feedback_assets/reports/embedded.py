@@ -8,10 +8,10 @@ from typing import Any
 from feedback_assets.reports import charts, scorecard_words, words
 from feedback_assets.reports import rows as rows_of
 from feedback_assets.reports.csv_text import harmless
-from feedback_assets.reports.downloads import downloads
+from feedback_assets.reports.downloads import downloads, whole
 from feedback_assets.reports.names import bounded, short
 from feedback_assets.reports.report import Report
-from feedback_assets.reports.scorecard_report import LEVELS, Line, View
+from feedback_assets.reports.scorecard_report import LEVELS, MODELS, Line, View
 from feedback_assets.reports.scorecard_view import COLUMNS, KINDS, MOVED, VERDICTS
 from feedback_assets.scorecard import words as findings_words
 from feedback_assets.scorecard.rows import ALL
@@ -105,7 +105,6 @@ def _scorecard(report: Report) -> dict[str, Any] | None:
         for view in scorecard.views
         if view.window_days in scorecard.windows and view.model in scorecard.models
     }
-    held = held_days(report)
     return {
         "columns": [
             {"key": c.key, "title": c.title, "part": c.part, "small": c.small} for c in COLUMNS
@@ -117,9 +116,11 @@ def _scorecard(report: Report) -> dict[str, Any] | None:
         "views": views,
         "weeks": scorecard.weeks,
         "titles": {
-            "model": {model: scorecard_words.MODELS[model] for model in scorecard.models},
+            "model": {model: MODELS[model] for model in scorecard.models},
             "level": {level: f"by {level}" for level in LEVELS},
-            "window": {str(days): words.window(days, held) for days in scorecard.windows},
+            "window": {
+                str(days): words.window(days, report.span_days) for days in scorecard.windows
+            },
             "currency": {c: findings_words.currency_name(c) for c in scorecard.money_in},
         },
         "chosen": {
@@ -129,13 +130,6 @@ def _scorecard(report: Report) -> dict[str, Any] | None:
             "currency": scorecard.money_in[0] if scorecard.money_in else ALL,
         },
     }
-
-
-def held_days(report: Report) -> int:
-    """Days from the first to the last stored one."""
-    if report.first_day is None or report.last_day is None:
-        return 0
-    return (report.last_day - report.first_day).days + 1
 
 
 def _view(view: View, names: dict[tuple[str, ...], int]) -> dict[str, Any]:
@@ -172,8 +166,4 @@ def label_of(line: Line) -> str:
 def _arrays(cells: Sequence[Any]) -> dict[str, list[Any]]:
     """Of each value that any channel has, the array over all channels."""
     keys = dict.fromkeys(key for found in cells for key in found if found[key] is not None)
-    return {key: [_short(found.get(key)) for found in cells] for key in keys}
-
-
-def _short(value: float | None) -> float | int | None:
-    return int(value) if value is not None and value.is_integer() else value
+    return {key: [whole(found.get(key)) for found in cells] for key in keys}

@@ -25,14 +25,15 @@ from feedback_assets.reports.report import (
     Survey,
     Value,
     Week,
-    days_between_count,
     offered,
+    span_days,
 )
 from feedback_assets.reports.scorecard_figures import read_scorecard
 from feedback_assets.reports.scorecard_view import spread_cells
 from feedback_assets.reports.statistics import Counts, Difference
 from feedback_assets.schema.free_text import masked
 from feedback_assets.scorecard.intervals import p_value
+from feedback_assets.scorecard.numbers import shortened
 from feedback_assets.summary.reading import read_scorecard as read_summary
 from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.tables.reports import NPS_PAGE
@@ -62,7 +63,9 @@ def read_report(
     bounds, built_at = bounds or Bounds(), built_at or datetime.now(UTC)
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
     last = held_days[-1] if held_days else None
-    windows = offered(_span(held_days))
+    first = held_days[0] if held_days else None
+    span = span_days(first, last)
+    windows = offered(span)
     summary = read_summary(warehouse, memory_limit)
     with connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
@@ -74,8 +77,8 @@ def read_report(
             generated=generated_providers(warehouse),
             sources=_sources(warehouse, read_at or {}),
             last_day=last,
-            first_day=held_days[0] if held_days else None,
-            missing_days=_span(held_days) - len(held_days),
+            first_day=first,
+            missing_days=span - len(held_days),
             windows=windows,
             periods=_periods(ask, held_days, windows),
             weeks=_weeks(ask, held_days),
@@ -245,10 +248,7 @@ def _cut(text: str | None, characters: int) -> Any:
     if text is None:
         return None
     # Masked first: half of an address or a number would not be recognised.
-    text = masked(text)
-    if len(text) <= characters:
-        return text
-    return f"{text[: characters - 1]}…"
+    return shortened(masked(text), characters)
 
 
 def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Source, ...]:
@@ -276,7 +276,3 @@ def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Sou
             )
         )
     return tuple(sources)
-
-
-def _span(held: Collection[date]) -> int:
-    return days_between_count(min(held), max(held)) if held else 0

@@ -23,7 +23,6 @@ from feedback_assets.reports.embedded import (
     charted_currencies,
     default_locations,
     embedded,
-    held_days,
     label_of,
     shown_window,
 )
@@ -75,7 +74,7 @@ def render(report: Report) -> str:
             verdicts=VERDICTS,
             moved=MOVED,
             days=shown_window(report),
-            held=held_days(report),
+            held=report.span_days,
             few=report.bounds.few_answers,
             few_reviews=report.bounds.few_reviews,
             month=report.period(30) or next(iter(report.periods), None),

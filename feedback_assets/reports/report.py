@@ -242,6 +242,11 @@ class Report:
         return next((p for p in self.periods if p.window_days == window_days), None)
 
     @property
+    def span_days(self) -> int:
+        """Days from the first to the last stored one."""
+        return span_days(self.first_day, self.last_day)
+
+    @property
     def read_at(self) -> datetime | None:
         """When data was last read."""
         return max((s.read_at for s in self.sources if s.read_at is not None), default=None)
@@ -256,6 +261,6 @@ def offered(held: int) -> tuple[int, ...]:
     )
 
 
-def days_between_count(first: date, last: date | None) -> int:
-    """The number of days from ``first`` to ``last``, both included."""
-    return 0 if last is None else (last - first).days + 1
+def span_days(first: date | None, last: date | None) -> int:
+    """The number of days from ``first`` to ``last``, both included; 0 without them."""
+    return 0 if first is None or last is None else (last - first).days + 1

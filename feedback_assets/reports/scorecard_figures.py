@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from feedback_assets.reports.names import short
-from feedback_assets.reports.queries import Ask, Row
+from feedback_assets.reports.queries import Ask, Row, counts
 from feedback_assets.reports.report import Bounds
 from feedback_assets.reports.scorecard_report import (
     SMALLER,
@@ -61,7 +61,11 @@ def read_scorecard(
     currencies = tuple(row["currency"] for row in ask("currencies"))
     shown = {"windows": list(windows), "currencies": list(currencies[: bounds.currencies])}
     rows = ask(
-        "scorecard", **shown, currency=currencies[0] if currencies else ALL, most=bounds.channels
+        "scorecard",
+        **shown,
+        currency=currencies[0] if currencies else ALL,
+        most=bounds.channels,
+        uncredited=sorted(UNCREDITED),
     )
     last = summary.last_day
     if not rows or last is None:
@@ -76,6 +80,7 @@ def read_scorecard(
         model=MODEL,
         most=bounds.unsold,
         currencies=list(currencies),
+        unnamed=sorted(UNNAMED),
     )
     return Scorecard(
         currencies=currencies[: bounds.currencies],
@@ -137,8 +142,7 @@ def _trends(ask: Ask, days: int) -> Trends:
     found: dict[tuple[str, str, Names], list[float | None]] = {}
     for row in ask("trends", weeks=days, few=FEW_SHOWN):
         weeks = found.setdefault((row["model"], row["level"], _names(row)), [None] * days)
-        nps = 100 * (row["promoters"] - row["detractors"]) / row["responses"]
-        weeks[days - 1 - row["weeks_ago"]] = nps
+        weeks[days - 1 - row["weeks_ago"]] = counts(row).nps
     return {key: tuple(weeks) for key, weeks in found.items()}
 
 
@@ -244,7 +248,13 @@ def _place(line: Line, places: Mapping[Names, int]) -> tuple[int, int, float, st
 
 def _answering(ask: Ask, bounds: Bounds, compared: Sequence[ChannelRow]) -> tuple[Answering, ...]:
     rows = ask(
-        "answering", length=WINDOW, model=MODEL, level=LEVEL, few=FEW_SHOWN, most=bounds.channels
+        "answering",
+        length=WINDOW,
+        model=MODEL,
+        level=LEVEL,
+        few=FEW_SHOWN,
+        most=bounds.channels,
+        unnamed=sorted(UNNAMED),
     )
     of = {row.channel: row for row in compared}
     differs = beyond_chance(compared)

@@ -11,10 +11,16 @@ from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW
 from feedback_assets.scorecard.findings import Decisions
 from feedback_assets.scorecard.rows import ALL, ChannelRow
 
-MODELS = (
-    "first_click", "first_optin", "re_optin", "last_click",
-    "linear", "position_based", "time_decay",
-)  # fmt: skip
+MODELS = {
+    "first_click": "First click",
+    "first_optin": "First opt-in",
+    "re_optin": "Last opt-in",
+    "last_click": "Last click",
+    "linear": "Linear",
+    "position_based": "Position based",
+    "time_decay": "Time decay",
+}
+"""The models by title, in the order in which the page offers them."""
 LEVELS = ("source", "medium", "campaign")
 UNCREDITED = frozenset({"(unmatched)", "(unattributed)"})
 SMALLER = "(smaller ones)"

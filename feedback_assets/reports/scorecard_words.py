@@ -19,15 +19,6 @@ from feedback_assets.scorecard.findings import (
 from feedback_assets.scorecard.numbers import counted, number, percent
 from feedback_assets.scorecard.rows import FEW_TESTED
 
-MODELS = {
-    "first_click": "First click",
-    "first_optin": "First opt-in",
-    "re_optin": "Last opt-in",
-    "last_click": "Last click",
-    "linear": "Linear",
-    "position_based": "Position based",
-    "time_decay": "Time decay",
-}
 _NAMED = 3
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five")
 

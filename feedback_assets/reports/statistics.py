@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from feedback_assets.scorecard.intervals import p_value
+
 Z95 = 1.96
 LEVEL = 0.05
 
@@ -81,5 +83,5 @@ def _adjusted(counts: Counts) -> tuple[float, float]:
 
 def _difference(points: float, centre: float, variance: float) -> Difference:
     error = math.sqrt(variance)
-    p = math.erfc(abs(centre) / error / math.sqrt(2)) if error else 1.0
+    p = p_value(centre / error) if error else 1.0
     return Difference(points, 100 * (centre - Z95 * error), 100 * (centre + Z95 * error), p)

@@ -1,6 +1,9 @@
-"""The format of numbers and money in sentences, on the page and in its tables."""
+"""The format of numbers, money and long names in sentences, on the page and in its tables."""
 
 from decimal import Decimal
+
+LONGEST_NAME = 100
+"""Characters of a name in a sentence: providers accept names of any length."""
 
 
 def number(value: float, places: int = 0) -> str:
@@ -33,3 +36,8 @@ def span(interval: tuple[float, float] | None, places: int = 0) -> str:
 def counted(count: float, noun: str, plural: str | None = None) -> str:
     """``1 answer``, ``1,200 answers``."""
     return f"{number(count)} {noun if round(count) == 1 else plural or noun + 's'}"
+
+
+def shortened(text: str, most: int) -> str:
+    """The text in at most so many characters, the last one an ellipsis if it is cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -17,15 +17,21 @@ from feedback_assets.scorecard.findings import (
     Reason,
     Withheld,
 )
-from feedback_assets.scorecard.numbers import counted, money, number, percent, span
+from feedback_assets.scorecard.numbers import (
+    LONGEST_NAME,
+    counted,
+    money,
+    number,
+    percent,
+    shortened,
+    span,
+)
 from feedback_assets.scorecard.rows import ALL, ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."
 _KNOW_YOU = ("brand", "email", "newsletter", "welcome", "crm", "retarget", "direct")
 _NAMED = 5
-_MOST = 100
-"""Characters of a channel's name in a sentence."""
 _KINDS = {
     LookAt: "Below the rest",
     BringsPromoters: "Above the rest",
@@ -40,8 +46,7 @@ def channel_label(row: ChannelRow, others: Iterable[ChannelRow] = ()) -> str:
 
     ``direct`` if all three parts are equal. At most 100 characters: providers accept any length.
     """
-    label = _whole_label(row, others)
-    return label if len(label) <= _MOST else f"{label[: _MOST - 1]}…"
+    return shortened(_whole_label(row, others), LONGEST_NAME)
 
 
 def _whole_label(row: ChannelRow, others: Iterable[ChannelRow]) -> str:

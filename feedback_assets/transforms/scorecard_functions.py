@@ -21,6 +21,7 @@ _HALL = f"""case
     when {_TURNED} < 0 then 3e0 * sqrt(n) / skew * (-cube_root(-{_TURNED}) - 1e0)
     else 3e0 * sqrt(n) / skew * (cube_root({_TURNED}) - 1e0)
 end"""
+_OF_SLOT = "case slot when 1 then a when 2 then b else c end"
 _ONE = "cast(1000000000000000 as decimal(16, 0))"
 _HALF_UP = "cast(abs(n) + 500000000000000 as decimal(38, 0))"
 _AGES = (0, 7, 14, 21, 30, 37, 44, 60, 90, 104, 120, 180, 365, 379, 395)
@@ -66,6 +67,8 @@ SCORECARD_FUNCTIONS = (
         duckdb="cast(n as double) / 1e15",
         spark="cast(n as double) / 1e15",
     ),
+    # Of the three values in a row of a track, that of one slot (parts.models).
+    Function("of_slot", ("slot", "a", "b", "c"), duckdb=_OF_SLOT, spark=_OF_SLOT),
     # A whole number in ``units``.
     Function(
         "whole_units",

@@ -25,7 +25,7 @@ where
     and model = $model
     and level in ($level, 'all')
     and currency = '(all)'
-    and source not in ('(unmatched)', '(unattributed)', '(none)')
+    and not list_contains($unnamed, source)
     and effective_responses >= $few
 order by level <> 'all', effective_responses desc, source, medium, campaign
 limit $most + 1

@@ -3,7 +3,7 @@
 with scores as (
     select
         *,
-        source in ('(unmatched)', '(unattributed)') as is_uncredited
+        list_contains($uncredited, source) as is_uncredited
     from marts.channel_scorecard
     where
         list_contains($windows, window_days)

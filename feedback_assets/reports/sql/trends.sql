@@ -12,6 +12,7 @@ select
     (cast($last_day as date) - day) // 7 as weeks_ago,
     of_units(sum(units(responses))) as responses,
     of_units(sum(units(promoters))) as promoters,
+    of_units(sum(units(passives))) as passives,
     of_units(sum(units(detractors))) as detractors
 from marts.nps_by_attribution
 where day > cast($last_day as date) - 7 * $weeks and day <= $last_day

@@ -23,7 +23,7 @@ with channels as (
         and model = $model
         and level = $level
         and currency <> '(all)'
-        and source not in ('(unmatched)', '(unattributed)', '(none)')
+        and not list_contains($unnamed, source)
     window channel as (partition by source, medium, campaign)
 ),
 

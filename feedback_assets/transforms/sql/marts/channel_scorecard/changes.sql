@@ -9,7 +9,7 @@ credited as (
         turned.currency,
         slots.model,
         levels.channel,
-        case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight
+        of_slot(slots.slot, weight_1, weight_2, weight_3) as weight
     from parts.turned
     left join parts.versions
         on versions.order_id = turned.order_id and versions.ordered_at = turned.ordered_at

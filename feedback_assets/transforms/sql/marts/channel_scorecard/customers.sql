@@ -3,20 +3,16 @@ with
 
 held as (
     select
-        bought.window_days,
+        customer_orders.window_days,
         slots.model,
-        bought.channel,
-        bought.currency,
-        bought.is_several,
-        bought.orders,
-        case slots.slot
-            when 1 then bought.share_1 when 2 then bought.share_2 else bought.share_3
-        end as share,
-        case slots.slot
-            when 1 then bought.money_1 when 2 then bought.money_2 else bought.money_3
-        end as money
-    from parts.bought
-    inner join parts.slots on slots.track = bought.track
+        customer_orders.channel,
+        customer_orders.currency,
+        customer_orders.is_several,
+        customer_orders.orders,
+        of_slot(slots.slot, share_1, share_2, share_3) as share,
+        of_slot(slots.slot, money_1, money_2, money_3) as money
+    from parts.customer_orders
+    inner join parts.slots on slots.track = customer_orders.track
 ),
 
 -- Who has one currency is added up there, and counted from there among all.

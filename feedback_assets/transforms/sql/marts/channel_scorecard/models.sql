@@ -1,7 +1,7 @@
 -- One row per model: its name, its number, and where its weights are.
 --
--- The models of several touches weigh the same ones, so a row of their track has three weights, in
--- slots 1 to 3. The other models have a track each.
+-- The three models with several touches credit the same touches, so they share a track, whose rows
+-- have three weights, in slots 1 to 3. Every other model has a track of its own.
 select number, model, track, slot
 from (
     values

@@ -8,7 +8,7 @@ select
     count(*) as answers,
     sum(score) as score,
     sum(case when score = 1 then 1 else 0 end) as promoters
-from parts.heard
+from parts.window_answers
 group by window_days, span, account, currency, all_account is not null
 
 union all
@@ -22,6 +22,6 @@ select
     count(*) as answers,
     sum(score) as score,
     sum(case when score = 1 then 1 else 0 end) as promoters
-from parts.heard
+from parts.window_answers
 where all_account is not null
 group by window_days, span, all_account

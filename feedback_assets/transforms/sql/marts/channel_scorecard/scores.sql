@@ -3,19 +3,19 @@ with
 
 held as (
     select
-        said.window_days,
-        said.span,
+        customer_answers.window_days,
+        customer_answers.span,
         slots.model,
-        said.channel,
-        said.currency,
-        said.is_several,
-        said.answers as t,
-        said.score as u,
-        case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as w,
-        case slots.slot when 1 then score_1 when 2 then score_2 else score_3 end as x,
-        case slots.slot when 1 then promoters_1 when 2 then promoters_2 else promoters_3 end as p
-    from parts.said
-    inner join parts.slots on slots.track = said.track
+        customer_answers.channel,
+        customer_answers.currency,
+        customer_answers.is_several,
+        customer_answers.answers as t,
+        customer_answers.score as u,
+        of_slot(slots.slot, weight_1, weight_2, weight_3) as w,
+        of_slot(slots.slot, score_1, score_2, score_3) as x,
+        of_slot(slots.slot, promoters_1, promoters_2, promoters_3) as p
+    from parts.customer_answers
+    inner join parts.slots on slots.track = customer_answers.track
 ),
 
 summed as (

@@ -31,8 +31,8 @@ by_model as (
     select
         by_kind.*,
         slots.model,
-        case slots.slot when 1 then weight_1 when 2 then weight_2 else weight_3 end as weight,
-        case slots.slot when 1 then money_1 when 2 then money_2 else money_3 end as money
+        of_slot(slots.slot, weight_1, weight_2, weight_3) as weight,
+        of_slot(slots.slot, money_1, money_2, money_3) as money
     from by_kind
     inner join parts.slots on slots.track = by_kind.track
 ),

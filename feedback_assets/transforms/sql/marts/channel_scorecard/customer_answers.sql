@@ -1,12 +1,12 @@
--- One row per window, span, track, channel and account: what the customer's answers say of it.
+-- One row per window, span, track, channel and account: weights and scores of its answers.
 with
 
 holders as (
     select window_days, span, version, score, account
-    from parts.heard
+    from parts.window_answers
     union all
     select window_days, span, version, score, all_account as account
-    from parts.heard
+    from parts.window_answers
     where all_account is not null
 ),
 

@@ -1,4 +1,4 @@
--- One row per window, track, channel and account: the customer's share in it, and the money.
+-- One row per window, track, channel and account: share of its orders, and money.
 with
 
 held as (
