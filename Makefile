@@ -54,7 +54,7 @@ coverage: $(VENV)/.installed
 hooks: $(VENV)/.installed
 	$(BIN)/pre-commit run --all-files
 
-# The SQL against the reference implementation, 500 examples per property.
+# The SQL against the reference implementation, 200 examples per property.
 properties: $(VENV)/.installed
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n 2 tests/transforms/test_against_reference.py
 

@@ -26,6 +26,10 @@ DAILY_MARTS = tuple(table for table in MART_TABLES if table.partitioned)
 OTHERS = tuple(table for table in DERIVED_TABLES if table not in DAILY_MARTS)
 
 
+# Hundreds of examples, each of every table; see conftest.py.
+pytestmark = pytest.mark.timeout(1200)
+
+
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
     opened = Session()
