@@ -288,18 +288,20 @@ def cut_days(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Split rows ordered by day into one table a day; a day without rows is an empty table."""
     day = first
-    pending: list[pa.RecordBatch] = []
+    pending: list[pa.Table] = []
     for batch in batches:
         start = 0
+        # Cast at once: for a day of a few rows, it takes longer than writing them.
+        rows = pa.Table.from_batches([batch]).drop_columns("day").cast(table.schema)
         # The rows are ordered by day, so a batch is split where the day changes.
         for run_day, length in _runs(batch.column("day")):
             while day < run_day:
-                yield day, _table(pending, table)
+                yield day, _joined(pending, table)
                 day, pending = day + timedelta(days=1), []
-            pending.append(batch.slice(start, length))
+            pending.append(rows.slice(start, length))
             start += length
     while day <= last:
-        yield day, _table(pending, table)
+        yield day, _joined(pending, table)
         day, pending = day + timedelta(days=1), []
 
 
@@ -313,7 +315,7 @@ def _runs(days: pa.Array) -> list[tuple[date, int]]:
     ]
 
 
-def _table(batches: list[pa.RecordBatch], table: Table) -> pa.Table:
-    if not batches:
-        return table.schema.empty_table()
-    return pa.Table.from_batches(batches).drop_columns("day").cast(table.schema)
+def _joined(parts: list[pa.Table], table: Table) -> pa.Table:
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_tables(parts) if parts else table.schema.empty_table()

@@ -1,7 +1,7 @@
 """Write locks between the processes of one machine, or of all machines that share a Postgres."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,9 @@ _TRIES = 5
 class Locks(Protocol):
     """The locks that a writer takes; not reentrant."""
 
-    def changing(self, *, alone: bool, partition: str = "") -> AbstractContextManager[None]:
+    def changing(
+        self, *, alone: bool, partitions: Collection[str] = ()
+    ) -> AbstractContextManager[None]:
         """Hold while writing; with ``alone``, while no other process writes."""
 
     def alone_with(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
@@ -37,7 +39,7 @@ class MachineLocks:
     variable: str = "FEEDBACK_WAREHOUSE"
 
     @contextmanager
-    def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:  # noqa: ARG002
+    def changing(self, *, alone: bool, partitions: Collection[str] = ()) -> Iterator[None]:  # noqa: ARG002
         gate = self._open(f"{self.warehouse} gate")
         door = self._open(f"{self.warehouse} door")
         try:

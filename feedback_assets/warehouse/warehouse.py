@@ -131,8 +131,9 @@ class Warehouse(Place):
     ) -> Iterator[tuple[date, Written]]:
         """``replace_day`` for each day, in order; see ``replacing.replace_in_turn``."""
         return replacing.replace_in_turn(
-            lambda day, rows: self.replace_day(table, day, rows),
+            lambda batch: self._writer.replace_together(table, batch),
             days,
+            together=replacing.together_in(self),
             writers=writers or replacing.writers_to(self),
             rows_aside=rows_aside,
         )

@@ -97,10 +97,15 @@ def test_readers_during_a_write_see_one_complete_version(tmp_path: Path) -> None
         return list(warehouse.read_arrow(SALES).column("count").to_pylist())
 
     writer = start_writer(tmp_path)
-    readers = (by_duckdb, by_pandas, by_pyarrow, by_warehouse)
+    # They open a file twice, and fail if it was replaced in between.
+    twice = {by_duckdb: duckdb.Error, by_pandas: OSError, by_pyarrow: OSError}
+    readers = (*twice, by_warehouse)
     try:
         with ThreadPoolExecutor(len(readers)) as pool:
-            reading = [pool.submit(versions_seen, read, 50) for read in readers]
+            reading = [
+                pool.submit(versions_seen, read, 50, (twice[read],) if read in twice else ())
+                for read in readers
+            ]
             assert [found.result() for found in reading] == [{0, 1}] * len(readers)
     finally:
         stop(writer)
