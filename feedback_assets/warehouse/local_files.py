@@ -6,7 +6,7 @@ for once a step and not once a file.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,14 +47,13 @@ def put_local(files: Sequence[tuple[str, Write]]) -> Iterator[str]:
     renamed = 0
     try:
         # Otherwise a power failure may leave the new name without the new bytes.
-        marks, refused = until_failure(_several(_flush, drafts))
+        marks, refused = _several(_flush, drafts)
         failed = refused or failed
         paths, refused = until_failure(map(_rename, drafts[: len(marks)]))
         renamed, failed = len(paths), refused or failed
         created = dict.fromkeys(above for draft in drafts[:renamed] for above in draft.created)
-        flushed, refused = until_failure(
-            _several(sync_directory, [*created, *(path.parent for path in paths)])
-        )
+        directories = [*created, *(path.parent for path in paths)]
+        flushed, refused = _several(sync_directory, directories)
         failed = refused or failed
     finally:
         for draft in drafts[renamed:]:
@@ -103,10 +102,16 @@ def _discard(temporary: Path, sink: Any) -> None:
             sink.close()
 
 
-def _several(work: Callable[[T], R], items: Sequence[T]) -> Iterable[R]:
-    """The results in order, computed several at a time."""
-    if len(items) < 2:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(min(_FLUSHED_AT_ONCE, len(items)), "flush") as pool:
-        yield from pool.map(work, items)
+def _several(work: Callable[[T], R], items: Sequence[T]) -> tuple[list[R], Exception | None]:
+    """``until_failure``, with several items at a time."""
+    size = max(1, -(-len(items) // _FLUSHED_AT_ONCE))
+    shares = [items[start : start + size] for start in range(0, len(items), size)]
+    if len(shares) < 2:
+        return until_failure(map(work, items))
+    done: list[R] = []
+    with ThreadPoolExecutor(len(shares), "flush") as pool:
+        for results, failed in pool.map(lambda share: until_failure(map(work, share)), shares):
+            done += results
+            if failed is not None:
+                return done, failed
+    return done, None
