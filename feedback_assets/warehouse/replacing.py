@@ -260,7 +260,7 @@ def _batches(days: Iterable[Day], together: int) -> Iterator[tuple[list[Day], bo
 
 
 def _is_small(rows: pa.Table) -> bool:
-    return rows.num_rows <= _SMALL_ROWS and rows.nbytes <= _SMALL_BYTES
+    return bool(rows.num_rows <= _SMALL_ROWS and rows.nbytes <= _SMALL_BYTES)
 
 
 def _in_turn(days: Sequence[date], done: Done) -> Iterator[tuple[date, Written]]:
