@@ -25,6 +25,8 @@ def main(home: str, source: str, run_id: str, moment: str) -> None:
         if moment == "before the run" and run_id in str(connection.engine.url):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    with storage.run_connection(run_id):
+        pass  # creates the database, which commits too
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", within)
     sqlalchemy.event.listen(sqlalchemy.Engine, "commit", at_the_end)
     storage.store_event_batch(entries)
