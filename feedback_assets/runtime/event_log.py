@@ -3,7 +3,7 @@
 Every materialisation is stored twice, in the database of its run and in the index of all runs.
 Dagster's own storage opens both for each event, waits for the disk and closes them again. This one
 keeps them open, and stores a batch of events in one transaction for each. The stored content is
-the same.
+the same, except for planned checks: see ``_store_asset_check_evaluation_planned``.
 """
 
 import os
@@ -133,6 +133,23 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             for event, number in numbered:
                 if event.dagster_event_type in ASSET_CHECK_EVENTS:
                     self.store_asset_check_event(event, number)
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        """Plan a check over several days once, because it has one result for all of them.
+
+        Dagster plans it for each day, whether or not the check has partitions. The result then
+        completes none of these rows: they stay planned for ever, with a copy of the event each.
+        """
+        planned: Any = event.get_dagster_event().event_specific_data
+        days = planned.partitions_subset
+        if days is not None and len(days) > 1:
+            once = type(planned)(asset_key=planned.asset_key, check_name=planned.check_name)
+            event = event._replace(
+                dagster_event=event.get_dagster_event()._replace(event_specific_data=once)
+            )
+        super()._store_asset_check_evaluation_planned(event, event_id)
 
     @contextmanager
     def _transaction(self, shard: str) -> Iterator[sqlalchemy.Connection]:

@@ -24,7 +24,11 @@ class CountedEventLogStorage(HeldOpenEventLogStorage):
 def use_counted(home: Path) -> None:
     """Name it in the ``dagster.yaml`` of ``home``."""
     home.mkdir(parents=True, exist_ok=True)
-    named = {"module": __name__, "class": CountedEventLogStorage.__name__}
+    named = {
+        "module": __name__,
+        "class": CountedEventLogStorage.__name__,
+        "config": {"base_dir": str(home / "history" / "runs")},
+    }
     (home / "dagster.yaml").write_text(
         json.dumps({"event_log_storage": named, "telemetry": {"enabled": False}})
     )
