@@ -20,6 +20,7 @@ from dagster._core.storage.event_log.schema import (
 _MATERIALISED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 _PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 _CHECK_IS_PLANNED = "PLANNED"
+_WITHOUT_RUN = ""
 # Writers wait for 60 s at most; this many rows are removed in a tenth of a second.
 _AT_ONCE = 500
 
@@ -44,6 +45,11 @@ def remove_run_logs(instance: dg.DagsterInstance, before: datetime) -> int:
     status of runs, which are in the list of runs, and, on Postgres, the rest of their logs.
     """
     logs = sqlalchemy.select(_Events.c.id).where(_Events.c.asset_key.is_(None), *_old(before))
+    storage: Any = instance.event_log_storage
+    if storage.is_run_sharded:
+        # Nothing else removes what was reported without a run.
+        with storage.run_connection(_WITHOUT_RUN) as connection:
+            connection.execute(_Events.delete().where(_Events.c.timestamp < _stored(before)))
     return _remove(instance, _Events, logs)
 
 

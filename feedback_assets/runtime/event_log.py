@@ -79,8 +79,8 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
     def run_connection(
         self, run_id: str | None = None
     ) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A transaction on the database of a run."""
-        return self._transaction(run_id or INDEX)
+        """A transaction on the database of a run; of events without a run if the id is empty."""
+        return self._transaction(INDEX if run_id is None else run_id)
 
     def index_connection(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """A transaction on the database of all runs."""

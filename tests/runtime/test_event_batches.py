@@ -27,6 +27,7 @@ from tests.runtime.counted_batches import batches, use_counted
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
 FIRST, LAST = YESTERDAY.replace(2024, 1, 3), YESTERDAY.replace(2024, 1, 7)
+WITHOUT_RUN = ""
 SINGLE = LAST.replace(day=20)
 KEYS = READ, BUILT, WHOLE, BROKEN = [
     dg.AssetKey(name) for name in ("read", "built", "whole", "broken")
@@ -94,6 +95,10 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run(own)
         dg.materialize([whole, built, read], instance=own, selection=[whole])
         dg.materialize([read, fine, of_each_day], instance=own, partition_key=str(SINGLE))
+        own.report_runless_asset_event(dg.AssetMaterialization(READ, partition=str(SINGLE)))
+        own.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=READ, check_name="fine", passed=True)
+        )
     return home
 
 
@@ -135,8 +140,9 @@ def copied(
     )
     ours = dg.DagsterInstance.from_config(str(home))
     with dg.DagsterInstance.from_config(str(plain)) as own:
-        for done in sorted(own.get_run_records(), key=lambda record: record.storage_id):
-            for batch in cut(own.all_logs(done.dagster_run.run_id)):
+        runs = [record.dagster_run.run_id for record in own.get_run_records(ascending=True)]
+        for run_id in (*runs, WITHOUT_RUN):
+            for batch in cut(own.all_logs(run_id)):
                 ours.event_log_storage.store_event_batch(batch)
     return ours
 
@@ -151,7 +157,7 @@ def ours(
 
 
 def rows(directory: Path) -> dict[tuple[str, str], list[Any]]:
-    """Every row of every table of every database, except the time at which it was stored."""
+    """Every row of every table of every database, except when it was stored, and the cache."""
     found = {}
     for path in directory.glob("*.db"):
         with closing(sqlite3.connect(path)) as database:
@@ -160,7 +166,7 @@ def rows(directory: Path) -> dict[tuple[str, str], list[Any]]:
                 columns = [
                     f'"{name}"'
                     for (_, name, *_) in database.execute(f"pragma table_info({table})")
-                    if name not in ("create_timestamp", "migration_completed")
+                    if name not in ("create_timestamp", "migration_completed", "cached_status_data")
                 ]
                 select = f"select {', '.join(columns)} from {table}"
                 found[path.name, table] = database.execute(select).fetchall()
