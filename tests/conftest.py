@@ -18,6 +18,7 @@ from feedback_assets import settings as settings_module
 from feedback_assets.cli import app
 from feedback_assets.definitions import build_defs
 from feedback_assets.http import masking
+from feedback_assets.runtime import event_batches
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
@@ -110,6 +111,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     # Set here so that pytest restores them after a test that runs the command's ``main``.
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
+    monkeypatch.setenv(event_batches.VARIABLE, str(event_batches.SIZE))
     # A made-up secret such as "key" would be masked in the output of later tests.
     monkeypatch.setattr(masking, "_secrets", set())
     monkeypatch.setattr(masking, "_pattern", None)

@@ -59,7 +59,7 @@ def _memory_limit_mb() -> int:
 
 def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
     spec = asset_spec(table, settings, tables)
-    lineage = {"dagster/column_lineage": column_lineage(table, tables)}
+    lineage = column_lineage(table, tables)
 
     @dg.multi_asset(
         name=f"{table.group}__{table.name}",
@@ -73,8 +73,17 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
         span = days_of_run(context) if table.partitioned else None
 
         def built() -> dg.MaterializeResult[Any]:
-            metadata = lineage | _build(table, span, settings, warehouse.warehouse, context)
-            return dg.MaterializeResult(asset_key=table.asset_key, metadata=metadata)
+            metadata = _build(table, span, settings, warehouse.warehouse, context)
+            metadata |= mart_previews(table, warehouse.warehouse)
+            metadata["dagster/column_lineage"] = lineage
+            if span is None:
+                return dg.MaterializeResult(asset_key=table.asset_key, metadata=metadata)
+            # On the last day only, which the UI shows: on each day, up to 14 kB would be stored
+            # twice.
+            context.add_asset_metadata(
+                metadata, asset_key=table.asset_key, partition_key=span[1].isoformat()
+            )
+            return dg.MaterializeResult(asset_key=table.asset_key)
 
         return in_one_line(built, table, span)
 
@@ -105,7 +114,6 @@ def _build(
             "file": written.mark,
             "inputs_hash": built_from[None],
             "definition": definition,
-            **mart_previews(table, warehouse),
         }
     days = engine(settings).build_days(table, *span, warehouse, values)
     numbers: dict[date, Numbers] = {}
@@ -115,11 +123,6 @@ def _build(
             asset_key=table.asset_key,
             partition_key=day.isoformat(),
         )
-    context.add_asset_metadata(
-        mart_previews(table, warehouse),
-        asset_key=table.asset_key,
-        partition_key=span[1].isoformat(),
-    )
     return {}
 
 

@@ -82,6 +82,20 @@ def monthly_schedule(
     )
 
 
+def weekly_schedule(
+    job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
+) -> dg.ScheduleDefinition:
+    """Starts the job on Mondays, hours after the daily schedule; off by default."""
+    return dg.ScheduleDefinition(
+        name=f"{job.name}_weekly",
+        job=job,
+        cron_schedule=_cron(settings, "* * 1", hours_after_daily),
+        execution_timezone=settings.feedback_refresh_timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Starts {job.name} every Monday.",
+    )
+
+
 def _cron(settings: Settings, days: str, hours_after_daily: int = 0) -> str:
     hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
     return f"{minute} {(hour + hours_after_daily) % 24} {days}"

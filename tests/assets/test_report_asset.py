@@ -131,6 +131,7 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
         scorecard = metadata(instance, "marts.channel_scorecard")
         read = metadata(instance, "thanx.feedbacks", YESTERDAY)
         earlier = metadata(instance, "thanx.feedbacks", FIRST)
+        before = metadata(instance, "marts.nps_daily", FIRST)
         plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
     assert plan.builds == ()
     for shown in (report, trend, read):
@@ -146,6 +147,9 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
             "responses"
         ].to_pylist()
     )
+    lineage = "dagster/column_lineage"
+    assert all(lineage in shown for shown in (trend, coverage, scorecard))
+    assert lineage not in before
     assert "matched_percent" in coverage or coverage["answers"] == 0
     assert "| Thanx |" in coverage["coverage"]
     assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]

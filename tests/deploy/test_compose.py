@@ -134,6 +134,7 @@ def test_the_image_uses_the_mounted_directories() -> None:
                 "TMPDIR",
                 "DAGSTER_DISABLE_TELEMETRY",
                 "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR",
+                "DAGSTER_EVENT_BATCH_SIZE",
             )
         }
     for name in ("code", "prepare"):

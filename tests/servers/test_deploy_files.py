@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from feedback_assets.runtime.event_batches import SIZE, VARIABLE
 from feedback_assets.settings import variables
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,16 @@ def test_every_program_is_restarted_and_ends_with_its_children(name: str) -> Non
         assert program["autorestart"] == "true"
         assert program["killasgroup"] == "true"
         assert int(program["stopwaitsecs"]) > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["server/supervisord.conf", "cluster/worker.conf", "compose/compose.yaml", "image/Dockerfile"],
+)
+def test_every_deployment_stores_events_in_batches_of_the_same_size(name: str) -> None:
+    # Pods of deploy/kubernetes have the environment of the image.
+    text = (DEPLOY / name).read_text()
+    assert re.findall(rf'{VARIABLE}[=:] ?"?(\d+)', text) == [str(SIZE)]
 
 
 def test_the_supervisor_waits_for_runs_as_long_as_the_unit_waits_for_it() -> None:

@@ -156,7 +156,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
     copy.write_dotenv(sandbox.environment())
     switched = {
         *("read_last_days", "read_all_that_is_restated", "build_what_changed", "name_failed_days"),
-        "remove_old_run_logs_monthly",
+        "remove_old_run_logs_weekly",
     }
     result = copy.run("feedback-assets", "automation", "on")
     assert f"No daemon is running for {copy.root}/dagster_home." in result.stdout

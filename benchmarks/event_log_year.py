@@ -1,0 +1,124 @@
+"""The event log after a year of mornings that each refresh 30 days of all tables.
+
+A small shop's morning is run once. Its events are then stored again for each day of the year, with
+the days and times moved, and cleaned up once a week as ``remove_old_run_logs`` does.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from benchmarks.support.measuring import (
+    ROOT,
+    clean_environment,
+    module,
+    options,
+    run,
+    say,
+    scratch,
+)
+from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from feedback_assets.automation.old_run_logs import KEEP_DAYS, KEEP_SUPERSEDED_DAYS
+from feedback_assets.runtime.event_history import remove_run_logs, remove_superseded
+
+_DAYS = 30
+_MOST_MB = 300
+_WEEK = 7
+Entries = list[dg.EventLogEntry]
+
+
+def morning(customers: int, home: Path, warehouse: Path) -> list[Entries]:
+    """The events of each run of a refresh of all tables of a shop."""
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=_DAYS - 1)
+    server = sandbox_without_limits(customers, 90)
+    try:
+        env = clean_environment(home, warehouse) | settings_of(server)
+        env["FEEDBACK_START_DATE"] = str(first)
+        run(module("feedback_assets.cli", "backfill", "--from", first, "--to", last), env)
+    finally:
+        server.terminate()
+        server.wait(10)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        runs = instance.get_run_records(ascending=True)
+        return [list(instance.all_logs(record.dagster_run.run_id)) for record in runs]
+
+
+def moved(entry: dg.EventLogEntry, days: int, run_id: str) -> dg.EventLogEntry:
+    """The same event of another run, some days later."""
+    event = entry.dagster_event
+    data: Any = event.event_specific_data if event else None
+    if event and event.partition:
+        day = str(date.fromisoformat(event.partition) + timedelta(days=days))
+        if event.is_step_materialization:
+            data = data._replace(materialization=data.materialization._replace(partition=day))
+        else:
+            data = data._replace(partition=day)
+        event = event._replace(event_specific_data=data)
+    later = entry.timestamp + days * 86400
+    return entry._replace(run_id=run_id, timestamp=later, dagster_event=event)
+
+
+def mornings(instance: dg.DagsterInstance, runs: list[Entries], days: Iterable[int]) -> float:
+    """Store the runs of these mornings; returns the largest size before a clean-up, in MB."""
+    log: Any = instance.event_log_storage
+    largest = 0.0
+    for day in days:
+        for number, entries in enumerate(runs):
+            run_id = _run_id(day, number)
+            log.store_event_batch([moved(entry, day, run_id) for entry in entries])
+        if day % _WEEK == 0:
+            largest = max(largest, sum(megabytes(instance)))
+            now = datetime.now(UTC) + timedelta(days=day)
+            remove_superseded(instance, now - timedelta(days=KEEP_SUPERSEDED_DAYS))
+            remove_run_logs(instance, now - timedelta(days=KEEP_DAYS))
+            for old in range(max(1, day - KEEP_DAYS - _WEEK), day - KEEP_DAYS):
+                for number in range(len(runs)):
+                    path = log.path_for_shard(_run_id(old, number))
+                    for suffix in ("", "-wal", "-shm"):
+                        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    return max(largest, sum(megabytes(instance)))
+
+
+def _run_id(day: int, number: int) -> str:
+    return f"{day:08}-0000-4000-8000-{number:012}"
+
+
+def megabytes(instance: dg.DagsterInstance) -> tuple[float, float]:
+    """The size of the index of all runs, and of the databases of single runs."""
+    log: Any = instance.event_log_storage
+    log.dispose()  # empties the journals
+    directory = Path(log.path_for_shard("index")).parent
+    sizes = {path.name: path.stat().st_size / 1e6 for path in directory.glob("*.db")}
+    return sizes.pop("index.db"), sum(sizes.values())
+
+
+def main() -> None:
+    chosen = options(__doc__, size=365, small=3, times=1)
+    with scratch() as directory:
+        runs = morning(300, directory / "home", directory / "warehouse")
+        home = directory / "year"
+        home.mkdir()
+        shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
+        os.environ["DAGSTER_HOME"] = str(home)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            mornings(instance, runs, [1])
+            first = sum(megabytes(instance))
+            largest = mornings(instance, runs, range(2, chosen.size + 1))
+            index, single = megabytes(instance)
+    say(
+        f"a year of daily refreshes, largest event log against {_MOST_MB} MB",
+        largest / _MOST_MB,
+        "≤ 1",
+        f"{chosen.size} mornings of {len(runs)} runs over {_DAYS} days; the first {first:.1f} MB, "
+        f"at the end index {index:.0f} MB and logs of runs {single:.0f} MB",
+    )
+
+
+if __name__ == "__main__":
+    main()
