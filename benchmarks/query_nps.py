@@ -83,7 +83,7 @@ def main() -> None:
             compared = compare(
                 lambda command=command: run(command, env),
                 lambda: run(script(FLOOR, path)),
-                chosen.times,
+                chosen,
             )
             mine, floor = compared.medians(cpu)
             say(

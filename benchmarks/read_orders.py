@@ -53,7 +53,7 @@ def main() -> None:
     chosen = options(__doc__, size=200_000, small=3_000, times=5)
     with serving(chosen.size) as served, scratch() as directory:
         compared = compare(
-            lambda: backfill(served, directory), lambda: bare(served, directory), chosen.times
+            lambda: backfill(served, directory), lambda: bare(served, directory), chosen
         )
     ours, floor = compared.medians(wall)
     say(

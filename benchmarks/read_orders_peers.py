@@ -53,7 +53,7 @@ def main() -> None:
             compared = compare(
                 lambda peer=peer: read(peer, served, directory),
                 lambda: backfill(served, directory),
-                chosen.times,
+                chosen,
             )
             theirs, ours = compared.medians(wall)
             say(

@@ -69,7 +69,7 @@ def main() -> None:
                 compared = compare(
                     lambda text=text, pattern=pattern: run(script(text, pattern)),
                     lambda text=text: run(script(text, one)),
-                    chosen.times,
+                    chosen,
                 )
                 ours, floor = compared.medians(wall)
                 say(
