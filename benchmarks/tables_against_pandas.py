@@ -3,8 +3,6 @@
 In pandas as in the first version of this project; by hand with one ``COPY`` for each table.
 """
 
-from itertools import count
-
 from benchmarks.support.history import LAST, History, write
 from benchmarks.support.measuring import (
     compare,
@@ -31,6 +29,13 @@ def with_inputs(names: set[str]) -> list[str]:
     return [table.full_name for table in DERIVED_TABLES if table.full_name in wanted]
 
 
+def same_as(ours: list[str], theirs: list[str], name: str) -> None:
+    """Stop if one of the tables differs."""
+    for table, expected in zip(ours, theirs, strict=True):
+        if expected != table:
+            raise SystemExit(f"{name} has {expected}, the table {table}")
+
+
 def main() -> None:
     chosen = options(__doc__, size=1_000_000, small=2_000)
     history = History(30 if chosen.small else 365, chosen.size)
@@ -38,20 +43,19 @@ def main() -> None:
     with scratch() as directory:
         root = str(directory / "warehouse")
         write(history, Warehouse(root))
-        span, numbers = (history.first, LAST), count()
+        span, made = (history.first, LAST), []
         ours = module("benchmarks.support.build_tables", root, *span, "-", *tables)
         theirs = module("benchmarks.support.tables_in_pandas", root, directory / "pandas")
 
         def by_hand() -> list[str]:
-            place = directory / f"by hand {next(numbers)}"
-            return module("benchmarks.support.tables_by_hand", root, *span, place, *tables)
+            made.append(str(directory / f"by hand {len(made)}"))
+            return module("benchmarks.support.tables_by_hand", root, *span, made[-1], *tables)
 
         pandas = compare(lambda: run(theirs), lambda: run(ours), chosen, warm=False)
         hand = compare(lambda: run(ours), lambda: run(by_hand()), chosen, warm=False)
-        told = pandas.ours[0].output.strip().splitlines()
-        for expected, table in zip(told, figures_held(Warehouse(root)), strict=True):
-            if expected != table:
-                raise SystemExit(f"pandas has {expected}, the table {table}")
+        held = figures_held(root)
+        same_as(held, pandas.ours[0].output.strip().splitlines(), "pandas")
+        same_as(held, figures_held(made[-1]), "the SQL by hand")
     (slow, fast), (most, few) = pandas.medians(wall), pandas.medians(peak)
     say(
         "all tables, pandas' wall against ours",

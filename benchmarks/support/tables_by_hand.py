@@ -42,7 +42,7 @@ def add_view(connection: duckdb.DuckDBPyConnection, table: Table, place: Path) -
     """Make the files of a table a view; empty if there are none."""
     files = place / table.group / table.name
     if not table.partitioned:
-        rows = f"from read_parquet('{files}.parquet')"
+        rows = f"from read_parquet('{files}/data.parquet')"
     elif files.exists():
         hive = "hive_partitioning = true, hive_types = {'day': 'date'}"
         rows = f"from read_parquet('{files}/*/*.parquet', {hive})"
@@ -67,8 +67,8 @@ def write(
     start = first if table.partitioned else None
     query = with_values(*query_of(table, PARAMETERS, start, last, held))
     files = place / table.group / table.name
-    files.parent.mkdir(parents=True, exist_ok=True)
-    to = f"'{files}' (partition_by (day), " if table.partitioned else f"'{files}.parquet' ("
+    files.mkdir(parents=True, exist_ok=True)
+    to = f"'{files}' (partition_by (day), " if table.partitioned else f"'{files}/data.parquet' ("
     connection.execute(f"copy ({query}) to {to}format parquet, compression zstd)")
 
 
