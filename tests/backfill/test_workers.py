@@ -48,7 +48,7 @@ def reading_process(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
 
 
 def test_the_server_that_forks_workers_loads_their_module() -> None:
-    assert forking.WORKER == work.__module__
+    assert work.__module__ == forking.WORKER
 
 
 @pytest.mark.slow
