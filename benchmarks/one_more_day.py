@@ -18,7 +18,7 @@ def main() -> None:
             return module("benchmarks.support.build_tables", root, LAST, LAST, "-")
 
         three, one = prepared(3), prepared(1)
-        compared = compare(lambda: run(three), lambda: run(one), chosen.times)
+        compared = compare(lambda: run(three), lambda: run(one), chosen)
     long, short = compared.medians(wall)
     say(
         "one more day with three years held, wall against one year",

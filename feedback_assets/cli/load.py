@@ -76,6 +76,9 @@ def run_backfill(
     settings: Settings, first: date, last: date, select: str, *, missing: bool = False
 ) -> bool:
     """Load these days and print the result; returns whether nothing failed."""
+    from feedback_assets.backfill import forking
+
+    forking.load_ahead()
     from feedback_assets.automation.old_run_logs import remove_old_logs
     from feedback_assets.backfill.definitions import loaded_tables, table_definitions
     from feedback_assets.backfill.outcome import unconfigured

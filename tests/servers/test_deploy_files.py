@@ -28,6 +28,7 @@ CLUSTER = instance(DEPLOY / "cluster" / "dagster.yaml")
 def test_a_server_differs_from_a_laptop_only_in_storage_and_code_server() -> None:
     differing = {name for name in SERVER | ONE_MACHINE if SERVER.get(name) != ONE_MACHINE.get(name)}
     assert differing == {"storage", "event_log_storage", "run_queue"}
+    assert ONE_MACHINE["run_queue"].items() <= SERVER["run_queue"].items()
     # Another driver breaks runs at their first NOTIFY.
     assert SERVER["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
@@ -38,6 +39,10 @@ def test_a_cluster_differs_from_a_server_only_where_its_file_explains_it() -> No
         *("compute_logs", "run_launcher", "concurrency", "run_monitoring", "run_queue")
     }
     assert CLUSTER["concurrency"]["pools"] == SERVER["concurrency"]["pools"]
+    assert SERVER["run_queue"].keys() - CLUSTER["run_queue"].keys() == {
+        "dequeue_use_threads",
+        "dequeue_num_workers",
+    }
     quicker = {"poll_interval_seconds": 30, "start_timeout_seconds": 300}
     assert CLUSTER["run_monitoring"] | quicker == SERVER["run_monitoring"]
 
