@@ -108,6 +108,7 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
             rows, orders, LAST, secret
         ),
         "marts.nps_by_location": scorecard_reference.nps_by_location(answers, LAST),
+        "marts.customers": reference.customers(rows, orders, secret),
         "marts.customer_value": reference.customer_value(rows, orders, secret),
         "marts.survey_funnel": reference.survey_funnel(trackers, rows, match_days),
         "marts.product_scores": reference.product_scores(
