@@ -15,9 +15,7 @@ NPS_PAGE = Table(
     partitioned=False,
     # The scorecard holds what nps_by_channel does, with intervals by customer; customers are read
     # through the marts that are computed from them.
-    depends={
-        mart.full_name: ALL_DAYS for mart in MARTS if mart not in (NPS_BY_CHANNEL, CUSTOMERS)
-    },
+    depends={mart.full_name: ALL_DAYS for mart in MARTS if mart not in (NPS_BY_CHANNEL, CUSTOMERS)},
 )
 
 PAGES = (NPS_PAGE,)

@@ -559,9 +559,7 @@ def customers(rows: list[Row], all_orders: list[Row], secret: bytes) -> list[Row
             order
             for order in bought
             if earliest is not None
-            and timedelta(0)
-            < order["ordered_at"] - earliest["responded_at"]
-            <= timedelta(days=30)
+            and timedelta(0) < order["ordered_at"] - earliest["responded_at"] <= timedelta(days=30)
         ]
         out.append(
             {
