@@ -178,6 +178,21 @@ def test_a_new_empty_day_changes_no_window_but_extends_whole_tables() -> None:
     }
 
 
+def test_a_table_that_a_new_version_adds_is_built_before_the_tables_that_read_it() -> None:
+    world, customers = Simulated(), find_table("marts.customers")
+    for name in ("wicked_reports.orders", "feedbackpulse.submissions"):
+        world.content[name] = dict.fromkeys(DAYS[:4], "a")
+    world.settle()
+    del world.content[customers.full_name], world.recorded[customers.full_name]
+    # The tables that read it have new queries.
+    readers = {table.full_name for table in DERIVED_TABLES if customers.full_name in table.depends}
+    world.definitions |= dict.fromkeys(readers, "as in the new version")
+    assert {build.table for build in world.plan()} == {customers}
+    world.built_of.pop((customers.full_name, None))
+    world.settle()
+    assert world.content[customers.full_name].keys() == {None}
+
+
 def test_content_that_returns_gets_a_new_version_each_time() -> None:
     world, versions = Simulated(), []
     orders = find_table("unified.orders")
