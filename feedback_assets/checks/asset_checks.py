@@ -4,7 +4,7 @@ A check covers the day or range of its run. It never blocks: anything that could
 partition is validated before the write, and the check results of a range run carry no partition.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -25,7 +25,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.engine import days_asked, days_value, last_day_held
-from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.inputs import Day, days_read
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -117,7 +117,7 @@ def results(
     """Every check of a table over ``days`` (None: all stored): name, numbers, whether it warns."""
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
-    limits = {name: days for name in names if days is not None and find_table(name).partitioned}
+    limits = _limits(table, warehouse, settings, names, days)
     bounds: dict[str, Any] = _BESIDE_A_READING if table in READ_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
@@ -141,6 +141,21 @@ def results(
             yield "yesterday_is_there", _yesterday(table, warehouse), True
     if moved.checked(table):
         yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
+
+
+def _limits(
+    table: Table, warehouse: Warehouse, settings: Settings, names: Iterable[str], days: Days
+) -> dict[str, tuple[date, date]]:
+    """The days of each table that the checks read: those of the run, or of the table's windows."""
+    if table.partitioned:
+        dated = (name for name in names if find_table(name).partitioned)
+        return {name: days for name in dated if days is not None}
+    end = last_day_held(table, warehouse)
+    return {
+        name: days_read(table, name, end, end, spans(settings))
+        for name in names
+        if end is not None and name in table.depends and not table.depends[name].every
+    }
 
 
 def _settled(

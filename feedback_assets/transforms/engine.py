@@ -16,7 +16,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.transforms.answers import answers_sql
 from feedback_assets.transforms.dialect import duckdb_type, quoted
-from feedback_assets.transforms.inputs import Spans, days_read
+from feedback_assets.transforms.inputs import Spans, days_read, end_of_windows
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.restated import restated, with_restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
@@ -151,12 +151,8 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
 
 
 def last_day_held(table: Table, warehouse: Source) -> date | None:
-    """The last stored day of the first partitioned table that ``table`` is computed from."""
-    for name in table.depends:
-        if find_table(name).partitioned:
-            days = warehouse.days_held(find_table(name))
-            return days[-1] if days else None
-    return None
+    """The day on which the windows of a table without days end; None if nothing is stored."""
+    return end_of_windows(table, warehouse.days_held)
 
 
 def days_asked(table: Table, warehouse: Source) -> list[date]:

@@ -70,10 +70,10 @@ def test_a_failed_build_keeps_its_run_key_until_the_next_day_or_new_data(
             str(dg.AssetKey(name.split(".")))
             for name in ("unified.orders", "unified.attribution", "marts.product_scores")
         }
-        derived = [find_table(name) for name in ("unified.orders", "marts.customer_value")]
+        derived = [find_table(name) for name in ("unified.orders", "marts.customers")]
         plan = due(instance, shop.settings, derived, YESTERDAY + timedelta(days=2))
         assert [build.table.full_name for build in plan.builds] == ["unified.orders"]
-        assert [table.full_name for table in plan.waiting] == ["marts.customer_value"]
+        assert [table.full_name for table in plan.waiting] == ["marts.customers"]
 
 
 def _switch_daily(command: str) -> None:

@@ -18,7 +18,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import HOSTILE, Marts, answer, daily, waiting
 from tests.reports.shop import CHANNELS, DAYS, LAST, MODELS, Shown, by_day, scorecard
 
-USED = {table.full_name for table in MART_TABLES} - {"marts.nps_by_channel"}
+USED = {table.full_name for table in MART_TABLES} - {"marts.nps_by_channel", "marts.customers"}
 
 
 def test_a_period_sums_its_days_and_compares_with_the_same_number_before(full: Marts) -> None:

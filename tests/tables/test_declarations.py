@@ -41,13 +41,14 @@ def test_the_tables_match_this_list() -> None:
         "retargeting.order_feedback", "retargeting.product_reviews", "ad_spend.daily",
         "unified.feedback", "unified.orders", "unified.attribution",
         "marts.order_feedback", "marts.nps_daily", "marts.nps_by_attribution",
-        "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
-        "marts.product_scores", "marts.match_coverage", "marts.detractor_queue",
+        "marts.nps_by_channel", "marts.customers", "marts.customer_value",
+        "marts.survey_funnel", "marts.product_scores", "marts.match_coverage",
+        "marts.detractor_queue",
         "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     ]  # fmt: skip
     assert {table.full_name for table in ALL_TABLES if not table.partitioned} == {
-        "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
-        "marts.product_scores", "marts.detractor_queue",
+        "marts.nps_by_channel", "marts.customers", "marts.customer_value",
+        "marts.survey_funnel", "marts.product_scores", "marts.detractor_queue",
         "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     }  # fmt: skip
 

@@ -161,6 +161,7 @@ def test_every_reader_reads_old_files_before_and_during_the_rebuild(
     # The first version did not have these; they are read as empty tables.
     new = {
         "marts.channel_scorecard",
+        "marts.customers",
         "marts.customer_value_spread",
         "marts.nps_by_location",
     }
