@@ -1,4 +1,4 @@
-"""Validates the values of settings: zones, directories, warehouses, URLs, owners.
+"""Validates the values of settings: zones, times, engines, directories, URLs, owners.
 
 Functions that return a value raise ``ValueError`` with the rest of a sentence about it.
 """
@@ -36,6 +36,29 @@ def zone(name: str) -> str:
         if not is_zone(name):
             raise ValueError("is not a valid time zone; use a name such as Europe/Paris")
     return name
+
+
+def clock(text: str) -> str:
+    """A time of day as ``HH:MM``."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("is not a time of day, for example 06:00")
+    return text
+
+
+def engine(text: str) -> str:
+    """What runs the SQL, in lower case."""
+    if text.lower() not in ("duckdb", "spark"):
+        raise ValueError("is not an engine; use duckdb or spark")
+    return text.lower()
+
+
+def spark_master(text: str) -> str:
+    """The address of a Spark master."""
+    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
+        raise ValueError(
+            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
+        )
+    return text
 
 
 def directory(text: str, root: Path) -> Path:
