@@ -323,16 +323,16 @@ def secret_variables() -> frozenset[str]:
     return frozenset(name.upper() for name, field in fields.items() if is_secret(field))
 
 
-def dotenv_file() -> Path:
+def dotenv_file(account: Account = ALONE) -> Path:
     """The file for settings, whether it exists or not."""
-    return PROJECT_ROOT / ".env"
+    return (account.root or PROJECT_ROOT) / ".env"
 
 
-def where_set(variable: str) -> str:
+def where_set(variable: str, account: Account = ALONE) -> str:
     """Where this process got a variable from, in words, or where to set it."""
     if os.environ.get(variable) != _from_dotenv.get(variable):
         return "in the environment"
-    path = dotenv_file()
+    path = dotenv_file(account)
     line = line_of(path, variable)
     return f"in {path}" if line is None else f"in line {line} of {path}"
 
@@ -362,9 +362,7 @@ def _environment() -> Mapping[str, str]:
     return os.environ
 
 
-def load_settings(
-    environ: Mapping[str, str] | None = None, account: Account = ALONE
-) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, account: Account = ALONE) -> Settings:
     """The settings of an account in ``environ``; by default of the process and its ``.env``.
 
     In the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises

@@ -34,7 +34,7 @@ def limits() -> None:
 
     settings = settings_or_exit()
     with open_instance(settings) as instance:
-        for limit in set_limits(instance, right_limits(settings.providers)):
+        for limit in set_limits(instance, right_limits(settings.providers, settings.names)):
             was = "not set" if limit.before is None else str(limit.before)
             done = "unchanged" if limit.before == limit.runs else f"was {was}"
             print(f"{limit.pool}: {limit.runs} ({limit.why}; {done})")
@@ -45,7 +45,8 @@ def rekey() -> None:
     """Accept a changed FEEDBACK_CUSTOMER_SECRET."""
     from feedback_assets.privacy import rekey as operation
 
-    done = operation.rekey(settings_or_exit())
+    settings = settings_or_exit()
+    done = operation.rekey(settings)
     if not done.changed:
         print("The warehouse already uses this customer secret.")
         return
@@ -53,7 +54,7 @@ def rekey() -> None:
     if done.first is not None and done.last is not None:
         days = ("--from", str(done.first), "--to", str(done.last))
         print("Next: rebuild the tables that contain keys made with the former secret:")
-        print(command("backfill", *days, "--select", operation.SELECT))
+        print(command("backfill", *days, "--select", operation.selection(settings.names)))
 
 
 @app.command(name="alert-test", rich_help_panel=OPERATIONS)

@@ -13,6 +13,7 @@ import dagster as dg
 
 from feedback_assets.days import days_of_names, named_days
 from feedback_assets.freshness.out_of_date import command_line, spans_to_ask
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.transforms.dialect import quoted
@@ -63,11 +64,11 @@ def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]
     return shown
 
 
-def days_to_read_again(instance: dg.DagsterInstance, table: Table) -> list[date]:
+def days_to_read_again(instance: dg.DagsterInstance, table: Table, names: Names) -> list[date]:
     """The days named by the last finished check of the table, at most 50 ranges."""
     if not checked(table):
         return []
-    key = dg.AssetCheckKey(dg.AssetKey(table.asset_key), CHECK)
+    key = dg.AssetCheckKey(dg.AssetKey(names.key(table)), CHECK)
     for record in instance.event_log_storage.get_asset_check_execution_history(
         key, _RECORDS_LOOKED_AT
     ):

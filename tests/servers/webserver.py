@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from feedback_assets.days import days_between
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 
 _LAUNCH_BACKFILL = """
@@ -147,4 +148,4 @@ class Asked:
 
 
 def _keys(tables: Sequence[Table]) -> list[dict[str, list[str]]]:
-    return [{"path": list(table.asset_key)} for table in tables]
+    return [{"path": list(NO_PREFIX.key(table))} for table in tables]
