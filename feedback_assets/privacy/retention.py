@@ -21,6 +21,7 @@ from feedback_assets.warehouse.customer_secret import OtherSecret
 from feedback_assets.warehouse.erased import Erased, ErasureKeyMissing
 
 JOB = "erase_old_personal_data"
+SCHEDULE = f"{JOB}_monthly"
 _HOURS_AFTER_DAILY = 6
 
 
