@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import dagster as dg
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from feedback_assets.definitions import SCHEDULES, SENSORS, build_defs
 from feedback_assets.environment.account import Account
@@ -35,6 +36,19 @@ _OWN_ATTRIBUTES = {
 _TAKEN = frozenset(
     {*(table.group for table in STORED_TABLES), "quarantine", "memory", "main", "system", "temp"}
 )
+
+
+_SETTINGS = variables() - {"DAGSTER_HOME"}
+
+
+def _each_of(names: Collection[str]) -> JsonDict:
+    """The JSON schema of a list of these names, for ``dg check yaml`` and editors."""
+    return {"items": {"enum": list(names)}}
+
+
+def _named_as(names: Collection[str]) -> JsonDict:
+    """The JSON schema of an object whose fields have these names."""
+    return {"propertyNames": {"enum": sorted(names)}}
 
 
 def _prefix(context: dg.ResolutionContext, value: str) -> str:
@@ -108,7 +122,7 @@ def _variables(context: dg.ResolutionContext, value: Any) -> dict[str, str]:
 
 
 def _refuse_unknown(name: str) -> None:
-    if name not in variables() - {"DAGSTER_HOME"}:
+    if name not in _SETTINGS:
         raise ValueError(f"there is no setting {name}; docs/providers.md and .env.example list all")
 
 
@@ -161,6 +175,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             description=f"Providers to load: {', '.join(PROVIDERS)}. By default those whose "
             "credentials are set; if there are none, all of them, so that the graph can be seen.",
             examples=[["wicked_reports", "thanx"]],
+            json_schema_extra=_each_of(PROVIDERS),
         ),
     ] = None
     group_prefix: Annotated[
@@ -178,6 +193,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             description="Environment variable of a setting, where it is not the prefix in capitals "
             "and the name of the setting (BRAND_A_THANX_ACCESS_TOKEN).",
             examples=[{"THANX_ACCESS_TOKEN": "THANX_TOKEN_OF_BRAND_A"}],
+            json_schema_extra=_named_as(_SETTINGS),
         ),
     ] = Field(default_factory=dict)
     settings: Annotated[
@@ -187,6 +203,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             description="Further settings of .env.example by their names. Secrets are refused: "
             "they are read from environment variables.",
             examples=[{"FEEDBACK_REFRESH_AT": "05:30", "WICKED_REPORTS_TIMEZONE": "Europe/Paris"}],
+            json_schema_extra=_named_as(_SETTINGS - secret_variables() - _OWN_ATTRIBUTES.keys()),
         ),
     ] = Field(default_factory=dict)
     schedules: Annotated[
@@ -196,6 +213,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             description=f"Schedules to define: {', '.join(SCHEDULES)}. All by default. Each is off "
             "until it is switched on.",
             examples=[list(SCHEDULES[:1])],
+            json_schema_extra=_each_of(SCHEDULES),
         ),
     ] = None
     sensors: Annotated[
@@ -205,6 +223,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             description=f"Sensors to define: {', '.join(SENSORS)}. All by default. Each is off "
             "until it is switched on.",
             examples=[list(SENSORS[:2])],
+            json_schema_extra=_each_of(SENSORS),
         ),
     ] = None
 
