@@ -52,7 +52,7 @@ def _check(provider: str, settings: Settings) -> Verdict:
             configured=False,
             failed=wanted,
             text=f"not configured: set {', '.join(missing)} in the environment or in .env. "
-            + find_provider(provider).found,
+            + settings.worded(find_provider(provider).found),
             fix=missing,
         )
     try:
@@ -77,7 +77,7 @@ def _failed(provider: str, text: str, settings: Settings) -> Verdict:
     ]
     named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))
     if set(named) & set(map(settings.account.variable, found.needed_variables)):
-        text = f"{text} {found.found}"
+        text = f"{text} {settings.worded(found.found)}"
     return Verdict(provider, configured=True, failed=True, text=text, fix=named)
 
 
