@@ -50,7 +50,10 @@ def sandbox(
     ] = None,
     account: Annotated[
         str,
-        typer.Option(help="Prefix of the account whose variables are printed.", show_default=False),
+        typer.Option(
+            help="Serve one of several accounts: its own keys, and variables with its prefix.",
+            show_default=False,
+        ),
     ] = "",
 ) -> None:
     """Serve all five provider APIs locally, with generated data."""
@@ -91,6 +94,6 @@ def sandbox(
         _err.print(f"# five providers at {running.url}; Ctrl-C stops them")
 
     try:
-        serve(world, faults, port=port, on_ready=announce)
+        serve(world, faults, port=port, on_ready=announce, account=account)
     except OSError as error:
         _fail(f"port {port}: {error.strerror}; choose another, or 0 for a free one", code=2)
