@@ -240,6 +240,8 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
             given_in=f"in the defs.yaml of {self.key_prefix}",
             variables=self.variables,
             root=root,
+            schedules=None if self.schedules is None else tuple(self.schedules),
+            sensors=None if self.sensors is None else tuple(self.sensors),
         )
         return load_settings(os.environ, account)
 
@@ -249,7 +251,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         others = context.component_tree.get_all_components(FeedbackAssets)
         refuse_overlaps([other.account_settings(context.project_root) for other in others])
         say_what_is_lacking(settings)
-        return build_defs(settings, schedules=self.schedules, sensors=self.sensors)
+        return build_defs(settings)
 
 
 def refuse_overlaps(accounts: Collection[Settings]) -> None:

@@ -15,8 +15,7 @@ from feedback_assets.automation.new_answers_sensors import new_answers_sensors, 
 from feedback_assets.automation.old_run_logs import old_run_definitions
 from feedback_assets.automation.refresh_sensor import NAME as REFRESH
 from feedback_assets.automation.refresh_sensor import refresh_sensor
-from feedback_assets.automation.schedules import DAILY, MONTHLY
-from feedback_assets.automation.schedules import schedules as reading_schedules
+from feedback_assets.automation.schedules import DAILY, MONTHLY, schedules
 from feedback_assets.backfill.definitions import loaded_tables, table_definitions
 from feedback_assets.freshness.failed_days import SENSOR as FAILED_DAYS
 from feedback_assets.freshness.failed_days import failed_days_sensor
@@ -42,19 +41,11 @@ SENSORS = (
 """The sensors of an account."""
 
 
-def build_defs(
-    settings: Settings,
-    *,
-    schedules: Collection[str] | None = None,
-    sensors: Collection[str] | None = None,
-) -> dg.Definitions:
-    """A fresh set of definitions for these settings; tests build their own.
-
-    ``schedules`` and ``sensors``: which of ``SCHEDULES`` and ``SENSORS`` to define; all by default.
-    """
+def build_defs(settings: Settings) -> dg.Definitions:
+    """A fresh set of definitions for these settings; tests build their own."""
     tables = loaded_tables(settings)
     retention = retention_definitions(settings)
-    all_schedules = [*reading_schedules(settings, tables), *(retention.schedules or ())]
+    all_schedules = [*schedules(settings, tables), *(retention.schedules or ())]
     all_sensors = [
         refresh_sensor(settings, tables),
         failed_days_sensor(settings, tables),
@@ -63,8 +54,8 @@ def build_defs(
         *alert_sensors(settings),
     ]
     around = dg.Definitions(
-        schedules=_chosen(all_schedules, schedules, settings.names),
-        sensors=_chosen(all_sensors, sensors, settings.names),
+        schedules=_chosen(all_schedules, settings.account.schedules, settings.names),
+        sensors=_chosen(all_sensors, settings.account.sensors, settings.names),
         jobs=[*operation_jobs(settings), *(retention.jobs or ())],
     )
     parts = [table_definitions(settings), around]

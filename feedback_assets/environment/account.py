@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from feedback_assets.schema.names import NO_PREFIX, Names
@@ -23,7 +23,8 @@ class Account:
     Settings are named as in docs/providers.md, in capitals. ``given``: values that do not come
     from the environment, and ``given_in`` the file with them. ``variables``: the environment
     variable of a setting, where it is not ``<PREFIX>_<SETTING>``. ``root``: the directory of the
-    project, where relative paths start.
+    project, where relative paths start. ``schedules`` and ``sensors``: the ones to define, by their
+    names without a prefix; all by default.
     """
 
     names: Names = NO_PREFIX
@@ -31,6 +32,8 @@ class Account:
     given_in: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
+    schedules: tuple[str, ...] | None = None
+    sensors: tuple[str, ...] | None = None
 
     def variable(self, setting: str) -> str:
         """The environment variable with the value of a setting."""
@@ -49,9 +52,7 @@ class Account:
             for name in _SHARED_BY_DEFAULT
             if name not in self.variables and not environ.get(self.variable(name), "").strip()
         }
-        return Account(
-            self.names, self.given, self.given_in, {**self.variables, **plain}, self.root
-        )
+        return replace(self, variables={**self.variables, **plain})
 
     def values(self, environ: Mapping[str, str], settings: frozenset[str]) -> Mapping[str, str]:
         """The texts of these settings, by setting: those given, and those of the environment."""

@@ -205,6 +205,7 @@ def _prepare(
 def serve(
     world: World,
     faults: Faults | None = None,
+    *,
     host: str = "127.0.0.1",
     port: int = 8765,
     on_ready: Callable[[Sandbox], None] = lambda _sandbox: None,
