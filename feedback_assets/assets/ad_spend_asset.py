@@ -12,7 +12,7 @@ from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.failures import in_one_line, named, of_account
 from feedback_assets.assets.previews import rows_a_day
-from feedback_assets.assets.provider_assets import DAYS_IN_A_RUN, day_metadata, days_of_run
+from feedback_assets.assets.provider_assets import backfill_policy, day_metadata, days_of_run
 from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
 from feedback_assets.assets.specs import RETRY, asset_spec, daily
@@ -44,7 +44,7 @@ def _asset(place: str, settings: Settings, tables: Collection[Table]) -> dg.Asse
         specs=[asset_spec(DAILY, settings, tables)],
         partitions_def=daily(settings.feedback_start_date),
         # A number of its own, as each list has one: see ``provider_assets.backfill_policy``.
-        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + len(SOURCES)),
+        backfill_policy=backfill_policy(len(SOURCES), names),
         retry_policy=RETRY,
         required_resource_keys={names.called(WAREHOUSE)},
     )

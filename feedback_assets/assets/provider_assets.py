@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from zlib import crc32
 
 import dagster as dg
 
@@ -38,6 +39,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS_IN_A_RUN = 3650
 """Maximum days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
+_ACCOUNTS = 9973
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -69,7 +71,7 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         name=names.called(f"{source.provider}__{'__'.join(table.name for table in source.tables)}"),
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
-        backfill_policy=backfill_policy(source),
+        backfill_policy=backfill_policy(SOURCES.index(source), names),
         # Not parameters: those are named after the resource, and this serves all providers.
         required_resource_keys={names.called(source.provider), names.called(WAREHOUSE)},
         can_subset=len(source.tables) > 1,
@@ -153,16 +155,21 @@ def _record(
     )
 
 
-def backfill_policy(source: Source) -> dg.BackfillPolicy:
+def backfill_policy(place: int, names: Names) -> dg.BackfillPolicy:
     """One run for all days of a list, which reads one window after another.
+
+    ``place``: the place of the list among all lists of an account.
 
     With a run per window, a day could be built before the earlier days that its query reads, see
     ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a provider
     that is down fails all of them, and policies differ only in the number of partitions per run. So
     each list has its own number, ten years or a few days more, which the backfill dialog shows:
-    https://github.com/dagster-io/dagster/issues/17203 requests an alternative.
+    https://github.com/dagster-io/dagster/issues/17203 requests an alternative. So has each account,
+    within two centuries.
     """
-    return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + SOURCES.index(source))
+    account = crc32(names.prefix.encode()) % _ACCOUNTS if names.prefix else 0
+    # One more than there are lists, for the spend files.
+    return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + account * (len(SOURCES) + 1) + place)
 
 
 def _read(
