@@ -16,8 +16,8 @@ attributes:
   key_prefix: {prefix}
   # Fill in these two lines. The warehouse is a directory, relative to the root of the project, or a
   # URI such as s3://bucket/{prefix}; the start date is the first day to load, YYYY-MM-DD.
-  warehouse: {warehouse}
-  start_date: {start_date}
+  warehouse:{warehouse}
+  start_date:{start_date}
 
 # Credentials are read from the environment or from .env in the root of the project. Set those of
 # the providers to load:
@@ -61,8 +61,8 @@ class AccountScaffolder(dg.Scaffolder[AccountParams]):
         text = _CONTENT.format(
             type=request.type_name,
             prefix=prefix,
-            warehouse=params.warehouse or "",
-            start_date=f'"{params.start_date}"' if params.start_date else "",
+            warehouse=f" {params.warehouse}" if params.warehouse else "",
+            start_date=f' "{params.start_date}"' if params.start_date else "",
             credentials="\n".join(
                 f"#   {prefix.upper()}_{variable}"
                 for provider in REGISTRY

@@ -164,8 +164,8 @@ def backfill_policy(place: int, names: Names) -> dg.BackfillPolicy:
     ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a provider
     that is down fails all of them, and policies differ only in the number of partitions per run. So
     each list has its own number, ten years or a few days more, which the backfill dialog shows:
-    https://github.com/dagster-io/dagster/issues/17203 requests an alternative. So has each account,
-    within two centuries.
+    https://github.com/dagster-io/dagster/issues/17203 requests an alternative. The numbers of
+    an account depend on its prefix, so that no run reads lists of two accounts.
     """
     account = crc32(names.prefix.encode()) % _ACCOUNTS if names.prefix else 0
     # One more than there are lists, for the spend files.

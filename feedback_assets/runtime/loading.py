@@ -18,4 +18,6 @@ def is_first_load() -> bool:
 
 def instance_settings(home: Path) -> Mapping[str, Any]:
     """The settings in the ``dagster.yaml`` of a ``DAGSTER_HOME``; opens no storage."""
+    if not home.is_dir():
+        return {}
     return InstanceRef.from_dir(str(home)).settings or {}
