@@ -1,8 +1,8 @@
 """The prefix of an account changes names only: rows, hashes and paths stay the same."""
 
+import os
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -51,14 +51,14 @@ def test_an_account_with_a_prefix_has_the_hashes_of_one_without(
 ) -> None:
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", SECRET)
     plain = shop.settings
-    environ: dict[str, Any] = {"DAGSTER_HOME": str(tmp_path / "home")}
-    environ |= {f"BRAND_A_{name}": value for name, value in sandbox.environment().items()}
-    environ |= {
-        "BRAND_A_FEEDBACK_CUSTOMER_SECRET": SECRET,
-        "BRAND_A_WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
+    own = sandbox.environment() | {
+        "FEEDBACK_CUSTOMER_SECRET": SECRET,
+        "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
     }
+    for name, value in own.items():
+        monkeypatch.setenv(f"BRAND_A_{name}", value)
     prefixed = load_settings(
-        environ,
+        os.environ,
         Account(
             Names("brand_a", "brand_a"),
             {
@@ -81,5 +81,5 @@ def test_an_account_with_a_prefix_has_the_hashes_of_one_without(
         for root in [Path(plain.warehouse)]
         for path in root.rglob("*.parquet")
     }
-    own = Path(prefixed.warehouse)
-    assert {path.relative_to(own).parent for path in own.rglob("*.parquet")} == files
+    root = Path(prefixed.warehouse)
+    assert {path.relative_to(root).parent for path in root.rglob("*.parquet")} == files
