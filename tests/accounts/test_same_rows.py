@@ -1,7 +1,7 @@
 """The prefix of an account changes names only: rows, hashes and paths stay the same."""
 
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -29,17 +29,18 @@ TABLES = [
     "marts.order_feedback",
     "marts.nps_daily",
 ]
+FIRST = YESTERDAY - timedelta(days=6)
 SECRET = "the same secret for both accounts"
 
 
-def built(settings: Settings, day: date) -> dict[str, Recorded]:
-    """What the instance has recorded of each table after a run of one day."""
+def built(settings: Settings, first: date, last: date) -> dict[str, Recorded]:
+    """What the instance has recorded of each table after a run of these days."""
     with dg.DagsterInstance.ephemeral() as instance:
         job = build_defs(settings).resolve_implicit_global_asset_job_def()
         job.execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(settings.names.path(name)) for name in TABLES],
-            tags=range_tags(day, day),
+            tags=range_tags(first, last),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         return {name: read_recorded(instance, find_table(name), settings.names) for name in TABLES}
@@ -70,7 +71,7 @@ def test_an_account_with_a_prefix_has_the_hashes_of_one_without(
             tmp_path,
         ),
     )
-    without, with_prefix = built(plain, YESTERDAY), built(prefixed, YESTERDAY)
+    without, with_prefix = built(plain, FIRST, YESTERDAY), built(prefixed, FIRST, YESTERDAY)
     for name in TABLES:
         assert without[name].content == with_prefix[name].content, name
         assert without[name].built_from == with_prefix[name].built_from, name
