@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 from pydantic.config import JsonDict
 
+from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.definitions import SCHEDULES, SENSORS, build_defs
 from feedback_assets.environment.account import Account
 from feedback_assets.providers.registry import PROVIDERS
@@ -25,6 +26,8 @@ from feedback_assets.settings import (
     variables,
 )
 from feedback_assets.tables import STORED_TABLES
+
+__all__ = ["FeedbackAssets", "WarehouseResource"]
 
 _PREFIX = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _OWN_ATTRIBUTES = {

@@ -3,14 +3,16 @@
 Credentials appear only here, as names of environment variables that are read when a run starts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
+import pyarrow as pa
 from pydantic import Field, SecretStr, create_model
 
+from feedback_assets import Days, rows_of
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.http.client import Client
 from feedback_assets.http.masking import masked_errors
@@ -73,6 +75,12 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
         coordination = _coordination(self.coordination_url, self.account)
         home = Path(self.home) if self.home else None
         return Warehouse(self.root, self._erasure_key(), coordination, home)
+
+    def read_arrow(
+        self, name: str, days: Days = None, columns: Iterable[str] | None = None
+    ) -> pa.Table:
+        """The rows of ``group.table``, as ``feedback_assets.read_arrow`` returns them."""
+        return rows_of(self.warehouse, name, days, columns)
 
     def _erasure_key(self) -> Callable[[], bytes] | None:
         if self.erasure_secret:
