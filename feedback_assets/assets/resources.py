@@ -12,11 +12,11 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field, SecretStr, create_model
 
-from feedback_assets import Days, rows_of
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.http.client import Client
 from feedback_assets.http.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
+from feedback_assets.reading import Days, rows_of
 from feedback_assets.schema.names import Names
 from feedback_assets.settings import Settings, kept_erasure_secret
 from feedback_assets.warehouse.warehouse import Warehouse
