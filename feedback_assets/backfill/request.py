@@ -65,9 +65,7 @@ def prepare(
     except ValueError as error:
         raise ValueError(f"--select {select!r}: {error}") from None
     if not chosen:
-        prefix = settings.names.prefix
-        hint = f"; keys of this account begin with {prefix}/" if prefix else ""
-        raise ValueError(f"--select {select!r} matches no table{hint}")
+        raise ValueError(f"--select {select!r} matches no table")
     names = {settings.names.table_name(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
     instance = open_instance(settings)
