@@ -7,10 +7,8 @@ from pathlib import Path
 import dagster as dg
 
 from feedback_assets.component import FeedbackAssets, refuse_overlaps
-from feedback_assets.environment.dotenv import load_dotenv
-from feedback_assets.files.unusable import Unusable
 from feedback_assets.service.location import dg_project
-from feedback_assets.settings import Settings, SettingsError
+from feedback_assets.settings import Settings, SettingsError, read_dotenv
 
 _MENTIONED_AS = "feedback_assets"
 _DEFINED_IN = {".py", ".yaml", ".yml"}
@@ -31,10 +29,7 @@ def accounts_of(root: Path) -> dict[str, Settings]:
 
     Raises ``SettingsError``, also if the project cannot be loaded.
     """
-    try:
-        load_dotenv(root / ".env")
-    except Unusable as error:
-        raise SettingsError(str(error)) from None
+    read_dotenv(root / ".env")
     failure = ""
     try:
         components = dg.ComponentTree.for_project(root).get_all_components(FeedbackAssets)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +44,6 @@ PROJECT_ROOT = _project_root()
 
 _from_dotenv: dict[str, str] = {}
 """The variables that this process got from ``.env``."""
-_EARLIEST = date(2000, 1, 1)
 
 
 class SettingsError(ValueError):
@@ -96,14 +95,6 @@ def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _past(day: date) -> date:
-    if day < _EARLIEST:
-        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
-    if day > datetime.now(UTC).date():
-        raise ValueError("is in the future; use the first day to load")
-    return day
-
-
 def _providers(text: Any) -> Any:
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in PROVIDERS]
@@ -134,7 +125,7 @@ class Settings(BaseSettings):
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
-    feedback_start_date: Annotated[date, AfterValidator(_past)] = date(2024, 1, 1)
+    feedback_start_date: Annotated[date, AfterValidator(values.past_day)] = date(2024, 1, 1)
     feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
     feedback_refresh_days: Days = 30
     feedback_refresh_at: Annotated[str, AfterValidator(values.clock)] = "06:00"
@@ -355,11 +346,16 @@ def _environment() -> Mapping[str, str]:
     They are added to the process, since Dagster's resources read the credentials from the
     environment when a run starts.
     """
+    read_dotenv(dotenv_file())
+    return os.environ
+
+
+def read_dotenv(path: Path) -> None:
+    """Add the variables of the file that the process lacks; raises ``SettingsError``."""
     try:
-        _from_dotenv.update(load_dotenv(dotenv_file()))
+        _from_dotenv.update(load_dotenv(path))
     except Unusable as error:
         raise SettingsError(str(error)) from None
-    return os.environ
 
 
 def load_settings(environ: Mapping[str, str] | None = None, account: Account = ALONE) -> Settings:

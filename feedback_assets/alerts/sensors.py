@@ -68,7 +68,9 @@ def _on_detractors(
         keys = [target.key for target in chosen]
         after = detractor_alerts.look(state, found, keys, moment, mark)
         sent = send_pending(
-            chosen, after.pending, lambda ids: detractor_alerts.compose(found, ids, ui_url)
+            chosen,
+            after.pending,
+            lambda ids: detractor_alerts.compose(found, ids, ui_url, settings.names),
         )
         after = msgspec.structs.replace(after, pending=sent.pending)
         if state is None:
@@ -111,7 +113,7 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         sent = send_pending(
             chosen,
             after.pending,
-            lambda names: failure_alerts.compose(after.causes, names, ui_url),
+            lambda ids: failure_alerts.compose(after.causes, ids, ui_url, names),
         )
         after = failure_alerts.after_delivery(
             msgspec.structs.replace(after, since=since, seen=seen), sent.pending

@@ -66,9 +66,9 @@ def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> d
         freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(table),
-            "dagster/table_name": table.full_name,
+            "dagster/table_name": ".".join(names.key(table)),
             "primary_key": ", ".join(table.primary_key),
-            "example_query": dg.MetadataValue.md(_example(table)),
+            "example_query": dg.MetadataValue.md(_example(table, names)),
             "dagster/code_references": code_references(table),
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
@@ -83,9 +83,12 @@ def _made_by(table: Table) -> str:
     return table.group if table.full_name in _PROVIDER_NAMES else "duckdb"
 
 
-def _example(table: Table) -> str:
+def _example(table: Table, names: Names) -> str:
+    text = table.example
+    if names.prefix:
+        text = text.replace(f' from "{table.group}".', f' from "{names.prefix}"."{table.group}".')
     # One line per clause: the UI shows the query in a narrow column.
-    query = re.sub(r" (?=(from|where|group by|order by) )", "\n", table.example)
+    query = re.sub(r" (?=(from|where|group by|order by) )", "\n", text)
     return f"```sql\n{query}\n```"
 
 

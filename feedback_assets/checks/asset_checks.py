@@ -141,7 +141,7 @@ def results(
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
     if moved.checked(table):
-        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
+        yield moved.CHECK, moved.numbers(warehouse, table, settings.names, **bounds), True
 
 
 def _settled(

@@ -4,6 +4,7 @@ Functions that return a value raise ``ValueError`` with the rest of a sentence a
 """
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ _NOT_STORES = {
     "blockcache",
 }
 _LONGEST_PATH = 4096
+_EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -43,6 +45,15 @@ def clock(text: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
         raise ValueError("is not a time of day, for example 06:00")
     return text
+
+
+def past_day(day: date) -> date:
+    """A day that can be the first partition."""
+    if day < _EARLIEST:
+        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
+    if day > datetime.now(UTC).date():
+        raise ValueError("is in the future; use the first day to load")
+    return day
 
 
 def engine(text: str) -> str:

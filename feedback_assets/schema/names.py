@@ -35,9 +35,18 @@ class Names:
         own = path[1:] if self.prefix and self.owns(path) else path
         return ".".join(own)
 
+    @property
+    def option(self) -> str:
+        """The option of a command line that chooses the account, after a space; often empty."""
+        return f" --account {self.prefix}" if self.prefix else ""
+
     def called(self, name: str) -> str:
         """The name of a job, op, schedule, sensor, resource or pool of the account."""
         return f"{self.prefix}_{name}" if self.prefix else name
+
+    def titled(self, text: str) -> str:
+        """A title of a message, with the account in front."""
+        return f"{self.prefix}: {text}" if self.prefix else text
 
     def group(self, table: Table) -> str:
         """The asset group of the table."""
