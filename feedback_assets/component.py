@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, JsonValue
 from pydantic.config import JsonDict
 
 from feedback_assets.assets.resources import WarehouseResource
@@ -46,12 +46,14 @@ _SETTINGS = variables() - {"DAGSTER_HOME"}
 
 def _each_of(names: Collection[str]) -> JsonDict:
     """The JSON schema of a list of these names, for ``dg check yaml`` and editors."""
-    return {"items": {"enum": list(names)}}
+    allowed: list[JsonValue] = [*names]
+    return {"items": {"enum": allowed}}
 
 
 def _named_as(names: Collection[str]) -> JsonDict:
     """The JSON schema of an object whose fields have these names."""
-    return {"propertyNames": {"enum": sorted(names)}}
+    allowed: list[JsonValue] = [*sorted(names)]
+    return {"propertyNames": {"enum": allowed}}
 
 
 def _prefix(context: dg.ResolutionContext, value: str) -> str:
@@ -64,10 +66,12 @@ def _prefix(context: dg.ResolutionContext, value: str) -> str:
 
 
 def _group_prefix(context: dg.ResolutionContext, value: str | None) -> str | None:
-    text = context.resolve_value(value)
+    if value is None:
+        return None
+    text = str(context.resolve_value(value, as_type=str))
     if text and not re.fullmatch(r"\w+", text):
         raise ValueError(f"{text!r} is not a valid prefix of a group; use letters, digits and _")
-    return None if text is None else str(text)
+    return text
 
 
 def _one(name: str) -> Callable[[dg.ResolutionContext, Any], str]:
