@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ from tests.servers.webserver import Asked
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BRANDS = ("brand_a", "brand_b")
 FIRST = YESTERDAY - timedelta(days=6)
+MORNING = datetime.combine(YESTERDAY + timedelta(days=1), time(6), UTC).timestamp()
 _SWITCHES = """
 { repositoryOrError(repositorySelector: {
     repositoryName: "__repository__", repositoryLocationName: "brands"
   }) { ... on Repository { schedules { name scheduleState { status } } } } }
 """
 _REQUESTS = """
-mutation ($selector: ScheduleSelector!, $at: Float) {
+mutation ($selector: ScheduleSelector!, $at: Float!) {
   scheduleDryRun(selectorData: $selector, timestamp: $at) {
     ... on DryRunInstigationTick { evaluationResult {
       error { message } runRequests { assetSelection { path } }
@@ -204,7 +205,7 @@ def _switch_on(host: Host, asked: Asked) -> None:
             "repositoryName": "__repository__",
             "scheduleName": f"{brand}_read_last_days",
         }
-        tick = asked.ask(_REQUESTS, selector=selector, at=None)["scheduleDryRun"]
+        tick = asked.ask(_REQUESTS, selector=selector, at=MORNING)["scheduleDryRun"]
         requests = tick["evaluationResult"]["runRequests"]
         read = {tuple(key["path"]) for one in requests for key in one["assetSelection"]}
         assert read == {(brand, table.group, table.name) for table in PROVIDER_TABLES}
@@ -281,19 +282,15 @@ def _find_no_secret_of_the_other(host: Host) -> None:
     ]
     kinds.remove(credentials.THANX_MERCHANT_ID)
     secrets = [f"{value}-{brand}".encode() for value in kinds for brand in BRANDS]
-    own = {
-        (host.home / "feedback" / brand / name).read_bytes(): brand
-        for brand in BRANDS
-        for name in ("customer_secret", "erasure_secret")
-    }
-    assert len(own) == 4
+    own = {path.read_bytes(): path.parent for path in host.home.glob("feedback/*/*_secret")}
+    assert {directory.name for directory in own.values()} == set(BRANDS)
     for path in [*host.root.rglob("*"), *host.home.rglob("*"), host.root.parent / "ui.log"]:
         if not path.is_file() or path.name == ".env":
             continue
         content = path.read_bytes()
         assert [secret for secret in secrets if secret in content] == [], path
-        for secret, brand in own.items():
-            assert secret not in content or path.parent == host.home / "feedback" / brand, path
+        for secret, directory in own.items():
+            assert secret not in content or path.parent == directory, path
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
