@@ -213,7 +213,7 @@ def test_what_the_instance_lacks_is_said_once_when_the_project_loads(
 @pytest.mark.slow
 def test_dg_lists_explains_scaffolds_and_checks_the_component(root: Path) -> None:
     listed = json.loads(dg_run(root, "list", "components", "--json").stdout)
-    (found,) = [one for one in listed if one["key"] == TYPE]
+    (found,) = [one for one in listed["items"] if one["key"] == TYPE]
     assert found["summary"].startswith("Orders, attribution and NPS answers of one account")
     explained = dg_run(root, "utils", "inspect-component", TYPE).stdout
     for name, field in FeedbackAssets.model_fields.items():

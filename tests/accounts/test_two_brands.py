@@ -31,7 +31,7 @@ from tests.servers.webserver import Asked
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BRANDS = ("brand_a", "brand_b")
-FIRST = YESTERDAY - timedelta(days=6)
+FIRST = YESTERDAY - timedelta(days=4)
 MORNING = datetime.combine(YESTERDAY + timedelta(days=1), time(6), UTC).timestamp()
 _SWITCHES = """
 { repositoryOrError(repositorySelector: {
