@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     create_model,
@@ -21,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
+from feedback_assets.environment.account import ALONE, Account
 from feedback_assets.environment.dotenv import line_of, load_dotenv
 from feedback_assets.environment.variables import Variables, is_secret, one_line
 from feedback_assets.files.secret import SHORTEST
@@ -28,6 +30,7 @@ from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.masking import register, url_secrets
 from feedback_assets.providers.registry import BROKEN, PROVIDERS, REGISTRY, find_provider
+from feedback_assets.schema.names import Names
 
 
 def _project_root() -> Path:
@@ -41,17 +44,10 @@ PROJECT_ROOT = _project_root()
 
 _from_dotenv: dict[str, str] = {}
 """The variables that this process got from ``.env``."""
-_EARLIEST = date(2000, 1, 1)
 
 
 class SettingsError(ValueError):
     """An unusable setting; the text is one line that names the variable."""
-
-
-def _clock(text: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("is not a time of day, for example 06:00")
-    return text
 
 
 def _url(text: str) -> str:
@@ -99,28 +95,6 @@ def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _engine(text: str) -> str:
-    if text.lower() not in ("duckdb", "spark"):
-        raise ValueError("is not an engine; use duckdb or spark")
-    return text.lower()
-
-
-def _spark_master(text: str) -> str:
-    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
-        raise ValueError(
-            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
-        )
-    return text
-
-
-def _past(day: date) -> date:
-    if day < _EARLIEST:
-        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
-    if day > datetime.now(UTC).date():
-        raise ValueError("is in the future; use the first day to load")
-    return day
-
-
 def _providers(text: Any) -> Any:
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in PROVIDERS]
@@ -151,17 +125,17 @@ class Settings(BaseSettings):
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
-    feedback_start_date: Annotated[date, AfterValidator(_past)] = date(2024, 1, 1)
+    feedback_start_date: Annotated[date, AfterValidator(values.past_day)] = date(2024, 1, 1)
     feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
     feedback_refresh_days: Days = 30
-    feedback_refresh_at: Annotated[str, AfterValidator(_clock)] = "06:00"
+    feedback_refresh_at: Annotated[str, AfterValidator(values.clock)] = "06:00"
     feedback_refresh_timezone: Zone = "UTC"
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_personal_data_days: Days | None = None
     feedback_ad_spend: Annotated[str | None, AfterValidator(_files)] = None
-    feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
-    feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
+    feedback_engine: Annotated[str, AfterValidator(values.engine)] = "duckdb"
+    feedback_spark_master: Annotated[str, AfterValidator(values.spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None
     feedback_erasure_secret: Secret = None
     feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
@@ -170,6 +144,7 @@ class Settings(BaseSettings):
     feedback_owners: Annotated[str, AfterValidator(values.owners)] = "team:data"
     feedback_repository_url: Annotated[Url, AfterValidator(values.repository)] | None = None
     feedback_repository_branch: Annotated[str, AfterValidator(values.branch)] = "main"
+    _account: Account = PrivateAttr(default=ALONE)
 
     @classmethod
     def settings_customise_sources(
@@ -183,6 +158,20 @@ class Settings(BaseSettings):
         """Only the source that ``load_settings`` passes, which reads the variables."""
         return (init_settings,)
 
+    @property
+    def account(self) -> Account:
+        """The account that the settings belong to."""
+        return self._account
+
+    @property
+    def names(self) -> Names:
+        """The names of the account's assets, jobs, resources and pools."""
+        return self._account.names
+
+    def worded(self, text: str) -> str:
+        """A message with the account's own names of the variables in it."""
+        return self._account.worded(text, variables())
+
     def of(self, provider: str, argument: str) -> Any:
         """The value of a provider's setting, or its default."""
         return getattr(self, f"{provider}_{argument}")
@@ -190,7 +179,8 @@ class Settings(BaseSettings):
     def missing(self, provider: str) -> tuple[str, ...]:
         """The variables that the provider needs and that are not set."""
         needed = find_provider(provider).needed_variables
-        return tuple(name for name in needed if getattr(self, name.lower()) is None)
+        unset = (name for name in needed if getattr(self, name.lower()) is None)
+        return tuple(map(self._account.variable, unset))
 
     def any_set(self, provider: str) -> bool:
         """Whether at least one of the provider's needed variables is set."""
@@ -243,7 +233,9 @@ class Settings(BaseSettings):
     def coordination(self) -> Coordination | None:
         """The state shared with other machines, ``None`` if this machine works alone."""
         value = self.feedback_coordination_url
-        return Coordination(value.get_secret_value()) if value else None
+        if value is None:
+            return None
+        return Coordination(value.get_secret_value(), account=self.names.prefix)
 
     @property
     def quota_in(self) -> Coordination | Path:
@@ -251,8 +243,14 @@ class Settings(BaseSettings):
         return self.coordination or self.quota_dir
 
     @property
+    def state_dir(self) -> Path:
+        """The directory of the account's generated secrets, quotas and locks."""
+        prefix = self.names.prefix
+        return self.dagster_home / "feedback" / prefix if prefix else self.dagster_home
+
+    @property
     def quota_dir(self) -> Path:
-        return self.dagster_home / "quota"
+        return self.state_dir / "quota"
 
     def customer_secret(self) -> bytes:
         """The key of ``customer_key``, generated into ``DAGSTER_HOME`` if none is set."""
@@ -274,11 +272,11 @@ class Settings(BaseSettings):
 
     @property
     def customer_secret_file(self) -> Path:
-        return self.dagster_home / "customer_secret"
+        return self.state_dir / "customer_secret"
 
     @property
     def erasure_secret_file(self) -> Path:
-        return self.dagster_home / "erasure_secret"
+        return self.state_dir / "erasure_secret"
 
 
 _TYPES: dict[str, Any] = {
@@ -316,16 +314,16 @@ def secret_variables() -> frozenset[str]:
     return frozenset(name.upper() for name, field in fields.items() if is_secret(field))
 
 
-def dotenv_file() -> Path:
+def dotenv_file(account: Account = ALONE) -> Path:
     """The file for settings, whether it exists or not."""
-    return PROJECT_ROOT / ".env"
+    return (account.root or PROJECT_ROOT) / ".env"
 
 
-def where_set(variable: str) -> str:
+def where_set(variable: str, account: Account = ALONE) -> str:
     """Where this process got a variable from, in words, or where to set it."""
     if os.environ.get(variable) != _from_dotenv.get(variable):
         return "in the environment"
-    path = dotenv_file()
+    path = dotenv_file(account)
     line = line_of(path, variable)
     return f"in {path}" if line is None else f"in line {line} of {path}"
 
@@ -348,15 +346,20 @@ def _environment() -> Mapping[str, str]:
     They are added to the process, since Dagster's resources read the credentials from the
     environment when a run starts.
     """
-    try:
-        _from_dotenv.update(load_dotenv(dotenv_file()))
-    except Unusable as error:
-        raise SettingsError(str(error)) from None
+    read_dotenv(dotenv_file())
     return os.environ
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of ``environ``; by default of the process and its ``.env``.
+def read_dotenv(path: Path) -> None:
+    """Add the variables of the file that the process lacks; raises ``SettingsError``."""
+    try:
+        _from_dotenv.update(load_dotenv(path))
+    except Unusable as error:
+        raise SettingsError(str(error)) from None
+
+
+def load_settings(environ: Mapping[str, str] | None = None, account: Account = ALONE) -> Settings:
+    """The settings of an account in ``environ``; by default of the process and its ``.env``.
 
     In the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises
     ``SettingsError``.
@@ -365,12 +368,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     environ = _environment() if environ is None else environ
     if BROKEN:
         raise SettingsError(BROKEN[0])
+    account = account.with_shared(environ)
     try:
-        settings = AllSettings(**Variables(AllSettings, environ)())
+        found = Variables(AllSettings, account.values(environ, variables()))()
+        settings = AllSettings(**found)
     except ValidationError as error:
-        raise SettingsError(one_line(error, AllSettings.model_fields)) from None
+        line = one_line(error, AllSettings.model_fields)
+        raise SettingsError(account.worded(line, variables())) from None
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(account.worded(str(error), variables())) from None
+    settings._account = account  # a private attribute, which pydantic does not take as an argument
     if of_process and "dagster_home" in settings.model_fields_set:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     register_secrets(settings)

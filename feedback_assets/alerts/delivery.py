@@ -94,7 +94,7 @@ def targets(settings: Settings) -> tuple[Target, ...]:
     if not urls:
         return ()
     mark = _mark(version("apprise"), *urls)
-    kept = settings.dagster_home / "alert_services.json"
+    kept = settings.state_dir / "alert_services.json"
     known: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):
         read = json.loads(kept.read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from feedback_assets.alerts.delivery import Message, Pending, add_pending, harmless
+from feedback_assets.schema.names import NO_PREFIX, Names
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -118,7 +119,12 @@ def look(
     return State(mark, known, add_pending(before.pending, recent if state else (), targets))
 
 
-def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) -> Message | None:
+def compose(
+    detractors: Iterable[Detractor],
+    ids: Collection[str],
+    ui_url: str,
+    names: Names = NO_PREFIX,
+) -> Message | None:
     """One message on these detractors, the newest in full; None if none is in the marts."""
     wanted = set(ids)
     found = [one for one in detractors if one.feedback_id in wanted]
@@ -131,8 +137,8 @@ def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) 
     parts = ["\n".join(_lines(one)) for one in found[:SHOWN]]
     if len(found) > SHOWN:
         parts.append(f"And {len(found) - SHOWN} more.")
-    parts.append("\n".join(_where_to_look(found[:SHOWN], ui_url)))
-    return Message(title, "\n\n".join(parts), "warning")
+    parts.append("\n".join(_where_to_look(found[:SHOWN], ui_url, names)))
+    return Message(names.titled(title), "\n\n".join(parts), "warning")
 
 
 def _lines(one: Detractor) -> Iterator[str]:
@@ -158,16 +164,18 @@ def _lines(one: Detractor) -> Iterator[str]:
     yield f"Customer {one.customer_key or 'unknown'}; feedback {harmless(one.feedback_id, 120)}"
 
 
-def _where_to_look(shown: Sequence[Detractor], ui_url: str) -> Iterator[str]:
+def _where_to_look(shown: Sequence[Detractor], ui_url: str, names: Names) -> Iterator[str]:
     if ui_url:
-        yield f"All waiting detractors: {ui_url}/assets/marts/detractor_queue"
+        yield f"All waiting detractors: {ui_url}/assets/{'/'.join(names.key(DETRACTOR_QUEUE))}"
     else:
         yield "All waiting detractors: marts.detractor_queue"
     # The id is untrusted text, and the line is meant to be pasted into a shell.
     orders = [one.order_id for one in shown if _SHELL_SAFE.fullmatch(one.order_id or "")]
     if orders:
+        option = names.option
         query = f"select contact_id from unified.orders where order_id = '{orders[0]}'"  # noqa: S608
-        yield f'To identify them: feedback-assets query "{query}", then feedback-assets contact'
+        command = f'feedback-assets query{option} "{query}"'
+        yield f"To identify them: {command}, then feedback-assets contact{option}"
 
 
 def _channel(parts: Iterable[str | None]) -> str:

@@ -19,6 +19,7 @@ from feedback_assets.alerts.delivery import NOT_SET, Target, send_pending, targe
 from feedback_assets.assets.recorded import latest_ids
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers_sensors import utc_now
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
@@ -46,7 +47,7 @@ def _on_detractors(
     ui_url = settings.feedback_ui_url or ""
 
     @dg.sensor(
-        name=DETRACTORS,
+        name=settings.names.called(DETRACTORS),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Sends one alert to FEEDBACK_ALERT_URLS for each new unhappy customer.",
@@ -55,7 +56,7 @@ def _on_detractors(
         if not chosen:
             return dg.SkipReason(NOT_SET)
         state = cursors.decode(context.cursor, detractor_alerts.State)
-        mark = _mark(context.instance, DETRACTOR_QUEUE, ORDER_FEEDBACK)
+        mark = _mark(context.instance, settings.names, DETRACTOR_QUEUE, ORDER_FEEDBACK)
         if mark is None:
             return dg.SkipReason("marts.detractor_queue has not been built yet.")
         if state is not None and state.mark == mark and not state.pending:
@@ -67,7 +68,9 @@ def _on_detractors(
         keys = [target.key for target in chosen]
         after = detractor_alerts.look(state, found, keys, moment, mark)
         sent = send_pending(
-            chosen, after.pending, lambda ids: detractor_alerts.compose(found, ids, ui_url)
+            chosen,
+            after.pending,
+            lambda ids: detractor_alerts.compose(found, ids, ui_url, settings.names),
         )
         after = msgspec.structs.replace(after, pending=sent.pending)
         if state is None:
@@ -81,9 +84,10 @@ def _on_detractors(
 
 def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.SensorDefinition:
     ui_url = settings.feedback_ui_url or ""
+    names = settings.names
 
     @dg.sensor(
-        name=FAILURES,
+        name=settings.names.called(FAILURES),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Sends one alert to FEEDBACK_ALERT_URLS for each cause of failed runs.",
@@ -94,20 +98,22 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
         instance = context.instance
         state = cursors.decode(context.cursor, failure_alerts.State)
         if state is None:
-            _, since, seen = ended_runs.ended_since(instance, ended_runs.newest(instance), {})
+            _, since, seen = ended_runs.ended_since(
+                instance, names, ended_runs.newest(instance), {}
+            )
             state = failure_alerts.State(since, seen)
             return dg.SensorResult(
                 skip_reason=dg.SkipReason("Ignoring existing failures; alerting on new ones."),
                 cursor=cursors.encode(state),
             )
-        ended, since, seen = ended_runs.ended_since(instance, state.since, state.seen)
-        busy = ended_runs.under_way(instance) if state.causes or ended else set()
+        ended, since, seen = ended_runs.ended_since(instance, names, state.since, state.seen)
+        busy = ended_runs.under_way(instance, names) if state.causes or ended else set()
         keys = [target.key for target in chosen]
         after = failure_alerts.take(state, ended, busy, keys)
         sent = send_pending(
             chosen,
             after.pending,
-            lambda names: failure_alerts.compose(after.causes, names, ui_url),
+            lambda ids: failure_alerts.compose(after.causes, ids, ui_url, names),
         )
         after = failure_alerts.after_delivery(
             msgspec.structs.replace(after, since=since, seen=seen), sent.pending
@@ -121,9 +127,9 @@ def _on_failed_runs(settings: Settings, chosen: tuple[Target, ...]) -> dg.Sensor
     return alert
 
 
-def _mark(instance: dg.DagsterInstance, *tables: Table) -> str | None:
+def _mark(instance: dg.DagsterInstance, names: Names, *tables: Table) -> str | None:
     """A fingerprint of the tables' content; None if the first was never built."""
-    keys = [dg.AssetKey(table.asset_key) for table in tables]
+    keys = [dg.AssetKey(names.key(table)) for table in tables]
     latest = latest_ids(instance, keys)
     if latest.get(keys[0]) is None:
         return None

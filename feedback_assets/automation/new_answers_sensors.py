@@ -57,12 +57,12 @@ def new_answers_sensors(settings: Settings, now: Clock = utc_now) -> list[dg.Sen
 
 def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
     tables = source_of(feed.table).tables
-    keys = [dg.AssetKey(table.asset_key) for table in tables]
+    keys = [dg.AssetKey(settings.names.key(table)) for table in tables]
     names = "+".join(table.full_name for table in tables)
     start = settings.feedback_start_date
 
     @dg.sensor(
-        name=sensor_name(feed.provider),
+        name=settings.names.called(sensor_name(feed.provider)),
         target=dg.AssetSelection.assets(*keys),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
@@ -77,8 +77,8 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
             reason = (
-                f"{error} Nothing is lost: the next tick asks for everything since "
-                f"{state.asked:%Y-%m-%d %H:%M} UTC."
+                f"{settings.worded(str(error))} Nothing is lost: the next tick asks for everything "
+                f"since {state.asked:%Y-%m-%d %H:%M} UTC."
             )
             return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
         warehouse = Warehouse(settings.warehouse)

@@ -64,7 +64,7 @@ class SharedLocks:
     @contextmanager
     def _held(self, steps: list[tuple[str, str]]) -> Iterator[None]:
         sql = "; ".join(["begin", *(step for step, _ in steps)])
-        names = [name for _, name in steps]
+        names = [self.coordination.keyed(name) for _, name in steps]
 
         def lock(connection: Connection) -> bool:
             with connection.cursor() as cursor:
@@ -76,7 +76,7 @@ class SharedLocks:
         done = False
         try:
             if not got:
-                raise LockTaken(names[-1])
+                raise LockTaken(steps[-1][1])
             yield
             done = True
         finally:

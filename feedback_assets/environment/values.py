@@ -1,9 +1,10 @@
-"""Validates the values of settings: zones, directories, warehouses, URLs, owners.
+"""Validates the values of settings: zones, times, engines, directories, URLs, owners.
 
 Functions that return a value raise ``ValueError`` with the rest of a sentence about it.
 """
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ _NOT_STORES = {
     "blockcache",
 }
 _LONGEST_PATH = 4096
+_EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -36,6 +38,38 @@ def zone(name: str) -> str:
         if not is_zone(name):
             raise ValueError("is not a valid time zone; use a name such as Europe/Paris")
     return name
+
+
+def clock(text: str) -> str:
+    """A time of day as ``HH:MM``."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("is not a time of day, for example 06:00")
+    return text
+
+
+def past_day(day: date) -> date:
+    """A day that can be the first partition."""
+    if day < _EARLIEST:
+        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
+    if day > datetime.now(UTC).date():
+        raise ValueError("is in the future; use the first day to load")
+    return day
+
+
+def engine(text: str) -> str:
+    """What runs the SQL, in lower case."""
+    if text.lower() not in ("duckdb", "spark"):
+        raise ValueError("is not an engine; use duckdb or spark")
+    return text.lower()
+
+
+def spark_master(text: str) -> str:
+    """The address of a Spark master."""
+    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
+        raise ValueError(
+            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
+        )
+    return text
 
 
 def directory(text: str, root: Path) -> Path:

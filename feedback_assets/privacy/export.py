@@ -27,7 +27,7 @@ from feedback_assets.privacy.forget import (
     silent,
 )
 from feedback_assets.privacy.person import Person, customer_secrets, find_person
-from feedback_assets.privacy.run_history import Wanted, events_that_mention, find_runs
+from feedback_assets.privacy.run_history import Scope, Wanted, events_that_mention, find_runs
 from feedback_assets.privacy.traces import Passage, find_doubtful, find_partitions, rows_of
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
@@ -177,7 +177,7 @@ class _Export:
                     "config": run.run_config,
                     "events": list(events_that_mention(instance, run, wanted)),
                 }
-                for run in find_runs(instance, self.settings.dagster_home, wanted)
+                for run in find_runs(instance, Scope.of(instance, self.settings), wanted)
             ]
         if runs:
             self._write(_RUNS_FILE, map(_line, runs))

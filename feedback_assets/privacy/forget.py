@@ -22,7 +22,7 @@ from feedback_assets.privacy.person import (
     customer_secrets,
     find_person,
 )
-from feedback_assets.privacy.run_history import ErasedRuns, Wanted, erase_runs
+from feedback_assets.privacy.run_history import ErasedRuns, Scope, Wanted, erase_runs
 from feedback_assets.privacy.traces import (
     Partition,
     Passage,
@@ -36,6 +36,7 @@ from feedback_assets.privacy.traces import (
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.runs import UNFINISHED
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.settings import Settings
@@ -56,7 +57,7 @@ _LISTED = (
     "Added to the list of erased people: data that providers still serve is stored without them."
 )
 _LISTED_BEFORE = "Already on the list of erased people."
-REPORT = dg.AssetKey(["reports", "nps"])
+REPORT = "reports.nps"
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the amount done, and the total."""
 
@@ -128,7 +129,7 @@ def forget(
 def writable(settings: Settings) -> Warehouse:
     """The warehouse, for erasing; raises ``OtherSecret`` if it was built with another secret."""
     warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )
     # Otherwise the person's customer keys would not be found.
     confirm_secret(warehouse, settings.customer_secret_if_any())
@@ -211,8 +212,8 @@ class Erasure:
         result.writing = len(under_way)
         ids = (text for person in persons.values() for text in person.known["contact"])
         names = (name for person in persons.values() for name in person.names)
-        home = self.settings.dagster_home
-        result.runs = erase_runs(instance, home, Wanted.of(erased, ids, names))
+        wanted = Wanted.of(erased, ids, names)
+        result.runs = erase_runs(instance, Scope.of(instance, self.settings), wanted)
 
     def _erase_tables(
         self,
@@ -236,7 +237,7 @@ class Erasure:
         if instance is not None and (
             result.partitions or warehouse.inside(page_path(warehouse)) in elsewhere
         ):
-            result.report = _build_report(self.defs, instance)
+            result.report = _build_report(self.defs, instance, self.settings.names)
             elsewhere = left_elsewhere(warehouse, erased)
         result.left = [f"{table.full_name} {day or ''}".strip() for table, day in partitions]
         result.left += elsewhere
@@ -267,7 +268,7 @@ class Erasure:
                 written.setdefault(table, {})[day] = replaced
         if instance is not None:
             for table, days in written.items():
-                _record(instance, table, days)
+                _record(instance, table, self.settings.names, days)
         self.progress("tables", len(partitions), len(partitions))
 
 
@@ -316,28 +317,29 @@ def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result:
 
 
 def _record(
-    instance: dg.DagsterInstance, table: Table, days: Mapping[date | None, Written]
+    instance: dg.DagsterInstance, table: Table, names: Names, days: Mapping[date | None, Written]
 ) -> None:
     """Record the partitions' new content, so that tables computed from them are checked again.
 
     Only partitions with a record on the instance: others would look newly materialised.
     """
-    before = latest_metadata(instance, table, days)
+    before = latest_metadata(instance, table, names, days)
     now = {
         day: {**before[day], "content_hash": written.content_hash, "file": written.mark}
         for day, written in days.items()
         if day in before
     }
-    record_days(instance, table, now)
+    record_days(instance, table, names, now)
 
 
-def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
+def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance, names: Names) -> str:
     """Rebuild the page, since it shows comments; returns whether that worked."""
-    if REPORT not in defs.resolve_asset_graph().get_all_asset_keys():
+    report = dg.AssetKey(names.path(REPORT))
+    if report not in defs.resolve_asset_graph().get_all_asset_keys():
         return ""
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        asset_selection=[REPORT],
+        asset_selection=[report],
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )

@@ -33,7 +33,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # Dagster's databases cannot be created by two processes at once: the second one fails with
     # "table runs already exists".
     with home_errors(home), locked(home / ".opening.lock", "DAGSTER_HOME"):
-        _set_up(home)
+        if settings.account.root is None:
+            _set_up(home)
         os.environ["DAGSTER_HOME"] = str(home)
         return _opened(home)
 

@@ -6,6 +6,7 @@ The implementation is in ``place`` (paths), ``partitions`` (listing), ``reading`
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.warehouse import copies, partitions, reading, replacing, stored_files
 from feedback_assets.warehouse.encoding import encode
 from feedback_assets.warehouse.erased import Addition, Erased
-from feedback_assets.warehouse.locks import Locks, MachineLocks
+from feedback_assets.warehouse.locks import Locks, MachineLocks, hold_while_building
 from feedback_assets.warehouse.place import Place
 from feedback_assets.warehouse.replacing import Written
 
@@ -64,6 +65,10 @@ class Warehouse(Place):
     @property
     def _writer(self) -> replacing.Writer:
         return replacing.Writer(self, self.locks, self.erasure_secret)
+
+    def building(self, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Hold while derived tables are built; raises ``LockTaken`` without ``wait``."""
+        return hold_while_building(self.locks, wait=wait)
 
     def files(self, table: Table, first: date | None = None, last: date | None = None) -> list[str]:
         """Paths of the existing Parquet files in day order; ``first`` and ``last`` included."""

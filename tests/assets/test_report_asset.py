@@ -17,6 +17,7 @@ from feedback_assets.backfill.request import held_partitions
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
@@ -76,7 +77,7 @@ def test_the_page_is_built_after_every_mart_at_the_end_of_a_backfill(project: Pr
     spec = project.defs.resolve_asset_graph().get(KEY)
     through_others = {"marts.nps_by_channel", "marts.customers"}
     read = {table for table in MART_TABLES if table.full_name not in through_others}
-    assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in read}
+    assert spec.parent_keys == {dg.AssetKey(NO_PREFIX.key(table)) for table in read}
     assert spec.group_name == "reports"
     plan = make_plan([*loaded_tables(project.settings), PAGE], FIRST, YESTERDAY)
     assert plan.building[-1].tables == (PAGE,)
@@ -164,7 +165,7 @@ def _after_a_changed_mart_only_the_page_is_due(shop: Project) -> None:
         today = datetime.now(UTC).date()
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                dg.AssetKey(table.asset_key),
+                dg.AssetKey(NO_PREFIX.key(table)),
                 metadata={
                     "content_hash": "another",
                     "inputs_hash": metadata(instance, table.full_name)["inputs_hash"],

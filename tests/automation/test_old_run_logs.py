@@ -20,6 +20,7 @@ from feedback_assets.automation.old_run_logs import (
 )
 from feedback_assets.definitions import build_defs
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.service.programs import place
 from feedback_assets.service.switches import ALWAYS
 from feedback_assets.tables import find_table
@@ -214,9 +215,9 @@ def test_removing_logs_leaves_asset_pages_sensors_and_missing_days_unchanged(sho
     assert node["assetMaterializations"][0]["metadataEntries"]
     home = shop.settings.dagster_home
     with open_instance(shop.settings) as instance:
-        recorded = read_recorded(instance, table)
+        recorded = read_recorded(instance, table, NO_PREFIX)
         assert remove_old_logs(instance, home, datetime.now(UTC) + KEEP).runs == 1
-        assert read_recorded(instance, table) == recorded
+        assert read_recorded(instance, table, NO_PREFIX) == recorded
     assert pages(shop) == before
     again = shop.backfill(YESTERDAY, YESTERDAY, "--select", select, "--missing")
     assert again.exit_code == 0, again.output

@@ -20,6 +20,7 @@ from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
@@ -116,7 +117,7 @@ def contents(shop: Project, tables: list[Table]) -> dict[str, str]:
 def versions(instance: dg.DagsterInstance, table: Table) -> dict[str, set[Any]]:
     """The content hashes of all materialisations, by day."""
     found = defaultdict(set)
-    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=1000).records
+    records = instance.fetch_materializations(dg.AssetKey(NO_PREFIX.key(table)), limit=1000).records
     for record in records:
         materialization = record.asset_materialization
         assert materialization is not None
