@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from feedback_assets.alerts.new_answers import NewAnswerAlerts
 from feedback_assets.alerts.sensors import alert_sensors
 from feedback_assets.automation.ad_spend_sensor import ad_spend_sensors
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors
@@ -30,7 +31,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             refresh_sensor(settings, tables),
             failed_days_sensor(settings, tables),
             *ad_spend_sensors(settings),
-            *new_answers_sensors(settings),
+            *new_answers_sensors(settings, alerts=NewAnswerAlerts(settings)),
             *alert_sensors(settings),
         ],
         jobs=operation_jobs(settings),
