@@ -145,7 +145,7 @@ def _without_erased(table: Table, rows: pa.Table, erased: Erased) -> pa.Table:
     """The rows of other people, in which erased ones are not mentioned either."""
     theirs = concerned_rows(table, rows, erased).owned
     others = [place for place in range(rows.num_rows) if place not in theirs]
-    return erase_rows(table, rows.take(others).combine_chunks(), erased).rows
+    return erase_rows(table, rows.take(pa.array(others, pa.int64())).combine_chunks(), erased).rows
 
 
 def _detractor(answer: Answer, match: Answer) -> Detractor:
