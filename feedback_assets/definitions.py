@@ -8,6 +8,7 @@ import dagster as dg
 
 from feedback_assets.alerts.new_answers import NewAnswerAlerts
 from feedback_assets.alerts.sensors import alert_sensors
+from feedback_assets.alerts.weekly_sensor import weekly_sensor
 from feedback_assets.automation.ad_spend_sensor import ad_spend_sensors
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors
 from feedback_assets.automation.old_run_logs import old_run_definitions
@@ -33,6 +34,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             *ad_spend_sensors(settings),
             *new_answers_sensors(settings, alerts=NewAnswerAlerts(settings)),
             *alert_sensors(settings),
+            weekly_sensor(settings),
         ],
         jobs=operation_jobs(settings),
     )
