@@ -14,6 +14,7 @@ import dagster as dg
 import msgspec
 
 from feedback_assets.alerts.delivery import Sent
+from feedback_assets.assets.looks import Look, kept_under
 from feedback_assets.files.locking import locked
 from feedback_assets.runtime.kept_values import read_value, write_value
 from feedback_assets.settings import Settings
@@ -37,17 +38,14 @@ class Known(msgspec.Struct, frozen=True):
     left: bool = False
 
 
-class Book(msgspec.Struct, frozen=True):
+class Book(Look, frozen=True, kw_only=True):
     """What is known of a provider's answers; ``known`` has its detractors by ``mark_of``.
 
-    ``since``: from when on the first look asked, None before it. ``asked``: up to when everything
-    served has been looked at. ``answered``: when the latest answer was given. ``content``: a hash
-    of what was served last.
+    ``since``: from when on the first look asked, None before it. ``content``: a hash of what was
+    served last.
     """
 
     since: datetime | None = None
-    asked: datetime | None = None
-    answered: datetime | None = None
     content: str = ""
     known: dict[str, Known] = {}
 
@@ -78,7 +76,7 @@ def held(settings: Settings, providers: Iterable[str]) -> Iterator[None]:
 
 def read_book(instance: dg.DagsterInstance, provider: str) -> Book:
     """The provider's book; an empty one before the first look, or after another format."""
-    text = read_value(instance, _key(provider))
+    text = read_value(instance, kept_under(provider))
     if text:
         try:
             return msgspec.json.decode(text, type=Book)
@@ -89,7 +87,7 @@ def read_book(instance: dg.DagsterInstance, provider: str) -> Book:
 
 def write_book(instance: dg.DagsterInstance, provider: str, book: Book) -> None:
     """Keep the provider's book."""
-    write_value(instance, _key(provider), msgspec.json.encode(book).decode())
+    write_value(instance, kept_under(provider), msgspec.json.encode(book).decode())
 
 
 def without_old(
@@ -127,7 +125,3 @@ def after_delivery(book: Book, asked: Iterable[str], sent: Sent) -> Book:
         for mark, one in book.known.items()
     }
     return msgspec.structs.replace(book, known=known)
-
-
-def _key(provider: str) -> str:
-    return f"feedback_assets/alerts/{provider}"

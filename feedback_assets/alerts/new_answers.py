@@ -150,7 +150,9 @@ def notice(
             known[mark] = Known(looked, now, tuple(targets) if is_new else ())
         elif before.left:
             known[mark] = Known(looked, now, tuple(targets))
-    return Book(book.since or since, now, latest, book.content, known)
+    return msgspec.structs.replace(
+        book, asked=now, answered=latest, since=book.since or since, known=known
+    )
 
 
 def _opening(book: Book, ids: Iterable[str], settings: Settings) -> str:

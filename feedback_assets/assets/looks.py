@@ -1,0 +1,36 @@
+"""When each provider was last looked at for new answers, kept by the sensors that do so."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import dagster as dg
+import msgspec
+
+from feedback_assets.runtime.kept_values import read_value
+
+
+class Look(msgspec.Struct, frozen=True):
+    """``asked``: up to when everything that the provider served has been looked at. ``answered``:
+    when the latest answer seen was given.
+    """
+
+    asked: datetime | None = None
+    answered: datetime | None = None
+
+
+def kept_under(provider: str) -> str:
+    """The key under which the look at a provider is kept."""
+    return f"feedback_assets/alerts/{provider}"
+
+
+def read_looks(instance: dg.DagsterInstance, providers: Iterable[str]) -> dict[str, Look]:
+    """The last look at each provider that is watched."""
+    found = {}
+    for provider in providers:
+        text = read_value(instance, kept_under(provider))
+        if text:
+            try:
+                found[provider] = msgspec.json.decode(text, type=Look)
+            except msgspec.MsgspecError:
+                continue
+    return found
