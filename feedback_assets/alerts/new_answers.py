@@ -137,10 +137,12 @@ def notice(
     for row in answers:
         given: datetime = row["responded_at"]
         latest = given if latest is None else max(latest, given)
-        if row["score"] is None or row["is_spam"]:
-            continue
         mark = mark_of(row["feedback_id"])
         before = known.get(mark)
+        if row["is_spam"] and before is not None and before.owed:
+            del known[mark]
+        if row["is_spam"] or row["score"] is None:
+            continue
         if row["nps_class"] != "detractor":
             if before is not None:
                 known[mark] = msgspec.structs.replace(before, owed=(), left=True)
