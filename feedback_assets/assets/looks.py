@@ -10,8 +10,10 @@ from feedback_assets.runtime.kept_values import read_value
 
 
 class Look(msgspec.Struct, frozen=True):
-    """``asked``: up to when everything that the provider served has been looked at. ``answered``:
-    when the latest answer seen was given.
+    """The last look at a provider.
+
+    ``asked``: up to when everything that it served has been looked at. ``answered``: when the
+    latest answer seen was given.
     """
 
     asked: datetime | None = None

@@ -11,8 +11,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from feedback_assets.alerts.book import read_book
-from feedback_assets.alerts.new_answers import NewAnswerAlerts
+from feedback_assets.alerts.book import Book, mark_of, read_book
+from feedback_assets.alerts.new_answers import NewAnswerAlerts, notice
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors, sensor_name
 from feedback_assets.diagnosis.providers import connect
@@ -309,6 +309,53 @@ def test_what_a_target_refused_is_sent_with_what_is_new_when_it_works_again(
     assert "No new" in watched.morning() or watched.morning()
     assert len(watched.messages) == 1
     assert read_book(watched.instance, "feedbackpulse").owed() == {}
+
+
+WATCHED_FOR_LONG = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(minutes=5))
+
+
+def row(number: int, score: int | None, given: datetime, **other: Any) -> dict[str, Any]:
+    """An answer as a row of ``unified.feedback``, as far as alerts look at it."""
+    kind = None if score is None else "detractor" if score <= 6 else "promoter"
+    found = {
+        "feedback_id": f"thanx:{number}",
+        "responded_at": given,
+        "score": score,
+        "nps_class": kind,
+        "is_spam": False,
+    }
+    return found | other
+
+
+def owed(book: Book) -> set[str]:
+    return set(book.owed())
+
+
+def test_an_old_answer_alerts_if_its_score_has_changed_and_not_if_nobody_looked_then() -> None:
+    long_ago = NOON - timedelta(days=20)
+    since = NOON - timedelta(minutes=5)
+    after = notice(WATCHED_FOR_LONG, [row(1, 3, long_ago)], ["url"], since, NOON)
+    assert owed(after) == {mark_of("thanx:1")}
+    # The sensor was off for a month: what was given then is no news.
+    gap = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(days=30))
+    after = notice(gap, [row(1, 3, long_ago)], ["url"], since, NOON)
+    assert owed(after) == set()
+    # It was given before anyone watched.
+    new = Book(since=NOON - timedelta(days=2), asked=since)
+    assert owed(notice(new, [row(1, 3, long_ago)], ["url"], since, NOON)) == set()
+
+
+def test_what_became_spam_before_it_was_told_is_not_told() -> None:
+    first = notice(WATCHED_FOR_LONG, [row(1, 3, NOON)], ["url"], NOON, NOON)
+    assert owed(notice(first, [row(1, 3, NOON, is_spam=True)], ["url"], NOON, NOON)) == set()
+
+
+def test_nothing_is_owed_to_a_url_that_was_removed_or_for_longer_than_a_week() -> None:
+    first = notice(WATCHED_FOR_LONG, [row(1, 3, NOON)], ["url"], NOON, NOON)
+    assert owed(notice(first, [], ["another"], NOON, NOON)) == set()
+    later = NOON + timedelta(days=7, minutes=5)
+    assert owed(notice(first, [], ["url"], later, NOON + timedelta(days=6))) != set()
+    assert owed(notice(first, [], ["url"], later, later)) == set()
 
 
 def test_only_support_gets_detractors(
