@@ -21,6 +21,7 @@ from feedback_assets.settings import Settings
 
 RECENT_DAYS = 7
 """No alert for older answers, for example when a year is backfilled."""
+_UNTOLD = timedelta(days=1)
 REMEMBERED_DAYS = 60
 """How long a detractor is known; an older answer is not looked at."""
 
@@ -28,11 +29,11 @@ REMEMBERED_DAYS = 60
 class Known(msgspec.Struct, frozen=True):
     """A detractor: when it was noticed, and which targets are still to be told.
 
-    ``served_since``: a provider that is asked for everything since then serves it again. ``left``:
-    the score has changed to another class since.
+    ``served_since``: a provider that is asked for everything since then serves it again; None if
+    it was noticed in the marts. ``left``: the score has changed to another class since.
     """
 
-    served_since: datetime
+    served_since: datetime | None
     noticed: datetime
     owed: tuple[str, ...] = ()
     left: bool = False
@@ -47,11 +48,22 @@ class Book(Look, frozen=True, kw_only=True):
 
     since: datetime | None = None
     content: str = ""
-    known: dict[str, Known] = {}
+    known: dict[str, Known] = msgspec.field(default_factory=dict)
 
     def owed(self) -> dict[str, Known]:
         """The detractors that some target has not been told of."""
         return {mark: one for mark, one in self.known.items() if one.owed}
+
+    def left_to_morning(self, now: datetime) -> dict[str, Known]:
+        """Those owed that the provider's sensor did not notice, or has not told for a day.
+
+        It may be off by now. One message after the quiet hours is better than two.
+        """
+        return {
+            mark: one
+            for mark, one in self.owed().items()
+            if one.served_since is None or now - one.noticed > _UNTOLD
+        }
 
 
 def mark_of(feedback_id: str) -> str:

@@ -124,7 +124,7 @@ def look(
             owed = tuple(key for key in late.get(one.feedback_id, ()) if key in targets)
         elif state is not None and one.responded_at >= since:
             owed = tuple(targets)
-        known[mark] = Known(one.responded_at, now, owed)
+        known[mark] = Known(None, now, owed)
     return after
 
 
@@ -138,11 +138,11 @@ def _late(pending: Pending) -> dict[str, list[str]]:
 
 
 def pending_of(
-    books: Iterable[Book], detractors: Iterable[Detractor], targets: Iterable[str]
+    owed: Mapping[str, Known], detractors: Iterable[Detractor], targets: Iterable[str]
 ) -> Pending:
     """By target, the ids of those of these detractors that it has not been told of."""
-    owed = {mark: one.owed for book in books for mark, one in book.owed().items()}
-    found = [(one.feedback_id, owed.get(mark_of(one.feedback_id), ())) for one in detractors]
+    keys_of = {mark: one.owed for mark, one in owed.items()}
+    found = [(one.feedback_id, keys_of.get(mark_of(one.feedback_id), ())) for one in detractors]
     pending = {key: [name for name, keys in found if key in keys] for key in targets}
     return {key: names for key, names in pending.items() if names}
 

@@ -52,7 +52,8 @@ class NewAnswerAlerts:
         book = read_book(instance, provider)
         if book.asked is None:
             return now - _FIRST
-        return min([book.asked, *(one.served_since for one in book.owed().values())])
+        starts = (one.served_since for one in book.owed().values())
+        return min([book.asked, *(start for start in starts if start is not None)])
 
     def take(
         self,
@@ -69,8 +70,11 @@ class NewAnswerAlerts:
         try:
             with held(self._settings, [feed.provider]):
                 return self._take(instance, feed, served, since, now)
-        except (duckdb.Error, ErasureKeyMissing, Unusable, OSError) as error:
-            return f"No alerts: {error} The next tick tries again."
+        except duckdb.Error as error:
+            # Its text may quote a customer.
+            return f"No alerts: a query failed ({type(error).__name__}). The next tick tries again."
+        except (ErasureKeyMissing, Unusable, OSError) as error:
+            return f"No alerts: {error}. The next tick tries again."
 
     def _take(
         self,
@@ -111,7 +115,7 @@ class NewAnswerAlerts:
 
     def _send(self, book: Book, found: Sequence[Detractor]) -> tuple[str, Book]:
         settings = self._settings
-        pending = pending_of([book], found, [target.key for target in self._targets])
+        pending = pending_of(book.owed(), found, [target.key for target in self._targets])
 
         def message(ids: list[str]) -> Message | None:
             opening = _opening(book, ids, settings)

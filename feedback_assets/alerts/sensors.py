@@ -74,10 +74,10 @@ def _on_detractors(
         providers = [name for name, answers in ANSWERS.items() if answers]
         with held(settings, providers):
             books = {name: read_book(context.instance, name) for name in providers}
-            is_same = state is not None and state.mark == mark
-            if is_same and not any(book.owed() for book in books.values()):
-                return dg.SkipReason("marts.detractor_queue has not been built since.")
             moment = now()
+            is_same = state is not None and state.mark == mark
+            if is_same and not any(book.left_to_morning(moment) for book in books.values()):
+                return dg.SkipReason("marts.detractor_queue has not been built since.")
             found = [
                 one
                 for one in detractor_alerts.recent_detractors(
@@ -89,7 +89,12 @@ def _on_detractors(
             after = detractor_alerts.look(state, books, found, keys, moment)
             # Before sending: if this process ends meanwhile, a later tick sends it.
             _write(context.instance, after, books)
-            pending = detractor_alerts.pending_of(after.values(), found, keys)
+            owed = {
+                name: one
+                for book in after.values()
+                for name, one in book.left_to_morning(moment).items()
+            }
+            pending = detractor_alerts.pending_of(owed, found, keys)
             if pending and quiet.is_quiet(settings, moment):
                 message = quiet.said(settings)
             else:
