@@ -53,10 +53,8 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
                         chosen, {key: [str(monday.date())] for key in due}, lambda _: summary
                     )
             except (duckdb.Error, OSError) as error:
-                reason = type(error).__name__
-                return dg.SkipReason(
-                    f"The page cannot be read ({reason}). The next tick tries again."
-                )
+                reason = f"The page cannot be read ({type(error).__name__})."
+                return dg.SkipReason(f"{reason} The next tick tries again.")
             taken = [key for key in due if key not in sent.pending]
             state, message = weekly.told(state, taken, monday), sent.summary
         return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursors.encode(state))
