@@ -9,15 +9,21 @@ answers as (
     where days_between(day, cast($last_day as date)) between 0 and 29
 ),
 
+timing as (
+    select distinct provider from answers where replied_at is not null
+),
+
 detractors as (
     select
-        *,
-        provider in (select provider from answers where replied_at is not null) as is_timed,
+        answers.*,
+        timing.provider is not null as is_timed,
         coalesce(
-            unix_micros(replied_at) - unix_micros(responded_at) <= 86400000000, false
+            unix_micros(answers.replied_at) - unix_micros(answers.responded_at) <= 86400000000,
+            false
         ) as is_prompt
     from answers
-    where choice = 1 and nps_class = 'detractor' and not is_spam
+    left join timing on timing.provider = answers.provider
+    where answers.choice = 1 and answers.nps_class = 'detractor' and not answers.is_spam
 ),
 
 timed as (
