@@ -1,23 +1,16 @@
-"""The weekly summary: how NPS has changed, and what the page says to do.
+"""When the weekly summary is due, independently of Dagster.
 
-Independent of Dagster: ``weekly_sensor`` decides when it is due and sends it.
+``weekly_text`` writes it; ``weekly_sensor`` keeps the state between ticks and sends it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from feedback_assets.alerts.delivery import Message, harmless
-from feedback_assets.reports import scorecard_words, words
-from feedback_assets.reports.report import Period, Report
-from feedback_assets.scorecard.words import sentence
 from feedback_assets.settings import Settings
 
-_LONGEST = 1000
-_WINDOWS = (7, 30)
 _PATIENCE = timedelta(hours=6)
 """A page whose figures did not change is not built again; after this it is sent as it is."""
 
@@ -61,46 +54,3 @@ def is_ready(built: datetime | None, *, busy: bool, monday: datetime, now: datet
 def told(state: State, keys: Iterable[str], monday: datetime) -> State:
     """The state once these targets have been told of the week."""
     return State({**state.told, **dict.fromkeys(keys, monday.date())})
-
-
-def compose(report: Report, page: Path | None, where: str) -> Message:
-    """The summary of a report; ``page`` is attached, and ``where`` says where it is."""
-    parts = ["\n".join(_figures(report)), "\n".join(_to_do(report)), words.said(report)]
-    if report.generated:
-        parts.insert(0, "These figures come from generated data.")
-    parts.append(f"The whole page: {where}")
-    week = report.period(_WINDOWS[0])
-    return Message(_title(week), "\n\n".join(parts), attachment=page)
-
-
-def _title(week: Period | None) -> str:
-    if week is None or week.now.nps is None:
-        return "Your week: no scored answers"
-    shown = f"Your week: NPS {words.number(week.now.nps)}"
-    return f"{shown}, {words.points(week.difference)}" if week.difference else shown
-
-
-def _figures(report: Report) -> Iterator[str]:
-    if report.first_day:
-        yield f"Figures up to {words.day(report.last_day)}."
-    for days in _WINDOWS:
-        period = report.period(days)
-        if period is not None and period.now.nps is not None:
-            shown = words.nps(period.now, period.interval)
-            answers = words.counted(period.now.responses, "answer")
-            yield (
-                f"NPS {shown} in the last {days} days, from {answers}; "
-                f"{words.against_before(period)}."
-            )
-
-
-def _to_do(report: Report) -> Iterator[str]:
-    """The sentences of the page's section "What to do", in its order."""
-    card = report.scorecard
-    if not card.decisions:
-        yield "What to do: nothing can be said about channels yet."
-        return
-    findings = card.decisions.findings
-    yield f"What to do: {scorecard_words.lead(findings)}"
-    for one in findings:
-        yield f"- {harmless(sentence(one, card.compared), _LONGEST)}"

@@ -10,7 +10,14 @@ import dagster as dg
 import duckdb
 
 from feedback_assets.alerts import quiet, weekly
-from feedback_assets.alerts.delivery import MARKETING, NOT_SET, for_tag, send_pending, targets
+from feedback_assets.alerts.delivery import (
+    MARKETING,
+    NOT_SET,
+    Message,
+    for_tag,
+    send_pending,
+    targets,
+)
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers_sensors import utc_now
 from feedback_assets.reports.path import page_path
@@ -70,9 +77,10 @@ def _is_ready(instance: dg.DagsterInstance, monday: datetime, now: datetime) -> 
 
 
 @contextmanager
-def _message(settings: Settings) -> Iterator[weekly.Message]:
+def _message(settings: Settings) -> Iterator[Message]:
     """The summary; its attachment is the page in the warehouse, or a copy of it."""
     # Imported here so that loading the definitions does not load charts.
+    from feedback_assets.alerts.weekly_text import compose
     from feedback_assets.reports.figures import read_report
 
     warehouse = Warehouse(settings.warehouse)
@@ -80,9 +88,9 @@ def _message(settings: Settings) -> Iterator[weekly.Message]:
     where = f"{settings.feedback_ui_url}/assets/reports/nps" if settings.feedback_ui_url else path
     report = read_report(warehouse)
     if warehouse.is_local:
-        yield weekly.compose(report, Path(path), where)
+        yield compose(report, Path(path), where)
         return
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / Path(path).name
         copy.write_bytes(warehouse.read_bytes(path))
-        yield weekly.compose(report, copy, where)
+        yield compose(report, copy, where)

@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from pytest_httpserver import HTTPServer
 
-from feedback_assets.alerts.weekly import compose
 from feedback_assets.alerts.weekly_sensor import weekly_sensor
+from feedback_assets.alerts.weekly_text import compose
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
 from feedback_assets.scorecard.words import sentence
