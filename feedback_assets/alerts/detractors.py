@@ -11,11 +11,19 @@ from decimal import Decimal
 
 import msgspec
 
-from feedback_assets.alerts.book import RECENT_DAYS, Book, Known, mark_of, without_old
+from feedback_assets.alerts.book import (
+    RECENT_DAYS,
+    Book,
+    Known,
+    mark_of,
+    without_debts,
+    without_old,
+)
 from feedback_assets.alerts.delivery import Message, Pending, harmless
 from feedback_assets.schema.free_text import masked
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.tables.unified import FEEDBACK, ORDERS
+from feedback_assets.transforms.sources import Days, ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
 IN_FULL = 10
@@ -41,8 +49,17 @@ _RECENT = """
         answers.last_click_source, answers.last_click_medium, answers.last_click_campaign
     from answers
     left join marts.detractor_queue as queue on queue.feedback_id = answers.feedback_id
+    left join unified.feedback
+        on feedback.feedback_id = answers.feedback_id and feedback.day = answers.day
+    left join unified.orders
+        on orders.order_id = answers.order_id and orders.ordered_at = answers.ordered_at
     where answers.choice = 1 and answers.nps_class = 'detractor' and not answers.is_spam
         and (queue.feedback_id is not null or answers.reply is not null)
+        -- An erased person has pseudonyms, on the answer or only on its order.
+        and not starts_with(coalesce(feedback.customer_email, ''), 'erased:')
+        and not starts_with(coalesce(feedback.customer_ref, ''), 'erased:')
+        and not starts_with(coalesce(orders.customer_email, ''), 'erased:')
+        and not starts_with(coalesce(orders.contact_id, ''), 'erased:')
     order by answers.responded_at desc, answers.feedback_id
 """
 
@@ -86,10 +103,18 @@ class State(msgspec.Struct, frozen=True):
     pending: Pending = {}
 
 
-def recent_detractors(warehouse: Warehouse, today: date) -> list[Detractor]:
-    """Detractors of the last days, newest first; the period is the longest delay of an alert."""
-    days = {ORDER_FEEDBACK.full_name: (today - timedelta(days=30), None)}
-    with connect(warehouse, (ORDER_FEEDBACK, DETRACTOR_QUEUE), days=days) as connection:
+def recent_detractors(warehouse: Warehouse, today: date, match_days: int) -> list[Detractor]:
+    """Detractors of the last days who are not erased, newest first.
+
+    The period is the longest delay of an alert.
+    """
+    first = today - timedelta(days=30)
+    days: dict[str, Days] = dict.fromkeys(
+        (ORDER_FEEDBACK.full_name, FEEDBACK.full_name), (first, None)
+    )
+    days[ORDERS.full_name] = (first - timedelta(days=match_days), None)
+    tables = (ORDER_FEEDBACK, DETRACTOR_QUEUE, FEEDBACK, ORDERS)
+    with connect(warehouse, tables, days=days) as connection:
         rows = ask(connection, _RECENT).to_pylist()
     return [Detractor(**row) for row in rows]
 
@@ -126,6 +151,22 @@ def look(
             owed = tuple(targets)
         known[mark] = Known(None, now, owed)
     return after
+
+
+def without_gone(books: Mapping[str, Book], detractors: Iterable[Detractor]) -> dict[str, Book]:
+    """The books without debts about detractors that have left the marts, or have been erased."""
+    there = {mark_of(one.feedback_id) for one in detractors}
+    return {
+        name: without_debts(
+            book,
+            [
+                mark
+                for mark, one in book.owed().items()
+                if one.served_since is None and mark not in there
+            ],
+        )
+        for name, book in books.items()
+    }
 
 
 def _late(pending: Pending) -> dict[str, list[str]]:

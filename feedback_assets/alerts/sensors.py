@@ -81,12 +81,15 @@ def _on_detractors(
             found = [
                 one
                 for one in detractor_alerts.recent_detractors(
-                    Warehouse(settings.warehouse), moment.astimezone(UTC).date()
+                    Warehouse(settings.warehouse),
+                    moment.astimezone(UTC).date(),
+                    settings.feedback_match_days,
                 )
                 if one.provider in books
             ]
             keys = [target.key for target in chosen]
             after = detractor_alerts.look(state, books, found, keys, moment)
+            after = detractor_alerts.without_gone(after, found)
             # Before sending: if this process ends meanwhile, a later tick sends it.
             _write(context.instance, after, books)
             owed = {

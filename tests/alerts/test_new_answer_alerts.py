@@ -14,12 +14,13 @@ from werkzeug import Request, Response
 from feedback_assets.alerts.book import Book, mark_of, read_book
 from feedback_assets.alerts.new_answers import NewAnswerAlerts, notice
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
+from feedback_assets.alerts.served import Served
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors, sensor_name
 from feedback_assets.diagnosis.providers import connect
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.tables.unified import ATTRIBUTION, ORDERS
+from feedback_assets.tables.unified import ATTRIBUTION, FEEDBACK, ORDERS
 from feedback_assets.warehouse.erased import Addition
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
@@ -251,6 +252,19 @@ def test_nobody_alerts_about_an_erased_person(watched: Watched) -> None:
     ((title, body),) = watched.messages
     assert title == "Unhappy customer: 3 of 10 at feedbackpulse"
     assert "gone" not in body
+
+
+def test_an_answer_on_an_erased_persons_order_is_left_out(project: Project) -> None:
+    store_order(project.warehouse, f"erased:{'0' * 32}")
+    answers = [
+        dict.fromkeys(FEEDBACK.schema.names)
+        | row(number, 2, NOON)
+        | {"provider": "thanx", "provider_feedback_id": str(number), "order_ref": reference}
+        for number, reference in ((1, "1007"), (2, "1008"))
+    ]
+    with Served(project.settings, project.warehouse, NOON) as look:
+        found = look.with_orders(answers)
+    assert [one.feedback_id for one in found] == ["thanx:2"]
 
 
 def test_above_ten_a_message_is_a_summary(watched: Watched) -> None:
