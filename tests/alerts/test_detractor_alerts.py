@@ -10,15 +10,20 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.alerts.book import Book, mark_of
+from feedback_assets.alerts.delivery import targets
 from feedback_assets.alerts.detractors import (
     RECENT_DAYS,
     SHOWN,
+    State,
     look,
+    pending_of,
     recent_detractors,
 )
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
+from feedback_assets.automation.cursors import encode
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.tables.unified import FEEDBACK, ORDERS
+from feedback_assets.tables.unified import ANSWERS, FEEDBACK, ORDERS
 from tests.conftest import YESTERDAY, Project
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -268,7 +273,23 @@ def test_marts_built_by_a_backfill_trigger_alerts(
         one = waiting[row["feedback_id"]]
         for name in ("score", "comment", "order_id", "net_amount", "customer_net_amount"):
             assert getattr(one, name) == row[name]
-    state = look(look(None, [], ["t"], now, "1"), found, ["t"], now, "2")
+    books = look(State(), {name: Book() for name in ANSWERS}, found, ["t"], now)
+    owed = {name: one for book in books.values() for name, one in book.owed().items()}
     recent = {one.feedback_id for one in found if one.responded_at >= now - timedelta(days=7)}
-    assert set(state.pending["t"]) == recent
+    assert set(pending_of(owed, found, ["t"])["t"]) == recent
     assert recent
+
+
+def test_the_cursor_of_an_earlier_version_is_carried_over(alerted: Shop) -> None:
+    alerted.build(answer(1), answer(2), answer(3))
+    (key,) = (target.key for target in targets(alerted.project.settings))
+    known = {NOW.date(): [mark_of("thanx:1"), mark_of("thanx:2")]}
+    # It had told about the first and not yet about the second; the third is new.
+    alerted.cursor = encode(State("another", known, {key: ["thanx:2"]}))
+    alerted.tick()
+    ((title, body),) = alerted.messages
+    assert title == "2 unhappy customers"
+    assert "feedback thanx:1" not in body
+    alerted.build(answer(1), answer(2), answer(3))
+    alerted.tick()
+    assert len(alerted.messages) == 1
