@@ -8,7 +8,10 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.alerts.new_answers import NewAnswerAlerts
 from feedback_assets.alerts.sensors import DETRACTORS, FAILURES, alert_sensors
+from feedback_assets.alerts.weekly_sensor import NAME as WEEKLY
+from feedback_assets.alerts.weekly_sensor import weekly_sensor
 from feedback_assets.automation.ad_spend_sensor import NAME as AD_SPEND
 from feedback_assets.automation.ad_spend_sensor import ad_spend_sensors
 from feedback_assets.automation.new_answers_sensors import new_answers_sensors, sensor_name
@@ -37,6 +40,7 @@ SENSORS = (
     *(sensor_name(provider.name) for provider in REGISTRY if provider.feed is not None),
     DETRACTORS,
     FAILURES,
+    WEEKLY,
 )
 """The sensors of an account."""
 
@@ -50,8 +54,9 @@ def build_defs(settings: Settings) -> dg.Definitions:
         refresh_sensor(settings, tables),
         failed_days_sensor(settings, tables),
         *ad_spend_sensors(settings),
-        *new_answers_sensors(settings),
+        *new_answers_sensors(settings, alerts=NewAnswerAlerts(settings)),
         *alert_sensors(settings),
+        weekly_sensor(settings),
     ]
     around = dg.Definitions(
         schedules=_chosen(all_schedules, settings.account.schedules, settings.names),

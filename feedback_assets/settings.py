@@ -1,7 +1,6 @@
 """All settings: read once from the environment and the project's ``.env``, typed and checked."""
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -76,13 +75,8 @@ def _secret(value: SecretStr | None) -> SecretStr | None:
 
 
 def _alert_urls(value: SecretStr | None) -> SecretStr | None:
-    urls = values.split_urls(value.get_secret_value()) if value else ()
-    for number, url in enumerate(urls, start=1):
-        if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
-            raise ValueError(
-                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
-                "or slack://…"
-            )
+    if value is not None:
+        values.refuse_alert_urls(value.get_secret_value())
     return value
 
 
@@ -141,6 +135,9 @@ class Settings(BaseSettings):
     feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
+    feedback_watch_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
+    feedback_watch_providers: Annotated[str, AfterValidator(_providers)] = ""
+    feedback_quiet_hours: Annotated[str, AfterValidator(values.quiet_hours)] | None = None
     feedback_owners: Annotated[str, AfterValidator(values.owners)] = "team:data"
     feedback_repository_url: Annotated[Url, AfterValidator(values.repository)] | None = None
     feedback_repository_branch: Annotated[str, AfterValidator(values.branch)] = "main"
@@ -224,10 +221,24 @@ class Settings(BaseSettings):
         return str(PROJECT_ROOT / Path(place).expanduser())
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The loaded providers that may be asked for new answers every few minutes."""
+        named = {name.strip().lower() for name in self.feedback_watch_providers.split(",")}
+        return tuple(
+            name for name in self.providers if not self.feedback_watch_providers or name in named
+        )
+
+    @property
+    def alert_routes(self) -> tuple[tuple[frozenset[str], str], ...]:
+        """The tags and the URL of each target of alerts, with its credentials."""
+        value = self.feedback_alert_urls
+        found = values.split_urls(value.get_secret_value()) if value else ()
+        return tuple(map(values.split_tags, found))
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
         """The URLs that alerts are sent to, with their credentials."""
-        value = self.feedback_alert_urls
-        return values.split_urls(value.get_secret_value()) if value else ()
+        return tuple(url for _, url in self.alert_routes)
 
     @property
     def coordination(self) -> Coordination | None:

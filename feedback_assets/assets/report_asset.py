@@ -10,7 +10,13 @@ from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.failures import in_one_line
-from feedback_assets.assets.previews import channels_preview, findings_preview, report_previews
+from feedback_assets.assets.looks import read_looks
+from feedback_assets.assets.previews import (
+    channels_preview,
+    findings_preview,
+    freshness_preview,
+    report_previews,
+)
 from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
 from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
@@ -57,6 +63,10 @@ def _build(
     report = read_report(
         warehouse,
         read_at=_read_at(instance, settings.names),
+        looks={
+            name: (look.asked, look.answered)
+            for name, look in read_looks(instance, settings.names, settings.providers).items()
+        },
         memory_limit=parameters(settings).memory_limit,
     )
     size = write_page(warehouse, report)
@@ -73,6 +83,7 @@ def _build(
         | findings_preview(scorecard)
         | channels_preview(scorecard)
         | report_previews(report)
+        | freshness_preview(report)
     )
 
 

@@ -95,6 +95,13 @@ RULES = (
         ("marts.customer_value", "marts.customer_value_spread"),
     ),
     Rule(
+        "answered_leave_the_queue",
+        "marts.detractor_queue",
+        "No detractor with a reply is in the queue; says how long the others have waited, and what "
+        "share of the detractors was answered within a day.",
+        ("marts.order_feedback", "marts.detractor_queue"),
+    ),
+    Rule(
         "answers_in_reach",
         "thanx.feedbacks",
         "No answer is dated before its purchase or more than FEEDBACK_MATCH_DAYS after it.",

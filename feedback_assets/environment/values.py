@@ -27,6 +27,11 @@ _LONGEST_PATH = 4096
 _EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_QUIET = re.compile(r"(?P<start>([01]\d|2[0-3]):[0-5]\d)-(?P<end>([01]\d|2[0-3]):[0-5]\d)")
+ALERT_TAGS = ("support", "marketing", "operators")
+"""Who a URL of alerts is for; one without a tag is for all of them."""
+_TAG = "|".join(ALERT_TAGS)
+_TAGS = rf"(?:{_TAG})(?:\+(?:{_TAG}))*="
 
 
 def zone(name: str) -> str:
@@ -135,10 +140,36 @@ def _refuse_broken_uri(text: str) -> None:
 
 
 def split_urls(text: str) -> tuple[str, ...]:
-    """The URLs in a list separated by commas or blanks."""
-    # A URL may contain commas; the next one starts at a scheme.
-    urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
-    return tuple(dict.fromkeys(urls))
+    """The URLs in a list separated by commas or blanks, each with its tags in front, if any."""
+    # A URL may contain commas; the next one starts at its tags or its scheme.
+    next_one = rf"(?i)[\s,]+(?=(?:{_TAGS})?[a-z][a-z0-9+.-]*://)"
+    return tuple(dict.fromkeys(re.split(next_one, text.strip().strip(", "))))
+
+
+def split_tags(text: str) -> tuple[frozenset[str], str]:
+    """The tags of ``support+operators=slack://…`` and the URL; no tags if none is in front."""
+    found = re.match(rf"(?i){_TAGS}", text)
+    if found is None:
+        return frozenset(), text
+    return frozenset(found[0][:-1].lower().split("+")), text[found.end() :]
+
+
+def refuse_alert_urls(text: str) -> None:
+    """Raise ``ValueError`` for a URL that no service of Apprise can have."""
+    for number, (_, url) in enumerate(map(split_tags, split_urls(text)), start=1):
+        if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
+            raise ValueError(
+                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
+                f"or support=slack://…; the tags are {', '.join(ALERT_TAGS)}"
+            )
+
+
+def quiet_hours(text: str) -> str:
+    """Two times of day, as in ``21:00-07:00``; the second one may be on the next day."""
+    found = _QUIET.fullmatch(re.sub(r"\s*[-–]\s*", "-", text))
+    if found is None or found["start"] == found["end"]:
+        raise ValueError("is not a span of hours; use two times of day such as 21:00-07:00")
+    return found[0]
 
 
 def is_postgres_url(text: str) -> bool:

@@ -79,6 +79,12 @@ class Sandbox:
         with self.state.lock:
             self.state.written = Written()
 
+    def edit_submission(self, number: int, **fields: object) -> None:
+        """Change a record created through FeedbackPulse's write endpoint, as its API serves it."""
+        with self.state.lock:
+            (record,) = (one for one in self.state.written.submissions if one["id"] == number)
+            record.update(fields)
+
     def set_faults(self, faults: Faults) -> None:
         self.state.faults = faults
 

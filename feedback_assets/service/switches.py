@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from feedback_assets.alerts.sensors import DETRACTORS, FAILURES
+from feedback_assets.alerts.weekly_sensor import NAME as WEEKLY
 from feedback_assets.automation.ad_spend_sensor import NAME as AD_SPEND
 from feedback_assets.automation.old_run_logs import SCHEDULE as OLD_RUN_LOGS
 from feedback_assets.automation.refresh_sensor import NAME as REFRESH
@@ -28,7 +29,7 @@ from feedback_assets.settings import Settings
 # that poll a provider every few minutes (``read_new_*``) use its quota all day: they are switched
 # individually.
 ALWAYS = (DAILY, MONTHLY, AD_SPEND, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
-WITH_ALERT_URLS = (DETRACTORS, FAILURES)
+WITH_ALERT_URLS = (DETRACTORS, FAILURES, WEEKLY)
 # A daemon reports every 30 seconds.
 _ALIVE = timedelta(minutes=2)
 _SENSOR_SECONDS = 30

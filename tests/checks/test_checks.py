@@ -94,6 +94,8 @@ def _every_rule_detects_its_violation(project: Project) -> None:
     assert broken("marts.customer_value_spread", "spread_adds_up")
     change("marts.order_feedback", lambda rows: rows.slice(1))
     assert broken("marts.order_feedback", "every_answer_once")
+    change("marts.order_feedback", lambda rows: _with(rows, "reply", "We are sorry"))
+    assert broken("marts.detractor_queue", "answered_leave_the_queue")
     change("unified.attribution", lambda rows: _with(rows, "weight", 0.3))
     assert broken("unified.attribution", "weights_add_up")
     change("unified.orders", lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))

@@ -19,6 +19,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage, schema
 from feedback_assets import runtime
 from feedback_assets.runtime import event_batches, preload, runs, tags
 from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
+from feedback_assets.runtime.kept_values import read_value, write_value
 from feedback_assets.runtime.run_launcher import CheckedRunLauncher
 
 RUNTIME = Path(runtime.__file__).parent
@@ -235,6 +236,20 @@ def test_an_instance_can_be_opened_with_an_override(tmp_path: Path) -> None:
     assert found == nothing["class"], (
         "InstanceRef.from_dir no longer takes overrides: the runs of a backfill have what they "
         "print captured, which starts four processes a step."
+    )
+
+
+def test_values_are_kept_beside_the_cursors_and_store_no_event(tmp_path: Path) -> None:
+    for text in ("a", "b"):
+        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+            assert read_value(instance, "other") is None
+            write_value(instance, "key", text)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+        kept = read_value(instance, "key")
+        runs = instance.get_runs_count()
+    assert (kept, runs) == ("b", 0), (
+        "DagsterInstance.daemon_cursor_storage no longer keeps values: alerts would take every "
+        "detractor as known; runtime/kept_values.py has to keep them elsewhere."
     )
 
 

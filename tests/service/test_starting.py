@@ -171,7 +171,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
     alerted = copy.with_environment(FEEDBACK_ALERT_URLS="json://localhost:9")
     alerted.run("feedback-assets", "automation", "on")
     assert {name for _, name in running(copy)} == switched | {
-        *("alert_on_detractors", "alert_on_failed_runs")
+        *("alert_on_detractors", "alert_on_failed_runs", "send_weekly_summary")
     }
     status = copy.run("feedback-assets", "automation", "off").stdout
     assert running(copy) == set()
