@@ -1,0 +1,15 @@
+"""What a published schema, namespace and table are called at the target."""
+
+from feedback_assets.schema.table import Table
+
+ASSET_GROUP = "published"
+
+
+def schema_name(prefix: str = "") -> str:
+    """The Postgres schema, and the Iceberg namespace, of an account."""
+    return f"{prefix}_feedback" if prefix else "feedback"
+
+
+def table_name(table: Table) -> str:
+    """The table's name within the schema or namespace."""
+    return f"{table.group}__{table.name}"

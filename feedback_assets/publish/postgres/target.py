@@ -1,0 +1,222 @@
+"""What the Postgres schema holds: tables, columns, indexes, published partitions, readers."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from feedback_assets.publish.names import table_name
+from feedback_assets.publish.plan import Day, Held, Published
+from feedback_assets.publish.postgres.session import Session
+from feedback_assets.publish.postgres.shape import PgColumn, literal, quoted
+from feedback_assets.schema.table import Table
+
+PARTITIONS, READERS, PUBLICATIONS = "_partitions", "_readers", "_publications"
+"""The publisher's own tables, beside the published ones."""
+_PUBLICATIONS_KEPT = 1000
+_NONE: dict[Day, Published] = {}
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A table in the schema: its columns with their types, its indexes, its comment."""
+
+    columns: dict[str, PgColumn] = field(default_factory=dict)
+    indexes: frozenset[str] = frozenset()
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the schema holds, read in one transaction; empty if it does not exist."""
+
+    tables: dict[str, Existing] = field(default_factory=dict)
+    partitions: dict[str, dict[Day, Published]] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
+    last: datetime | None = None
+
+    def held(self, name: str) -> Held:
+        """The published partitions of a table that still exists."""
+        return self.partitions.get(name, _NONE) if name in self.tables else _NONE
+
+
+def lock(session: Session, schema: str, seconds: float) -> None:
+    """Wait until no other publication to this schema is in progress."""
+    session.run(f"set local lock_timeout = {int(seconds * 1000)}")
+    key = literal(f"feedback-assets publish {schema}")
+    session.rows(f"select pg_advisory_xact_lock(hashtextextended({key}, 0))::text")
+
+
+def prepare(session: Session, schema: str, tables: Iterable[str]) -> None:
+    """Create the schema and the publisher's own tables where they are missing."""
+    place = quoted(schema)
+    if not session.rows(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
+        session.run(f"create schema {place}")
+    if PARTITIONS not in tables:
+        session.run(
+            f"create table {place}.{PARTITIONS} (table_name text not null, day date, "
+            "content_hash text not null, file_mark text not null, row_count bigint not null, "
+            "unique nulls not distinct (table_name, day))",
+            f"comment on table {place}.{PARTITIONS} is 'What was published, by table and day; "
+            "maintained by feedback-assets publish'",
+        )
+    if READERS not in tables:
+        session.run(f"create table {place}.{READERS} (role text primary key)")
+    if PUBLICATIONS not in tables:
+        session.run(
+            f"create table {place}.{PUBLICATIONS} (published_at timestamptz primary key, "
+            "partition_count bigint not null, row_count bigint not null, newest_day date)",
+            f"comment on table {place}.{PUBLICATIONS} is 'When the tables were brought up to "
+            "date, also where nothing had changed since'",
+        )
+
+
+def read_state(session: Session, schema: str) -> State:
+    """Everything the publisher has to know about the schema, in a handful of queries."""
+    tables = read_tables(session, schema)
+    place = quoted(schema)
+    partitions: dict[str, dict[Day, Published]] = defaultdict(dict)
+    if PARTITIONS in tables:
+        for name, day, content, mark, rows in session.rows(
+            f"select table_name, day, content_hash, file_mark, row_count from {place}.{PARTITIONS}"
+        ):
+            partitions[name][day] = Published(content, mark, rows)
+    readers: tuple[str, ...] = ()
+    if READERS in tables:
+        readers = tuple(role for (role,) in session.rows(f"select role from {place}.{READERS}"))
+    last = None
+    if PUBLICATIONS in tables:
+        ((last,),) = session.rows(f"select max(published_at) from {place}.{PUBLICATIONS}")
+    return State(tables, dict(partitions), readers, last)
+
+
+def read_tables(session: Session, schema: str, name: str = "") -> dict[str, Existing]:
+    """All tables of the schema, or the one named, as they are now."""
+    columns: dict[str, dict[str, PgColumn]] = defaultdict(dict)
+    comments: dict[str, str] = {}
+    of_schema = f"n.nspname = {literal(schema)} and c.relkind in ('r', 'p')"
+    of_schema += f" and c.relname = {literal(name)}" if name else ""
+    for table, about, name, kind, required, comment in session.rows(
+        "select c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), "
+        "a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+        "coalesce(col_description(c.oid, a.attnum), '') "
+        "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
+        f"where {of_schema}"
+    ):
+        columns[table][name] = PgColumn(name, kind, not required, comment)
+        comments[table] = about
+    indexes: dict[str, set[str]] = defaultdict(set)
+    for table, name in session.rows(
+        "select c.relname::text, i.relname::text from pg_index x "
+        "join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid "
+        f"join pg_namespace n on n.oid = c.relnamespace where {of_schema}"
+    ):
+        indexes[table].add(name)
+    return {
+        table: Existing(columns[table], frozenset(indexes[table]), comments[table])
+        for table in columns
+    }
+
+
+def wrong_partitions(session: Session, schema: str, state: State, table: Table) -> frozenset[Day]:
+    """Partitions with another number of rows than was published: somebody else changed them."""
+    name = table_name(table)
+    held = state.held(name)
+    day = "day" if table.partitioned else "null::date"
+    found: dict[Day, int] = {
+        day: count
+        for day, count in session.rows(
+            f"select {day}, count(*) from {quoted(schema)}.{quoted(name)} group by 1"
+        )
+    }
+    return frozenset(
+        day
+        for day in found.keys() | held.keys()
+        if found.get(day, 0) != (held[day].rows if day in held else 0)
+    )
+
+
+def delete_partitions(session: Session, schema: str, table: Table, days: Collection[Day]) -> None:
+    """Delete the rows of these partitions."""
+    place = f"{quoted(schema)}.{quoted(table_name(table))}"
+    if not table.partitioned:
+        if days:
+            session.run(f"delete from {place}")
+        return
+    dates = [day for day in days if day is not None]
+    if dates:
+        session.run(f"delete from {place} where day in ({_dates(dates)})")
+    if None in days:  # inserted by somebody else
+        session.run(f"delete from {place} where day is null")
+
+
+def _dates(days: Iterable[date]) -> str:
+    return ", ".join(f"date '{day.isoformat()}'" for day in days)
+
+
+_SENT = pa.schema(
+    [
+        ("table_name", pa.string()),
+        ("day", pa.date32()),
+        ("content_hash", pa.string()),
+        ("file_mark", pa.string()),
+        ("row_count", pa.int64()),
+    ]
+)
+
+
+def record(
+    session: Session,
+    schema: str,
+    sent: dict[str, dict[Day, Published]],
+    removed: dict[str, list[Day]],
+) -> None:
+    """Record what was published and what was removed, in the same transaction."""
+    place = f"{quoted(schema)}.{PARTITIONS}"
+    rows = list(_recorded(sent, removed))
+    if not rows:
+        return
+    session.run(
+        "create temporary table sent (table_name text, day date, content_hash text, "
+        "file_mark text, row_count bigint) on commit drop"
+    )
+    batch = pa.RecordBatch.from_pylist(rows, schema=_SENT)
+    session.copy("sent", _SENT, [batch], into=None)
+    session.run(
+        f"delete from {place} p using sent s where p.table_name = s.table_name "
+        "and p.day is not distinct from s.day",
+        f"insert into {place} select * from sent where content_hash is not null",
+    )
+
+
+def _recorded(
+    sent: dict[str, dict[Day, Published]], removed: dict[str, list[Day]]
+) -> Iterator[dict[str, object]]:
+    for name, days in sent.items():
+        for day, one in days.items():
+            yield {
+                "table_name": name,
+                "day": day,
+                "content_hash": one.content,
+                "file_mark": one.mark,
+                "row_count": one.rows,
+            }
+    for name, gone in removed.items():
+        for day in gone:
+            yield {"table_name": name, "day": day}
+
+
+def record_publication(
+    session: Session, schema: str, partitions: int, rows: int, newest: date | None
+) -> None:
+    """Add a line to the history that readers may ask how fresh the tables are."""
+    place = f"{quoted(schema)}.{PUBLICATIONS}"
+    day = f"date '{newest.isoformat()}'" if newest else "null"
+    session.run(
+        f"insert into {place} values (clock_timestamp(), {partitions}, {rows}, {day})",
+        f"delete from {place} where published_at < (select published_at from {place} "
+        f"order by published_at desc offset {_PUBLICATIONS_KEPT} limit 1)",
+    )
