@@ -15,6 +15,7 @@ from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.recorded import latest_ids
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
+from feedback_assets.publish.targets import published_tables
 from feedback_assets.runtime import runs
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.schema.table import Table
@@ -34,7 +35,9 @@ _KEYS = frozenset(dg.AssetKey(table.asset_key) for table in _CONCERNED)
 
 def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
     """The sensor for the derived tables among ``tables`` and the pages; off until switched on."""
-    derived = [table for table in DERIVED_TABLES if table in tables] + [*REPORT_PAGES]
+    derived = [table for table in DERIVED_TABLES if table in tables]
+    derived += [*REPORT_PAGES, *published_tables(settings)]
+    keys = _KEYS | {dg.AssetKey(table.asset_key) for table in derived}
 
     @dg.sensor(
         name=NAME,
@@ -54,7 +57,7 @@ def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDe
         mark = f"{_mark(instance, settings, derived, today)} {files}"
         if mark == context.cursor:
             return dg.SkipReason("Nothing has changed since the last build.")
-        running = unfinished(instance)
+        running = unfinished(instance, keys)
         if running:
             return dg.SkipReason(f"Waiting for {len(running)} runs, including {running[0]}.")
         found = on_disk.record_found(instance, warehouse, READ_TABLES, _RECORDED_A_TICK)
@@ -77,7 +80,8 @@ def due(
     """The builds that can start now, based on recorded state of the files that exist."""
     warehouse = Warehouse(settings.warehouse)
     recorded = {
-        table.full_name: on_disk.read_present(instance, warehouse, table) for table in _CONCERNED
+        table.full_name: on_disk.read_present(instance, warehouse, table)
+        for table in {*_CONCERNED, *derived}
     }
     yesterday = today - timedelta(days=1)
     return plan_refresh(
@@ -94,7 +98,7 @@ def _mark(
     instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
 ) -> str:
     """A fingerprint of everything that a plan depends on, at the cost of one query."""
-    latest = latest_ids(instance, list(_KEYS))
+    latest = latest_ids(instance, list(_KEYS | {dg.AssetKey(table.asset_key) for table in derived}))
     parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
     # Without the definitions, an upgrade would go unnoticed until the next materialisation.
     parts += [f"{name} {text}" for name, text in definitions_of(derived, settings).items()]

@@ -112,7 +112,7 @@ class Warehouse(Place):
     def read_partitions(
         self, table: Table, days: Collection[date | None]
     ) -> Iterator[tuple[date | None, pa.Table]]:
-        """Yield these partitions' rows without ``day``, one at a time; ``None``: the whole table."""
+        """Yield these partitions' rows without ``day``; ``None`` is a table without days."""
         return reading.read_partitions(self, table, days)
 
     def register(self, connection: "duckdb.DuckDBPyConnection") -> None:

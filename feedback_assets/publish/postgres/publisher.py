@@ -8,8 +8,9 @@ from feedback_assets.publish.names import table_name
 from feedback_assets.publish.outcome import Behind, Outcome, Sent
 from feedback_assets.publish.plan import Day, Published, changes, difference
 from feedback_assets.publish.postgres import tables as at_target
-from feedback_assets.publish.postgres.readers import grant_marts
+from feedback_assets.publish.postgres.readers import grant_marts, grant_to
 from feedback_assets.publish.postgres.session import (
+    SETTING,
     DoesNotFit,
     Session,
     address_of,
@@ -51,6 +52,7 @@ class Postgres:
     lock_seconds: float = _LOCK_SECONDS
 
     name = NAME
+    setting = SETTING
 
     @property
     def address(self) -> str:
@@ -94,6 +96,10 @@ class Postgres:
         for name in self._dropped(state, {table_name(table) for table in self.tables}):
             counts[name] = len(state.partitions[name])
         return Behind(counts, state.last)
+
+    def grant_to(self, role: str) -> bool:
+        """Let a role read the marts; returns whether it was created."""
+        return grant_to(self.url, self.schema, self.tables, role, self.lock_seconds)
 
     def _publish(
         self, warehouse: Warehouse, relaxed: Collection[str], *, everything: bool

@@ -30,7 +30,23 @@ _SESSION = (
 )
 _REFUSES = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied")
 _PASSING = ("08", "57P", "40")
-_FULL = "53"
+_FULL, _LOCKED = "53", "55P03"
+_CURES = {
+    "42501": (
+        "denies a permission",
+        "grant its user the right to create schemas, or make it owner of the schema and its tables",
+    ),
+    "25006": ("is read-only", "use the address of the primary server"),
+    _LOCKED: (
+        "did not release a lock that another session holds",
+        "wait for the query that holds it, or end it (pg_locks and pg_stat_activity show it)",
+    ),
+    "2BP01": (
+        "has views that use what would be dropped",
+        "drop these views, publish, and create them again",
+    ),
+}
+"""What happened and what to do, by SQLSTATE."""
 # A null, a duplicate, or a value too long for an index.
 _DOES_NOT_FIT = frozenset({"23502", "23505", "54000"})
 
@@ -210,37 +226,13 @@ def trouble(error: Any, address: str) -> PublishTrouble:
         return _failed(
             address, f"cannot be reached: {reason}", "start it, or fix the URL", transient=True
         )
-    if state == "42501":
-        return _failed(
-            address,
-            f"denies a permission: {reason}",
-            "grant its user the right to create a schema in the database, or make it the owner "
-            "of the schema and the tables",
-        )
-    if state == "25006":
-        return _failed(address, f"is read-only: {reason}", "use the address of the primary server")
-    if state == "55P03":
-        return _failed(
-            address,
-            "did not release a lock held by another session",
-            "wait for the publication or query that holds it, or end it: select * from pg_locks "
-            "join pg_stat_activity using (pid)",
-            transient=True,
-        )
-    if state == "2BP01":
-        return _failed(
-            address,
-            f"has a view of yours that uses what would be dropped: {reason}",
-            "drop the view, publish, and create it again",
-        )
+    if state in _CURES:
+        what, cure = _CURES[state]
+        return _failed(address, f"{what}: {reason}", cure, transient=state == _LOCKED)
     if state.startswith(_FULL):
         return _failed(address, f"is out of resources: {reason}", "free disk space or connections")
-    return _failed(
-        address,
-        f"failed ({state}): {reason}",
-        "check its log",
-        transient=state.startswith(_PASSING),
-    )
+    passing = state.startswith(_PASSING)
+    return _failed(address, f"failed ({state}): {reason}", "check its log", transient=passing)
 
 
 def _failed(address: str, what: str, cure: str, *, transient: bool = False) -> PublishTrouble:
@@ -254,5 +246,5 @@ def _failed(address: str, what: str, cure: str, *, transient: bool = False) -> P
 def _reason(text: str) -> str:
     """The server's own message: neither the statement nor the row it was about."""
     found = re.search(r"(?:ERROR|FATAL|PANIC):\s*(.*)", text)
-    words = found[1] if found else text.split("[libpq]")[-1].splitlines()[0]
+    words = found[1] if found else text.rsplit("[libpq]", maxsplit=1)[-1].splitlines()[0]
     return " ".join(words.split()).rstrip(".")

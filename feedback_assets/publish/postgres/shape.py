@@ -89,14 +89,19 @@ def _type(kind: pa.DataType) -> str:
     return _TYPES[kind]
 
 
-def indexes_of(table: Table) -> tuple[Index, ...]:
-    """The key, if its columns are not nested, and an index on each column people filter by."""
-    name = table_name(table)
-    nullable = {column.name: column.nullable for column in columns_of(table)}
+def key_of(table: Table) -> tuple[str, ...]:
+    """The columns whose values identify a row, ``day`` first; none if one of them is nested."""
     key = (*(("day",) if table.partitioned else ()), *table.key)
-    key = tuple(dict.fromkeys(key))
+    names = {column.name for column in columns_of(table)}
+    return tuple(dict.fromkeys(key)) if names.issuperset(key) else ()
+
+
+def indexes_of(table: Table) -> tuple[Index, ...]:
+    """The key, if there is one, and an index on each column people filter by."""
+    name, key = table_name(table), key_of(table)
+    nullable = {column.name: column.nullable for column in columns_of(table)}
     found = []
-    if all(part in nullable for part in key):
+    if key:
         kind = "unique" if any(nullable[part] for part in key) else "primary key"
         found.append(Index(_index_name(name, ("key",)), key, kind))
     elif table.partitioned:

@@ -143,38 +143,31 @@ def fill(
     columns = columns_of(todo.table)
     nested = any(one.is_json for one in columns)
     batches = _batches(warehouse, todo, sent, _NESTED_AT_ONCE if nested else _ROWS_AT_ONCE)
-    arrow = _arrow_schema(todo.table)
-    name = table_name(todo.table)
-    if nested:
-        _fill_through_stage(session, schema, todo.table, columns, arrow, batches)
-    else:
+    arrow, name = _arrow_schema(todo.table), table_name(todo.table)
+    if not nested:
         session.copy(name, arrow, batches, into=schema)
+        return sent
+    # JSON is copied as text first: the driver cannot write ``jsonb``.
+    session.run(_stage(columns))
+    session.copy(_STAGE, arrow, batches, into=None)
+    session.insert(name, _from_stage(_place(schema, todo.table), columns))
+    session.run(f"drop table {_STAGE}")
     return sent
 
 
-def _fill_through_stage(
-    session: Session,
-    schema: str,
-    table: Table,
-    columns: tuple[PgColumn, ...],
-    arrow: pa.Schema,
-    batches: Iterator[pa.RecordBatch],
-) -> None:
-    """JSON is copied as text first: the driver cannot write ``jsonb``."""
+def _stage(columns: tuple[PgColumn, ...]) -> str:
     staged = ", ".join(
         f"{quoted(one.name)} {'text' if one.is_json else one.type}" for one in columns
     )
-    session.run(f"create temporary table {_STAGE} ({staged}) on commit drop")
-    session.copy(_STAGE, arrow, batches, into=None)
+    return f"create temporary table {_STAGE} ({staged}) on commit drop"
+
+
+def _from_stage(place: str, columns: tuple[PgColumn, ...]) -> str:
     names = ", ".join(quoted(one.name) for one in columns)
     values = ", ".join(
         f"{quoted(one.name)}::jsonb" if one.is_json else quoted(one.name) for one in columns
     )
-    session.insert(
-        table_name(table),
-        f"insert into {_place(schema, table)} ({names}) select {values} from {_STAGE}",
-    )
-    session.run(f"drop table {_STAGE}")
+    return f"insert into {place} ({names}) select {values} from {_STAGE}"
 
 
 def _batches(
@@ -187,10 +180,8 @@ def _batches(
 
 
 def _arrow_schema(table: Table) -> pa.Schema:
-    empty = pa.RecordBatch.from_pylist(
-        [], schema=with_day(table, None, table.schema.empty_table()).schema
-    )
-    return _storable(empty).schema
+    rows = with_day(table, None, table.schema.empty_table())
+    return _storable(pa.RecordBatch.from_pylist([], schema=rows.schema)).schema
 
 
 def _storable(batch: pa.RecordBatch) -> pa.RecordBatch:

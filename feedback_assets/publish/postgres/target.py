@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -98,7 +99,7 @@ def read_tables(session: Session, schema: str, name: str = "") -> dict[str, Exis
     comments: dict[str, str] = {}
     of_schema = f"n.nspname = {literal(schema)} and c.relkind in ('r', 'p')"
     of_schema += f" and c.relname = {literal(name)}" if name else ""
-    for table, about, name, kind, required, comment in session.rows(
+    for table, about, column, kind, required, comment in session.rows(
         "select c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), "
         "a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
         "coalesce(col_description(c.oid, a.attnum), '') "
@@ -106,15 +107,15 @@ def read_tables(session: Session, schema: str, name: str = "") -> dict[str, Exis
         "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
         f"where {of_schema}"
     ):
-        columns[table][name] = PgColumn(name, kind, not required, comment)
+        columns[table][column] = PgColumn(column, kind, not required, comment)
         comments[table] = about
     indexes: dict[str, set[str]] = defaultdict(set)
-    for table, name in session.rows(
+    for table, index in session.rows(
         "select c.relname::text, i.relname::text from pg_index x "
         "join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid "
         f"join pg_namespace n on n.oid = c.relnamespace where {of_schema}"
     ):
-        indexes[table].add(name)
+        indexes[table].add(index)
     return {
         table: Existing(columns[table], frozenset(indexes[table]), comments[table])
         for table in columns
@@ -126,17 +127,18 @@ def wrong_partitions(session: Session, schema: str, state: State, table: Table) 
     name = table_name(table)
     held = state.held(name)
     day = "day" if table.partitioned else "null::date"
-    found: dict[Day, int] = {
-        day: count
-        for day, count in session.rows(
-            f"select {day}, count(*) from {quoted(schema)}.{quoted(name)} group by 1"
-        )
-    }
+    counts = f"select {day}, count(*) from {quoted(schema)}.{quoted(name)} group by 1"
+    found: dict[Day, int] = dict(map(_pair, session.rows(counts)))
     return frozenset(
         day
         for day in found.keys() | held.keys()
         if found.get(day, 0) != (held[day].rows if day in held else 0)
     )
+
+
+def _pair(row: tuple[Any, ...]) -> tuple[Day, int]:
+    day, count = row
+    return day, count
 
 
 def delete_partitions(session: Session, schema: str, table: Table, days: Collection[Day]) -> None:
