@@ -216,9 +216,11 @@ class _Work:
         todo = changes(self.warehouse, difference(table, marks, held, wrong), held, wrong)
         delete_partitions(session, schema, table, todo.clear)
         filled = at_target.fill(session, schema, self.warehouse, todo)
-        if filled or existing is None or name in self.relaxed:
+        incomplete = existing is None or any(at_target.left_out(table, existing))
+        if filled or incomplete or name in self.relaxed:
             self.changed.append(table)
             at_target.constrain(session, schema, table, self._now(table))
+        if filled:
             session.run(f"analyze {quoted(schema)}.{quoted(name)}")
         self.recorded[name] = dict(todo.same) | filled
         # A file that was gone before it could be read.
