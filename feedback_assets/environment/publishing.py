@@ -1,5 +1,6 @@
 """The settings of publishing: where tables are published to, and which."""
 
+import re
 from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,6 +24,12 @@ def _tables(text: str) -> str:
     return text
 
 
+def _catalog_warehouse(text: str) -> str:
+    if not re.fullmatch(r"[\w][\w.:/@+=-]{0,499}", text):
+        raise ValueError("is not a warehouse of a catalog; use its name or URI, such as s3://lake")
+    return text
+
+
 class PublishingSettings(BaseSettings):
     """``FEEDBACK_PUBLISH_…``; nothing is published where no target is set."""
 
@@ -30,7 +37,9 @@ class PublishingSettings(BaseSettings):
         SecretStr | None, AfterValidator(values.postgres_url)
     ] = None
     feedback_publish_iceberg_uri: Annotated[str, AfterValidator(values.url)] | None = None
-    feedback_publish_iceberg_warehouse: str | None = None
+    feedback_publish_iceberg_warehouse: (
+        Annotated[str, AfterValidator(_catalog_warehouse)] | None
+    ) = None
     feedback_publish_iceberg_credential: SecretStr | None = None
     feedback_publish_iceberg_properties: Annotated[
         SecretStr | None, AfterValidator(_properties)

@@ -161,7 +161,8 @@ def test_the_sensor_publishes_after_a_mart_changed_and_then_is_content(shop: Pro
         return [build.table.full_name for build in plan.builds]
 
     with open_instance(settings) as instance:
-        built(instance, day(0), "a")
+        for number in range(3):
+            built(instance, day(number), "a")
         assert requested() == ["published.postgres"]
         assert materialise(shop, instance).success
         assert requested() == []
