@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from feedback_assets.publish.iceberg.catalog import Place
+from feedback_assets.publish.iceberg.publisher import Iceberg
 from feedback_assets.publish.names import ASSET_GROUP, schema_name
 from feedback_assets.publish.outcome import Behind, Outcome
 from feedback_assets.publish.owed import owed_token, settle
@@ -51,6 +53,15 @@ def targets_of(settings: Settings, prefix: str = "") -> tuple[Target, ...]:
     if settings.feedback_publish_postgres_url is not None:
         url = settings.feedback_publish_postgres_url.get_secret_value()
         found.append(Postgres(url, schema, tables))
+    if settings.feedback_publish_iceberg_uri is not None:
+        credential = settings.feedback_publish_iceberg_credential
+        place = Place(
+            settings.feedback_publish_iceberg_uri,
+            settings.feedback_publish_iceberg_warehouse,
+            credential.get_secret_value() if credential else None,
+            settings.iceberg_properties,
+        )
+        found.append(Iceberg(place, schema, tables))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Rows of the warehouse and of Postgres in one comparable form."""
+"""Rows of the warehouse, of Postgres and of Iceberg in one comparable form."""
 
 import json
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
+from feedback_assets.publish.iceberg.catalog import Place
 from feedback_assets.publish.names import table_name
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -15,9 +16,13 @@ from feedback_assets.warehouse.warehouse import Warehouse
 Rows = list[str]
 
 
-def in_warehouse(warehouse: Warehouse, table: Table) -> Rows:
-    """All rows with their day, sorted."""
-    return sorted(map(_shown, warehouse.read_arrow(table).to_pylist()))
+def in_warehouse(warehouse: Warehouse, table: Table, *, lists: bool = True) -> Rows:
+    """All rows with their day, sorted; without ``lists``, a missing list is an empty one."""
+    rows = warehouse.read_arrow(table).to_pylist()
+    if not lists:
+        names = [one.name for one in table.schema if pa.types.is_list(one.type)]
+        rows = [row | {name: row[name] or [] for name in names} for row in rows]
+    return sorted(map(_shown, rows))
 
 
 def in_postgres(url: str, table: Table, schema: str = "feedback") -> Rows:
@@ -57,3 +62,9 @@ def _plain(value: object) -> object:
 def _stamp(value: datetime) -> str:
     # As in the JSON of nested columns.
     return value.isoformat().replace("+00:00", "Z")
+
+
+def in_iceberg(place: Place, table: Table, namespace: str = "feedback") -> Rows:
+    """All rows as PyIceberg reads them."""
+    found = place.connect().load_table((namespace, table_name(table)))
+    return sorted(map(_shown, found.scan().to_arrow().to_pylist()))
