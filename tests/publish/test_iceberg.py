@@ -349,6 +349,19 @@ def test_a_catalog_that_is_down_changes_nothing_and_the_next_publication_complet
     lake.assert_equal(warehouse, ORDER_FEEDBACK, NPS_DAILY)
 
 
+def test_a_server_that_is_no_catalog_and_a_missing_warehouse_are_explained(
+    lake: Lake, warehouse: Warehouse
+) -> None:
+    place = lake.server.place
+    for wrong, said in (
+        (replace(place, uri=lake.server.endpoint), "FEEDBACK_PUBLISH_ICEBERG_URI"),
+        (replace(place, warehouse="s3://nowhere"), "table bucket nowhere not found"),
+        (replace(place, uri="http://127.0.0.1:9"), "Connection refused"),
+    ):
+        with pytest.raises(PublishTrouble, match=said):
+            Iceberg(wrong, lake.namespace, (NPS_DAILY,)).publish(filled(warehouse))
+
+
 def test_a_wrong_credential_is_named_and_not_shown(lake: Lake, warehouse: Warehouse) -> None:
     place = replace(lake.server.place, credential="nobody:hunter22-hunter22")
     with pytest.raises(PublishTrouble, match="FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL") as raised:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from pyiceberg.exceptions import RESTError
+from pyarrow.fs import S3FileSystem
+from pyiceberg.exceptions import NoSuchNamespaceError, RESTError
 
 from feedback_assets.publish.iceberg.catalog import Place
 from feedback_assets.publish.trouble import PublishTrouble
@@ -111,9 +112,23 @@ class IcebergServer:
                 return False
             # Fails until the bucket has been made.
             self.place.connect().list_namespaces()
-        except (requests.ConnectionError, RESTError, PublishTrouble):
+            self._write()
+        except (OSError, RESTError, NoSuchNamespaceError, PublishTrouble):
             return False
         return True
+
+    def _write(self) -> None:
+        """Waits until the volumes exist."""
+        store = S3FileSystem(
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            endpoint_override=self.endpoint,
+            region="us-east-1",
+            allow_bucket_creation=True,
+        )
+        store.create_dir("up")
+        with store.open_output_stream("up/up") as sink:
+            sink.write(b"up")
 
     def stop(self) -> None:
         """Kill it; confirmed writes are on disk."""

@@ -52,9 +52,14 @@ class Place:
             "credential": self.credential,
         }
         known = {name: text for name, text in given.items() if text is not None}
+        properties = {**_TIMEOUTS, **known, **self.properties}
         with self.errors():
             self._answers()
-            return load_catalog("feedback", **{**_TIMEOUTS, **known, **self.properties})
+            try:
+                return load_catalog("feedback", **properties)
+            except ValueError:  # what it answers is not what a catalog answers
+                pass
+        raise self._trouble("does not answer like an Iceberg REST catalog", "fix the address")
 
     def _answers(self) -> None:
         """Ask once with a time limit: PyIceberg's own requests have none."""
@@ -86,9 +91,13 @@ class Place:
                 "somebody else changes these tables; wait until they are done",
                 transient=True,
             )
+        except exceptions.NoSuchNamespaceError as error:
+            failure = self._trouble(
+                f"has no such warehouse: {_words(error)}", "fix FEEDBACK_PUBLISH_ICEBERG_WAREHOUSE"
+            )
         except (exceptions.RESTError, requests.RequestException) as error:
             failure = self._trouble(
-                f"failed: {_words(error)}", "start it, or fix the address", transient=True
+                f"failed: {_words(error)}", "start it, or fix address and warehouse", transient=True
             )
         except OSError as error:
             failure = self._trouble(
