@@ -126,8 +126,8 @@ class IcebergServer:
             region="us-east-1",
             allow_bucket_creation=True,
         )
-        store.create_dir("up")
-        with store.open_output_stream("up/up") as sink:
+        store.create_dir("probe")
+        with store.open_output_stream("probe/up") as sink:
             sink.write(b"up")
 
     def stop(self) -> None:
