@@ -50,6 +50,8 @@ class Place:
             "uri": self.uri,
             "warehouse": self.warehouse,
             "credential": self.credential,
+            # PyIceberg's own default, which it warns about.
+            "oauth2-server-uri": f"{self.uri}/v1/oauth/tokens" if self.credential else None,
         }
         known = {name: text for name, text in given.items() if text is not None}
         properties = {**_TIMEOUTS, **known, **self.properties}
