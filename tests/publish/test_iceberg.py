@@ -2,9 +2,11 @@
 
 import gzip
 import secrets
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -214,6 +216,23 @@ def test_tables_that_somebody_else_committed_to_are_sent_again(
     published.delete("day = '2026-03-02'")
     assert target.behind(warehouse).partitions == {"marts.nps_daily": 3}
     assert target.publish(warehouse).partitions == 3
+    lake.assert_equal(warehouse, NPS_DAILY)
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_two_publishers_without_a_common_lock_leave_one_state(
+    lake: Lake, warehouse: Warehouse, tmp_path: Path, existing: bool
+) -> None:
+    target = lake.target(NPS_DAILY)
+    if existing:
+        target.publish(filled(warehouse))
+    filled(warehouse, days=6)
+    # As on two machines that share neither a disk nor a database.
+    copies = [Warehouse(str(tmp_path / name)) for name in ("one", "two", "three")]
+    for copy in copies:
+        shutil.copytree(warehouse.root, copy.root)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(target.publish, copies))
     lake.assert_equal(warehouse, NPS_DAILY)
 
 

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from adbc_driver_postgresql import dbapi
 
 from feedback_assets.publish.names import table_name
 from feedback_assets.publish.postgres.publisher import Postgres
+from feedback_assets.publish.postgres.session import trouble
 from feedback_assets.publish.trouble import PublishTrouble
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
@@ -320,6 +322,44 @@ def test_a_read_only_database_and_a_missing_permission_are_explained(
     with pytest.raises(PublishTrouble, match="read-only"):
         target(postgres, NPS_DAILY).publish(warehouse)
     postgres_server.run_sql(f"alter database {postgres.name} reset all; drop role poor")
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "transient"),
+    [
+        ("53100", "is out of resources", False),
+        ("57P01", "failed (57P01)", True),
+        ("40P01", "failed (40P01)", True),
+        ("XX000", "failed (XX000)", False),
+    ],
+)
+def test_an_error_of_the_server_is_one_line_without_its_statement_and_rows(
+    state: str, said: str, transient: bool
+) -> None:
+    class Error(Exception):
+        sqlstate = state
+
+    error = Error(
+        "IO: [libpq] Failed: ERROR:  could not extend file\nDETAIL: Key (a)=(ana@example.com)\n"
+        "Query was: select 1"
+    )
+    found = trouble(error, "db:5432/x")
+    assert said in str(found)
+    assert "could not extend file" in str(found)
+    assert "ana@" not in str(found)
+    assert "select" not in str(found)
+    assert found.transient is transient
+
+
+def test_two_publishers_at_once_leave_one_state(
+    postgres: PostgresDatabase, warehouse: Warehouse
+) -> None:
+    filled(warehouse, days=6)
+    found = target(postgres, ORDER_FEEDBACK, NPS_DAILY)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: found.publish(warehouse), range(4)))
+    assert sorted(one.partitions for one in done) == [0, 0, 0, 12]
+    assert_equal(postgres, warehouse, ORDER_FEEDBACK, NPS_DAILY)
 
 
 def test_a_role_reads_the_marts_and_nothing_else_also_those_published_later(

@@ -87,7 +87,11 @@ class Place:
                 f"refuses: {_words(error)}",
                 "fix FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL and what it may do in the catalog",
             )
-        except exceptions.CommitFailedException as error:
+        except (
+            exceptions.CommitFailedException,
+            exceptions.ValidationException,
+            exceptions.TableAlreadyExistsError,
+        ) as error:
             failure = self._trouble(
                 f"rejected a commit: {_words(error)}",
                 "somebody else changes these tables; wait until they are done",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 NAME = "iceberg"
 _LOCK = "published/iceberg"
 _ROWS_AT_ONCE = 200_000
-_TRIES = 3
+_TRIES = 5
 T = TypeVar("T")
 Found = dict[str, "IcebergTable"]
 
@@ -147,12 +147,17 @@ def _last(found: Found) -> datetime | None:
 
 def _again_if_rejected(work: Callable[[], T]) -> T:
     """Repeat work whose commit lost against another one; it starts from what is there now."""
-    from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg import exceptions
 
+    rejections = (
+        exceptions.CommitFailedException,
+        exceptions.ValidationException,
+        exceptions.TableAlreadyExistsError,
+    )
     for _ in range(_TRIES - 1):
         try:
             return work()
-        except CommitFailedException:
+        except rejections:
             continue
     return work()
 

@@ -89,7 +89,9 @@ class Session:
         """All rows of a query."""
         with explained(self.address):
             self.cursor.execute(query)
-            return [tuple(row) for row in self.cursor.fetchall()]
+            found = self.cursor.fetch_arrow_table()
+        # Not fetchall, which takes five times as long for thousands of rows.
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
     def copy(
         self,
