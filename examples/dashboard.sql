@@ -52,7 +52,7 @@ select
 from feedback.marts__nps_by_attribution
 where
     model = 'last_click'
-    and day >= (select max(day) - 90 from feedback.marts__nps_by_attribution)
+    and day >= (select max(newest_day) - 90 from feedback._publications)
 group by week, source
 order by week, responses desc;
 

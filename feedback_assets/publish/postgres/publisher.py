@@ -20,8 +20,6 @@ from feedback_assets.publish.postgres.session import (
 )
 from feedback_assets.publish.postgres.shape import literal, quoted
 from feedback_assets.publish.postgres.target import (
-    PARTITIONS,
-    Existing,
     State,
     delete_partitions,
     lock,
@@ -85,9 +83,9 @@ class Postgres:
 
     def behind(self, warehouse: Warehouse) -> Behind:
         """How far the schema is behind the warehouse; changes nothing, opens no Parquet file."""
-        with transaction(self.url) as session:
+        with transaction(self.url, self.schema) as session:
             self._require(session)
-            state = read_state(session, self.schema)
+            state = read_state(session)
         counts = {}
         for table in self.tables:
             found = difference(table, warehouse.marks(table), state.held(table_name(table)))
@@ -105,11 +103,11 @@ class Postgres:
         self, warehouse: Warehouse, relaxed: Collection[str], *, everything: bool
     ) -> Outcome:
         began = time.monotonic()
-        with transaction(self.url) as session:
+        with transaction(self.url, self.schema) as session:
             self._require(session)
             lock(session, self.schema, self.lock_seconds)
             session.run(f"set local lock_timeout = {int(_DDL_LOCK_SECONDS * 1000)}")
-            state = read_state(session, self.schema)
+            state = read_state(session)
             prepare(session, self.schema, state.tables)
             marks = {table: warehouse.marks(table) for table in self.tables}
             held = [table for table in self.tables if marks[table]]
@@ -124,12 +122,11 @@ class Postgres:
             work = _Work(session, self.schema, warehouse, state, relaxed, everything=everything)
             for table in held:
                 work.bring_up_to_date(table, marks[table])
-            record(session, self.schema, work.recorded, work.removed)
+            record(session, work.recorded, work.removed)
             sent = work.sent
             newest = max((day for table in held for day in marks[table] if day), default=None)
             record_publication(
                 session,
-                self.schema,
                 sum(one.partitions for one in sent.values()),
                 sum(one.rows for one in sent.values()),
                 newest,
@@ -152,10 +149,9 @@ class Postgres:
         yield from sorted(name for name in state.partitions if name not in kept)
 
     def _drop(self, session: Session, name: str, *, exists: bool) -> None:
-        place = quoted(self.schema)
         if exists:
-            session.run(f"drop table {place}.{quoted(name)}")
-        session.run(f"delete from {place}.{PARTITIONS} where table_name = {literal(name)}")
+            session.run(f"drop table {quoted(name)}")
+        session.run(f"delete from _partitions where table_name = {literal(name)}")
 
     def _require(self, session: Session) -> None:
         ((version,),) = session.rows("select current_setting('server_version_num')::int")
@@ -194,8 +190,8 @@ class _Work:
         existing = self.state.tables.get(name)
         rebuilt = False
         if existing is None:
-            at_target.create(session, schema, table)
-            grant_marts(session, schema, [table], self.state.readers)
+            at_target.create(session, table)
+            grant_marts(session, [table], self.state.readers)
         elif name not in self.state.partitions:
             raise PublishTrouble(
                 f"the Postgres at {session.address} has a table {schema}.{name} that "
@@ -203,25 +199,23 @@ class _Work:
                 "run it again."
             )
         else:
-            rebuilt = at_target.alter(
-                session, schema, table, existing, relaxed=name in self.relaxed
-            )
+            rebuilt = at_target.alter(session, table, existing, relaxed=name in self.relaxed)
         held = self.state.held(name)
         wrong: frozenset[Day] = frozenset()
         if self.everything or rebuilt:
-            session.run(f"delete from {quoted(schema)}.{quoted(name)}")
+            session.run(f"delete from {quoted(name)}")
             wrong = frozenset(held)
         elif existing is not None:
-            wrong = wrong_partitions(session, schema, self.state, table)
+            wrong = wrong_partitions(session, self.state, table)
         todo = changes(self.warehouse, difference(table, marks, held, wrong), held, wrong)
-        delete_partitions(session, schema, table, todo.clear)
+        delete_partitions(session, table, todo.clear)
         filled = at_target.fill(session, schema, self.warehouse, todo)
         incomplete = existing is None or any(at_target.left_out(table, existing))
         if filled or incomplete or name in self.relaxed:
             self.changed.append(table)
-            at_target.constrain(session, schema, table, self._now(table))
+            at_target.constrain(session, table, read_tables(session)[name])
         if filled:
-            session.run(f"analyze {quoted(schema)}.{quoted(name)}")
+            session.run(f"analyze {quoted(name)}")
         self.recorded[name] = dict(todo.same) | filled
         # A file that was gone before it could be read.
         missing = [day for day in todo.send if day not in filled]
@@ -233,10 +227,6 @@ class _Work:
     def left_out(self) -> Iterator[str]:
         """The keys and indexes that the rows of changed tables do not allow."""
         if self.changed:
-            now = read_tables(self.session, self.schema)
+            now = read_tables(self.session)
             for table in self.changed:
                 yield from at_target.left_out(table, now[table_name(table)])
-
-    def _now(self, table: Table) -> Existing:
-        name = table_name(table)
-        return read_tables(self.session, self.schema, name)[name]

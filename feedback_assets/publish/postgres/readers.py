@@ -23,9 +23,9 @@ def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds:
 
     A missing role is created without a login. What it was allowed to do elsewhere stays.
     """
-    with transaction(url) as session:
+    with transaction(url, schema) as session:
         lock(session, schema, seconds)
-        state = read_state(session, schema)
+        state = read_state(session)
         prepare(session, schema, state.tables)
         _refuse_more(session, role)
         created = not session.rows(f"select 1 from pg_roles where rolname = {literal(role)}")
@@ -35,11 +35,11 @@ def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds:
         session.run(
             f"revoke all on all tables in schema {place} from {quoted(role)}",
             f"grant usage on schema {place} to {quoted(role)}",
-            f"grant select on {place}.{PUBLICATIONS} to {quoted(role)}",
-            f"insert into {place}.{READERS} values ({literal(role)}) on conflict do nothing",
+            f"grant select on {PUBLICATIONS} to {quoted(role)}",
+            f"insert into {READERS} values ({literal(role)}) on conflict do nothing",
         )
         published = [table for table in tables if table_name(table) in state.partitions]
-        grant_marts(session, schema, published, [role])
+        grant_marts(session, published, [role])
         session.commit()
         return created
 
@@ -57,9 +57,7 @@ def _refuse_more(session: Session, role: str) -> None:
         )
 
 
-def grant_marts(
-    session: Session, schema: str, tables: Iterable[Table], roles: Iterable[str]
-) -> None:
+def grant_marts(session: Session, tables: Iterable[Table], roles: Iterable[str]) -> None:
     """Let the roles read those of the tables that are marts; a role that is gone is skipped."""
     marts = [table for table in tables if table.group == _MARTS]
     if not marts:
@@ -68,5 +66,4 @@ def grant_marts(
         if not session.rows(f"select 1 from pg_roles where rolname = {literal(role)}"):
             continue
         for table in marts:
-            place = f"{quoted(schema)}.{quoted(table_name(table))}"
-            session.run(f"grant select on {place} to {quoted(role)}")
+            session.run(f"grant select on {quoted(table_name(table))} to {quoted(role)}")

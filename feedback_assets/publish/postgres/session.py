@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 
+from feedback_assets.publish.postgres.shape import quoted
 from feedback_assets.publish.trouble import PublishTrouble
 
 SETTING = "FEEDBACK_PUBLISH_POSTGRES_URL"
@@ -147,10 +148,13 @@ class Session:
 
 
 @contextmanager
-def transaction(url: str) -> Iterator[Session]:
-    """Connect and begin; raises ``PublishTrouble`` if the server cannot be used."""
+def transaction(url: str, schema: str) -> Iterator[Session]:
+    """Connect and begin; names without a schema are those of ``schema``.
+
+    Raises ``PublishTrouble`` if the server cannot be used.
+    """
     with _connection(url, autocommit=False) as session:
-        session.run(*_SESSION)
+        session.run(*_SESSION, f"set local search_path = {quoted(schema)}")
         yield session
 
 

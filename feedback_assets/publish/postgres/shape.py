@@ -47,10 +47,10 @@ class Index:
     columns: tuple[str, ...]
     kind: str = "index"
 
-    def create(self, schema: str, table: str) -> str:
+    def create(self, table: str) -> str:
         """The statement that creates it."""
         columns = ", ".join(map(quoted, self.columns))
-        place = f"{quoted(schema)}.{quoted(table)}"
+        place = quoted(table)
         if self.kind == "primary key":
             return f"alter table {place} add constraint {quoted(self.name)} primary key ({columns})"
         if self.kind == "unique":

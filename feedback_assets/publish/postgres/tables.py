@@ -27,21 +27,19 @@ _STAGE = "stage"
 _json = msgspec.json.Encoder(decimal_format="number")
 
 
-def create(session: Session, schema: str, table: Table) -> None:
+def create(session: Session, table: Table) -> None:
     """Create the table without key and indexes, which are made once it is filled."""
     columns = ", ".join(f"{quoted(one.name)} {one.type}" for one in columns_of(table))
-    session.run(f"create table {_place(schema, table)} ({columns})")
-    describe(session, schema, table, Existing())
+    session.run(f"create table {quoted(table_name(table))} ({columns})")
+    describe(session, table, Existing())
 
 
-def alter(
-    session: Session, schema: str, table: Table, existing: Existing, *, relaxed: bool
-) -> bool:
+def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) -> bool:
     """Adapt an existing table to the declaration; returns whether its rows must be sent again.
 
     ``relaxed``: also drop its key, indexes and ``not null``, because new rows break one of them.
     """
-    place = _place(schema, table)
+    place = quoted(table_name(table))
     wanted = {one.name: one for one in columns_of(table)}
     other = {
         name
@@ -49,7 +47,7 @@ def alter(
         if name not in wanted or there.type != wanted[name].type
     }
     kept = existing.columns.keys() - other
-    statements = list(_outdated_indexes(schema, table, existing, relaxed=relaxed))
+    statements = list(_outdated_indexes(table, existing, relaxed=relaxed))
     statements += [f"alter table {place} drop column {quoted(name)}" for name in sorted(other)]
     statements += [
         f"alter table {place} alter column {quoted(name)} drop not null"
@@ -62,25 +60,23 @@ def alter(
         if name not in kept
     ]
     session.run_together(statements)
-    describe(session, schema, table, existing)
+    describe(session, table, existing)
     # A new column is null in what was published before; one of another type is empty.
     return bool(other & wanted.keys()) or "day" in other ^ (wanted.keys() - kept)
 
 
-def _outdated_indexes(
-    schema: str, table: Table, existing: Existing, *, relaxed: bool
-) -> Iterator[str]:
-    place, indexes = _place(schema, table), {one.name for one in indexes_of(table)}
+def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Iterator[str]:
+    place, indexes = quoted(table_name(table)), {one.name for one in indexes_of(table)}
     for name in sorted(existing.indexes):
         if name.startswith(f"{table_name(table)}__") and (relaxed or name not in indexes):
             # A primary key is dropped with its constraint; the other statement does nothing then.
             yield f"alter table {place} drop constraint if exists {quoted(name)}"
-            yield f"drop index if exists {quoted(schema)}.{quoted(name)}"
+            yield f"drop index if exists {quoted(name)}"
 
 
-def describe(session: Session, schema: str, table: Table, existing: Existing) -> None:
+def describe(session: Session, table: Table, existing: Existing) -> None:
     """Set the comments of the table and its columns where they differ."""
-    place = _place(schema, table)
+    place = quoted(table_name(table))
     statements = []
     if existing.comment != table.description:
         statements.append(f"comment on table {place} is {literal(table.description)}")
@@ -92,9 +88,9 @@ def describe(session: Session, schema: str, table: Table, existing: Existing) ->
     session.run_together(statements)
 
 
-def constrain(session: Session, schema: str, table: Table, existing: Existing) -> None:
+def constrain(session: Session, table: Table, existing: Existing) -> None:
     """Add ``not null``, key and indexes that are missing, as far as the rows allow."""
-    place = _place(schema, table)
+    place = quoted(table_name(table))
     missing = [
         one.name
         for one in columns_of(table)
@@ -106,7 +102,7 @@ def constrain(session: Session, schema: str, table: Table, existing: Existing) -
         session.run(_if_it_fits(f"alter table {place} {clauses}"))
     for index in indexes_of(table):
         if index.name not in existing.indexes:
-            session.run(_if_it_fits(index.create(schema, table_name(table))))
+            session.run(_if_it_fits(index.create(table_name(table))))
 
 
 def left_out(table: Table, existing: Existing) -> Iterator[str]:
@@ -150,7 +146,7 @@ def fill(
     # JSON is copied as text first: the driver cannot write ``jsonb``.
     session.run(_stage(columns))
     session.copy(_STAGE, arrow, batches, into=None)
-    session.insert(name, _from_stage(_place(schema, todo.table), columns))
+    session.insert(name, _from_stage(quoted(name), columns))
     session.run(f"drop table {_STAGE}")
     return sent
 
@@ -201,7 +197,3 @@ def _storable_array(values: pa.Array) -> pa.Array:
     if pa.types.is_string(values.type) and pc.any(pc.match_substring(values, "\0")).as_py():
         return pc.replace_substring(values, "\0", "\ufffd")
     return values
-
-
-def _place(schema: str, table: Table) -> str:
-    return f"{quoted(schema)}.{quoted(table_name(table))}"

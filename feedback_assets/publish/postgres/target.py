@@ -1,5 +1,6 @@
 """What the Postgres schema holds: tables, columns, indexes, published partitions, readers."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from feedback_assets.publish.plan import Day, Held, Published
 from feedback_assets.publish.postgres.session import Session
 from feedback_assets.publish.postgres.shape import PgColumn, literal, quoted
 from feedback_assets.schema.table import Table
+from feedback_assets.transforms.sql_files import sql_file
 
 PARTITIONS, READERS, PUBLICATIONS = "_partitions", "_readers", "_publications"
 """The publisher's own tables, beside the published ones."""
-_PUBLICATIONS_KEPT = 1000
+_PACKAGE = "feedback_assets.publish.postgres"
 _NONE: dict[Day, Published] = {}
 
 
@@ -50,84 +52,60 @@ def lock(session: Session, schema: str, seconds: float) -> None:
     session.rows(f"select pg_advisory_xact_lock(hashtextextended({key}, 0))::text")
 
 
-def prepare(session: Session, schema: str, tables: Iterable[str]) -> None:
+def prepare(session: Session, schema: str, tables: Collection[str]) -> None:
     """Create the schema and the publisher's own tables where they are missing."""
-    place = quoted(schema)
     if not session.rows(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
-        session.run(f"create schema {place}")
-    if PARTITIONS not in tables:
-        session.run(
-            f"create table {place}.{PARTITIONS} (table_name text not null, day date, "
-            "content_hash text not null, file_mark text not null, row_count bigint not null, "
-            "unique nulls not distinct (table_name, day))",
-            f"comment on table {place}.{PARTITIONS} is 'What was published, by table and day; "
-            "maintained by feedback-assets publish'",
-        )
-    if READERS not in tables:
-        session.run(f"create table {place}.{READERS} (role text primary key)")
-    if PUBLICATIONS not in tables:
-        session.run(
-            f"create table {place}.{PUBLICATIONS} (published_at timestamptz primary key, "
-            "partition_count bigint not null, row_count bigint not null, newest_day date)",
-            f"comment on table {place}.{PUBLICATIONS} is 'When the tables were brought up to "
-            "date, also where nothing had changed since'",
-        )
+        session.run(f"create schema {quoted(schema)}")
+    if not {PARTITIONS, READERS, PUBLICATIONS}.issubset(tables):
+        session.run_together(statements("own_tables"))
 
 
-def read_state(session: Session, schema: str) -> State:
+def statements(name: str) -> list[str]:
+    """The statements of an SQL file, without comments."""
+    text = re.sub(r"^\s*--.*$", "", sql_file(_PACKAGE, name), flags=re.MULTILINE)
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def read_state(session: Session) -> State:
     """Everything the publisher has to know about the schema, in a handful of queries."""
-    tables = read_tables(session, schema)
-    place = quoted(schema)
+    tables = read_tables(session)
     partitions: dict[str, dict[Day, Published]] = defaultdict(dict)
     if PARTITIONS in tables:
         for name, day, content, mark, rows in session.rows(
-            f"select table_name, day, content_hash, file_mark, row_count from {place}.{PARTITIONS}"
+            "select table_name, day, content_hash, file_mark, row_count from _partitions"
         ):
             partitions[name][day] = Published(content, mark, rows)
     readers: tuple[str, ...] = ()
     if READERS in tables:
-        readers = tuple(role for (role,) in session.rows(f"select role from {place}.{READERS}"))
+        readers = tuple(role for (role,) in session.rows("select role from _readers"))
     last = None
     if PUBLICATIONS in tables:
-        ((last,),) = session.rows(f"select max(published_at) from {place}.{PUBLICATIONS}")
+        ((last,),) = session.rows("select max(published_at) from _publications")
     return State(tables, dict(partitions), readers, last)
 
 
-def read_tables(session: Session, schema: str, name: str = "") -> dict[str, Existing]:
-    """All tables of the schema, or the one named, as they are now."""
+def read_tables(session: Session) -> dict[str, Existing]:
+    """All tables of the schema as they are now."""
     columns: dict[str, dict[str, PgColumn]] = defaultdict(dict)
     comments: dict[str, str] = {}
-    of_schema = f"n.nspname = {literal(schema)} and c.relkind in ('r', 'p')"
-    of_schema += f" and c.relname = {literal(name)}" if name else ""
-    for table, about, column, kind, required, comment in session.rows(
-        "select c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), "
-        "a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
-        "coalesce(col_description(c.oid, a.attnum), '') "
-        "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-        "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-        f"where {of_schema}"
-    ):
-        columns[table][column] = PgColumn(column, kind, not required, comment)
+    for table, about, name, kind, required, comment in session.rows(sql_file(_PACKAGE, "columns")):
+        columns[table][name] = PgColumn(name, kind, not required, comment)
         comments[table] = about
     indexes: dict[str, set[str]] = defaultdict(set)
-    for table, index in session.rows(
-        "select c.relname::text, i.relname::text from pg_index x "
-        "join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid "
-        f"join pg_namespace n on n.oid = c.relnamespace where {of_schema}"
-    ):
-        indexes[table].add(index)
+    for table, name in session.rows(sql_file(_PACKAGE, "indexes")):
+        indexes[table].add(name)
     return {
         table: Existing(columns[table], frozenset(indexes[table]), comments[table])
         for table in columns
     }
 
 
-def wrong_partitions(session: Session, schema: str, state: State, table: Table) -> frozenset[Day]:
+def wrong_partitions(session: Session, state: State, table: Table) -> frozenset[Day]:
     """Partitions with another number of rows than was published: somebody else changed them."""
     name = table_name(table)
     held = state.held(name)
     day = "day" if table.partitioned else "null::date"
-    counts = f"select {day}, count(*) from {quoted(schema)}.{quoted(name)} group by 1"
+    counts = f"select {day}, count(*) from {quoted(name)} group by 1"
     found: dict[Day, int] = dict(map(_pair, session.rows(counts)))
     return frozenset(
         day
@@ -141,9 +119,9 @@ def _pair(row: tuple[Any, ...]) -> tuple[Day, int]:
     return day, count
 
 
-def delete_partitions(session: Session, schema: str, table: Table, days: Collection[Day]) -> None:
+def delete_partitions(session: Session, table: Table, days: Collection[Day]) -> None:
     """Delete the rows of these partitions."""
-    place = f"{quoted(schema)}.{quoted(table_name(table))}"
+    place = quoted(table_name(table))
     if not table.partitioned:
         if days:
             session.run(f"delete from {place}")
@@ -171,13 +149,9 @@ _SENT = pa.schema(
 
 
 def record(
-    session: Session,
-    schema: str,
-    sent: dict[str, dict[Day, Published]],
-    removed: dict[str, list[Day]],
+    session: Session, sent: dict[str, dict[Day, Published]], removed: dict[str, list[Day]]
 ) -> None:
     """Record what was published and what was removed, in the same transaction."""
-    place = f"{quoted(schema)}.{PARTITIONS}"
     rows = list(_recorded(sent, removed))
     if not rows:
         return
@@ -187,11 +161,7 @@ def record(
     )
     batch = pa.RecordBatch.from_pylist(rows, schema=_SENT)
     session.copy("sent", _SENT, [batch], into=None)
-    session.run(
-        f"delete from {place} p using sent s where p.table_name = s.table_name "
-        "and p.day is not distinct from s.day",
-        f"insert into {place} select * from sent where content_hash is not null",
-    )
+    session.run(*statements("record"))
 
 
 def _recorded(
@@ -211,14 +181,10 @@ def _recorded(
             yield {"table_name": name, "day": day}
 
 
-def record_publication(
-    session: Session, schema: str, partitions: int, rows: int, newest: date | None
-) -> None:
+def record_publication(session: Session, partitions: int, rows: int, newest: date | None) -> None:
     """Add a line to the history that readers may ask how fresh the tables are."""
-    place = f"{quoted(schema)}.{PUBLICATIONS}"
     day = f"date '{newest.isoformat()}'" if newest else "null"
     session.run(
-        f"insert into {place} values (clock_timestamp(), {partitions}, {rows}, {day})",
-        f"delete from {place} where published_at < (select published_at from {place} "
-        f"order by published_at desc offset {_PUBLICATIONS_KEPT} limit 1)",
+        f"insert into _publications values (clock_timestamp(), {partitions}, {rows}, {day})",
+        *statements("forget_publications"),
     )
