@@ -156,6 +156,8 @@ def test_all_days_of_a_table_are_one_commit(lake: Lake, warehouse: Warehouse) ->
     after = lake.load(NPS_DAILY)
     assert len(after.metadata.metadata_log) == len(before.metadata.metadata_log) + 1
     assert len(after.history()) == len(before.history()) + 1
+    target.publish(warehouse)
+    assert lake.load(NPS_DAILY).metadata_location == after.metadata_location
 
 
 def test_duckdb_and_polars_read_the_rows_of_the_parquet_files(

@@ -61,8 +61,9 @@ def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) 
     ]
     session.run_together(statements)
     describe(session, table, existing)
-    # A new column is null in what was published before; one of another type is empty.
-    return bool(other & wanted.keys()) or "day" in other ^ (wanted.keys() - kept)
+    # A column that is new is null in what was published before, as in the warehouse; one of another
+    # type would lose its values.
+    return bool(other & wanted.keys()) or ("day" in wanted) != ("day" in existing.columns)
 
 
 def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Iterator[str]:
