@@ -90,8 +90,8 @@ class Iceberg:
                 removed += self._drop(catalog, found[name])
             sent = {}
             for table in held:
-                name = identifier(self.namespace, table)
-                work = _Work(catalog, warehouse, table, name, marks[table], everything=everything)
+                place = identifier(self.namespace, table)
+                work = _Work(catalog, warehouse, table, place, marks[table], everything=everything)
                 sent[table.full_name] = _again_if_rejected(work.bring_up_to_date)
             removed += sum(
                 clean(there, everything=erase) for there in self._found(catalog).values()
@@ -278,8 +278,7 @@ def _all_rows() -> "BooleanExpression":
     return AlwaysTrue()
 
 
-def _rows_of(days: Collection[Day]) -> "BooleanExpression":
+def _rows_of(days: Collection[Day]) -> str:
     # Not an overwrite of the partitions of new rows: a day without rows would keep its old ones.
-    from pyiceberg.expressions import In
-
-    return In("day", [day.isoformat() for day in days if day is not None])
+    dates = ", ".join(f"'{day}'" for day in days)
+    return f"day in ({dates})"
