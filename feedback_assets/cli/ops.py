@@ -8,7 +8,7 @@ from feedback_assets.settings import SettingsError
 
 @app.command(rich_help_panel=START)
 def check() -> None:
-    """Check settings, providers, ad spend, warehouse, database and publishing."""
+    """Check settings, providers, ad spend, warehouse and databases."""
     from feedback_assets.diagnosis.ad_spend import check_ad_spend
     from feedback_assets.diagnosis.places import check_places
     from feedback_assets.diagnosis.providers import check_providers, next_step
