@@ -6,7 +6,6 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +22,7 @@ from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
 from feedback_assets.environment.account import ALONE, Account
 from feedback_assets.environment.dotenv import line_of, load_dotenv
+from feedback_assets.environment.publishing import PublishingSettings
 from feedback_assets.environment.variables import Variables, is_secret, one_line
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
@@ -49,13 +49,6 @@ class SettingsError(ValueError):
     """An unusable setting; the text is one line that names the variable."""
 
 
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("is not a URL; use https://…")
-    return text.rstrip("/")
-
-
 def _root(text: str) -> str:
     return values.warehouse_root(text, PROJECT_ROOT)
 
@@ -80,15 +73,6 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _postgres_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not values.is_postgres_url(value.get_secret_value()):
-        raise ValueError(
-            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
-            "special characters in user and password percent-encoded"
-        )
-    return value
-
-
 def _providers(text: Any) -> Any:
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in PROVIDERS]
@@ -101,13 +85,13 @@ def _providers(text: Any) -> Any:
 
 
 Zone = Annotated[str, AfterValidator(values.zone)]
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(values.url)]
 Days = Annotated[int, Field(ge=1, le=3660)]
 Secret = Annotated[SecretStr | None, AfterValidator(_secret)]
 Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Settings(BaseSettings):
+class Settings(PublishingSettings):
     """The settings, named as in the environment in lower case; secrets never appear in ``repr``.
 
     Those of the providers are added by ``AllSettings`` and read with ``of``.
@@ -132,7 +116,9 @@ class Settings(BaseSettings):
     feedback_spark_master: Annotated[str, AfterValidator(values.spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None
     feedback_erasure_secret: Secret = None
-    feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
+    feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(values.postgres_url)] = (
+        None
+    )
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
     feedback_watch_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
@@ -402,3 +388,4 @@ def register_secrets(settings: Settings) -> None:
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
+    register(*settings.publishing_secrets)

@@ -23,6 +23,9 @@ from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.warehouse.warehouse import Warehouse
+
+# Fixtures: a catalog that tables are published to.
+from tests.servers.iceberg import iceberg_server  # noqa: F401
 from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres for what several machines share.

@@ -23,7 +23,7 @@ LAYERS = (
     {"settings", "warehouse"},
     {"transforms", "ingest", "runtime", "scorecard", "reading"},
     {"summary"},
-    {"reports", "ad_spend"},
+    {"reports", "ad_spend", "publish"},
     {"assets", "query"},
     {"freshness"},
     {"checks", "diagnosis"},

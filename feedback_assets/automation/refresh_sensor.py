@@ -15,6 +15,7 @@ from feedback_assets.assets.defined import definitions_of, spans
 from feedback_assets.assets.recorded import latest_ids
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import Build, RefreshPlan, plan_refresh
+from feedback_assets.publish.targets import published_tables
 from feedback_assets.runtime import runs
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.schema.names import Names
@@ -34,9 +35,10 @@ _CONCERNED = READ_TABLES + DERIVED_TABLES + REPORT_PAGES
 
 def refresh_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
     """The sensor for the derived tables among ``tables`` and the pages; off until switched on."""
-    derived = [table for table in DERIVED_TABLES if table in tables] + [*REPORT_PAGES]
+    derived = [table for table in DERIVED_TABLES if table in tables]
+    derived += [*REPORT_PAGES, *published_tables(settings)]
     names = settings.names
-    concerned = frozenset(dg.AssetKey(names.key(table)) for table in _CONCERNED)
+    concerned = frozenset(dg.AssetKey(names.key(table)) for table in {*_CONCERNED, *derived})
 
     @dg.sensor(
         name=names.called(NAME),
@@ -82,7 +84,7 @@ def due(
     warehouse = Warehouse(settings.warehouse)
     recorded = {
         table.full_name: on_disk.read_present(instance, warehouse, table, settings.names)
-        for table in _CONCERNED
+        for table in {*_CONCERNED, *derived}
     }
     yesterday = today - timedelta(days=1)
     return plan_refresh(
@@ -99,7 +101,7 @@ def _mark(
     instance: dg.DagsterInstance, settings: Settings, derived: Collection[Table], today: date
 ) -> str:
     """A fingerprint of everything that a plan depends on, at the cost of one query."""
-    keys = [dg.AssetKey(settings.names.key(table)) for table in _CONCERNED]
+    keys = [dg.AssetKey(settings.names.key(table)) for table in {*_CONCERNED, *derived}]
     latest = latest_ids(instance, keys)
     parts = [f"{key.to_user_string()} {latest[key]}" for key in sorted(latest)]
     # Without the definitions, an upgrade would go unnoticed until the next materialisation.

@@ -64,10 +64,10 @@ def prepare(
         chosen = selected_assets(select, defs)
     except ValueError as error:
         raise ValueError(f"--select {select!r}: {error}") from None
-    if not chosen:
-        raise ValueError(f"--select {select!r} matches no table")
     names = {settings.names.table_name(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
+    if not tables:
+        raise ValueError(f"--select {select!r} matches no table")
     instance = open_instance(settings)
     warehouse = Warehouse(settings.warehouse)
     if missing:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from feedback_assets.cli import explore, load, ops, people, starting
+from feedback_assets.cli import explore, load, ops, people, publish, starting
 from feedback_assets.cli.common import DEVELOPMENT, app
 from feedback_assets.cli.common import err as _err
 from feedback_assets.cli.common import fail as _fail
 
-__all__ = ["app", "explore", "load", "ops", "people", "starting"]
+__all__ = ["app", "explore", "load", "ops", "people", "publish", "starting"]
 
 
 @app.command(rich_help_panel=DEVELOPMENT)

@@ -16,13 +16,19 @@ from feedback_assets.settings import SettingsError
 
 @app.command(rich_help_panel=START)
 def check(account: Account = "") -> None:
-    """Check settings, providers, ad spend, warehouse and database."""
+    """Check settings, providers, ad spend, warehouse and databases."""
     from feedback_assets.diagnosis.ad_spend import check_ad_spend
     from feedback_assets.diagnosis.places import check_places
     from feedback_assets.diagnosis.providers import check_providers, next_step
+    from feedback_assets.diagnosis.publishing import check_publishing
 
     settings = settings_or_exit(account)
-    verdicts = [*check_providers(settings), *check_ad_spend(settings), *check_places(settings)]
+    verdicts = [
+        *check_providers(settings),
+        *check_ad_spend(settings),
+        *check_places(settings),
+        *check_publishing(settings),
+    ]
     for verdict in verdicts:
         mark = "✗" if verdict.failed else "✓" if verdict.configured else "–"
         print(f"{mark} {verdict.provider}: {verdict.text}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import fsspec
+from pydantic import SecretStr
 
 # Protocols that fsspec supports, but that are read-only or end with the process.
 _NOT_STORES = {
@@ -172,6 +173,24 @@ def quiet_hours(text: str) -> str:
     return found[0]
 
 
+def url(text: str) -> str:
+    """The URL of a web server, without a trailing slash."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("is not a URL; use https://…")
+    return text.rstrip("/")
+
+
+def postgres_url(value: SecretStr | None) -> SecretStr | None:
+    """The URL of a Postgres database."""
+    if value is not None and not is_postgres_url(value.get_secret_value()):
+        raise ValueError(
+            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
+            "special characters in user and password percent-encoded"
+        )
+    return value
+
+
 def is_postgres_url(text: str) -> bool:
     """Whether this is the complete URL of a Postgres database."""
     try:
@@ -182,6 +201,18 @@ def is_postgres_url(text: str) -> bool:
     named = parts.hostname and parts.path.strip("/")
     known = parts.scheme in ("postgresql", "postgres") and port != 0
     return bool(named and known) and text.isprintable() and " " not in text
+
+
+def properties(text: str) -> dict[str, str]:
+    """Properties in a list such as ``s3.endpoint=https://…,s3.region=eu-west-1``."""
+    found = {}
+    # A value may contain commas; the next property starts at a name and an equals sign.
+    for part in re.split(r",\s*(?=[\w.-]+=)", text.strip().strip(",")):
+        name, equals, value = part.partition("=")
+        if not (equals and re.fullmatch(r"[\w.-]+", name.strip())):
+            raise ValueError("is not a list of properties; use name=value,name=value")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def split_owners(text: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
 from feedback_assets.days import named_days
+from feedback_assets.publish.names import ASSET_GROUP
 from feedback_assets.reports.path import page_path
 from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
@@ -62,7 +63,12 @@ def _sorted(days: Iterable[Day]) -> tuple[Day, ...]:
 
 
 def marks(warehouse: Warehouse, table: Table) -> dict[Day, str]:
-    """The mark of each partition's file; for a page only whether it exists."""
+    """The mark of each partition's file; for a page only whether it exists.
+
+    What is published has no file: the target is asked when it is published to.
+    """
+    if table.group == ASSET_GROUP:
+        return {None: ""}
     if table in REPORT_PAGES:
         return {None: ""} if warehouse.exists(page_path(warehouse)) else {}
     return warehouse.marks(table)

@@ -7,7 +7,6 @@ is rewritten, each file is replaced atomically, and rewritten files do not chang
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -33,8 +32,9 @@ from feedback_assets.privacy.traces import (
     pseudonyms,
     rows_of,
 )
+from feedback_assets.publish.erasing import ErasedAt, erase_everywhere, owe_everywhere
 from feedback_assets.reports.path import page_path
-from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.instance import existing_instance
 from feedback_assets.runtime.runs import UNFINISHED
 from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
@@ -82,13 +82,14 @@ class Forgotten:
     runs: ErasedRuns = field(default_factory=ErasedRuns)
     writing: int = 0
     report: str = ""
+    published: list[ErasedAt] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     doubtful: list[Passage] = field(default_factory=list)
 
     @property
     def verified(self) -> bool:
         """Whether the final search found nothing that should be gone."""
-        failed = self.report == "failed"
+        failed = self.report == "failed" or any(at.trouble for at in self.published)
         return not (self.runs.under_way or self.runs.left or failed or self.left)
 
     @property
@@ -193,11 +194,13 @@ class Erasure:
         ]
         if new:
             erased = self.warehouse.add_erased(*new)
-        with opened(self.settings) as instance:
+        owe_everywhere(self.settings, self.warehouse)
+        with existing_instance(self.settings) as instance:
             if instance is not None:
                 # Before the tables, which alone link the person's identifiers.
                 self._erase_runs(instance, erased, persons, result)
             self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
+        result.published = erase_everywhere(self.settings, self.warehouse)
         return result
 
     def _erase_runs(
@@ -276,16 +279,6 @@ def _restricted_to(erased: Erased, persons: Mapping[str, Person]) -> Erased:
     """The list restricted to these persons: decisions about others are not repeated."""
     kept = {name: person for name, person in erased.persons.items() if person in persons}
     return replace(erased, persons=kept)
-
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
-    """The instance; ``None`` if nothing was ever run, since this does not create one."""
-    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
-        with open_instance(settings) as instance:
-            yield instance
-    else:
-        yield None
 
 
 def _erase_partition(
@@ -370,6 +363,7 @@ def _about_runs(done: Forgotten) -> Iterator[str]:
         yield f"Runs that named them: {done.runs.deleted} deleted"
     if done.report:
         yield f"reports/nps: {done.report}"
+    yield from map(str, done.published)
     if done.runs.under_way:
         yield f"Unfinished runs that name them: {', '.join(done.runs.under_way)}"
     if done.writing:

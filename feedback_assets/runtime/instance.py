@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,16 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             _set_up(home)
         os.environ["DAGSTER_HOME"] = str(home)
         return _opened(home)
+
+
+@contextmanager
+def existing_instance(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+    """The instance; ``None`` if nothing was ever run, since this does not create one."""
+    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
+        with open_instance(settings) as instance:
+            yield instance
+    else:
+        yield None
 
 
 # Dagster's own processes, such as the webserver, do not take the lock.

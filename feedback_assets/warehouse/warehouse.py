@@ -5,7 +5,7 @@ The implementation is in ``place`` (paths), ``partitions`` (listing), ``reading`
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -113,6 +113,12 @@ class Warehouse(Place):
         A column that an older file lacks is null in its rows.
         """
         return reading.read_arrow(self, table, first, last, columns)
+
+    def read_partitions(
+        self, table: Table, days: Collection[date | None]
+    ) -> Iterator[tuple[date | None, pa.Table]]:
+        """Yield these partitions' rows without ``day``; ``None`` is a table without days."""
+        return reading.read_partitions(self, table, days)
 
     def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Let DuckDB read this warehouse."""

@@ -1,0 +1,27 @@
+-- sqlfluff:dialect:postgres
+-- What was published, in the same transaction as the rows: a partition whose hash is the same is
+-- not sent. day is null for a table without days.
+create table if not exists _partitions (
+    table_name text not null,
+    day date,
+    content_hash text not null,
+    file_mark text not null,
+    row_count bigint not null,
+    unique nulls not distinct (table_name, day)
+);
+comment on table _partitions is
+'What was published, by table and day; maintained by feedback-assets publish';
+
+-- The roles that may read the marts, also those that are published later.
+create table if not exists _readers (role text primary key);
+comment on table _readers is 'The roles of feedback-assets publish --grant-to';
+
+-- For readers: how fresh the tables are, also where nothing has changed since.
+create table if not exists _publications (
+    published_at timestamptz primary key,
+    partition_count bigint not null,
+    row_count bigint not null,
+    newest_day date
+);
+comment on table _publications is
+'When the tables were brought up to date, also where nothing had changed';
