@@ -66,7 +66,7 @@ def _asset(
 def publish_by_hand(settings: Settings, target: Target, *, everything: bool = False) -> Outcome:
     """Publish without a run, and record the materialisation if Dagster has a history here."""
     warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )
     table = next(table for table in published_tables(settings) if table.name == target.name)
     with existing_instance(settings) as instance:
