@@ -44,9 +44,15 @@ def morning(customers: int, home: Path, warehouse: Path) -> list[Entries]:
     finally:
         server.terminate()
         server.wait(10)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with opened(home) as instance:
         runs = instance.get_run_records(ascending=True)
         return [list(instance.all_logs(record.dagster_run.run_id)) for record in runs]
+
+
+def opened(home: Path) -> dg.DagsterInstance:
+    """The instance of a home, whose event log is below ``DAGSTER_HOME``."""
+    os.environ["DAGSTER_HOME"] = str(home)
+    return dg.DagsterInstance.from_config(str(home))
 
 
 def moved(entry: dg.EventLogEntry, days: int, run_id: str) -> dg.EventLogEntry:
@@ -105,8 +111,7 @@ def main() -> None:
         home = directory / "year"
         home.mkdir()
         shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
-        os.environ["DAGSTER_HOME"] = str(home)
-        with dg.DagsterInstance.from_config(str(home)) as instance:
+        with opened(home) as instance:
             mornings(instance, runs, [1])
             first = sum(megabytes(instance))
             largest = mornings(instance, runs, range(2, chosen.size + 1))
