@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import Field, JsonValue
-from pydantic.config import JsonDict
+from pydantic import Field
 
 from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.definitions import SCHEDULES, SENSORS, build_defs
@@ -44,16 +43,14 @@ _TAKEN = frozenset(
 _SETTINGS = variables() - {"DAGSTER_HOME"}
 
 
-def _each_of(names: Collection[str]) -> JsonDict:
+def _each_of(names: Collection[str]) -> dict[str, Any]:
     """The JSON schema of a list of these names, for ``dg check yaml`` and editors."""
-    allowed: list[JsonValue] = [*names]
-    return {"items": {"enum": allowed}}
+    return {"items": {"enum": [*names]}}
 
 
-def _named_as(names: Collection[str]) -> JsonDict:
+def _named_as(names: Collection[str]) -> dict[str, Any]:
     """The JSON schema of an object whose fields have these names."""
-    allowed: list[JsonValue] = [*sorted(names)]
-    return {"propertyNames": {"enum": allowed}}
+    return {"propertyNames": {"enum": sorted(names)}}
 
 
 def _prefix(context: dg.ResolutionContext, value: str) -> str:
@@ -150,18 +147,20 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
 
     key_prefix: Annotated[
         str,
-        dg.Resolver(_prefix, model_field_type=str),
-        Field(
+        dg.Resolver(
+            _prefix,
+            model_field_type=str,
             description="Name of the account in snake_case. First part of its asset keys, and "
             "prefix of its jobs, schedules, sensors, pools and environment variables.",
             examples=["brand_a"],
-            pattern=_PREFIX.pattern.join("^$"),
+            json_schema_extra={"pattern": _PREFIX.pattern.join("^$")},
         ),
     ]
     warehouse: Annotated[
         str,
-        dg.Resolver(_one("FEEDBACK_WAREHOUSE"), model_field_type=str),
-        Field(
+        dg.Resolver(
+            _one("FEEDBACK_WAREHOUSE"),
+            model_field_type=str,
             description="Root of the account's Parquet tables: a directory, relative to the root "
             "of the project, or a URI such as s3://bucket/brand_a. No two accounts share one.",
             examples=["data/brand_a", "s3://bucket/brand_a"],
@@ -169,16 +168,18 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     ]
     start_date: Annotated[
         str,
-        dg.Resolver(_one("FEEDBACK_START_DATE"), model_field_type=str | date),
-        Field(
+        dg.Resolver(
+            _one("FEEDBACK_START_DATE"),
+            model_field_type=str | date,
             description="First day to load, YYYY-MM-DD: the first partition.",
             examples=["2026-01-01"],
         ),
     ] = "2024-01-01"
     providers: Annotated[
         list[str] | None,
-        dg.Resolver(_names(PROVIDERS, "provider"), model_field_type=list[str] | None),
-        Field(
+        dg.Resolver(
+            _names(PROVIDERS, "provider"),
+            model_field_type=list[str] | None,
             description=f"Providers to load: {', '.join(PROVIDERS)}. By default those whose "
             "credentials are set; if there are none, all of them, so that the graph can be seen.",
             examples=[["wicked_reports", "thanx"]],
@@ -187,16 +188,18 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     ] = None
     group_prefix: Annotated[
         str | None,
-        dg.Resolver(_group_prefix, model_field_type=str | None),
-        Field(
+        dg.Resolver(
+            _group_prefix,
+            model_field_type=str | None,
             description="Prefix of the asset groups; key_prefix by default, none if empty.",
             examples=["brand_a"],
         ),
     ] = None
     variables: Annotated[
         dict[str, str],
-        dg.Resolver(_variables, model_field_type=dict[str, str]),
-        Field(
+        dg.Resolver(
+            _variables,
+            model_field_type=dict[str, str],
             description="Environment variable of a setting, where it is not the prefix in capitals "
             "and the name of the setting (BRAND_A_THANX_ACCESS_TOKEN).",
             examples=[{"THANX_ACCESS_TOKEN": "THANX_TOKEN_OF_BRAND_A"}],
@@ -205,8 +208,9 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     ] = Field(default_factory=dict)
     settings: Annotated[
         dict[str, str],
-        dg.Resolver(_settings, model_field_type=dict[str, str | int]),
-        Field(
+        dg.Resolver(
+            _settings,
+            model_field_type=dict[str, str | int],
             description="Further settings of .env.example by their names. Secrets are refused: "
             "they are read from environment variables.",
             examples=[{"FEEDBACK_REFRESH_AT": "05:30", "WICKED_REPORTS_TIMEZONE": "Europe/Paris"}],
@@ -215,8 +219,9 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     ] = Field(default_factory=dict)
     schedules: Annotated[
         list[str] | None,
-        dg.Resolver(_names(SCHEDULES, "schedule"), model_field_type=list[str] | None),
-        Field(
+        dg.Resolver(
+            _names(SCHEDULES, "schedule"),
+            model_field_type=list[str] | None,
             description=f"Schedules to define: {', '.join(SCHEDULES)}. All by default. Each is off "
             "until it is switched on.",
             examples=[list(SCHEDULES[:1])],
@@ -225,8 +230,9 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     ] = None
     sensors: Annotated[
         list[str] | None,
-        dg.Resolver(_names(SENSORS, "sensor"), model_field_type=list[str] | None),
-        Field(
+        dg.Resolver(
+            _names(SENSORS, "sensor"),
+            model_field_type=list[str] | None,
             description=f"Sensors to define: {', '.join(SENSORS)}. All by default. Each is off "
             "until it is switched on.",
             examples=[list(SENSORS[:2])],

@@ -62,6 +62,16 @@ def test_dg_finds_the_component_by_the_entry_point() -> None:
     assert f"{entry.value}.FeedbackAssets" == TYPE
 
 
+def test_every_attribute_is_described_with_an_example() -> None:
+    attributes = FeedbackAssets.model().model_json_schema()["properties"]
+    assert attributes.keys() == FeedbackAssets.model_fields.keys()
+    for name, attribute in attributes.items():
+        assert attribute["description"].endswith("."), name
+        assert attribute["examples"], name
+    page = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text()
+    assert {name for name in attributes if f"`{name}`" not in page} == set()
+
+
 def test_two_accounts_load_beside_the_projects_own_assets(root: Path) -> None:
     defs = defs_of(root)
     for prefix in ("brand_a", "brand_b"):
@@ -216,9 +226,8 @@ def test_dg_lists_explains_scaffolds_and_checks_the_component(root: Path) -> Non
     (found,) = [one for one in listed["items"] if one["key"] == TYPE]
     assert found["summary"].startswith("Orders, attribution and NPS answers of one account")
     explained = dg_run(root, "utils", "inspect-component", TYPE).stdout
-    for name, field in FeedbackAssets.model_fields.items():
-        assert field.description is not None, name
-        assert json.dumps(field.description) in explained, name
+    for attribute in FeedbackAssets.model().model_json_schema()["properties"].values():
+        assert json.dumps(attribute["description"]) in explained
 
     done = dg_run(root, "scaffold", "defs", TYPE, "brand_a")
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ from feedback_assets.alerts.detractors import (
 )
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
 from feedback_assets.automation.cursors import encode
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
 from feedback_assets.tables.unified import ANSWERS, FEEDBACK, ORDERS
 from tests.conftest import YESTERDAY, Project
@@ -93,7 +94,7 @@ class Shop:
         self.project.warehouse.replace_whole(DETRACTOR_QUEUE, queue)
         for table_ in (ORDER_FEEDBACK, DETRACTOR_QUEUE):
             self.instance.report_runless_asset_event(
-                dg.AssetMaterialization(list(table_.asset_key))
+                dg.AssetMaterialization(list(NO_PREFIX.key(table_)))
             )
 
     def tick(self) -> str:
