@@ -28,7 +28,7 @@ from feedback_assets.publish.postgres.target import (
     read_tables,
     record,
     record_publication,
-    wrong_partitions,
+    take_over,
 )
 from feedback_assets.publish.trouble import PublishTrouble
 from feedback_assets.schema.table import Table
@@ -38,6 +38,7 @@ NAME = "postgres"
 OLDEST_SERVER = 15
 _LOCK_SECONDS = 1800.0
 _DDL_LOCK_SECONDS = 60.0
+_ANALYSED_FROM = 10  # a tenth of the partitions
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ class Postgres:
             state = read_state(session)
         counts = {}
         for table in self.tables:
-            found = difference(table, warehouse.marks(table), state.held(table_name(table)))
+            name = table_name(table)
+            marks = warehouse.marks(table)
+            found = difference(table, marks, state.held(name), state.wrong(name))
             if len(found):
                 counts[table.full_name] = len(found)
         for name in self._dropped(state, {table_name(table) for table in self.tables}):
@@ -109,6 +112,7 @@ class Postgres:
             session.run(f"set local lock_timeout = {int(_DDL_LOCK_SECONDS * 1000)}")
             state = read_state(session)
             prepare(session, self.schema, state.tables)
+            take_over(session)
             marks = {table: warehouse.marks(table) for table in self.tables}
             held = [table for table in self.tables if marks[table]]
             if not held and state.partitions:
@@ -182,7 +186,7 @@ class _Work:
     sent: dict[str, Sent] = field(default_factory=dict)
     recorded: dict[str, dict[Day, Published]] = field(default_factory=dict)
     removed: dict[str, list[Day]] = field(default_factory=dict)
-    changed: list[Table] = field(default_factory=list)
+    constrained: list[Table] = field(default_factory=list)
 
     def bring_up_to_date(self, table: Table, marks: dict[Day, str]) -> None:
         """Give the table its declared shape and the warehouse's rows."""
@@ -201,20 +205,19 @@ class _Work:
         else:
             rebuilt = at_target.alter(session, table, existing, relaxed=name in self.relaxed)
         held = self.state.held(name)
-        wrong: frozenset[Day] = frozenset()
-        if self.everything or rebuilt:
+        wrong = self.state.wrong(name)
+        if wrong or self.everything or rebuilt:
             session.run(f"delete from {quoted(name)}")
-            wrong = frozenset(held)
-        elif existing is not None:
-            wrong = wrong_partitions(session, self.state, table)
+            wrong = tuple(held)
         todo = changes(self.warehouse, difference(table, marks, held, wrong), held, wrong)
         delete_partitions(session, table, todo.clear)
         filled = at_target.fill(session, schema, self.warehouse, todo)
         incomplete = existing is None or any(at_target.left_out(table, existing))
-        if filled or incomplete or name in self.relaxed:
-            self.changed.append(table)
+        if incomplete or rebuilt or name in self.relaxed:
+            self.constrained.append(table)
             at_target.constrain(session, table, read_tables(session)[name])
-        if filled:
+        # Autovacuum notices what changes little by little.
+        if len(filled) * _ANALYSED_FROM > len(marks):
             session.run(f"analyze {quoted(name)}")
         self.recorded[name] = dict(todo.same) | filled
         # A file that was gone before it could be read.
@@ -226,7 +229,7 @@ class _Work:
 
     def left_out(self) -> Iterator[str]:
         """The keys and indexes that the rows of changed tables do not allow."""
-        if self.changed:
+        if self.constrained:
             now = read_tables(self.session)
-            for table in self.changed:
+            for table in self.constrained:
                 yield from at_target.left_out(table, now[table_name(table)])

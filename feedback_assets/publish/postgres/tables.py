@@ -30,7 +30,12 @@ _json = msgspec.json.Encoder(decimal_format="number")
 def create(session: Session, table: Table) -> None:
     """Create the table without key and indexes, which are made once it is filled."""
     columns = ", ".join(f"{quoted(one.name)} {one.type}" for one in columns_of(table))
-    session.run(f"create table {quoted(table_name(table))} ({columns})")
+    place = quoted(table_name(table))
+    session.run(
+        f"create table {place} ({columns})",
+        f"create trigger _touched after insert or update or delete or truncate on {place} "
+        "for each statement execute function _mark_touched()",
+    )
     describe(session, table, Existing())
 
 

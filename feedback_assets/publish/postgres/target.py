@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,6 +16,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sql_files import sql_file
 
 PARTITIONS, READERS, PUBLICATIONS = "_partitions", "_readers", "_publications"
+TOUCHED = "_touched"
 """The publisher's own tables, beside the published ones."""
 _PACKAGE = "feedback_assets.publish.postgres"
 _NONE: dict[Day, Published] = {}
@@ -33,16 +33,24 @@ class Existing:
 
 @dataclass(frozen=True)
 class State:
-    """What the schema holds, read in one transaction; empty if it does not exist."""
+    """What the schema holds, read in one transaction; empty if it does not exist.
+
+    ``touched``: tables that somebody else has changed since they were published.
+    """
 
     tables: dict[str, Existing] = field(default_factory=dict)
     partitions: dict[str, dict[Day, Published]] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
+    touched: frozenset[str] = frozenset()
     last: datetime | None = None
 
     def held(self, name: str) -> Held:
         """The published partitions of a table that still exists."""
         return self.partitions.get(name, _NONE) if name in self.tables else _NONE
+
+    def wrong(self, name: str) -> Collection[Day]:
+        """The published partitions that are not what was published any more."""
+        return tuple(self.held(name)) if name in self.touched else ()
 
 
 def lock(session: Session, schema: str, seconds: float) -> None:
@@ -56,8 +64,9 @@ def prepare(session: Session, schema: str, tables: Collection[str]) -> None:
     """Create the schema and the publisher's own tables where they are missing."""
     if not session.rows(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
         session.run(f"create schema {quoted(schema)}")
-    if not {PARTITIONS, READERS, PUBLICATIONS}.issubset(tables):
+    if not {PARTITIONS, READERS, PUBLICATIONS, TOUCHED}.issubset(tables):
         session.run_together(statements("own_tables"))
+        session.run(sql_file(_PACKAGE, "mark_touched"))
 
 
 def statements(name: str) -> list[str]:
@@ -78,10 +87,13 @@ def read_state(session: Session) -> State:
     readers: tuple[str, ...] = ()
     if READERS in tables:
         readers = tuple(role for (role,) in session.rows("select role from _readers"))
+    touched: frozenset[str] = frozenset()
+    if TOUCHED in tables:
+        touched = frozenset(name for (name,) in session.rows("select table_name from _touched"))
     last = None
     if PUBLICATIONS in tables:
         ((last,),) = session.rows("select max(published_at) from _publications")
-    return State(tables, dict(partitions), readers, last)
+    return State(tables, dict(partitions), readers, touched, last)
 
 
 def read_tables(session: Session) -> dict[str, Existing]:
@@ -100,23 +112,12 @@ def read_tables(session: Session) -> dict[str, Existing]:
     }
 
 
-def wrong_partitions(session: Session, state: State, table: Table) -> frozenset[Day]:
-    """Partitions with another number of rows than was published: somebody else changed them."""
-    name = table_name(table)
-    held = state.held(name)
-    day = "day" if table.partitioned else "null::date"
-    counts = f"select {day}, count(*) from {quoted(name)} group by 1"
-    found: dict[Day, int] = dict(map(_pair, session.rows(counts)))
-    return frozenset(
-        day
-        for day in found.keys() | held.keys()
-        if found.get(day, 0) != (held[day].rows if day in held else 0)
-    )
+def take_over(session: Session) -> None:
+    """Clear the notes of other people's changes, and make none for those of this transaction.
 
-
-def _pair(row: tuple[Any, ...]) -> tuple[Day, int]:
-    day, count = row
-    return day, count
+    A change that is committed later leaves its note for the next publication.
+    """
+    session.run("set local feedback.publishing = 'on'", "delete from _touched")
 
 
 def delete_partitions(session: Session, table: Table, days: Collection[Day]) -> None:
@@ -129,8 +130,6 @@ def delete_partitions(session: Session, table: Table, days: Collection[Day]) -> 
     dates = [day for day in days if day is not None]
     if dates:
         session.run(f"delete from {place} where day in ({_dates(dates)})")
-    if None in days:  # inserted by somebody else
-        session.run(f"delete from {place} where day is null")
 
 
 def _dates(days: Iterable[date]) -> str:
