@@ -62,7 +62,7 @@ def test_without_a_prefix_everything_has_the_name_of_its_declaration(tmp_path: P
         "read_last_days",
         "read_all_that_is_restated",
         "erase_old_personal_data_monthly",
-        "remove_old_run_logs_monthly",
+        "remove_old_run_logs_weekly",
     }
     assert {"build_what_changed", "read_changed_ad_spend", "read_new_thanx"} < names["sensors"]
     assert {"check_providers", "refresh_contact", "erase_old_personal_data"} < names["jobs"]
@@ -74,7 +74,7 @@ def test_with_a_prefix_every_name_has_it_and_nothing_else_differs(tmp_path: Path
     # A project decides itself how long it keeps the logs of its runs.
     plain["jobs"] -= {"remove_old_run_logs"}
     plain["ops"] -= {"remove_logs_of_old_runs"}
-    plain["schedules"] -= {"remove_old_run_logs_monthly"}
+    plain["schedules"] -= {"remove_old_run_logs_weekly"}
     prefixed = called(build_defs(account("brand_a", tmp_path)))
     for kind, names in plain.items():
         separator = "/" if kind in {"keys", "checks"} else "_"

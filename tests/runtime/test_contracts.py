@@ -50,6 +50,12 @@ NEEDED = {
     ("dagster._serdes", "ConfigurableClassData"): (
         "runtime/event_log.py is configured in dagster.yaml"
     ),
+    ("dagster._core.definitions.definitions_load_context", "DefinitionsLoadContext"): (
+        "runtime/loading.py tells a code location from a run"
+    ),
+    ("dagster._core.definitions.definitions_load_context", "DefinitionsLoadType"): (
+        "runtime/loading.py tells a code location from a run"
+    ),
     ("dagster._core.instance.ref", "InstanceRef"): (
         "runtime/instance.py opens DAGSTER_HOME without capturing what steps print"
     ),
