@@ -204,7 +204,7 @@ def test_every_schedule_and_sensor_can_be_chosen(project: object) -> None:
             "FEEDBACK_PERSONAL_DATA_DAYS": "90",
         }
     )
-    of_the_instance = {"remove_old_run_logs_monthly"}
+    of_the_instance = {"remove_old_run_logs_weekly"}
     assert names(build_defs(settings)) == {*SCHEDULES, *SENSORS} | of_the_instance
 
 

@@ -111,7 +111,9 @@ class Watched:
         queue = pa.Table.from_pylist(waiting, schema=DETRACTOR_QUEUE.schema)
         self.project.warehouse.replace_whole(DETRACTOR_QUEUE, queue)
         for built in (ORDER_FEEDBACK, DETRACTOR_QUEUE):
-            self.instance.report_runless_asset_event(dg.AssetMaterialization(list(built.asset_key)))
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(list(NO_PREFIX.key(built)))
+            )
 
 
 @pytest.fixture

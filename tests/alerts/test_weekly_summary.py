@@ -13,6 +13,7 @@ from feedback_assets.alerts.weekly_sensor import weekly_sensor
 from feedback_assets.alerts.weekly_text import compose
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.path import page_path
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.scorecard.words import sentence
 from feedback_assets.tables.reports import NPS_PAGE
 from tests.alerts.mailbox import Mailbox
@@ -40,7 +41,9 @@ class Marketing:
     def build_page(self) -> None:
         warehouse = self.project.warehouse
         warehouse.write_bytes(page_path(warehouse), PAGE.encode())
-        self.instance.report_runless_asset_event(dg.AssetMaterialization(list(NPS_PAGE.asset_key)))
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(list(NO_PREFIX.key(NPS_PAGE)))
+        )
 
     def tick(self, day: date, hour: float) -> str:
         at = datetime.combine(day, time(), UTC) + timedelta(hours=hour)
