@@ -1,7 +1,8 @@
 """The event log after a year of mornings that each refresh 30 days of all tables.
 
 A small shop's morning is run once. Its events are then stored again for each day of the year, with
-the days and times moved, and cleaned up once a week as ``remove_old_run_logs`` does.
+the days and times moved, and cleaned up once a week as ``remove_old_run_logs`` does. The logs of
+runs are those of the first morning, times the days that they are kept.
 """
 
 import os
@@ -71,24 +72,28 @@ def moved(entry: dg.EventLogEntry, days: int, run_id: str) -> dg.EventLogEntry:
 
 
 def mornings(instance: dg.DagsterInstance, runs: list[Entries], days: Iterable[int]) -> float:
-    """Store the runs of these mornings; returns the largest size before a clean-up, in MB."""
+    """Store the runs of these mornings; returns the largest size of the index, in MB.
+
+    The databases of the runs, which are the same every morning, are removed at once.
+    """
     log: Any = instance.event_log_storage
+    with log.run_connection("empty"):
+        pass
+    log.dispose()
     largest = 0.0
     for day in days:
         for number, entries in enumerate(runs):
-            run_id = _run_id(day, number)
-            log.store_event_batch([moved(entry, day, run_id) for entry in entries])
+            path = log.path_for_shard(_run_id(day, number))
+            shutil.copy(log.path_for_shard("empty"), path)
+            log.store_event_batch([moved(entry, day, _run_id(day, number)) for entry in entries])
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
         if day % _WEEK == 0:
-            largest = max(largest, sum(megabytes(instance)))
+            largest = max(largest, megabytes(instance)[0])
             now = datetime.now(UTC) + timedelta(days=day)
             remove_superseded(instance, now - timedelta(days=KEEP_SUPERSEDED_DAYS))
             remove_run_logs(instance, now - timedelta(days=KEEP_DAYS))
-            for old in range(max(1, day - KEEP_DAYS - _WEEK), day - KEEP_DAYS):
-                for number in range(len(runs)):
-                    path = log.path_for_shard(_run_id(old, number))
-                    for suffix in ("", "-wal", "-shm"):
-                        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    return max(largest, sum(megabytes(instance)))
+    return max(largest, megabytes(instance)[0])
 
 
 def _run_id(day: int, number: int) -> str:
@@ -107,21 +112,22 @@ def megabytes(instance: dg.DagsterInstance) -> tuple[float, float]:
 def main() -> None:
     chosen = options(__doc__, size=365, small=3, times=1)
     with scratch() as directory:
-        runs = morning(300, directory / "home", directory / "warehouse")
-        home = directory / "year"
-        home.mkdir()
-        shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
+        home = directory / "home"
+        runs = morning(300, home, directory / "warehouse")
         with opened(home) as instance:
-            mornings(instance, runs, [1])
-            first = sum(megabytes(instance))
-            largest = mornings(instance, runs, range(2, chosen.size + 1))
-            index, single = megabytes(instance)
+            index, logs = megabytes(instance)
+        year = directory / "year"
+        year.mkdir()
+        shutil.copy(ROOT / "dagster_home" / "dagster.yaml", year)
+        with opened(year) as instance:
+            largest = mornings(instance, runs, range(1, chosen.size + 1))
+    kept = logs * (KEEP_DAYS + _WEEK)
     say(
         f"a year of daily refreshes, largest event log against {_MOST_MB} MB",
-        largest / _MOST_MB,
+        (largest + kept) / _MOST_MB,
         "≤ 1",
-        f"{chosen.size} mornings of {len(runs)} runs over {_DAYS} days; the first {first:.1f} MB, "
-        f"at the end index {index:.0f} MB and logs of runs {single:.0f} MB",
+        f"{chosen.size} mornings of {len(runs)} runs over {_DAYS} days; the first {index:.1f} MB "
+        f"of index and {logs:.1f} MB of logs of runs; at most {largest:.0f} and {kept:.0f} MB",
     )
 
 

@@ -24,8 +24,8 @@ from feedback_assets.runtime.runs import ENDED
 from feedback_assets.settings import Settings
 
 KEEP_DAYS = 30
-"""The logs of a month of daily refreshes are about 150 MB."""
-KEEP_SUPERSEDED_DAYS = 14
+"""The logs of a month of daily refreshes of a small shop are 150 MB."""
+KEEP_SUPERSEDED_DAYS = 7
 """How long the UI shows earlier materialisations of a partition and earlier results of a check."""
 JOB = "remove_old_run_logs"
 SCHEDULE = f"{JOB}_weekly"
