@@ -68,7 +68,24 @@ def work(
     ):
         job = table_definitions(settings).resolve_implicit_global_asset_job_def()
         while True:
-            orders.send(_outcome(orders.recv(), job, instance, settings.names))
+            order = orders.recv()
+            try:
+                outcome = _outcome(order, job, instance, settings.names)
+            except KeyboardInterrupt:
+                _settle(order.run_id, instance)
+                raise
+            orders.send(outcome)
+
+
+def _settle(run_id: str, instance: dg.DagsterInstance) -> None:
+    """End a run that was interrupted before Dagster started it, and so would never end it."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run)
+    else:
+        instance.report_run_failed(run, "the backfill was stopped; load these days again")
 
 
 def _end_with_parent() -> None:
