@@ -87,7 +87,7 @@ CUSTOMERS = Table(
     order_by=("customer_key", "currency"),
     partitioned=False,
     depends={"marts.order_feedback": ALL_DAYS, "unified.orders": ALL_DAYS},
-    parts=("customer_orders", "buyers", "customer_answers"),
+    parts=("customer_orders", "customer_answers"),
     example=(
         'select customer_key, orders, net_amount from "marts"."customers" '
         "where nps_class = 'detractor' and currency = 'USD' order by net_amount desc limit 20"
