@@ -13,6 +13,7 @@ from feedback_assets.assets.recorded import record_days
 from feedback_assets.automation.refresh_sensor import due
 from feedback_assets.publish.targets import published_tables
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.settings import SettingsError, load_settings
 from feedback_assets.tables import MART_TABLES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -145,7 +146,7 @@ def test_a_failed_publication_is_a_failure_in_one_line_that_alerts_repeat(
     monkeypatch.setenv("FEEDBACK_PUBLISH_POSTGRES_URL", wrong)
     with open_instance(shop.settings) as instance:
         assert not materialise(shop, instance).success
-        ((ended,), _, _) = ended_since(instance, 0.0, {})
+        ((ended,), _, _) = ended_since(instance, NO_PREFIX, 0.0, {})
     (failure,) = ended.failures
     assert failure.subjects == ("published.postgres",)
     assert "published.postgres: the Postgres of FEEDBACK_PUBLISH_POSTGRES_URL" in failure.what
@@ -176,7 +177,7 @@ def built(instance: dg.DagsterInstance, on: date, seed: str) -> None:
     """A run replaced a day of a mart."""
     written = writer().replace_day(NPS_DAILY, on, made_up(NPS_DAILY, on, 5, seed))
     known = {"content_hash": written.content_hash, "file": written.mark}
-    record_days(instance, NPS_DAILY, {on: known})
+    record_days(instance, NPS_DAILY, NO_PREFIX, {on: known})
 
 
 def test_forget_erases_in_postgres_as_well(
