@@ -45,8 +45,12 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
     "test_walk.py",
+    "test_two_brands.py",
+    "test_benchmarks.py",
     "test_several_machines.py",
     "test_ui_backfill.py",
+    "test_a_week_of_alerts.py",
+    "test_killed.py",
     "test_fourteen_days.py",
     "test_refresh_sensor.py",
     "test_ui.py",
