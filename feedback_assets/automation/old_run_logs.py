@@ -23,8 +23,8 @@ from feedback_assets.runtime.event_history import remove_run_logs, remove_supers
 from feedback_assets.runtime.runs import ENDED
 from feedback_assets.settings import Settings
 
-KEEP_DAYS = 30
-"""The logs of a month of daily refreshes of a small shop are 150 MB."""
+KEEP_DAYS = 21
+"""The logs of three weeks of daily refreshes of a small shop are 105 MB."""
 KEEP_SUPERSEDED_DAYS = 7
 """How long the UI shows earlier materialisations of a partition and earlier results of a check."""
 JOB = "remove_old_run_logs"
