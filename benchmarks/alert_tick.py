@@ -21,7 +21,7 @@ from benchmarks.support.measuring import (
     say,
     scratch,
 )
-from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from benchmarks.support.sandboxes import sandbox_without_limits
 
 REACH = 0.3
 
@@ -104,27 +104,22 @@ def main() -> None:
     held = 20 if chosen.small else 120
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=held - 1)
-    server = sandbox_without_limits(chosen.size, held)
     hook = subprocess.Popen(
         module("benchmarks.alert_tick", "hook"), stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert hook.stdout is not None
     try:
-        with scratch() as directory:
-            env = clean_environment(directory / "home", directory / "warehouse")
-            env |= settings_of(server)
+        with sandbox_without_limits(chosen.size, held) as settings, scratch() as directory:
+            env = clean_environment(directory / "home", directory / "warehouse") | settings
             env |= {
                 "FEEDBACK_START_DATE": str(first),
-                "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
-                "FEEDBACKPULSE_REQUESTS_PER_MINUTE": "100000",
                 "FEEDBACK_ALERT_URLS": f"json://127.0.0.1:{hook.stdout.readline().strip()}/x",
             }
             run(module("feedback_assets.cli", "backfill", "--from", first, "--to", last), env)
             said = run(module("benchmarks.alert_tick", "measure", chosen.times), env).output
     finally:
-        for process in (server, hook):
-            process.terminate()
-            process.wait(10)
+        hook.terminate()
+        hook.wait(10)
     quiet, alerting = map(float, said.split()[-2:])
     say(
         "a tick with a new detractor, CPU against 0.3 s",

@@ -23,7 +23,7 @@ from benchmarks.support.measuring import (
     say,
     scratch,
 )
-from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from benchmarks.support.sandboxes import sandbox_without_limits
 from feedback_assets.automation.old_run_logs import KEEP_DAYS, KEEP_SUPERSEDED_DAYS
 from feedback_assets.runtime.event_history import remove_run_logs, remove_superseded
 
@@ -37,14 +37,10 @@ def morning(customers: int, home: Path, warehouse: Path) -> list[Entries]:
     """The events of each run of a refresh of all tables of a shop."""
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=_DAYS - 1)
-    server = sandbox_without_limits(customers, 90)
-    try:
-        env = clean_environment(home, warehouse) | settings_of(server)
+    with sandbox_without_limits(customers, 90) as settings:
+        env = clean_environment(home, warehouse) | settings
         env["FEEDBACK_START_DATE"] = str(first)
         run(module("feedback_assets.cli", "backfill", "--from", first, "--to", last), env)
-    finally:
-        server.terminate()
-        server.wait(10)
     with opened(home) as instance:
         runs = instance.get_run_records(ascending=True)
         return [list(instance.all_logs(record.dagster_run.run_id)) for record in runs]
