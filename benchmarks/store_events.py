@@ -78,12 +78,12 @@ def main() -> None:
     own: Compared = compare(
         lambda: stored(HeldOpenEventLogStorage, batches),
         lambda: stored(dagsters, single),
-        chosen.times,
+        chosen,
     )
     held = compare(
         lambda: stored(HeldOpenEventLogStorage, batches),
         lambda: stored(HeldOpenEventLogStorage, single),
-        chosen.times,
+        chosen,
     )
     for name, compared in (("Dagster's own storage", own), ("open databases, one by one", held)):
         (ours, theirs), (fast, slow) = compared.medians(cpu), compared.medians(wall)
