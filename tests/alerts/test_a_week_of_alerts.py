@@ -33,20 +33,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 MONDAY = date(2025, 10, 6)
 DAYS = 7
 PROVIDERS = ("thanx", "feedbackpulse", "retargeting")
-TICK = timedelta(hours=1)
-TICKS_A_DAY, TICKS_A_DAY_BY_DEFAULT = 24, 288
+TICK = timedelta(hours=3)
+TICKS_A_DAY, TICKS_A_DAY_BY_DEFAULT = 8, 288
 # Requests a day that FeedbackPulse and Thanx allow; Retargeting documents no limit.
 ALLOWED = {
     "feedbackpulse": 60 * 60 * 24,
     "thanx": min(each.requests * 86_400 // each.seconds for each in ALLOWANCES),
 }
-FEEDBACKPULSE_DOWN = (datetime(2025, 10, 7, 10, tzinfo=UTC), datetime(2025, 10, 7, 16, tzinfo=UTC))
-TARGET_DOWN = (datetime(2025, 10, 8, 12, tzinfo=UTC), datetime(2025, 10, 9, 2, tzinfo=UTC))
+FEEDBACKPULSE_DOWN = (datetime(2025, 10, 7, 9, tzinfo=UTC), datetime(2025, 10, 7, 18, tzinfo=UTC))
+TARGET_DOWN = (datetime(2025, 10, 8, 12, tzinfo=UTC), datetime(2025, 10, 9, 3, tzinfo=UTC))
 EDITED = {
-    datetime(2025, 10, 10, 11, tzinfo=UTC): 3,
+    datetime(2025, 10, 10, 9, tzinfo=UTC): 3,
     datetime(2025, 10, 10, 12, tzinfo=UTC): 1,
 }
-BACKFILLS = {datetime(2025, 10, 9, 8, tzinfo=UTC), datetime(2025, 10, 12, 8, tzinfo=UTC)}
+BACKFILLS = {datetime(2025, 10, 9, 6, tzinfo=UTC), datetime(2025, 10, 12, 6, tzinfo=UTC)}
 
 
 def visible(sandbox: Sandbox) -> dict[str, str]:
