@@ -38,11 +38,13 @@ def query(
     if as_csv and as_json:
         fail("choose either --csv or --json", code=2)
     held = {one.names.prefix: Warehouse(one.warehouse) for one in all_settings_or_exit(account)}
-    warehouse = held[account] if account or "" in held else held
+    if len(held) == 1:
+        # The only account, or the chosen one: its prefix may be left out.
+        held = {"": next(iter(held.values())), **held}
     # One row more than is shown, to detect whether there are more.
     first = None if as_csv or as_json else MOST_ROWS + 1
     try:
-        with open_answer(sql, warehouse, first=first) as answer:
+        with open_answer(sql, held, first=first) as answer:
             if as_csv or as_json:
                 write(answer.csv() if as_csv else answer.json(ascii_only=not writes("é✓")))
                 return

@@ -70,7 +70,9 @@ class Answer:
 
 
 Warehouses = Warehouse | Mapping[str, Warehouse]
-"""The tables to query: of one account, or of several by prefix, as ``<prefix>.<group>.<table>``."""
+"""The tables to query: of one account, or of several by prefix, as ``<prefix>.<group>.<table>``.
+
+The tables of the account under an empty prefix, which comes first, are ``<group>.<table>``."""
 
 
 def run_query(sql: str, warehouse: Warehouses, *, largest: int = LARGEST_ANSWER) -> pa.Table:
@@ -111,7 +113,7 @@ def open_answer(sql: str, warehouse: Warehouses, *, first: int | None = None) ->
 def _connected(sql: str, warehouses: Warehouses) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A locked connection with the tables used in the SQL, and the SQL to run on it."""
     accounts = {"": warehouses} if isinstance(warehouses, Warehouse) else warehouses
-    sql = listing(sql, list(accounts)) or sql
+    sql = listing(sql, [""] if "" in accounts else list(accounts)) or sql
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:

@@ -69,6 +69,13 @@ def test_the_quarantine_of_each_account_is_its_own(accounts: dict[str, Warehouse
     assert counts == {"brand_a": 0, "brand_b": 1}
 
 
+def test_the_prefix_of_a_single_account_may_be_left_out(accounts: dict[str, Warehouse]) -> None:
+    only = {"": accounts["brand_b"], "brand_b": accounts["brand_b"]}
+    for name in ("feedbackpulse.submissions", "brand_b.feedbackpulse.submissions"):
+        assert run_query(f"select count(*) as n from {name}", only)["n"].to_pylist() == [2]
+    assert "marts.nps_by_channel" in run_query("show tables", only)["name"].to_pylist()
+
+
 def test_a_table_of_no_account_is_refused(accounts: dict[str, Warehouse]) -> None:
     with pytest.raises(QueryError, match="does not exist"):
         run_query("select * from feedbackpulse.submissions", accounts)
