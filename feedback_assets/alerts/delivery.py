@@ -52,7 +52,7 @@ class Message:
 
 TEST = Message(
     "feedback-assets: test",
-    "feedback-assets sends alerts here: new unhappy customers and failed runs.",
+    "feedback-assets sends its messages to this URL.",
 )
 
 

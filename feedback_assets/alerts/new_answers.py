@@ -167,7 +167,7 @@ def notice(
 
 
 def _opening(book: Book, ids: Iterable[str], settings: Settings) -> str:
-    """What precedes detractors of whom several came in the quiet hours."""
+    """The first line of a message, if several of its detractors came in the quiet hours."""
     noticed = [book.known[mark_of(one)].noticed for one in ids]
     waited = sum(quiet.is_quiet(settings, moment) for moment in noticed)
-    return f"{waited} of them came in the quiet hours." if waited > 1 else ""
+    return f"{waited} of them arrived during the quiet hours." if waited > 1 else ""

@@ -20,4 +20,4 @@ def is_quiet(settings: Settings, moment: datetime) -> bool:
 def said(settings: Settings) -> str:
     """What a tick says about messages that wait for the end of the quiet hours."""
     zone = settings.feedback_refresh_timezone
-    return f"Nothing is sent in the quiet hours, {settings.feedback_quiet_hours} {zone}."
+    return f"Nothing is sent during the quiet hours, {settings.feedback_quiet_hours} {zone}."

@@ -39,7 +39,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
         name=settings.names.called(NAME),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Sends the week's figures to FEEDBACK_ALERT_URLS on Mondays, with the page.",
+        description="Sends the weekly summary and the page to FEEDBACK_ALERT_URLS on Mondays.",
     )
     def send(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
@@ -49,11 +49,11 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
         before = cursors.decode(context.cursor, weekly.State)
         state = weekly.look(before, [target.key for target in chosen], monday, moment)
         due = weekly.due(state, monday, moment)
-        message = "The summary of this week has been sent." if not due else ""
+        message = "This week's summary has been sent." if not due else ""
         if due and quiet.is_quiet(settings, moment):
             message = quiet.said(settings)
         elif due and not _is_ready(context.instance, settings.names, monday, moment):
-            message = "The page of this week has not been built yet."
+            message = "This week's page has not been built yet."
         elif due:
             try:
                 with _message(settings) as summary:

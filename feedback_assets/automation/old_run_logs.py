@@ -46,7 +46,7 @@ class Removed:
     def __str__(self) -> str:
         return (
             f"Removed the logs of {self.runs} run(s) that ended more than {KEEP_DAYS} days ago "
-            f"({self.bytes / 1e6:.1f} MB), and {self.events:,} of the events of all runs."
+            f"({self.bytes / 1e6:.1f} MB), and {self.events:,} events from the index."
         )
 
 
@@ -94,7 +94,7 @@ def old_run_definitions(settings: Settings) -> dg.Definitions:
     @dg.job(
         name=JOB,
         description=f"Removes the logs of runs that ended more than {KEEP_DAYS} days ago, and "
-        "earlier materialisations and check results that are older than "
+        "superseded materialisations and check results older than "
         f"{KEEP_SUPERSEDED_DAYS} days. The last of each partition and check, and the list of "
         "runs, are kept.",
     )

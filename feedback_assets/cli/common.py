@@ -71,7 +71,7 @@ Account = Annotated[
     str,
     typer.Option(
         "--account",
-        help="Account of another Dagster project, by its key_prefix; run in that project.",
+        help="key_prefix of an account in the Dagster project of the current directory.",
         show_default=False,
     ),
 ]

@@ -20,8 +20,8 @@ class ErasedAt:
         if not self.trouble:
             return f"published/{self.target}: brought up to date"
         return (
-            f"published/{self.target}: may still hold their data: {self.trouble} The erasure is "
-            "queued: the next publication (feedback-assets publish) completes it."
+            f"published/{self.target}: may still contain their data: {self.trouble} The erasure is "
+            "queued, and the next publication (feedback-assets publish) completes it."
         )
 
 

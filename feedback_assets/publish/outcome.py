@@ -85,7 +85,7 @@ def lines(done: Outcome) -> Iterator[str]:
     for name in done.dropped:
         yield f"  {name}: dropped"
     for name in done.left_out:
-        yield f"  Left out, because the rows do not allow it: {name}"
+        yield f"  Omitted, because the rows do not allow it: {name}"
 
 
 def _counted(number: int, noun: str) -> str:

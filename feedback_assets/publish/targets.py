@@ -74,7 +74,7 @@ def _declared(target: Target) -> Table:
     return Table(
         ASSET_GROUP,
         target.name,
-        f"The tables at {target.address}, kept equal to the warehouse.",
+        f"The published tables at {target.address}, equal to those of the warehouse.",
         columns=(),
         key=(),
         partitioned=False,

@@ -216,7 +216,7 @@ def test_what_the_instance_lacks_is_said_once_when_the_project_loads(
     loaded(root)
     said = [record.getMessage() for record in caplog.records if "run_retries" in record.message]
     assert len(said) == 1
-    pools = [record.message for record in caplog.records if "limits no pools" in record.message]
+    pools = [record.message for record in caplog.records if "sets no pool limits" in record.message]
     assert len(pools) == 1
 
 

@@ -302,7 +302,7 @@ def test_in_quiet_hours_nothing_is_sent_and_the_first_tick_after_them_sends_one_
     watched.tick()
     ((title, body),) = watched.messages
     assert title == "2 unhappy customers"
-    assert body.startswith("2 of them came in the quiet hours.")
+    assert body.startswith("2 of them arrived during the quiet hours.")
     assert [n for n in (first, second, third) if f"feedbackpulse:{n}\n" in f"{body}\n"] == [
         first,
         third,

@@ -85,7 +85,7 @@ class Place:
         ) as error:
             failure = self._trouble(
                 f"refuses: {_words(error)}",
-                "fix FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL and what it may do in the catalog",
+                "fix FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL, or its permissions in the catalog",
             )
         except (
             exceptions.CommitFailedException,
@@ -94,7 +94,7 @@ class Place:
         ) as error:
             failure = self._trouble(
                 f"rejected a commit: {_words(error)}",
-                "somebody else changes these tables; wait until they are done",
+                "wait until nobody else is changing these tables",
                 transient=True,
             )
         except exceptions.NoSuchNamespaceError as error:
@@ -103,12 +103,14 @@ class Place:
             )
         except (exceptions.RESTError, requests.RequestException) as error:
             failure = self._trouble(
-                f"failed: {_words(error)}", "start it, or fix address and warehouse", transient=True
+                f"failed: {_words(error)}",
+                "start it, or fix its address and warehouse",
+                transient=True,
             )
         except OSError as error:
             failure = self._trouble(
-                f"keeps its files in a store that failed: {_words(error)}",
-                "check the store, and s3.endpoint and credentials in "
+                f"uses a store that failed: {_words(error)}",
+                "check the store, and its endpoint and credentials in "
                 "FEEDBACK_PUBLISH_ICEBERG_PROPERTIES",
                 transient=True,
             )

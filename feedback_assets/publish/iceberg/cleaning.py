@@ -108,8 +108,8 @@ def _store(table: "IcebergTable") -> tuple[Any, str]:
     io = table.io
     if not isinstance(io, PyArrowFileIO):
         raise PublishTrouble(
-            f"{'.'.join(table.name())} is read through {type(io).__name__}, with which files "
-            "cannot be listed. Remove py-io-impl from FEEDBACK_PUBLISH_ICEBERG_PROPERTIES."
+            f"{'.'.join(table.name())} is read through {type(io).__name__}, which cannot list "
+            "files. Remove py-io-impl from FEEDBACK_PUBLISH_ICEBERG_PROPERTIES."
         )
     scheme, place, path = io.parse_location(table.location(), io.properties)
     return io.fs_by_scheme(scheme, place), path.rstrip("/")

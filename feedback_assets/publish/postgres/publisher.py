@@ -73,9 +73,9 @@ class Postgres:
             except DoesNotFit as error:
                 if error.table in relaxed:
                     raise PublishTrouble(
-                        f"{error.table} does not fit the Postgres of {self.address}, which is "
-                        "unchanged: its rows break a constraint that feedback-assets did not add. "
-                        "Drop that constraint, then run it again."
+                        f"{error.table} cannot be written to the Postgres at {self.address}, "
+                        "which is unchanged: its rows break a constraint that feedback-assets "
+                        "did not add. Drop that constraint, then run it again."
                     ) from None
                 relaxed.add(error.table)
         if erase:

@@ -35,16 +35,16 @@ _FULL, _LOCKED = "53", "55P03"
 _CURES = {
     "42501": (
         "denies a permission",
-        "grant its user the right to create schemas, or make it owner of the schema and its tables",
+        "let its user create schemas, or make that user owner of the schema and its tables",
     ),
     "25006": ("is read-only", "use the address of the primary server"),
     _LOCKED: (
-        "did not release a lock that another session holds",
-        "wait for the query that holds it, or end it (pg_locks and pg_stat_activity show it)",
+        "did not release a lock held by another session",
+        "wait for the query that holds it, or end that query (see pg_locks and pg_stat_activity)",
     ),
     "2BP01": (
-        "has views that use what would be dropped",
-        "drop these views, publish, and create them again",
+        "has views that depend on what would be dropped",
+        "drop these views, and create them again after the publication",
     ),
 }
 """What happened and what to do, by SQLSTATE."""
