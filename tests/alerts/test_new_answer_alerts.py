@@ -265,8 +265,8 @@ def test_an_answer_on_an_erased_persons_order_is_left_out(project: Project) -> N
         | {"provider": "thanx", "provider_feedback_id": str(number), "order_ref": reference}
         for number, reference in ((1, "1007"), (2, "1008"))
     ]
-    with Served(project.settings, project.warehouse, NOON) as look:
-        found = look.with_orders(answers)
+    with Served(project.settings, project.warehouse, NOON) as current:
+        found = current.with_orders(answers)
     assert [one.feedback_id for one in found] == ["thanx:2"]
 
 
@@ -332,7 +332,7 @@ WATCHED_FOR_LONG = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(
 
 
 def row(number: int, score: int | None, given: datetime, **other: Any) -> dict[str, Any]:
-    """An answer as a row of ``unified.feedback``, as far as alerts look at it."""
+    """An answer as a row of ``unified.feedback``, as far as alerts read it."""
     kind = None if score is None else "detractor" if score <= 6 else "promoter"
     found = {
         "feedback_id": f"thanx:{number}",
@@ -362,7 +362,7 @@ def test_an_old_answer_alerts_if_its_score_has_changed_and_not_if_nobody_looked_
     assert owed(notice(new, [row(1, 3, long_ago)], ["url"], since, NOON)) == set()
 
 
-def test_what_became_spam_before_it_was_told_is_not_told() -> None:
+def test_an_answer_that_became_spam_before_its_alert_is_not_sent() -> None:
     first = notice(WATCHED_FOR_LONG, [row(1, 3, NOON)], ["url"], NOON, NOON)
     assert owed(notice(first, [row(1, 3, NOON, is_spam=True)], ["url"], NOON, NOON)) == set()
 
