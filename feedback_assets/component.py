@@ -1,4 +1,4 @@
-"""``FeedbackAssets``: one account of a Dagster project as a component, any number of them."""
+"""``FeedbackAssets``: a component that adds one account to a Dagster project."""
 
 import os
 import re
@@ -34,7 +34,7 @@ _OWN_ATTRIBUTES = {
     "FEEDBACK_START_DATE": "start_date",
     "FEEDBACK_PROVIDERS": "providers",
 }
-# Names that mean something else in a query or below DAGSTER_HOME.
+# Names with another meaning in a query or in DAGSTER_HOME.
 _TAKEN = frozenset(
     {*(table.group for table in STORED_TABLES), "quarantine", "memory", "main", "system", "temp"}
 )
@@ -72,7 +72,7 @@ def _group_prefix(context: dg.ResolutionContext, value: str | None) -> str | Non
 
 
 def _one(name: str) -> Callable[[dg.ResolutionContext, Any], str]:
-    """A resolver that checks a value as the setting of that name."""
+    """A resolver that validates a value like the setting of that name."""
 
     def resolve(context: dg.ResolutionContext, value: Any) -> str:
         text = str(context.resolve_value(value)).strip()
@@ -141,7 +141,7 @@ def _check(name: str, text: str) -> None:
 class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     """Orders, attribution and NPS answers of one account, as daily Parquet tables and a page.
 
-    Every asset, job, schedule and sensor is named with ``key_prefix``, so a project can have any
+    Each asset, job, schedule and sensor has ``key_prefix`` in its name, so a project can have any
     number of accounts. Credentials are read from environment variables.
     """
 
@@ -268,7 +268,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
 
 
 def refuse_overlaps(accounts: Collection[Settings]) -> None:
-    """Raise ``SettingsError`` if two accounts have one prefix, or a warehouse inside another's."""
+    """Raise ``SettingsError`` if two accounts have the same prefix or overlapping warehouses."""
     seen: list[Settings] = []
     for one in accounts:
         for other in seen:

@@ -36,7 +36,7 @@ attributes:
 
 
 class AccountParams(BaseModel):
-    """What can be filled in when the file is written."""
+    """The values that can be given when the file is written."""
 
     key_prefix: str | None = Field(
         default=None, description="Name of the account; by default the name of the folder."
@@ -46,7 +46,7 @@ class AccountParams(BaseModel):
 
 
 class AccountScaffolder(dg.Scaffolder[AccountParams]):
-    """Writes the file with the name of its folder as the account's prefix."""
+    """Writes the file; by default, the name of its folder is the account's prefix."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[AccountParams]:

@@ -78,7 +78,7 @@ Account = Annotated[
 
 
 def settings_or_exit(account: str = "") -> Settings:
-    """The settings of this project, or of the chosen or only account of another project."""
+    """The settings of this project, or those of the chosen or only account of another."""
     found = all_settings_or_exit(account)
     if len(found) > 1:
         names = ", ".join(settings.names.prefix for settings in found)
@@ -87,7 +87,7 @@ def settings_or_exit(account: str = "") -> Settings:
 
 
 def all_settings_or_exit(account: str = "") -> list[Settings]:
-    """The settings of this project, or those of every account of another, or of the chosen one."""
+    """The settings of this project, or those of the chosen account or all accounts of another."""
     try:
         found = _accounts(account) or [load_settings()]
     except SettingsError as error:

@@ -66,7 +66,7 @@ def _targets(settings: Settings, to: str | None) -> "tuple[Target, ...]":
 
 
 def _publish(settings: Settings, target: "Target", everything: bool) -> str:
-    """Publish and print what was sent; returns why it failed."""
+    """Publish and print what was sent; returns the reason if it failed."""
     from feedback_assets.assets.failures import TROUBLE
     from feedback_assets.assets.published_assets import publish_by_hand
     from feedback_assets.publish.outcome import lines

@@ -1,4 +1,4 @@
-"""Carries an erasure on to the targets: what was erased here is erased there."""
+"""Erases at the targets what was erased in the warehouse."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class ErasedAt:
-    """A target, and why it could not be reached; empty if it holds nothing of the person."""
+    """A target, and the reason if it could not be reached; empty if the erasure succeeded."""
 
     target: str
     trouble: str = ""
@@ -26,13 +26,13 @@ class ErasedAt:
 
 
 def owe_everywhere(settings: Settings, warehouse: Warehouse) -> None:
-    """Queue the erasure at every target, before the first file is rewritten."""
+    """Queue the erasure for every target, before the first file is rewritten."""
     for target in targets_of(settings):
         owe(warehouse, target.name)
 
 
 def erase_everywhere(settings: Settings, warehouse: Warehouse) -> list[ErasedAt]:
-    """Publish the rewritten tables to every target that was published to."""
+    """Publish the rewritten tables to every target that has been published to before."""
     done = []
     for target in targets_of(settings):
         token = owed_token(warehouse, target.name)

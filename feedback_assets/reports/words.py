@@ -314,7 +314,7 @@ def waited(report: Report) -> str:
 
 
 def replied(report: Report) -> str:
-    """The share of detractors answered within a day, by provider; empty where none tells when."""
+    """The share of detractors answered within a day, by provider that reports reply times."""
     parts = [
         f"{percent(each.within_a_day / each.detractors)} of the "
         f"{counted(each.detractors, 'detractor')} at {provider(each.provider)}"

@@ -1,4 +1,4 @@
-"""What the instance of another project lacks that this project's ``dagster.yaml`` has."""
+"""Reports which parts of this project's ``dagster.yaml`` another project's instance lacks."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ _log = logging.getLogger("dagster.feedback_assets")
 
 
 def say_what_is_lacking(settings: Settings) -> None:
-    """Log what the project's instance lacks, once per process, when a code location is loaded."""
+    """Log what the project's instance lacks, once per process, when a code location loads."""
     if is_first_load():
         _say(os.environ.get("DAGSTER_HOME", ""), str(settings.dagster_home))
 
@@ -25,9 +25,9 @@ def _say(home: str, default: str) -> None:
 
 
 def lacking(home: Path | None, default: str) -> Iterator[str]:
-    """A line for each thing that the instance in ``home`` lacks; ``None``: it is not set.
+    """A line for each thing that the instance in ``home`` lacks; ``None`` if it is not set.
 
-    ``default`` is the directory of the accounts' state without ``DAGSTER_HOME``.
+    ``default``: the directory of the accounts' state if ``DAGSTER_HOME`` is not set.
     """
     if home is None:
         yield (

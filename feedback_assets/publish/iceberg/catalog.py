@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SETTING = "FEEDBACK_PUBLISH_ICEBERG_URI"
 _PATIENCE_SECONDS = 10.0
-# Otherwise a store that does not answer is waited for without an end.
+# Without these, PyIceberg waits forever for a store that does not answer.
 _TIMEOUTS = {"s3.connect-timeout": "10", "s3.request-timeout": "60"}
 _LONGEST = 300
 
 
 @dataclass(frozen=True)
 class Place:
-    """A catalog and what it takes to use it; ``properties`` go to PyIceberg as they are."""
+    """A catalog and how to connect to it; ``properties`` are passed to PyIceberg unchanged."""
 
     uri: str
     warehouse: str | None = None
@@ -50,7 +50,7 @@ class Place:
             "uri": self.uri,
             "warehouse": self.warehouse,
             "credential": self.credential,
-            # PyIceberg's own default, which it warns about.
+            # PyIceberg's own default; without it, PyIceberg logs a warning.
             "oauth2-server-uri": f"{self.uri}/v1/oauth/tokens" if self.credential else None,
         }
         known = {name: text for name, text in given.items() if text is not None}
@@ -59,12 +59,12 @@ class Place:
             self._answers()
             try:
                 return load_catalog("feedback", **properties)
-            except ValueError:  # what it answers is not what a catalog answers
+            except ValueError:  # the response is not that of a catalog
                 pass
         raise self._trouble("does not answer like an Iceberg REST catalog", "fix the address")
 
     def _answers(self) -> None:
-        """Ask once with a time limit: PyIceberg's own requests have none."""
+        """Send one request with a timeout: PyIceberg's own requests have none."""
         import requests
 
         requests.get(f"{self.uri}/v1/config", timeout=_PATIENCE_SECONDS).close()
