@@ -107,7 +107,7 @@ def _last_id(table: sqlalchemy.Table) -> sqlalchemy.Label[int]:
 
 
 def _stored(moment: datetime) -> datetime:
-    """As the databases keep it: UTC, without a zone."""
+    """As stored in the databases: UTC, without a zone."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
