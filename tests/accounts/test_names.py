@@ -81,7 +81,7 @@ def test_with_a_prefix_every_name_has_it_and_nothing_else_differs(tmp_path: Path
         assert prefixed[kind] == {f"brand_a{separator}{name}" for name in names}, kind
 
 
-def test_two_accounts_fit_into_one_project(tmp_path: Path) -> None:
+def test_two_accounts_load_in_one_project(tmp_path: Path) -> None:
     both = [build_defs(account(prefix, tmp_path)) for prefix in ("brand_a", "brand_b")]
     names = [called(defs) for defs in both]
     for kind in names[0]:
@@ -92,7 +92,7 @@ def test_two_accounts_fit_into_one_project(tmp_path: Path) -> None:
     assert keys == names[0]["keys"] | names[1]["keys"]
 
 
-def test_a_list_of_each_account_is_read_in_runs_of_its_own(tmp_path: Path) -> None:
+def test_the_lists_of_two_accounts_are_read_in_separate_runs(tmp_path: Path) -> None:
     merged = dg.Definitions.merge(
         *(build_defs(account(prefix, tmp_path)) for prefix in ("brand_a", "brand_b"))
     )

@@ -179,7 +179,7 @@ def test_a_detractor_already_answered_is_reported_as_answered(alerted: Shop) -> 
     assert "We are sorry" not in body
 
 
-def test_an_erased_person_is_not_alerted_about_even_if_only_the_order_is_theirs(
+def test_no_alert_is_sent_about_an_erased_person_even_if_only_the_order_is_theirs(
     alerted: Shop,
 ) -> None:
     alerted.build(answer(1))

@@ -132,7 +132,7 @@ def watched(
     _quiet_shop.forget_written()
 
 
-def test_the_first_tick_takes_what_is_there_as_known(watched: Watched) -> None:
+def test_the_first_tick_treats_existing_detractors_as_known(watched: Watched) -> None:
     number = watched.answer(1)
     assert "Ignoring 1 existing detractors" in watched.tick()
     assert watched.tick() != ""
@@ -175,7 +175,7 @@ def test_a_tick_whose_cursor_was_lost_repeats_no_alert(watched: Watched) -> None
     assert len(watched.messages) == 1
 
 
-def test_an_answer_alerts_when_its_score_changes_into_a_detractors_and_when_it_does_so_again(
+def test_an_answer_alerts_each_time_its_score_becomes_a_detractors(
     watched: Watched,
 ) -> None:
     watched.tick()
@@ -241,7 +241,7 @@ def test_an_alert_has_the_order_its_value_and_its_channel_where_they_are_stored(
     assert "ana@" not in body.lower()
 
 
-def test_nobody_alerts_about_an_erased_person(watched: Watched) -> None:
+def test_no_alert_is_sent_about_an_erased_person(watched: Watched) -> None:
     settings = watched.project.settings
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret)
     erased = warehouse.add_erased(Addition("x", frozenset()))
@@ -348,7 +348,7 @@ def owed(book: Book) -> set[str]:
     return set(book.owed())
 
 
-def test_an_old_answer_alerts_if_its_score_has_changed_and_not_if_nobody_looked_then() -> None:
+def test_an_old_answer_alerts_only_if_answers_of_its_time_were_read_before() -> None:
     long_ago = NOON - timedelta(days=20)
     since = NOON - timedelta(minutes=5)
     after = notice(WATCHED_FOR_LONG, [row(1, 3, long_ago)], ["url"], since, NOON)

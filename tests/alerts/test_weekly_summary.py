@@ -90,7 +90,7 @@ def test_it_is_sent_once_a_week_after_mondays_page_and_to_marketing_only(
     assert marketing.tick(monday + timedelta(days=7), 12) == "Sent: URL 1 (JSON)."
 
 
-def test_a_page_is_awaited_while_runs_are_in_progress(marketing: Marketing) -> None:
+def test_the_summary_waits_while_runs_are_in_progress(marketing: Marketing) -> None:
     marketing.tick(MONDAY.date() - timedelta(days=1), 9)
     marketing.clock.move_to(MONDAY + timedelta(hours=7))
     marketing.build_page()

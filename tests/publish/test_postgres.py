@@ -242,7 +242,7 @@ def test_changed_values_are_noticed_and_repaired(
     assert published.publish(warehouse).partitions == 0
 
 
-def test_everything_is_sent_again_on_request(
+def test_all_sends_every_partition_again(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres
 ) -> None:
     assert published.publish(warehouse, everything=True).partitions == 6
@@ -302,7 +302,7 @@ def test_a_second_publisher_waits_for_the_first(
         assert not thread.is_alive()
 
 
-def test_how_far_it_is_behind_is_known_without_reading_a_file(
+def test_no_file_is_read_to_find_out_how_far_a_target_is_behind(
     warehouse: Warehouse, published: Postgres, postgres: PostgresDatabase
 ) -> None:
     assert str(published.behind(warehouse)).startswith("up to date, last published 20")
@@ -385,7 +385,7 @@ def test_two_publishers_at_once_leave_one_state(
     assert_equal(postgres, warehouse, ORDER_FEEDBACK, NPS_DAILY)
 
 
-def test_a_role_reads_the_marts_and_nothing_else_also_those_published_later(
+def test_a_role_reads_only_the_marts_including_those_published_later(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres
 ) -> None:
     role = f"analysts_{postgres.name}"

@@ -337,7 +337,7 @@ def test_the_queues_age_is_counted_to_the_moment_the_page_is_built(marts: Marts)
     assert words.waited(report) == "The longest wait is 10 days, the median 3 days."
 
 
-def test_the_share_answered_within_a_day_is_of_providers_that_tell_when_they_replied(
+def test_the_share_answered_within_a_day_is_of_providers_that_report_reply_times(
     marts: Marts,
 ) -> None:
     unhappy = {"score": 2, "nps_class": "detractor"}

@@ -280,7 +280,7 @@ def _of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
     }
 
 
-def test_every_question_has_the_same_answer(plain: Path, ours: dg.DagsterInstance) -> None:
+def test_every_query_has_the_same_result(plain: Path, ours: dg.DagsterInstance) -> None:
     with dg.DagsterInstance.from_config(str(plain)) as own:
         expected = answers(own)
     found = answers(ours)
@@ -309,7 +309,7 @@ def test_a_range_run_stores_its_materialisations_and_its_plan_in_batches(
     assert [len(batch) for batch in batches(home)] == [18, 5, 5]
 
 
-def test_whoever_opens_the_storage_stores_in_batches(tmp_path: Path) -> None:
+def test_a_process_that_opens_the_storage_stores_in_batches(tmp_path: Path) -> None:
     use_counted(tmp_path)
     opened = f"import os, dagster\ndagster.DagsterInstance.get()\nprint(os.environ[{VARIABLE!r}])"
     given = {key: value for key, value in os.environ.items() if key != VARIABLE}
