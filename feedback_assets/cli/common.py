@@ -109,7 +109,9 @@ def _accounts(account: str) -> list[Settings]:
     root = find_host(here)
     found = {} if root is None else accounts_of(root)
     if account and account not in found:
-        there = f"{root} has {', '.join(found) or 'none'}" if root else f"{here} is in no project"
+        there = (
+            f"{root} has {', '.join(found) or 'none'}" if root else f"{here} is in no such project"
+        )
         raise SettingsError(
             f"--account {account}: there is no such account; {there}. Run the command in the "
             "Dagster project whose defs.yaml has this key_prefix"

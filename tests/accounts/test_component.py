@@ -1,4 +1,4 @@
-"""``FeedbackAssets`` in a Dagster project of somebody else."""
+"""``FeedbackAssets`` in another Dagster project."""
 
 import json
 import re

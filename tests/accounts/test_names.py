@@ -1,4 +1,4 @@
-"""What an account's assets, jobs, sensors, pools, resources and files are called."""
+"""The names of an account's assets, jobs, sensors, pools, resources and files."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_without_a_prefix_everything_has_the_name_of_its_declaration(tmp_path: P
 
 def test_with_a_prefix_every_name_has_it_and_nothing_else_differs(tmp_path: Path) -> None:
     plain = called(build_defs(alone(tmp_path)))
-    # A project decides itself how long it keeps the logs of its runs.
+    # A project decides how long it keeps the logs of its runs.
     plain["jobs"] -= {"remove_old_run_logs"}
     plain["ops"] -= {"remove_logs_of_old_runs"}
     plain["schedules"] -= {"remove_old_run_logs_weekly"}

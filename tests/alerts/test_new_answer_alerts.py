@@ -1,4 +1,4 @@
-"""Alerts on new answers: in the tick that first sees a detractor, once, and about nobody else."""
+"""Alerts on new answers: once, in the first tick that sees a detractor, and about nobody else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -198,7 +198,7 @@ def test_spam_never_alerts_and_neither_does_an_answer_without_a_score(watched: W
 
 
 def store_order(warehouse: Warehouse, email: str) -> None:
-    """An order of the day before, with its last click, as the unified tables hold it."""
+    """An order of the day before, with its last click, as in the unified tables."""
     at = NOON - timedelta(days=1)
     order = dict.fromkeys(ORDERS.schema.names) | {
         "order_id": "WR-7",
@@ -353,11 +353,11 @@ def test_an_old_answer_alerts_only_if_answers_of_its_time_were_read_before() -> 
     since = NOON - timedelta(minutes=5)
     after = notice(WATCHED_FOR_LONG, [row(1, 3, long_ago)], ["url"], since, NOON)
     assert owed(after) == {mark_of("thanx:1")}
-    # The sensor was off for a month: what was given then is no news.
+    # The sensor was off for a month: answers of that time are not new.
     gap = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(days=30))
     after = notice(gap, [row(1, 3, long_ago)], ["url"], since, NOON)
     assert owed(after) == set()
-    # It was given before anyone watched.
+    # It was given before the first request.
     new = Book(since=NOON - timedelta(days=2), asked=since)
     assert owed(notice(new, [row(1, 3, long_ago)], ["url"], since, NOON)) == set()
 

@@ -1,4 +1,4 @@
-"""Quiet hours are read on the clock of the refresh's zone, and may pass midnight."""
+"""Quiet hours are in the refresh's time zone, and may pass midnight."""
 
 from datetime import UTC, datetime
 

@@ -85,7 +85,7 @@ def test_it_is_sent_once_a_week_after_mondays_page_and_to_marketing_only(
     assert summary["title"].startswith("Your week: NPS ")
     (attached,) = summary["attachments"]
     assert base64.b64decode(attached["base64"]) == PAGE.encode()  # type: ignore[index]
-    # Nothing changed, so the page was not built again: it is sent as it is.
+    # Nothing changed, so the page was not rebuilt: it is sent as it is.
     assert "has not been built yet" in marketing.tick(monday + timedelta(days=7), 11)
     assert marketing.tick(monday + timedelta(days=7), 12) == "Sent: URL 1 (JSON)."
 

@@ -1,4 +1,4 @@
-"""Both targets as a user meets them: the command, ``check`` and ``forget``."""
+"""Both targets as users see them: the command, ``check`` and ``forget``."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is published to Postgres is exactly what the warehouse has, and all of it at once."""
+"""Postgres has exactly the rows of the warehouse, all tables at once."""
 
 import random
 import threading
@@ -82,7 +82,7 @@ def consistent_reader(url: str) -> Iterator[list[int]]:
                         wrong.extend(_differences(cursor))
                         seen[0] += 1
                 except ProgrammingError as error:
-                    # A table was dropped meanwhile: definitions are not versioned for readers.
+                    # A table was dropped meanwhile: definitions are not isolated from readers.
                     if error.sqlstate != "42P01":
                         wrong.append(str(error))
                 connection.rollback()
@@ -229,7 +229,7 @@ def test_rows_that_somebody_else_changed_are_repaired(
 def test_changed_values_are_noticed_and_repaired(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres, change: str
 ) -> None:
-    # By somebody who may write the tables, but not the publisher's notes.
+    # By a user who can write to the tables, but not to the publisher's own.
     role = f"writer_{postgres.name}"
     postgres.run_sql(
         f"create role {role}; grant usage on schema feedback to {role}; "

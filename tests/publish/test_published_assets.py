@@ -1,4 +1,4 @@
-"""Publishing as a user meets it: the command, ``check``, the asset, its alerts, and ``forget``."""
+"""Publishing as users see it: the command, ``check``, the asset, its alerts, and ``forget``."""
 
 import re
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""Superseded events are removed; what the refresh, the checks and the asset pages read stays."""
+"""Superseded events are removed; those that refresh, checks and asset pages read are kept."""
 
 import json
 from collections.abc import Iterator
