@@ -1,7 +1,7 @@
 """What a tick of read_new_feedbackpulse costs, with and without a new detractor to alert on.
 
-The sandbox and the webhook are other processes. The detractor's order is looked up in the stored
-days; a tick without news only asks.
+The sandbox and the webhook are separate processes. The detractor's order is found in the stored
+days; a tick with nothing new only sends the request.
 """
 
 import statistics

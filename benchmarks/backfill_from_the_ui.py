@@ -1,7 +1,7 @@
 """A backfill of all tables started in the UI, compared with the command.
 
-From the click, here the request that the UI sends, until every table is there. Webserver, daemon
-and code server are running before, with the pool limits of ``feedback-assets limits``.
+Measured from the click, here the request that the UI sends, until every table exists. Webserver,
+daemon and code server are already running, with the pool limits of ``feedback-assets limits``.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The event log after a year of mornings that each refresh 30 days of all tables.
 
-A small shop's morning is run once. Its events are then stored again for each day of the year, with
-the days and times moved, and cleaned up once a week as ``remove_old_run_logs`` does. The logs of
-runs are those of the first morning, times the days that they are kept.
+One morning of a small shop is run. Its events are then stored again for each day of the year, with
+days and times shifted, and cleaned up once a week as by ``remove_old_run_logs``. The size of the
+run logs is that of the first morning, times the number of days that they are kept.
 """
 
 import os

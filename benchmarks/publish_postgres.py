@@ -1,4 +1,4 @@
-"""A year of twelve tables to Postgres: the first publication, none changed, three days changed."""
+"""A year of twelve tables to Postgres: first publication, nothing changed, three days changed."""
 
 import json
 from datetime import date, timedelta

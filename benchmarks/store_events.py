@@ -1,6 +1,6 @@
 """Storing the events of a year of one table in batches, compared with Dagster's own storage.
 
-The CPU of storing alone: the events of a run that builds nothing, as Dagster hands them over.
+The CPU of storing alone: the events of a run that builds nothing, as Dagster passes them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""CPU and bytes of a small day's file: encoded, hashed, written, flushed and renamed."""
+"""CPU and size of a small day's file: encoded, hashed, written, flushed and renamed."""
 
 import statistics
 import time

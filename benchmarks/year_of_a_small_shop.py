@@ -1,6 +1,6 @@
-"""Every table of a small shop: the cost of a day, and what a year takes on disk.
+"""All tables of a small shop: the CPU of a day, and the size of a year on disk.
 
-A day costs what 365 days take more than one day, so the start of the processes is not in it.
+The cost of a day comes from the difference between 365 days and one day, without any start-up.
 """
 
 import statistics

@@ -1,6 +1,6 @@
--- A dashboard over the published Postgres schema, one query a tile. Each query stands alone and can
--- be pasted into Metabase, Superset, Grafana or psql. docs/publishing.md says how the schema gets
--- there, docs/tables.md what each column means.
+-- A dashboard over the published Postgres schema, one query per tile. Each query is self-contained:
+-- paste it into Metabase, Superset, Grafana or psql. docs/publishing.md describes how to publish the
+-- schema, and docs/tables.md describes each column.
 
 -- tile: How fresh the tables are
 select published_at, newest_day
@@ -56,7 +56,7 @@ where
 group by week, source
 order by week, responses desc;
 
--- tile: Unhappy customers who wait for a reply, most valuable first
+-- tile: Unhappy customers waiting for a reply, most valuable first
 select
     responded_at,
     days_waiting,

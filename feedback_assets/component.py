@@ -1,4 +1,4 @@
-"""``FeedbackAssets``: one account of a Dagster project as a component, any number of them."""
+"""``FeedbackAssets``: a component that adds one account to a Dagster project."""
 
 import os
 import re
@@ -34,7 +34,7 @@ _OWN_ATTRIBUTES = {
     "FEEDBACK_START_DATE": "start_date",
     "FEEDBACK_PROVIDERS": "providers",
 }
-# Names that mean something else in a query or below DAGSTER_HOME.
+# Names with another meaning in a query or in DAGSTER_HOME.
 _TAKEN = frozenset(
     {*(table.group for table in STORED_TABLES), "quarantine", "memory", "main", "system", "temp"}
 )
@@ -72,7 +72,7 @@ def _group_prefix(context: dg.ResolutionContext, value: str | None) -> str | Non
 
 
 def _one(name: str) -> Callable[[dg.ResolutionContext, Any], str]:
-    """A resolver that checks a value as the setting of that name."""
+    """A resolver that validates a value like the setting of that name."""
 
     def resolve(context: dg.ResolutionContext, value: Any) -> str:
         text = str(context.resolve_value(value)).strip()
@@ -109,8 +109,8 @@ def _settings(context: dg.ResolutionContext, value: Any) -> dict[str, str]:
             raise ValueError(f"{name} is the attribute {_OWN_ATTRIBUTES[name]}")
         if name in secret_variables():
             raise ValueError(
-                f"{name} is a secret; put it into an environment variable, and the variable's name "
-                "under variables if it has another than the prefix and this name"
+                f"{name} is a secret; set it in an environment variable, and add the variable to "
+                "variables if its name is not the prefix and this name"
             )
         _check(name, text)
     return found
@@ -141,7 +141,7 @@ def _check(name: str, text: str) -> None:
 class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
     """Orders, attribution and NPS answers of one account, as daily Parquet tables and a page.
 
-    Every asset, job, schedule and sensor is named with ``key_prefix``, so a project can have any
+    Each asset, job, schedule and sensor has ``key_prefix`` in its name, so a project can have any
     number of accounts. Credentials are read from environment variables.
     """
 
@@ -150,8 +150,8 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _prefix,
             model_field_type=str,
-            description="Name of the account in snake_case. First part of its asset keys, and "
-            "prefix of its jobs, schedules, sensors, pools and environment variables.",
+            description="Name of the account, in snake_case: the first part of its asset keys, and "
+            "the prefix of its jobs, schedules, sensors, pools and environment variables.",
             examples=["brand_a"],
             json_schema_extra={"pattern": _PREFIX.pattern.join("^$")},
         ),
@@ -161,8 +161,8 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _one("FEEDBACK_WAREHOUSE"),
             model_field_type=str,
-            description="Root of the account's Parquet tables: a directory, relative to the root "
-            "of the project, or a URI such as s3://bucket/brand_a. No two accounts share one.",
+            description="Root of the account's Parquet tables: a directory, relative to the "
+            "project root, or a URI such as s3://bucket/brand_a. Each account needs its own.",
             examples=["data/brand_a", "s3://bucket/brand_a"],
         ),
     ]
@@ -180,8 +180,8 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _names(PROVIDERS, "provider"),
             model_field_type=list[str] | None,
-            description=f"Providers to load: {', '.join(PROVIDERS)}. By default those whose "
-            "credentials are set; if there are none, all of them, so that the graph can be seen.",
+            description=f"Providers to load: {', '.join(PROVIDERS)}. By default, those whose "
+            "credentials are set; if none are set, all of them, to show the graph.",
             examples=[["wicked_reports", "thanx"]],
             json_schema_extra=_each_of(PROVIDERS),
         ),
@@ -191,7 +191,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _group_prefix,
             model_field_type=str | None,
-            description="Prefix of the asset groups; key_prefix by default, none if empty.",
+            description="Prefix of the asset groups; by default key_prefix. Empty for no prefix.",
             examples=["brand_a"],
         ),
     ] = None
@@ -200,8 +200,8 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _variables,
             model_field_type=dict[str, str],
-            description="Environment variable of a setting, where it is not the prefix in capitals "
-            "and the name of the setting (BRAND_A_THANX_ACCESS_TOKEN).",
+            description="By setting: its environment variable, if that is not the prefix in "
+            "capitals and the name of the setting (BRAND_A_THANX_ACCESS_TOKEN).",
             examples=[{"THANX_ACCESS_TOKEN": "THANX_TOKEN_OF_BRAND_A"}],
             json_schema_extra=_named_as(_SETTINGS),
         ),
@@ -211,7 +211,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
         dg.Resolver(
             _settings,
             model_field_type=dict[str, str | int],
-            description="Further settings of .env.example by their names. Secrets are refused: "
+            description="Other settings of .env.example, by name. Secrets are not allowed: "
             "they are read from environment variables.",
             examples=[{"FEEDBACK_REFRESH_AT": "05:30", "WICKED_REPORTS_TIMEZONE": "Europe/Paris"}],
             json_schema_extra=_named_as(_SETTINGS - secret_variables() - _OWN_ATTRIBUTES.keys()),
@@ -268,7 +268,7 @@ class FeedbackAssets(dg.Component, dg.Resolvable, dg.Model):
 
 
 def refuse_overlaps(accounts: Collection[Settings]) -> None:
-    """Raise ``SettingsError`` if two accounts have one prefix, or a warehouse inside another's."""
+    """Raise ``SettingsError`` if two accounts have the same prefix or overlapping warehouses."""
     seen: list[Settings] = []
     for one in accounts:
         for other in seen:

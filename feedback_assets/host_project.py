@@ -1,4 +1,4 @@
-"""Another Dagster project with accounts of this package: where it is, and their settings."""
+"""Finds another Dagster project with accounts of this package, and reads their settings."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _DEFINED_IN = {".py", ".yaml", ".yml"}
 
 
 def find_host(start: Path) -> Path | None:
-    """The root of the project around a directory if it mentions this package, else ``None``."""
+    """The root of the project that contains a directory, if it mentions this package."""
     for directory in (start, *start.parents):
         project = dg_project(directory)
         if project is not None:
@@ -25,9 +25,9 @@ def find_host(start: Path) -> Path | None:
 
 
 def accounts_of(root: Path) -> dict[str, Settings]:
-    """The settings of each account of the project, by prefix; reads its ``.env`` first.
+    """The settings of the project's accounts, by prefix; reads its ``.env`` first.
 
-    Raises ``SettingsError``, also if the project cannot be loaded.
+    Raises ``SettingsError``, including when the project cannot be loaded.
     """
     read_dotenv(root / ".env")
     failure = ""

@@ -1,4 +1,4 @@
-"""Reads a table of a warehouse by its name, for people's own code."""
+"""Reads a table of a warehouse by its name, for use in other code."""
 
 from collections.abc import Iterable
 from datetime import date

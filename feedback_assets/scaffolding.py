@@ -12,15 +12,15 @@ _CONTENT = """\
 type: {type}
 
 attributes:
-  # Name of the account: first part of its asset keys, prefix of its jobs and variables.
+  # Name of the account: the first part of its asset keys, the prefix of its jobs and variables.
   key_prefix: {prefix}
-  # Fill in these two lines. The warehouse is a directory, relative to the root of the project, or a
-  # URI such as s3://bucket/{prefix}; the start date is the first day to load, YYYY-MM-DD.
+  # Fill in these two lines. The warehouse is a directory, relative to the project root, or a URI
+  # such as s3://bucket/{prefix}; the start date is the first day to load, YYYY-MM-DD.
   warehouse:{warehouse}
   start_date:{start_date}
 
-# Credentials are read from the environment or from .env in the root of the project. Set those of
-# the providers to load:
+# Credentials are read from the environment, or from .env in the project root. Set those of the
+# providers to load:
 {credentials}
 #
 # Optional attributes:
@@ -29,14 +29,14 @@ attributes:
 #   # Settings of .env.example that are not secret.
 #   settings:
 #     FEEDBACK_REFRESH_AT: "06:00"
-#   # Environment variables with other names than the ones above.
+#   # Environment variables whose names differ from those above.
 #   variables:
 #     FEEDBACK_ALERT_URLS: ALERT_URLS
 """
 
 
 class AccountParams(BaseModel):
-    """What can be filled in when the file is written."""
+    """The values that can be given when the file is written."""
 
     key_prefix: str | None = Field(
         default=None, description="Name of the account; by default the name of the folder."
@@ -46,7 +46,7 @@ class AccountParams(BaseModel):
 
 
 class AccountScaffolder(dg.Scaffolder[AccountParams]):
-    """Writes the file with the name of its folder as the account's prefix."""
+    """Writes the file; by default, the name of its folder is the account's prefix."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[AccountParams]:

@@ -152,7 +152,7 @@ class Settings(PublishingSettings):
         return self._account.names
 
     def worded(self, text: str) -> str:
-        """A message with the account's own names of the variables in it."""
+        """A message with the account's own variable names."""
         return self._account.worded(text, variables())
 
     def of(self, provider: str, argument: str) -> Any:

@@ -1,4 +1,4 @@
-"""The sandbox's five providers in a process of their own."""
+"""The sandbox's five providers in a separate process."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The baseline of the tables: their SQL run in DuckDB, each written with one ``COPY``.
+"""The baseline of the tables: their SQL in DuckDB, each written with one ``COPY``.
 
 No checks, hashes, locks, empty days or atomic replacement: a script that trusts its inputs.
 ``python -m benchmarks.support.tables_by_hand WAREHOUSE FIRST LAST DIRECTORY TABLE …``

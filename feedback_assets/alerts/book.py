@@ -1,7 +1,7 @@
-"""What is known of a provider's detractors, shared by the sensors that alert on them.
+"""The known detractors of each provider, shared by the sensors that alert on them.
 
-Kept on the Dagster instance for each provider; ``held`` keeps two sensors from changing it at
-once. It contains digests of ids and times, and nothing that a customer wrote.
+A book is stored on the Dagster instance for each provider; ``locked_books`` keeps two sensors from
+changing it at the same time. It contains digests of ids, and times; nothing that a customer wrote.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ from feedback_assets.settings import Settings
 
 RECENT_DAYS = 7
 """No alert for older answers, for example when a year is backfilled."""
-_UNTOLD = timedelta(days=1)
+_OVERDUE = timedelta(days=1)
 REMEMBERED_DAYS = 60
-"""How long a detractor is known; an older answer is not looked at."""
+"""How long a detractor stays known; older answers are ignored."""
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A detractor: when it was noticed, and which targets are still to be told.
+    """A detractor: when it was noticed, and the targets that an alert is still owed to.
 
-    ``served_since``: a provider that is asked for everything since then serves it again; None if
-    it was noticed in the marts. ``left``: the score has changed to another class since.
+    ``served_since``: the provider serves the answer again if asked for everything since then; None
+    if it was noticed in the marts. ``left``: the score has since changed to another class.
     """
 
     served_since: datetime | None
@@ -41,10 +41,10 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Book(Look, frozen=True, kw_only=True):
-    """What is known of a provider's answers; ``known`` has its detractors by ``mark_of``.
+    """The known answers of a provider; ``known`` has its detractors by ``mark_of``.
 
-    ``since``: from when on the first look asked, None before it. ``content``: a hash of what was
-    served last.
+    ``since``: the start of the first request, None before it. ``content``: a hash of the rows that
+    were served last.
     """
 
     since: datetime | None = None
@@ -52,18 +52,18 @@ class Book(Look, frozen=True, kw_only=True):
     known: dict[str, Known] = msgspec.field(default_factory=dict)
 
     def owed(self) -> dict[str, Known]:
-        """The detractors that some target has not been told of."""
+        """The detractors with an alert that is still owed to a target."""
         return {mark: one for mark, one in self.known.items() if one.owed}
 
     def left_to_morning(self, now: datetime) -> dict[str, Known]:
-        """Those owed that the provider's sensor did not notice, or has not told for a day.
+        """Owed alerts that the provider's sensor did not notice, or has not sent for a day.
 
-        It may be off by now. One message after the quiet hours is better than two.
+        That sensor may be off by now. One message after the quiet hours is better than two.
         """
         return {
             mark: one
             for mark, one in self.owed().items()
-            if one.served_since is None or now - one.noticed > _UNTOLD
+            if one.served_since is None or now - one.noticed > _OVERDUE
         }
 
 
@@ -73,12 +73,12 @@ def mark_of(feedback_id: str) -> str:
 
 
 def lock_directory(settings: Settings) -> Path:
-    """Where the locks of the alerts are: the sensors of a code location share a machine."""
+    """The directory of the alerts' locks: the sensors of a code location share a machine."""
     return settings.state_dir / "alerts"
 
 
 @contextmanager
-def held(settings: Settings, providers: Iterable[str]) -> Iterator[None]:
+def locked_books(settings: Settings, providers: Iterable[str]) -> Iterator[None]:
     """Keep other sensors from changing the books of these providers; raises ``Unusable``."""
     with ExitStack() as stack:
         for provider in sorted(providers):
@@ -88,7 +88,7 @@ def held(settings: Settings, providers: Iterable[str]) -> Iterator[None]:
 
 
 def read_book(instance: dg.DagsterInstance, names: Names, provider: str) -> Book:
-    """The provider's book; an empty one before the first look, or after another format."""
+    """The provider's book; an empty one before the first tick, or if its format has changed."""
     text = read_value(instance, kept_under(names, provider))
     if text:
         try:
@@ -99,14 +99,14 @@ def read_book(instance: dg.DagsterInstance, names: Names, provider: str) -> Book
 
 
 def write_book(instance: dg.DagsterInstance, names: Names, provider: str, book: Book) -> None:
-    """Keep the provider's book."""
+    """Store the provider's book."""
     write_value(instance, kept_under(names, provider), msgspec.json.encode(book).decode())
 
 
 def without_old(
     known: Mapping[str, Known], targets: Collection[str], now: datetime
 ) -> dict[str, Known]:
-    """What is still of use: old detractors are forgotten, and debts end after ``RECENT_DAYS``.
+    """The detractors without outdated ones; alerts are no longer owed after ``RECENT_DAYS``.
 
     Nothing is owed to a target that is no longer configured.
     """
@@ -121,14 +121,14 @@ def without_old(
 
 
 def without_debts(book: Book, marks: Iterable[str]) -> Book:
-    """The book once nobody is to be told of these any more."""
+    """The book once no alert about these is owed any more."""
     gone = {mark: msgspec.structs.replace(book.known[mark], owed=()) for mark in marks}
     return msgspec.structs.replace(book, known={**book.known, **gone}) if gone else book
 
 
-def after_delivery(book: Book, asked: Iterable[str], sent: Sent) -> Book:
-    """The book once these marks were sent: only targets that refused the message remain."""
-    marks = set(asked)
+def after_delivery(book: Book, delivered: Iterable[str], sent: Sent) -> Book:
+    """The book after a delivery: alerts are still owed to targets that rejected the message."""
+    marks = set(delivered)
     known = {
         mark: msgspec.structs.replace(
             one, owed=tuple(key for key in one.owed if key in sent.pending)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
 SUPPORT, MARKETING, OPERATORS = ALERT_TAGS
-"""Who gets detractors, the weekly summary, and failures."""
+"""The tags of those who receive detractors, the weekly summary and failures."""
 # A tick has 60 s, of which asking a provider may take 30. The next tick sends what did not fit.
 _SECONDS_EACH = 12.0
 _LONGEST_REASON = 200
@@ -41,7 +41,7 @@ _WORD_JOINER = "\u2060"
 class Message:
     """A message: a one-line title, lines of plain text, and its Apprise type.
 
-    ``attachment``: a file for the services that take files.
+    ``attachment``: a file for the services that accept files.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Message:
 
 TEST = Message(
     "feedback-assets: test",
-    "feedback-assets sends alerts here: new unhappy customers and failed runs.",
+    "feedback-assets sends its messages to this URL.",
 )
 
 
@@ -60,7 +60,7 @@ TEST = Message(
 class Target:
     """One URL: its number in the setting, its service, and a mark that identifies it later.
 
-    ``tags``: who it is for; empty for everyone.
+    ``tags``: what it receives; everything if empty.
     """
 
     number: int

@@ -28,9 +28,9 @@ from feedback_assets.transforms.sources import Days, ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
 IN_FULL = 10
-"""Maximum detractors that a message describes one by one."""
+"""The most detractors that a message describes one by one."""
 SHOWN = 5
-"""Detractors described in a message about more than that."""
+"""Detractors described in a message about more than ``IN_FULL``."""
 _LONGEST_COMMENT = 400
 _LONGEST_NAME = 80
 _SHELL_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -92,11 +92,11 @@ class Detractor:
 
 
 class State(msgspec.Struct, frozen=True):
-    """The state of the morning's alert between ticks; what was told is in the books.
+    """The state of ``alert_on_detractors`` between ticks; the books have what was sent.
 
-    ``mark`` identifies the content last looked at. ``known`` and ``pending`` come from a version
-    that kept here what the books have now: marks by the day on which they were first seen, and ids
-    by target.
+    ``mark`` identifies the content that was last read. ``known`` and ``pending`` come from a
+    version that stored here what is now in the books: marks by the day on which they were first
+    seen, and ids by target.
     """
 
     mark: str = ""
@@ -120,17 +120,17 @@ def recent_detractors(warehouse: Warehouse, today: date, match_days: int) -> lis
     return [Detractor(**row) for row in rows]
 
 
-def look(
+def update_books(
     state: State | None,
     books: Mapping[str, Book],
     detractors: Iterable[Detractor],
     targets: Collection[str],
     now: datetime,
 ) -> dict[str, Book]:
-    """The providers' books after a look at the marts; ``owed`` has whom to alert on.
+    """The providers' books after the marts were read; ``owed`` has the detractors to alert on.
 
-    The first look sends no alert: it ignores existing detractors. One that a book has was noticed
-    among the provider's new answers.
+    The first tick sends no alert: it ignores existing detractors. A detractor that is already in a
+    book was noticed among the provider's new answers.
     """
     since = now - timedelta(days=RECENT_DAYS)
     old = {mark for marks in state.known.values() for mark in marks} if state else set()
@@ -155,7 +155,7 @@ def look(
 
 
 def without_gone(books: Mapping[str, Book], detractors: Iterable[Detractor]) -> dict[str, Book]:
-    """The books without debts about detractors that have left the marts, or have been erased."""
+    """The books without alerts owed about detractors who have left the marts or been erased."""
     there = {mark_of(one.feedback_id) for one in detractors}
     return {
         name: without_debts(
@@ -171,7 +171,7 @@ def without_gone(books: Mapping[str, Book], detractors: Iterable[Detractor]) -> 
 
 
 def _late(pending: Pending) -> dict[str, list[str]]:
-    """By id, the targets that were still to be told."""
+    """By id, the targets to which an alert was still owed."""
     found: dict[str, list[str]] = {}
     for key, ids in pending.items():
         for feedback_id in ids:
@@ -182,7 +182,7 @@ def _late(pending: Pending) -> dict[str, list[str]]:
 def pending_of(
     owed: Mapping[str, Known], detractors: Iterable[Detractor], targets: Iterable[str]
 ) -> Pending:
-    """By target, the ids of those of these detractors that it has not been told of."""
+    """By target, the ids of these detractors whose alert is still owed to it."""
     keys_of = {mark: one.owed for mark, one in owed.items()}
     found = [(one.feedback_id, keys_of.get(mark_of(one.feedback_id), ())) for one in detractors]
     pending = {key: [name for name, keys in found if key in keys] for key in targets}
@@ -196,9 +196,10 @@ def compose(
     names: Names = NO_PREFIX,
     opening: str = "",
 ) -> Message | None:
-    """One message on these detractors; None if none of them is known.
+    """One message about these detractors; None if none of them is known.
 
-    Up to ``IN_FULL`` are described, of more only the newest. ``opening`` is its first line.
+    Up to ``IN_FULL`` are described; if there are more, only the newest. ``opening`` is the first
+    line.
     """
     wanted = set(ids)
     found = [one for one in detractors if one.feedback_id in wanted]

@@ -1,7 +1,7 @@
 """Alerts on detractors among the answers that a provider has just served.
 
-The sensors ``read_new_*`` call it in each tick. What was told is in the provider's book, which the
-morning's alert shares; ``served`` looks up the answers and their orders.
+The sensors ``read_new_*`` call it in each tick. The provider's book records what was sent, and is
+shared with ``alert_on_detractors``; ``served`` finds the answers and their orders.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,7 @@ from feedback_assets.alerts.book import (
     Book,
     Known,
     after_delivery,
-    held,
+    locked_books,
     mark_of,
     read_book,
     without_debts,
@@ -36,19 +36,22 @@ from feedback_assets.warehouse.erased import ErasureKeyMissing
 from feedback_assets.warehouse.warehouse import Warehouse
 
 _FIRST = timedelta(days=1)
-"""The first look asks from this long ago, so that an answer changed later is known."""
+"""The first tick asks for this period, so that an answer changed later is already known."""
 _RECENT = timedelta(days=RECENT_DAYS)
 
 
 class NewAnswerAlerts:
-    """Sends one message a tick and target; raises ``SettingsError`` if a URL cannot be used."""
+    """Sends at most one message per tick and target.
+
+    Raises ``SettingsError`` if a URL cannot be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._targets = for_tag(targets(settings), SUPPORT)
 
     def since(self, instance: dg.DagsterInstance, provider: str, now: datetime) -> datetime:
-        """From when on the provider has to be asked again: an answer owed is served again."""
+        """The start of the next request: answers with an owed alert have to be served again."""
         book = read_book(instance, self._settings.names, provider)
         if book.asked is None:
             return now - _FIRST
@@ -63,12 +66,12 @@ class NewAnswerAlerts:
         since: datetime,
         now: datetime,
     ) -> str:
-        """Tell what is new among the answers served since then; returns a line for the tick.
+        """Alert on new detractors among the answers served; returns a line for the tick.
 
-        If that fails, the next tick looks at the same answers again.
+        If that fails, the next tick reads the same answers again.
         """
         try:
-            with held(self._settings, [feed.provider]):
+            with locked_books(self._settings, [feed.provider]):
                 return self._take(instance, feed, served, since, now)
         except duckdb.Error as error:
             # Its text may quote a customer.
@@ -96,8 +99,8 @@ class NewAnswerAlerts:
             )
             return ""
         warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
-        with Served(settings, warehouse, now) as look:
-            answers = look.answers(feed.table, served, warehouse.erased())
+        with Served(settings, warehouse, now) as current:
+            answers = current.answers(feed.table, served, warehouse.erased())
             after = notice(book, answers, [target.key for target in self._targets], since, now)
             after = msgspec.structs.replace(after, content=content)
             # Before sending: if this process ends meanwhile, the next tick sends it.
@@ -107,12 +110,12 @@ class NewAnswerAlerts:
             if not after.owed():
                 return ""
             if quiet.is_quiet(settings, now):
-                return quiet.said(settings)
+                return quiet.reason(settings)
             owed = after.owed()
             rows = [row for row in answers if mark_of(row["feedback_id"]) in owed]
-            found = look.with_orders(rows)
+            found = current.with_orders(rows)
         text, after = self._send(after, found)
-        # An erased person's order was among them: there is nothing to tell.
+        # Their orders belong to erased people: nothing is sent about them.
         dropped = {row["feedback_id"] for row in rows} - {one.feedback_id for one in found}
         after = without_debts(after, map(mark_of, dropped))
         write_book(instance, settings.names, feed.provider, after)
@@ -127,22 +130,21 @@ class NewAnswerAlerts:
             return compose(found, ids, settings.feedback_ui_url or "", settings.names, opening)
 
         sent = send_pending(self._targets, pending, message)
-        told = {mark_of(one) for ids in pending.values() for one in ids}
-        return sent.summary, after_delivery(book, told, sent)
+        marks = {mark_of(one) for ids in pending.values() for one in ids}
+        return sent.summary, after_delivery(book, marks, sent)
 
 
 def notice(
     book: Book, answers: Iterable[Answer], targets: Collection[str], since: datetime, now: datetime
 ) -> Book:
-    """The book after these answers, given or changed since then; ``owed`` has whom to alert on.
+    """The book after the answers given or changed since then; ``owed`` has whom to alert on.
 
-    The first look alerts on nobody. After it, an answer is new if it was given since then and is
-    not known, or if its score has left the detractors' and come back. One that was given long ago
-    is only new if answers of that time were looked at before: it was none of the detractors then.
-    Spam is ignored.
+    The first tick alerts on nobody. Later, an answer is new if it is not known and was given since
+    then, or if its score has left the detractors' range and come back. An older answer is new only
+    if answers of its time were read before, because it was not a detractor's then. Spam is ignored.
     """
     known = without_old(book.known, targets, now)
-    latest, looked = book.answered, book.asked or since
+    latest, before_this = book.answered, book.asked or since
     for row in answers:
         given: datetime = row["responded_at"]
         latest = given if latest is None else max(latest, given)
@@ -157,17 +159,17 @@ def notice(
                 known[mark] = msgspec.structs.replace(before, owed=(), left=True)
         elif before is None:
             watched = book.since is not None and given >= book.since
-            is_new = watched and (given >= now - _RECENT or given < looked)
-            known[mark] = Known(looked, now, tuple(targets) if is_new else ())
+            is_new = watched and (given >= now - _RECENT or given < before_this)
+            known[mark] = Known(before_this, now, tuple(targets) if is_new else ())
         elif before.left:
-            known[mark] = Known(looked, now, tuple(targets))
+            known[mark] = Known(before_this, now, tuple(targets))
     return msgspec.structs.replace(
         book, asked=now, answered=latest, since=book.since or since, known=known
     )
 
 
 def _opening(book: Book, ids: Iterable[str], settings: Settings) -> str:
-    """What precedes detractors of whom several came in the quiet hours."""
+    """The first line of a message, if several of its detractors came in the quiet hours."""
     noticed = [book.known[mark_of(one)].noticed for one in ids]
     waited = sum(quiet.is_quiet(settings, moment) for moment in noticed)
-    return f"{waited} of them came in the quiet hours." if waited > 1 else ""
+    return f"{waited} of them arrived during the quiet hours." if waited > 1 else ""

@@ -1,4 +1,4 @@
-"""The hours of ``FEEDBACK_QUIET_HOURS``, in which nothing is sent."""
+"""The hours of ``FEEDBACK_QUIET_HOURS``, during which nothing is sent."""
 
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ def is_quiet(settings: Settings, moment: datetime) -> bool:
     return clock >= start or clock < end
 
 
-def said(settings: Settings) -> str:
-    """What a tick says about messages that wait for the end of the quiet hours."""
+def reason(settings: Settings) -> str:
+    """The reason that a tick gives for messages that wait for the end of the quiet hours."""
     zone = settings.feedback_refresh_timezone
-    return f"Nothing is sent in the quiet hours, {settings.feedback_quiet_hours} {zone}."
+    return f"Nothing is sent during the quiet hours, {settings.feedback_quiet_hours} {zone}."

@@ -1,7 +1,7 @@
 """The alert sensors: one for detractors, one for failed runs.
 
 ``detractors`` and ``failures`` decide on alerts and their text, independently of Dagster. The
-delivery state of each URL is kept, in the sensor's cursor or in the providers' books, so a restart
+delivery state of each URL is stored in the sensor's cursor or in the providers' books, so a restart
 repeats nothing and only failed deliveries are retried.
 """
 
@@ -15,7 +15,14 @@ import msgspec
 from feedback_assets.alerts import detractors as detractor_alerts
 from feedback_assets.alerts import ended_runs, quiet
 from feedback_assets.alerts import failures as failure_alerts
-from feedback_assets.alerts.book import Book, after_delivery, held, mark_of, read_book, write_book
+from feedback_assets.alerts.book import (
+    Book,
+    after_delivery,
+    locked_books,
+    mark_of,
+    read_book,
+    write_book,
+)
 from feedback_assets.alerts.delivery import (
     NOT_SET,
     OPERATORS,
@@ -73,7 +80,7 @@ def _on_detractors(
         if mark is None:
             return dg.SkipReason("marts.detractor_queue has not been built yet.")
         providers = [name for name, answers in ANSWERS.items() if answers]
-        with held(settings, providers):
+        with locked_books(settings, providers):
             books = {name: read_book(context.instance, settings.names, name) for name in providers}
             moment = now()
             is_same = state is not None and state.mark == mark
@@ -89,7 +96,7 @@ def _on_detractors(
                 if one.provider in books
             ]
             keys = [target.key for target in chosen]
-            after = detractor_alerts.look(state, books, found, keys, moment)
+            after = detractor_alerts.update_books(state, books, found, keys, moment)
             after = detractor_alerts.without_gone(after, found)
             # Before sending: if this process ends meanwhile, a later tick sends it.
             _write(context.instance, settings.names, after, books)
@@ -100,17 +107,17 @@ def _on_detractors(
             }
             pending = detractor_alerts.pending_of(owed, found, keys)
             if pending and quiet.is_quiet(settings, moment):
-                message = quiet.said(settings)
+                message = quiet.reason(settings)
             else:
                 sent = send_pending(
                     chosen,
                     pending,
                     lambda ids: detractor_alerts.compose(found, ids, ui_url, settings.names),
                 )
-                told = {mark_of(one) for ids in pending.values() for one in ids}
+                marks = {mark_of(one) for ids in pending.values() for one in ids}
                 books, after = (
                     after,
-                    {name: after_delivery(book, told, sent) for name, book in after.items()},
+                    {name: after_delivery(book, marks, sent) for name, book in after.items()},
                 )
                 _write(context.instance, settings.names, after, books)
                 message = sent.summary or "No new detractors."
@@ -165,7 +172,7 @@ def _on_failed_runs(
             after.pending if is_quiet else sent.pending,
         )
         failing = ", ".join(sorted(after.causes))
-        waits = quiet.said(settings) if is_quiet and after.pending else ""
+        waits = quiet.reason(settings) if is_quiet and after.pending else ""
         message = (
             sent.summary
             or waits

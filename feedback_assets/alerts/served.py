@@ -1,7 +1,7 @@
-"""The answers among rows that a provider has just served, and what the tables say of their orders.
+"""The answers in rows that a provider has just served, and their orders in the stored tables.
 
-Both come from the queries that build ``unified.feedback`` and ``marts.order_feedback``, run over
-the served rows and the stored days: nothing is written, and no rule is defined twice.
+The queries that build ``unified.feedback`` and ``marts.order_feedback`` run over the served rows
+and the stored days: nothing is written, and no rule is defined twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ Answer = Mapping[str, Any]
 """A row of ``unified.feedback``."""
 _AHEAD = timedelta(days=1)
 """A provider's clock, or the zone of its timestamps, may be ahead."""
-# A superset of the orders that an answer may match: those that share a reference with one. Which of
-# them counts is for the query of the mart to decide.
+# A superset of the orders that an answer may match: those that share a reference with one. The
+# mart's query decides which of them counts.
 _SHARING = """
     select * from unified.orders
     where
@@ -43,14 +43,14 @@ _SHARING = """
 
 
 class Served:
-    """One look at what a provider served; its queries share a connection.
+    """Queries over what a provider has just served; they share a connection.
 
-    ``now`` bounds the answers to recent ones. Raises ``duckdb.Error`` if a query fails.
+    ``now`` limits the answers to recent ones. Raises ``duckdb.Error`` if a query fails.
     """
 
     def __init__(self, settings: Settings, warehouse: Warehouse, now: datetime) -> None:
         self._warehouse = warehouse
-        # None is generated for a warehouse that has no marts yet.
+        # A warehouse without marts may not have one yet; none is generated here.
         secret = settings.customer_secret_if_any()
         self._has_keys = secret is not None
         self._parameters = Parameters(
@@ -70,17 +70,17 @@ class Served:
         self._connection.close()
 
     def answers(self, table: Table, served: pa.Table, erased: Erased | None) -> list[Answer]:
-        """The recent answers of people who are not erased, each once; the one served last wins."""
+        """The recent answers of people who are not erased, once each, as served last."""
         rows = _without_erased(table, served, erased) if erased else served
         days = pc.cast(rows[table.event_time], pa.date32())
         found = self._rows(FEEDBACK, {table: rows.append_column("day", days)})
         return list({row["feedback_id"]: row for row in found}.values())
 
     def with_orders(self, answers: Sequence[Answer]) -> list[Detractor]:
-        """These answers with the order that each matches among the stored ones, newest first.
+        """These answers, each with the stored order that it matches, newest first.
 
-        An answer whose order is an erased person's is left out. If a table cannot be read, the
-        answers come without orders.
+        An answer is omitted if its order belongs to an erased person. If a table cannot be read,
+        the answers have no orders.
         """
         matches: dict[str, Answer] = {}
         try:
@@ -142,7 +142,7 @@ class Served:
 
 
 def _without_erased(table: Table, rows: pa.Table, erased: Erased) -> pa.Table:
-    """The rows of other people, in which erased ones are not mentioned either."""
+    """The rows of other people, without mentions of erased ones."""
     theirs = concerned_rows(table, rows, erased).owned
     others = [place for place in range(rows.num_rows) if place not in theirs]
     return erase_rows(table, rows.take(pa.array(others, pa.int64())).combine_chunks(), erased).rows

@@ -1,4 +1,4 @@
-"""The sensor that sends Monday's summary to marketing once the week's page is built."""
+"""The sensor that sends the summary to marketing on Mondays, once the week's page is built."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
         name=settings.names.called(NAME),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Sends the week's figures to FEEDBACK_ALERT_URLS on Mondays, with the page.",
+        description="Sends the weekly summary and the page to FEEDBACK_ALERT_URLS on Mondays.",
     )
     def send(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
@@ -47,13 +47,13 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
         moment = now()
         monday = weekly.monday_of(settings, moment)
         before = cursors.decode(context.cursor, weekly.State)
-        state = weekly.look(before, [target.key for target in chosen], monday, moment)
+        state = weekly.with_targets(before, [target.key for target in chosen], monday, moment)
         due = weekly.due(state, monday, moment)
-        message = "The summary of this week has been sent." if not due else ""
+        message = "This week's summary has been sent." if not due else ""
         if due and quiet.is_quiet(settings, moment):
-            message = quiet.said(settings)
+            message = quiet.reason(settings)
         elif due and not _is_ready(context.instance, settings.names, monday, moment):
-            message = "The page of this week has not been built yet."
+            message = "This week's page has not been built yet."
         elif due:
             try:
                 with _message(settings) as summary:
@@ -64,7 +64,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
                 reason = f"The page cannot be read ({type(error).__name__})."
                 return dg.SkipReason(f"{reason} The next tick tries again.")
             taken = [key for key in due if key not in sent.pending]
-            state, message = weekly.told(state, taken, monday), sent.summary
+            state, message = weekly.after_delivery(state, taken, monday), sent.summary
         return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursors.encode(state))
 
     return send

@@ -18,7 +18,7 @@ def compose(report: Report, page: Path | None, where: str, names: Names = NO_PRE
     parts = ["\n".join(_figures(report)), "\n".join(_to_do(report)), words.said(report)]
     if report.generated:
         parts.insert(0, "These figures come from generated data.")
-    parts.append(f"The whole page: {where}")
+    parts.append(f"Full page: {where}")
     week = report.period(_WINDOWS[0])
     return Message(names.titled(_title(week)), "\n\n".join(parts), attachment=page)
 

@@ -96,7 +96,7 @@ def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.As
 
 @contextmanager
 def _alone(warehouse: Warehouse, context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Build no other derived table of the warehouse meanwhile, whatever the instance's pools allow.
+    """Prevent other builds of derived tables in the warehouse, whatever the pools allow.
 
     A query uses all cores and reads earlier days, which another run may be replacing.
     """

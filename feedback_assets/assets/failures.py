@@ -46,7 +46,7 @@ def trouble_failure(error: Exception, tables: Collection[Table], span: Span | No
 
 
 def of_account(failure: dg.Failure, settings: Settings) -> dg.Failure:
-    """The failure with the account's prefix, and its own names of the variables."""
+    """The failure with the account's prefix and variable names."""
     prefix = settings.names.prefix
     if not prefix:
         return failure

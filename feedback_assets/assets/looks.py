@@ -1,4 +1,4 @@
-"""When each provider was last looked at for new answers, kept by the sensors that do so."""
+"""When each provider was last polled for new answers, stored by the sensors that poll."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,8 +13,8 @@ from feedback_assets.schema.names import Names
 class Look(msgspec.Struct, frozen=True):
     """The last look at a provider.
 
-    ``asked``: up to when everything that it served has been looked at. ``answered``: when the
-    latest answer seen was given.
+    ``asked``: the time up to which all served answers have been read. ``answered``: when the latest
+    answer seen was given.
     """
 
     asked: datetime | None = None
@@ -22,14 +22,14 @@ class Look(msgspec.Struct, frozen=True):
 
 
 def kept_under(names: Names, provider: str) -> str:
-    """The key under which the look at a provider of an account is kept."""
+    """The key under which the last look at a provider is stored."""
     return f"feedback_assets/alerts/{'/'.join(names.path(provider))}"
 
 
 def read_looks(
     instance: dg.DagsterInstance, names: Names, providers: Iterable[str]
 ) -> dict[str, Look]:
-    """The last look at each provider that is watched."""
+    """The last look at each watched provider."""
     found = {}
     for provider in providers:
         text = read_value(instance, kept_under(names, provider))

@@ -60,7 +60,7 @@ def report_previews(report: "Report") -> dict[str, Any]:
 
 
 def freshness_preview(report: "Report") -> dict[str, Any]:
-    """How fresh each provider of answers is: its last answer, day read and look for new ones."""
+    """The freshness of each provider of answers: last answer, last day read, last alert tick."""
     from feedback_assets.reports import words
 
     return _records(

@@ -1,4 +1,4 @@
-"""``published/postgres`` and ``published/iceberg``: bring a target up to date after the marts."""
+"""``published/postgres`` and ``published/iceberg``: update a target after the marts."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def published_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
-    """An asset for each target that is configured."""
+    """An asset for each configured target."""
     pairs = zip(published_tables(settings), targets_of(settings), strict=True)
     return [_asset(table, target, settings, tables) for table, target in pairs]
 
@@ -64,7 +64,7 @@ def _asset(
 
 
 def publish_by_hand(settings: Settings, target: Target, *, everything: bool = False) -> Outcome:
-    """Publish without a run, and record the materialisation if Dagster has a history here."""
+    """Publish without a run, and record the materialisation if there is a Dagster instance."""
     warehouse = Warehouse(
         settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )

@@ -34,7 +34,7 @@ from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 
-# Dagster aborts a tick after 60 s; the next tick is the retry. Alerts take part of that time.
+# Dagster aborts a tick after 60 s; the next tick is the retry. Alerts need part of that time.
 _RETRY = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=12, total=12)
 _LONGEST_SECONDS = 30.0
 
@@ -42,10 +42,10 @@ Clock = Callable[[], datetime]
 
 
 class Alerts(Protocol):
-    """What is told about the answers of a tick; ``alerts.new_answers`` implements it."""
+    """Alerts on the answers of a tick; ``alerts.new_answers`` implements it."""
 
     def since(self, instance: dg.DagsterInstance, provider: str, now: datetime) -> datetime:
-        """From when on the provider has to be asked again for answers that are still to be told."""
+        """The start of the next request, so that answers with an owed alert are served again."""
 
     def take(
         self,
@@ -55,7 +55,7 @@ class Alerts(Protocol):
         since: datetime,
         now: datetime,
     ) -> str:
-        """Tell what is new among the answers served since then; returns a line for the tick."""
+        """Alert on new detractors among the answers served; returns a line for the tick."""
 
 
 def utc_now() -> datetime:
@@ -108,9 +108,9 @@ def _sensor(
                 f"since {since:%Y-%m-%d %H:%M} UTC."
             )
             return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
-        told = ""
+        alerted = ""
         if alerts and news.served is not None:
-            told = alerts.take(context.instance, feed, news.served, since, moment)
+            alerted = alerts.take(context.instance, feed, news.served, since, moment)
         warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,
@@ -125,7 +125,7 @@ def _sensor(
         seen = sum(len(rows) for rows in news.rows.values())
         messages = [
             f"{seen} answers since {since:%Y-%m-%d %H:%M} UTC or shortly before.",
-            told,
+            alerted,
             f"{waiting} from today are read once the day is over." if waiting else "",
             f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]

@@ -24,9 +24,9 @@ from feedback_assets.runtime.runs import ENDED
 from feedback_assets.settings import Settings
 
 KEEP_DAYS = 21
-"""The logs of three weeks of daily refreshes of a small shop are 105 MB."""
+"""Three weeks of daily refreshes of a small shop leave 105 MB of logs."""
 KEEP_SUPERSEDED_DAYS = 7
-"""How long the UI shows earlier materialisations of a partition and earlier results of a check."""
+"""How long superseded materialisations and check results stay in the UI."""
 JOB = "remove_old_run_logs"
 SCHEDULE = f"{JOB}_weekly"
 # After the reads, so that it does not wait behind them in the queue.
@@ -37,7 +37,7 @@ _FILES = ("", "-wal", "-shm")
 
 @dataclass(frozen=True)
 class Removed:
-    """The runs whose logs were removed, the size of the files, and rows in the index of events."""
+    """The runs whose logs were removed, the size of these files, and the rows of the index."""
 
     runs: int = 0
     bytes: int = 0
@@ -46,7 +46,7 @@ class Removed:
     def __str__(self) -> str:
         return (
             f"Removed the logs of {self.runs} run(s) that ended more than {KEEP_DAYS} days ago "
-            f"({self.bytes / 1e6:.1f} MB), and {self.events:,} of the events of all runs."
+            f"({self.bytes / 1e6:.1f} MB), and {self.events:,} events from the index."
         )
 
 
@@ -94,7 +94,7 @@ def old_run_definitions(settings: Settings) -> dg.Definitions:
     @dg.job(
         name=JOB,
         description=f"Removes the logs of runs that ended more than {KEEP_DAYS} days ago, and "
-        "earlier materialisations and check results that are older than "
+        "superseded materialisations and check results older than "
         f"{KEEP_SUPERSEDED_DAYS} days. The last of each partition and check, and the list of "
         "runs, are kept.",
     )

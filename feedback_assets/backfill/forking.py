@@ -1,7 +1,7 @@
-"""The server from which the worker processes of a backfill are forked; imports nothing of Dagster.
+"""The server from which a backfill forks its worker processes; does not import Dagster itself.
 
-It has all modules loaded, so that each worker starts quickly and none inherits the threads of the
-command.
+The server has loaded all modules, so workers start quickly, and they do not inherit the threads of
+the command.
 """
 
 import multiprocessing
@@ -14,11 +14,11 @@ from feedback_assets.runtime import preload
 
 WORKER = "feedback_assets.backfill.worker"
 _LONGEST_TMPDIR = 64
-"""In bytes; the server listens on a socket below it, whose path may have about 100."""
+"""In bytes; the server creates a socket in it, whose path can have about 100."""
 
 
 def context() -> BaseContext:
-    """Fork from a server; where its socket cannot be created, start every process from scratch."""
+    """Fork from the server; if its socket cannot be created, start each process from scratch."""
     if not _can_fork():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
@@ -27,7 +27,7 @@ def context() -> BaseContext:
 
 
 def load_ahead() -> None:
-    """Start the server now: it loads the modules of the workers while the command loads its own."""
+    """Start the server: it loads the workers' modules while the command loads its own."""
     if _can_fork():
         context()
         forkserver.ensure_running()

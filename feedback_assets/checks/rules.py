@@ -97,8 +97,8 @@ RULES = (
     Rule(
         "answered_leave_the_queue",
         "marts.detractor_queue",
-        "No detractor with a reply is in the queue; says how long the others have waited, and what "
-        "share of the detractors was answered within a day.",
+        "No detractor with a reply is in the queue. The metadata shows how long the others have "
+        "waited, and the share of detractors answered within a day.",
         ("marts.order_feedback", "marts.detractor_queue"),
     ),
     Rule(

@@ -51,7 +51,7 @@ def sandbox(
     account: Annotated[
         str,
         typer.Option(
-            help="Serve one of several accounts: its own keys, and variables with its prefix.",
+            help="Serve this account, with its own keys; the variables have its prefix.",
             show_default=False,
         ),
     ] = "",

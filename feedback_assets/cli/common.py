@@ -71,14 +71,14 @@ Account = Annotated[
     str,
     typer.Option(
         "--account",
-        help="Account of another Dagster project, by its key_prefix; run in that project.",
+        help="key_prefix of an account in the Dagster project of the current directory.",
         show_default=False,
     ),
 ]
 
 
 def settings_or_exit(account: str = "") -> Settings:
-    """The settings of this project, or of the chosen or only account of another project."""
+    """The settings of this project, or those of the chosen or only account of another."""
     found = all_settings_or_exit(account)
     if len(found) > 1:
         names = ", ".join(settings.names.prefix for settings in found)
@@ -87,7 +87,7 @@ def settings_or_exit(account: str = "") -> Settings:
 
 
 def all_settings_or_exit(account: str = "") -> list[Settings]:
-    """The settings of this project, or those of every account of another, or of the chosen one."""
+    """The settings of this project, or those of the chosen account or all accounts of another."""
     try:
         found = _accounts(account) or [load_settings()]
     except SettingsError as error:
@@ -109,7 +109,9 @@ def _accounts(account: str) -> list[Settings]:
     root = find_host(here)
     found = {} if root is None else accounts_of(root)
     if account and account not in found:
-        there = f"{root} has {', '.join(found) or 'none'}" if root else f"{here} is in no project"
+        there = (
+            f"{root} has {', '.join(found) or 'none'}" if root else f"{here} is in no such project"
+        )
         raise SettingsError(
             f"--account {account}: there is no such account; {there}. Run the command in the "
             "Dagster project whose defs.yaml has this key_prefix"

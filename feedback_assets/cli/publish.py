@@ -1,4 +1,4 @@
-"""The command ``publish``: brings the targets up to date, grants reading, prints dbt sources."""
+"""The command ``publish``: updates the targets, grants read access, prints dbt sources."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from feedback_assets.publish.targets import Target
 
 _NOWHERE = (
-    "Nothing to publish to. Set FEEDBACK_PUBLISH_POSTGRES_URL or FEEDBACK_PUBLISH_ICEBERG_URI; "
-    "docs/publishing.md says how."
+    "No target is configured. Set FEEDBACK_PUBLISH_POSTGRES_URL or FEEDBACK_PUBLISH_ICEBERG_URI; "
+    "see docs/publishing.md."
 )
 
 
@@ -22,18 +22,18 @@ _NOWHERE = (
 def publish(
     to: Annotated[str | None, typer.Option(help="Only this target: postgres or iceberg.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Send every partition, also what did not change.")
+        bool, typer.Option("--all", help="Send every partition, changed or not.")
     ] = False,
     grant_to: Annotated[
         str | None,
-        typer.Option(help="Let this Postgres role read the marts; created if it is missing."),
+        typer.Option(help="Let this Postgres role read the marts; it is created if missing."),
     ] = None,
     dbt_sources: Annotated[
         bool, typer.Option("--dbt-sources", help="Print a sources.yml for dbt; publish nothing.")
     ] = False,
     account: Account = "",
 ) -> None:
-    """Bring Postgres and Iceberg up to date with the tables."""
+    """Bring the tables in Postgres and Iceberg up to date."""
     settings = settings_or_exit(account)
     if dbt_sources:
         from feedback_assets.publish.dbt import sources_yml
@@ -61,12 +61,12 @@ def _targets(settings: Settings, to: str | None) -> "tuple[Target, ...]":
     chosen = tuple(target for target in targets if to in (None, target.name))
     if not chosen:
         names = ", ".join(target.name for target in targets)
-        fail(f"--to {to}: no such target is configured; there is {names}", code=2)
+        fail(f"--to {to} is not configured; configured: {names}", code=2)
     return chosen
 
 
 def _publish(settings: Settings, target: "Target", everything: bool) -> str:
-    """Publish and print what was sent; returns why it failed."""
+    """Publish and print what was sent; returns the reason if it failed."""
     from feedback_assets.assets.failures import TROUBLE
     from feedback_assets.assets.published_assets import publish_by_hand
     from feedback_assets.publish.outcome import lines
@@ -93,10 +93,10 @@ def _grant(targets: "tuple[Target, ...]", role: str) -> None:
             created = target.grant_to(role)
         except PublishTrouble as error:
             fail(str(error))
-        made = " It is new and has no login: grant it to a user, or alter it." if created else ""
+        made = " It was created without a login: grant it to your users." if created else ""
         out.print(
             escape(
-                f"{role} may read the marts in schema {target.schema} at {target.address}.{made}"
+                f"{role} can read the marts in schema {target.schema} at {target.address}.{made}"
             ),
             soft_wrap=True,
         )

@@ -58,7 +58,7 @@ def ui(
             given = dict(os.environ)
             note = "This is the demo data. To read new days as well: make dev"
         else:
-            # Of one project: they have its DAGSTER_HOME and code location in common.
+            # Accounts of a project share its DAGSTER_HOME and code location.
             settings = all_settings_or_exit(account)[0]
         with interruptible():
             status = _ui(settings, given, note, host=host, port=port, open_browser=open_browser)

@@ -1,4 +1,4 @@
-"""Whether the targets of publishing can be used, and how far they are behind."""
+"""Checks that the publishing targets can be used, and how far they are behind."""
 
 from feedback_assets.diagnosis.providers import Verdict
 from feedback_assets.publish.targets import Target, targets_of
@@ -9,7 +9,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def check_publishing(settings: Settings) -> list[Verdict]:
-    """A verdict for each target; none where nothing is published."""
+    """A verdict for each configured target."""
     warehouse = Warehouse(settings.warehouse)
     return [_check(target, warehouse) for target in targets_of(settings)]
 
@@ -22,7 +22,7 @@ def _check(target: Target, warehouse: Warehouse) -> Verdict:
         fix = () if error.transient else (target.setting,)
         return Verdict(name, configured=True, failed=True, text=str(error), fix=fix)
     except StoreTrouble as error:
-        # The warehouse has a verdict of its own.
+        # The warehouse has its own verdict.
         return Verdict(name, configured=True, failed=True, text=str(error))
     return Verdict(
         name, configured=True, failed=False, text=f"{target.address} can be used; {behind}"

@@ -1,4 +1,4 @@
-"""One account: its names, and where the value of each of its settings comes from."""
+"""One account: its names, and the source of each of its settings."""
 
 import re
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from pathlib import Path
 from feedback_assets.schema.names import NO_PREFIX, Names
 
 _OF_THE_INSTANCE = frozenset({"DAGSTER_HOME"})
-"""Settings that all accounts of a project have in common."""
+"""Settings that all accounts of a project share."""
 _SHARED_BY_DEFAULT = frozenset({"FEEDBACK_COORDINATION_URL", "FEEDBACK_UI_URL"})
-"""Settings that an account takes from the plain variable if it has none of its own."""
+"""Settings that an account reads from the plain variable if it has no variable of its own."""
 _PLACES = frozenset({"DAGSTER_HOME", "FEEDBACK_WAREHOUSE", "FEEDBACK_AD_SPEND"})
 """Settings whose relative paths start at the root of the project."""
 _VARIABLE = re.compile(r"(?<![A-Z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Z0-9_])")
@@ -18,11 +18,11 @@ _VARIABLE = re.compile(r"(?<![A-Z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Z0-9_]
 
 @dataclass(frozen=True)
 class Account:
-    """Where the settings of one account come from; by default each from the variable of its name.
+    """The source of one account's settings; by default, each is read from the variable of its name.
 
     Settings are named as in docs/providers.md, in capitals. ``given``: values that do not come
-    from the environment, and ``given_in`` the file with them. ``variables``: the environment
-    variable of a setting, where it is not ``<PREFIX>_<SETTING>``. ``root``: the directory of the
+    from the environment; ``given_in``: the file with these. ``variables``: the environment variable
+    of a setting, if it is not ``<PREFIX>_<SETTING>``. ``root``: the directory of the
     project, where relative paths start. ``schedules`` and ``sensors``: the ones to define, by their
     names without a prefix; all by default.
     """
@@ -44,7 +44,7 @@ class Account:
         return f"{self.names.prefix.upper()}_{setting}"
 
     def with_shared(self, environ: Mapping[str, str]) -> "Account":
-        """The account, with the plain variable of shared settings where its own is not set."""
+        """The account, with the plain variable of each shared setting whose own is not set."""
         if not self.names.prefix:
             return self
         plain = {
@@ -55,7 +55,7 @@ class Account:
         return replace(self, variables={**self.variables, **plain})
 
     def values(self, environ: Mapping[str, str], settings: frozenset[str]) -> Mapping[str, str]:
-        """The texts of these settings, by setting: those given, and those of the environment."""
+        """The texts of these settings, by setting: given ones, and those of the environment."""
         if not self.names.prefix:
             return environ
         found = {name: environ.get(self.variable(name), "") for name in settings}
@@ -65,7 +65,7 @@ class Account:
         return {name: self._below_root(name, text) for name, text in found.items()}
 
     def worded(self, text: str, settings: frozenset[str]) -> str:
-        """A message with the account's own name of each setting that it mentions."""
+        """A message in which each setting has the account's own name for it."""
         if not self.names.prefix:
             return text
         return _VARIABLE.sub(lambda found: self._own_name(found[0], settings), text)

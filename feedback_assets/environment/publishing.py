@@ -1,4 +1,4 @@
-"""The settings of publishing: where tables are published to, and which."""
+"""The settings of publishing: the targets and the tables."""
 
 import re
 from typing import Annotated
@@ -17,7 +17,7 @@ def _properties(value: SecretStr | None) -> SecretStr | None:
 
 
 def _tables(text: str) -> str:
-    # Imported here: only those who change it need the tables.
+    # Imported here, because only a changed value needs the tables.
     from feedback_assets.tables.named import named_tables
 
     named_tables(text)
@@ -31,7 +31,7 @@ def _catalog_warehouse(text: str) -> str:
 
 
 class PublishingSettings(BaseSettings):
-    """``FEEDBACK_PUBLISH_…``; nothing is published where no target is set."""
+    """``FEEDBACK_PUBLISH_…``; without a target, nothing is published."""
 
     feedback_publish_postgres_url: Annotated[
         SecretStr | None, AfterValidator(values.postgres_url)
@@ -48,13 +48,13 @@ class PublishingSettings(BaseSettings):
 
     @property
     def iceberg_properties(self) -> dict[str, str]:
-        """The properties passed to PyIceberg as they are."""
+        """The properties that are passed to PyIceberg unchanged."""
         value = self.feedback_publish_iceberg_properties
         return values.properties(value.get_secret_value()) if value else {}
 
     @property
     def publishing_secrets(self) -> set[str]:
-        """The parts of these settings to mask, besides the whole values."""
+        """The parts of these settings that are masked, besides the whole values."""
         found = {text for name, text in self.iceberg_properties.items() if _is_secret(name)}
         if self.feedback_publish_postgres_url is not None:
             parts = urlsplit(self.feedback_publish_postgres_url.get_secret_value())

@@ -30,7 +30,7 @@ _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _QUIET = re.compile(r"(?P<start>([01]\d|2[0-3]):[0-5]\d)-(?P<end>([01]\d|2[0-3]):[0-5]\d)")
 ALERT_TAGS = ("support", "marketing", "operators")
-"""Who a URL of alerts is for; one without a tag is for all of them."""
+"""What an alert URL receives; one without a tag receives everything."""
 _TAG = "|".join(ALERT_TAGS)
 _TAGS = rf"(?:{_TAG})(?:\+(?:{_TAG}))*="
 
@@ -169,7 +169,7 @@ def quiet_hours(text: str) -> str:
     """Two times of day, as in ``21:00-07:00``; the second one may be on the next day."""
     found = _QUIET.fullmatch(re.sub(r"\s*[-–]\s*", "-", text))
     if found is None or found["start"] == found["end"]:
-        raise ValueError("is not a span of hours; use two times of day such as 21:00-07:00")
+        raise ValueError("is not a range of hours; use two times of day such as 21:00-07:00")
     return found[0]
 
 

@@ -100,16 +100,16 @@ class Page:
 
 
 def type_pages(pages: Sequence[Page], table: Table, typing: Typing) -> Parsed:
-    """``type_page`` of several pages, one after the other."""
+    """``type_page`` for several pages, one after the other."""
     parsed = [type_page(page.text, table, typing, page.served) for page in pages]
     bad = tuple(bad for page in parsed for bad in page.bad)
     return Parsed(pa.concat_tables([page.rows for page in parsed]), bad)
 
 
 def type_clean_pages(pages: Sequence[Page], table: Table, typing: Typing) -> Parsed | None:
-    """The same in less time; None if there is something wrong with one of the records.
+    """The same in less time; None if any record is not as declared.
 
-    Arrow takes about 200 steps for an array of any length.
+    Arrow needs about 200 steps for an array of any length.
     """
     texts = [page.text for page in pages]
     if not all(text[:1] == b"[" and text[-1:] == b"]" for text in texts):

@@ -252,9 +252,9 @@ def _typed(
 
 @dataclass
 class _Typist:
-    """Parses pages: several at once, until one of a table's has something wrong with it.
+    """Parses pages: several together, until a record of the table is not as declared.
 
-    As a rule the next ones have as well.
+    From then on, most pages have such records.
     """
 
     tables: Mapping[Table, Typing]

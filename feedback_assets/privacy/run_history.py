@@ -80,7 +80,7 @@ def _words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Scope:
-    """What is searched: ``DAGSTER_HOME``, or the part of it that belongs to one of its accounts.
+    """What is searched: ``DAGSTER_HOME``, or the part of it that belongs to one account.
 
     Runs and files of other accounts and of the rest of a project are neither read nor changed.
     """
@@ -137,7 +137,7 @@ def events_that_mention(
 def erase_runs(instance: dg.DagsterInstance, scope: Scope, wanted: Wanted) -> ErasedRuns:
     """Delete the finished runs found by ``find_runs``, with their logs; then search again.
 
-    A run that also builds other assets is reported instead: with it, their history would go.
+    A run that also builds other assets is reported instead: deleting it would delete their history.
     """
     home = scope.home
     named = find_runs(instance, scope, wanted)

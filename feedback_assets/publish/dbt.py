@@ -11,7 +11,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables.named import named_tables
 
-# The tables have no time of loading; this one says when they were last brought up to date.
+# The tables have no column with a load time; this table records the publications.
 _PUBLICATIONS = {
     "name": PUBLICATIONS,
     "description": "When the tables were brought up to date.",
@@ -25,7 +25,7 @@ _PUBLICATIONS = {
 
 
 def sources_yml(settings: Settings) -> str:
-    """The published tables as one dbt source; the database is that of dbt's profile."""
+    """The published tables as one dbt source; dbt's profile names the database."""
     tables = named_tables(settings.feedback_publish_tables)
     schema = schema_name(settings.names)
     source = {

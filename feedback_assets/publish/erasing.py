@@ -1,4 +1,4 @@
-"""Carries an erasure on to the targets: what was erased here is erased there."""
+"""Erases at the targets what was erased in the warehouse."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class ErasedAt:
-    """A target, and why it could not be reached; empty if it holds nothing of the person."""
+    """A target, and the reason if it could not be reached; empty if the erasure succeeded."""
 
     target: str
     trouble: str = ""
@@ -20,19 +20,19 @@ class ErasedAt:
         if not self.trouble:
             return f"published/{self.target}: brought up to date"
         return (
-            f"published/{self.target}: may still hold their data: {self.trouble} The erasure is "
-            "queued: the next publication (feedback-assets publish) completes it."
+            f"published/{self.target}: may still contain their data: {self.trouble} The erasure is "
+            "queued, and the next publication (feedback-assets publish) completes it."
         )
 
 
 def owe_everywhere(settings: Settings, warehouse: Warehouse) -> None:
-    """Queue the erasure at every target, before the first file is rewritten."""
+    """Queue the erasure for every target, before the first file is rewritten."""
     for target in targets_of(settings):
         owe(warehouse, target.name)
 
 
 def erase_everywhere(settings: Settings, warehouse: Warehouse) -> list[ErasedAt]:
-    """Publish the rewritten tables to every target that was published to."""
+    """Publish the rewritten tables to every target that has been published to before."""
     done = []
     for target in targets_of(settings):
         token = owed_token(warehouse, target.name)

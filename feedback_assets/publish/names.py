@@ -1,4 +1,4 @@
-"""What a published schema, namespace and table are called at the target."""
+"""The names of schemas, namespaces and tables at a target."""
 
 from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
@@ -7,7 +7,7 @@ ASSET_GROUP = "published"
 
 
 def schema_name(names: Names) -> str:
-    """The Postgres schema, and the Iceberg namespace, of an account."""
+    """The Postgres schema and the Iceberg namespace of an account."""
     return names.called("feedback")
 
 

@@ -1,4 +1,4 @@
-"""What a publication did, in numbers and in lines."""
+"""The result of a publication, as numbers and as lines of text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ class Sent:
 class Outcome:
     """A publication that succeeded.
 
-    ``tables`` has what was sent, by ``group.table``, of every published table; ``left_out`` the
-    keys and indexes that the rows do not allow; ``newest`` the newest day at the target; ``before``
-    the time of the publication before this one.
+    ``tables``: what was sent, for every published table by ``group.table``. ``left_out``: the keys
+    and indexes that the rows do not allow. ``newest``: the newest day at the target. ``before``:
+    the time of the previous publication.
     """
 
     target: str
@@ -66,7 +66,7 @@ class Behind:
 
 
 def lines(done: Outcome) -> Iterator[str]:
-    """The outcome as printed: one line, and one for each table that changed."""
+    """The outcome as printed: one line for the target, and one for each changed table."""
     what = f"{done.target}: {_counted(len(done.tables), 'table')} at {done.address}"
     if not (done.partitions or done.removed or done.dropped):
         yield f"{what}, unchanged ({done.seconds:.1f} s)"
@@ -85,7 +85,7 @@ def lines(done: Outcome) -> Iterator[str]:
     for name in done.dropped:
         yield f"  {name}: dropped"
     for name in done.left_out:
-        yield f"  Left out, because the rows do not allow it: {name}"
+        yield f"  Omitted, because the rows do not allow it: {name}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,6 +1,6 @@
-"""Erasures that a target still owes, queued beside the tables until a publication reaches it.
+"""Erasures still to be made at a target, queued beside the tables until a publication reaches it.
 
-The files name a target and hold a random token, nothing about a person.
+Each file names a target and contains a random token, but nothing about a person.
 """
 
 import secrets
@@ -11,12 +11,12 @@ _DIRECTORY = "_publishing"
 
 
 def owe(warehouse: Warehouse, target: str) -> None:
-    """Queue an erasure: the next publication to the target must leave nothing of old rows."""
+    """Queue an erasure: the next publication to the target has to remove all old rows."""
     warehouse.write_bytes(_path(warehouse, target), secrets.token_hex(16).encode())
 
 
 def owed_token(warehouse: Warehouse, target: str) -> str | None:
-    """The token of the queued erasure, read before a publication; None if nothing is owed."""
+    """The token of the queued erasure, read before a publication; None if none is queued."""
     path = _path(warehouse, target)
     try:
         return warehouse.read_bytes(path).decode() if warehouse.exists(path) else None

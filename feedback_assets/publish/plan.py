@@ -1,7 +1,7 @@
-"""What differs between warehouse and target, by the mark of each file and then by its content.
+"""The differences between warehouse and target: first by each file's mark, then by its content.
 
-A file with the mark that was published is not opened. One with another mark is read, and its
-partition is sent only if its content hash differs as well. Independent of the kind of target.
+A file whose mark is unchanged is not opened. Otherwise it is read, and its partition is sent only
+if the content hash differs as well. Independent of the kind of target.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -33,10 +33,10 @@ Held = Mapping[Day, Published]
 
 @dataclass(frozen=True)
 class Difference:
-    """The partitions of one table to look at.
+    """The partitions of one table that may have to be sent or removed.
 
-    ``new``: not at the target; ``changed``: at the target, from another file; ``gone``: only at
-    the target. ``marks`` are those of the warehouse's files.
+    ``new``: not at the target. ``changed``: at the target, from another version of the file.
+    ``gone``: only at the target. ``marks``: the marks of the warehouse's files.
     """
 
     table: Table
@@ -72,7 +72,7 @@ def _sorted(days: Iterator[Day]) -> tuple[Day, ...]:
 
 @dataclass(frozen=True)
 class Changes:
-    """The partitions to send, those to remove, and those whose file changed but not its rows."""
+    """The partitions to send, to remove, and whose file changed but whose rows did not."""
 
     table: Table
     send: tuple[Day, ...]
@@ -83,14 +83,14 @@ class Changes:
 
     @property
     def clear(self) -> tuple[Day, ...]:
-        """The partitions whose rows at the target are deleted first."""
+        """The partitions whose rows are deleted at the target first."""
         return (*self.replace, *self.remove)
 
 
 def changes(
     warehouse: Warehouse, found: Difference, held: Held, wrong: Collection[Day] = ()
 ) -> Changes:
-    """Read the changed files and keep those whose content differs from what was published."""
+    """Read the changed files; only those whose content differs from the published one are sent."""
     same: dict[Day, Published] = {}
     check = [day for day in found.changed if day not in wrong]
     for day, rows in warehouse.read_partitions(found.table, check):

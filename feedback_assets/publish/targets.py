@@ -1,4 +1,4 @@
-"""The targets that the settings name, and one publication to each of them."""
+"""The configured targets, and one publication to a target."""
 
 from typing import Protocol
 
@@ -26,7 +26,7 @@ class Target(Protocol):
 
     @property
     def setting(self) -> str:
-        """The variable that says where it is."""
+        """The setting with its address."""
 
     @property
     def address(self) -> str:
@@ -66,7 +66,7 @@ def targets_of(settings: Settings) -> tuple[Target, ...]:
 
 
 def published_tables(settings: Settings) -> tuple[Table, ...]:
-    """Each target as a table without columns that depends on all that it receives."""
+    """Each target as a table without columns that depends on every table it receives."""
     return tuple(_declared(target) for target in targets_of(settings))
 
 
@@ -74,7 +74,7 @@ def _declared(target: Target) -> Table:
     return Table(
         ASSET_GROUP,
         target.name,
-        f"The tables at {target.address}, kept equal to the warehouse.",
+        f"The published tables at {target.address}, equal to those of the warehouse.",
         columns=(),
         key=(),
         partitioned=False,
@@ -83,14 +83,14 @@ def _declared(target: Target) -> Table:
 
 
 def published_definition(settings: Settings, name: str) -> Definition:
-    """Where a target is and what it receives: a change of either calls for a publication."""
+    """A target's address and tables: a change of either requires a publication."""
     target = next(target for target in targets_of(settings) if target.name == name)
     shapes = [declared(table, without=_UNSHAPED) for table in target.tables]
     return Definition(code_of(target.name, target.address, shapes))
 
 
 def publish_to(target: Target, warehouse: Warehouse, *, everything: bool = False) -> Outcome:
-    """Publish, including an erasure that the target owes; raises ``PublishTrouble``."""
+    """Publish, and complete a queued erasure; raises ``PublishTrouble``."""
     token = owed_token(warehouse, target.name)
     done = target.publish(warehouse, everything=everything, erase=token is not None)
     if token is not None:

@@ -2,7 +2,7 @@
 
 
 class PublishTrouble(RuntimeError):
-    """Nothing was published: the target still holds what it held before.
+    """A publication failed; what was not yet committed is unchanged at the target.
 
     ``transient``: whether the same publication may succeed in a minute.
     """

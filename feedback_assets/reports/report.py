@@ -186,7 +186,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Replies:
-    """Detractors at a provider that tells when it replied, and how many it answered in a day."""
+    """Detractors at a provider that reports reply times, and those answered within a day."""
 
     provider: str
     detractors: int
@@ -197,8 +197,8 @@ class Replies:
 class Said:
     """The comments shown, those awaiting a reply first, and the total of each kind.
 
-    ``longest_days`` and ``median_days``: how many whole days the waiting detractors have waited
-    until the page was built, with a comment or without; None if nobody waits.
+    ``longest_days`` and ``median_days``: the whole days that the waiting detractors, with a comment
+    or without, had waited when the page was built; None if nobody waits.
     """
 
     shown: tuple[Comment, ...] = ()
@@ -228,10 +228,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How fresh a provider of answers is.
+    """How fresh the answers of a provider are.
 
     ``answered_at``: when the latest answer seen was given. ``last_day``: the last day read.
-    ``looked_at``: the last look for new answers, None if the provider is not watched.
+    ``looked_at``: when it was last polled for new answers, None if it is not watched.
     """
 
     provider: str

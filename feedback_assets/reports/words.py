@@ -308,13 +308,13 @@ def waited(report: Report) -> str:
         return ""
     longest = counted(found.longest_days, "day") if found.longest_days else "less than a day"
     if found.waiting == 1:
-        return f"That one has waited {longest}."
+        return f"The wait so far: {longest}."
     middle = counted(found.median_days, "day") if found.median_days else "less than a day"
-    return f"The longest has waited {longest}, the median is {middle}."
+    return f"The longest wait is {longest}, the median {middle}."
 
 
 def replied(report: Report) -> str:
-    """The share of detractors answered within a day, by provider; empty where none tells when."""
+    """The share of detractors answered within a day, by provider that reports reply times."""
     parts = [
         f"{percent(each.within_a_day / each.detractors)} of the "
         f"{counted(each.detractors, 'detractor')} at {provider(each.provider)}"
@@ -322,7 +322,7 @@ def replied(report: Report) -> str:
     ]
     if not parts:
         return ""
-    return f"Answered within a day, of those from the last 30 days: {', '.join(parts)}."
+    return f"Answered within a day, over the last 30 days: {', '.join(parts)}."
 
 
 def behind(comment: Comment) -> str:

@@ -1,8 +1,8 @@
-"""What Dagster's index of events may lose: events that later ones supersede, and logs of runs.
+"""Removes superseded events and the logs of runs from Dagster's index of events.
 
-Of each partition the last materialisation stays, which records what it was built from, and what
-was planned after it, by which Dagster tells a failed partition. Of each check the last result
-stays. The tables are Dagster's own, the same on SQLite and Postgres.
+For each partition, the last materialisation is kept, which records what it was built from, and any
+later plan, by which Dagster recognises a failed partition. For each check, the last result is kept.
+The tables are Dagster's own, the same on SQLite and Postgres.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _Ids = sqlalchemy.Select[tuple[int]]
 def remove_superseded(instance: dg.DagsterInstance, before: datetime) -> int:
     """Remove superseded events that are older than ``before``; returns the number of rows.
 
-    SQLite fills the freed pages with later events: the file stops growing, and does not shrink.
+    SQLite reuses the freed pages for later events: the file stops growing, but does not shrink.
     """
     return _remove(instance, _Events, _superseded_events(before)) + _remove(
         instance, _Checks, _superseded_checks(before)
@@ -39,15 +39,15 @@ def remove_superseded(instance: dg.DagsterInstance, before: datetime) -> int:
 
 
 def remove_run_logs(instance: dg.DagsterInstance, before: datetime) -> int:
-    """Remove events that are not about an asset and older than ``before``; returns their number.
+    """Remove events older than ``before`` that are not about an asset; returns their number.
 
-    They are copies of check events, which ``asset_check_executions`` has as well, the changes of
-    status of runs, which are in the list of runs, and, on Postgres, the rest of their logs.
+    They are copies of check events, which are also in ``asset_check_executions``; status changes of
+    runs, which are in the list of runs; and, on Postgres, the rest of the runs' logs.
     """
     logs = sqlalchemy.select(_Events.c.id).where(_Events.c.asset_key.is_(None), *_old(before))
     storage: Any = instance.event_log_storage
     if storage.is_run_sharded:
-        # Nothing else removes what was reported without a run.
+        # Nothing else removes events that were reported without a run.
         with storage.run_connection(_WITHOUT_RUN) as connection:
             connection.execute(_Events.delete().where(_Events.c.timestamp < _stored(before)))
     return _remove(instance, _Events, logs)
@@ -107,7 +107,7 @@ def _last_id(table: sqlalchemy.Table) -> sqlalchemy.Label[int]:
 
 
 def _stored(moment: datetime) -> datetime:
-    """As the databases keep it: UTC, without a zone."""
+    """As stored in the databases: UTC, without a zone."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 

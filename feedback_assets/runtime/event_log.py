@@ -79,7 +79,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
     def run_connection(
         self, run_id: str | None = None
     ) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A transaction on the database of a run; of events without a run if the id is empty."""
+        """A transaction on the database of a run, or of events without a run if the id is empty."""
         return self._transaction(INDEX if run_id is None else run_id)
 
     def index_connection(self) -> AbstractContextManager[sqlalchemy.Connection]:
@@ -101,8 +101,8 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events of one run: all of them or, if that fails, none.
 
-        The rows are those of one ``store_event`` after the other. Dagster hands over what a run is
-        planned to build, and what a step has built.
+        The rows are those of single calls of ``store_event``. Dagster passes the planned events of
+        a run in one call, and the materialisations of a step in another.
         """
         runs = {event.run_id for event in events}
         if len(runs) != 1:
@@ -112,7 +112,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         indexed = [place for place, event in enumerate(events) if _is_indexed(event)]
         with self.run_connection(runs.pop()) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
-            # Committed before the run's own rows: what the index refuses is not in the run either.
+            # Committed before the run's own rows: what the index rejects is not in the run either.
             if indexed:
                 self._store_in_index(
                     [events[place] for place in indexed], [rows[place] for place in indexed]
@@ -142,7 +142,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         """Plan a check over several days once, because it has one result for all of them.
 
         Dagster plans it for each day, whether or not the check has partitions. The result then
-        completes none of these rows: they stay planned for ever, with a copy of the event each.
+        completes none of these rows: they stay planned forever, each with a copy of the event.
         """
         planned: Any = event.get_dagster_event().event_specific_data
         days = planned.partitions_subset

@@ -1,4 +1,4 @@
-"""How Dagster is loading the definitions, and what the instance of the project is set to."""
+"""How Dagster is loading the definitions, and the settings of the project's instance."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 
 
 def is_first_load() -> bool:
-    """Whether a code location is being loaded, and not a run or step of one that is loaded."""
+    """Whether a code location is being loaded, not a run or step of a loaded one."""
     return DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION
 
 

@@ -20,7 +20,7 @@ def of_account(credential: str, account: str) -> str:
 
 
 def expected(request: Request, credential: str) -> str:
-    """The credential with which this sandbox is asked."""
+    """The credential that this sandbox expects."""
     return of_account(credential, request.app.state.account)
 
 

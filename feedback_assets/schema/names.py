@@ -31,13 +31,13 @@ class Names:
         return not self.prefix or tuple(path[:1]) == (self.prefix,)
 
     def table_name(self, path: Sequence[str]) -> str:
-        """``group.table`` of an asset key of the account; of any other key its parts with dots."""
+        """``group.table`` for an asset key of the account; for others, their parts with dots."""
         own = path[1:] if self.prefix and self.owns(path) else path
         return ".".join(own)
 
     @property
     def option(self) -> str:
-        """The option of a command line that chooses the account, after a space; often empty."""
+        """The command-line option that chooses the account, with a leading space; may be empty."""
         return f" --account {self.prefix}" if self.prefix else ""
 
     def called(self, name: str) -> str:
@@ -45,7 +45,7 @@ class Names:
         return f"{self.prefix}_{name}" if self.prefix else name
 
     def titled(self, text: str) -> str:
-        """A title of a message, with the account in front."""
+        """The title of a message, with the account in front."""
         return f"{self.prefix}: {text}" if self.prefix else text
 
     def group(self, table: Table) -> str:

@@ -1,4 +1,4 @@
-"""What the instance of another project lacks that this project's ``dagster.yaml`` has."""
+"""Reports which parts of this project's ``dagster.yaml`` another project's instance lacks."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ _log = logging.getLogger("dagster.feedback_assets")
 
 
 def say_what_is_lacking(settings: Settings) -> None:
-    """Log what the project's instance lacks, once per process, when a code location is loaded."""
+    """Log what the project's instance lacks, once per process, when a code location loads."""
     if is_first_load():
         _say(os.environ.get("DAGSTER_HOME", ""), str(settings.dagster_home))
 
@@ -25,27 +25,27 @@ def _say(home: str, default: str) -> None:
 
 
 def lacking(home: Path | None, default: str) -> Iterator[str]:
-    """A line for each thing that the instance in ``home`` lacks; ``None``: it is not set.
+    """A line for each thing that the instance in ``home`` lacks; ``None`` if it is not set.
 
-    ``default`` is the directory of the accounts' state without ``DAGSTER_HOME``.
+    ``default``: the directory of the accounts' state if ``DAGSTER_HOME`` is not set.
     """
     if home is None:
         yield (
-            "DAGSTER_HOME is not set, so Dagster forgets every run when it stops, and commands see "
-            f"none of the UI's runs. The accounts keep their secrets and quotas in {default}. Set "
-            "DAGSTER_HOME to a directory that stays"
+            "DAGSTER_HOME is not set, so Dagster forgets every run when it stops, and commands do "
+            f"not see the UI's runs. The accounts keep their secrets and quotas in {default}. Set "
+            "DAGSTER_HOME to a permanent directory"
         )
         return
     found = instance_settings(home)
     if not found.get("run_retries", {}).get("enabled"):
         yield (
             f"{home}/dagster.yaml has no run_retries, so a run whose process is killed is not "
-            "started again; the next morning's schedule reads its days"
+            "retried; the next daily schedule reads its days"
         )
     pools = found.get("concurrency", {}).get("pools", {})
     if pools.get("default_limit") is None:
         yield (
-            f"{home}/dagster.yaml limits no pools, so more runs of a provider may start than its "
-            "quota has room for; the others wait in their processes. To limit them: "
+            f"{home}/dagster.yaml sets no pool limits, so more runs of a provider may start than "
+            "its quota can serve; they wait in their own processes. To set the limits: "
             "feedback-assets limits --account <key_prefix>"
         )

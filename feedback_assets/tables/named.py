@@ -10,8 +10,8 @@ from feedback_assets.tables import STORED_TABLES
 def named_tables(patterns: str) -> tuple[Table, ...]:
     """The tables that the patterns name, in the order of their declaration.
 
-    Each is ``group.table`` or ``group.*``: the group is written out, so that tables with personal
-    data are never included by a wildcard alone. Raises ``ValueError`` with the rest of a sentence.
+    Each is ``group.table`` or ``group.*``. The group is always written out, so that no wildcard
+    alone includes tables with personal data. Raises ``ValueError`` with the rest of a sentence.
     """
     wanted = [part for part in re.split(r"[\s,]+", patterns.strip()) if part]
     groups = sorted({table.group for table in STORED_TABLES})

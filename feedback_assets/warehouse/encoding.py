@@ -11,7 +11,7 @@ from feedback_assets.schema.table import Table
 # an ordinary day is one group.
 ROW_GROUP_ROWS = 64 * 1024
 FEW_ROWS = 500
-"""A file with fewer rows is read as a whole: what helps to skip a part would be most of it."""
+"""A file with fewer rows is read as a whole: statistics would be most of its size."""
 
 
 def encode(rows: pa.Table, sink: Any, table: Table | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Replaces files on a disk, several together: each is replaced as a whole or not at all.
+"""Replaces files on a disk in batches: each file is replaced as a whole or not at all.
 
-All of them are written under temporary names, flushed, renamed, and their directories flushed, one
-step after the other: after a power failure each file is the old or the new one. The disk is waited
-for once a step and not once a file.
+All files are written under temporary names, then flushed, then renamed, then their directories are
+flushed. After a power failure, each file is the old or the new one. The process waits for the disk
+once per step, not once per file.
 """
 
 import os

@@ -35,7 +35,7 @@ _WRITERS_TO_DISK = min(_WRITERS, max(2, os.cpu_count() or 1))
 ROWS_AT_ONCE = 200_000
 """Days with at least this many rows are written before the next is computed: 200 MB at most."""
 _DAYS_TOGETHER = 64
-# Together at most 16 MB. A day takes about 1 ms to encode and 1 ms to flush by itself.
+# At most 16 MB together. A day takes about 1 ms to encode, and 1 ms to flush separately.
 _SMALL_ROWS, _SMALL_BYTES = 1000, 256 * 1024
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Writer:
         return written
 
     def replace_together(self, table: Table, days: Sequence[tuple[date | None, pa.Table]]) -> Done:
-        """``replace`` several partitions, in order, up to the first that fails."""
+        """``replace`` for several partitions, in order, up to the first that fails."""
         paths = [self.place.path(table, day) for day, _ in days]
         partitions = [self.place.inside(path) for path in paths]
         typed, failed = until_failure(_typed(table, rows) for _, rows in days)
@@ -276,5 +276,5 @@ def writers_to(place: Place) -> int:
 
 
 def together_in(place: Place) -> int:
-    """The most partitions replaced with one call: an object store has no use for more than one."""
+    """The most partitions to replace in one call; an object store gains nothing from several."""
     return _DAYS_TOGETHER if place.is_local else 1

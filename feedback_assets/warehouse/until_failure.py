@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def until_failure(results: Iterable[T]) -> tuple[list[T], Exception | None]:
-    """The results up to the first that raised, and what it raised; ``None`` if all succeeded."""
+    """The results before the first error, and that error; ``None`` if all succeeded."""
     done: list[T] = []
     try:
         for result in results:

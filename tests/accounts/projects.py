@@ -1,4 +1,4 @@
-"""A Dagster project of somebody else, as ``create-dagster`` writes it, with accounts in it."""
+"""Another Dagster project, as ``create-dagster`` writes it, with accounts in it."""
 
 import sys
 from collections.abc import Iterator, Mapping

@@ -29,7 +29,7 @@ def test_a_second_builder_of_the_same_warehouse_waits(tmp_path: Path) -> None:
         pass
 
 
-def test_an_error_while_building_is_passed_on_and_releases_the_lock(tmp_path: Path) -> None:
+def test_an_error_while_building_is_raised_and_releases_the_lock(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "a"))
     with pytest.raises(ZeroDivisionError), warehouse.building():
         raise ZeroDivisionError

@@ -52,7 +52,7 @@ def test_a_query_without_an_account_sees_all_of_them(root: Path) -> None:
     assert run("query", "--csv", sql).stdout.split() == ["one,other", "brand_a,brand_b"]
 
 
-def test_other_commands_ask_which_account_is_meant(root: Path) -> None:
+def test_other_commands_require_a_choice_of_account(root: Path) -> None:
     done = run("check")
     assert done.exit_code == 2
     assert "choose one with --account: brand_a, brand_b" in done.output
@@ -116,7 +116,7 @@ def test_a_project_that_does_not_load_is_reported_in_one_line(root: Path) -> Non
     assert "run: dg check defs" in done.output
 
 
-def test_outside_such_a_project_an_account_is_refused(
+def test_outside_a_project_an_account_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -125,7 +125,7 @@ def test_outside_such_a_project_an_account_is_refused(
     assert "there is no such account" in done.output
 
 
-def test_a_project_without_this_package_is_none_of_its_business(
+def test_a_project_without_this_package_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     defs = make_project(tmp_path / "other", "other")

@@ -1,4 +1,4 @@
-"""``FeedbackAssets`` in a Dagster project of somebody else."""
+"""``FeedbackAssets`` in another Dagster project."""
 
 import json
 import re
@@ -87,7 +87,7 @@ def test_two_accounts_load_beside_the_projects_own_assets(root: Path) -> None:
     assert graph.get(dg.AssetKey("budget")).parent_keys < graph.materializable_asset_keys
 
 
-def test_the_projects_executor_is_left_to_it(root: Path) -> None:
+def test_an_account_sets_no_executor(root: Path) -> None:
     add_account(defs_of(root), "brand_a")
     assert loaded(root).executor is None
 
@@ -208,7 +208,7 @@ def test_every_schedule_and_sensor_can_be_chosen(project: object) -> None:
     assert names(build_defs(settings)) == {*SCHEDULES, *SENSORS} | of_the_instance
 
 
-def test_what_the_instance_lacks_is_said_once_when_the_project_loads(
+def test_what_the_instance_lacks_is_logged_once_when_the_project_loads(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for prefix in ("brand_a", "brand_b"):
@@ -216,7 +216,7 @@ def test_what_the_instance_lacks_is_said_once_when_the_project_loads(
     loaded(root)
     said = [record.getMessage() for record in caplog.records if "run_retries" in record.message]
     assert len(said) == 1
-    pools = [record.message for record in caplog.records if "limits no pools" in record.message]
+    pools = [record.message for record in caplog.records if "sets no pool limits" in record.message]
     assert len(pools) == 1
 
 

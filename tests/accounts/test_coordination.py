@@ -15,7 +15,7 @@ def test_without_an_account_the_names_are_those_of_one_project() -> None:
 
 
 @pytest.mark.slow
-def test_the_quota_of_one_account_leaves_that_of_another_alone(postgres: PostgresDatabase) -> None:
+def test_the_quota_of_one_account_does_not_affect_another(postgres: PostgresDatabase) -> None:
     accounts = [Coordination(postgres.url, account=name) for name in ("brand_a", "brand_b", "")]
     rates = [(2, 60.0)]
     for account in accounts:
@@ -25,7 +25,7 @@ def test_the_quota_of_one_account_leaves_that_of_another_alone(postgres: Postgre
 
 
 @pytest.mark.slow
-def test_a_lock_of_one_account_does_not_hold_up_another(postgres: PostgresDatabase) -> None:
+def test_a_lock_of_one_account_does_not_block_another(postgres: PostgresDatabase) -> None:
     one, other = (
         SharedLocks(Coordination(postgres.url, account=name)) for name in ("brand_a", "brand_b")
     )

@@ -1,4 +1,4 @@
-"""What an account's assets, jobs, sensors, pools, resources and files are called."""
+"""The names of an account's assets, jobs, sensors, pools, resources and files."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_without_a_prefix_everything_has_the_name_of_its_declaration(tmp_path: P
 
 def test_with_a_prefix_every_name_has_it_and_nothing_else_differs(tmp_path: Path) -> None:
     plain = called(build_defs(alone(tmp_path)))
-    # A project decides itself how long it keeps the logs of its runs.
+    # A project decides how long it keeps the logs of its runs.
     plain["jobs"] -= {"remove_old_run_logs"}
     plain["ops"] -= {"remove_logs_of_old_runs"}
     plain["schedules"] -= {"remove_old_run_logs_weekly"}
@@ -81,7 +81,7 @@ def test_with_a_prefix_every_name_has_it_and_nothing_else_differs(tmp_path: Path
         assert prefixed[kind] == {f"brand_a{separator}{name}" for name in names}, kind
 
 
-def test_two_accounts_fit_into_one_project(tmp_path: Path) -> None:
+def test_two_accounts_load_in_one_project(tmp_path: Path) -> None:
     both = [build_defs(account(prefix, tmp_path)) for prefix in ("brand_a", "brand_b")]
     names = [called(defs) for defs in both]
     for kind in names[0]:
@@ -92,7 +92,7 @@ def test_two_accounts_fit_into_one_project(tmp_path: Path) -> None:
     assert keys == names[0]["keys"] | names[1]["keys"]
 
 
-def test_a_list_of_each_account_is_read_in_runs_of_its_own(tmp_path: Path) -> None:
+def test_the_lists_of_two_accounts_are_read_in_separate_runs(tmp_path: Path) -> None:
     merged = dg.Definitions.merge(
         *(build_defs(account(prefix, tmp_path)) for prefix in ("brand_a", "brand_b"))
     )

@@ -1,4 +1,4 @@
-"""Runs of several accounts in one instance: whose they are, and what an erasure searches."""
+"""Runs of several accounts in one instance: which account owns them, what an erasure searches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A real mail server on loopback that keeps what it receives."""
+"""A real mail server on loopback that records what it receives."""
 
 import socket
 from collections.abc import Iterator

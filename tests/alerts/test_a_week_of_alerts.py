@@ -75,7 +75,7 @@ def visible(sandbox: Sandbox) -> dict[str, str]:
 
 @dataclass
 class Hook:
-    """A webhook: what it accepted since the last look, and whether it refuses."""
+    """A webhook: the messages it accepted since the last tick, and whether it refuses them."""
 
     down: bool = False
     messages: list[tuple[str, str]] = field(default_factory=list)
@@ -112,18 +112,18 @@ def providers() -> Iterator[Sandbox]:
 
 @dataclass
 class Week:
-    """The week so far: who has been told of, and what each day cost."""
+    """The week so far: the detractors noticed, and the cost of each day."""
 
     project: Project
     sandbox: Sandbox
     hook: Hook
     clock: Clock
-    told: set[str] = field(default_factory=set)
+    noticed: set[str] = field(default_factory=set)
     edited: int | None = None
     alerted: Counter[str] = field(default_factory=Counter)
 
     def tick(self, machine: Daemon, at: datetime) -> None:
-        """One tick: every detractor that is new to the providers' lists is told of."""
+        """One tick: there is an alert about every detractor new to the providers' lists."""
         self.sandbox.set_now(at)
         self._edit(at)
         down = FEEDBACKPULSE_DOWN[0] <= at < FEEDBACKPULSE_DOWN[1]
@@ -135,7 +135,7 @@ class Week:
         new = {
             name: provider
             for name, provider in visible(self.sandbox).items()
-            if name not in self.told and not (down and provider == "feedbackpulse")
+            if name not in self.noticed and not (down and provider == "feedbackpulse")
         }
         messages = self.hook.read()
         if self.hook.down:
@@ -146,7 +146,7 @@ class Week:
         for _, named in messages:
             assert named
             assert named <= new.keys()
-        self.told |= new.keys()
+        self.noticed |= new.keys()
         self.alerted.update(new.values())
         machine.run_queue()
 
@@ -183,7 +183,7 @@ def test_every_detractor_alerts_in_the_tick_that_first_sees_it_and_only_then(
         machine.switch_on(*map(sensor_name, PROVIDERS), DETRACTORS)
         machine.run_sensors()
         assert hook.read() == [], "what is there at first is known"
-        week.told = set(visible(providers))
+        week.noticed = set(visible(providers))
         for number in range(1, DAYS * TICKS_A_DAY):
             at = midnight + number * TICK
             if at < clock.now:
@@ -202,7 +202,7 @@ def test_every_detractor_alerts_in_the_tick_that_first_sees_it_and_only_then(
             assert all(day < at.date() for days in held for day in days)
     assert set(week.alerted) == set(PROVIDERS)
     assert sum(week.alerted.values()) > 50
-    assert f"feedbackpulse:{week.edited}" in week.told
+    assert f"feedbackpulse:{week.edited}" in week.noticed
 
 
 def backfill(project: Project, first: date, last: date) -> None:

@@ -16,9 +16,9 @@ from feedback_assets.alerts.detractors import (
     RECENT_DAYS,
     SHOWN,
     State,
-    look,
     pending_of,
     recent_detractors,
+    update_books,
 )
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
 from feedback_assets.automation.cursors import encode
@@ -179,7 +179,7 @@ def test_a_detractor_already_answered_is_reported_as_answered(alerted: Shop) -> 
     assert "We are sorry" not in body
 
 
-def test_an_erased_person_is_not_alerted_about_even_if_only_the_order_is_theirs(
+def test_no_alert_is_sent_about_an_erased_person_even_if_only_the_order_is_theirs(
     alerted: Shop,
 ) -> None:
     alerted.build(answer(1))
@@ -274,7 +274,7 @@ def test_marts_built_by_a_backfill_trigger_alerts(
         one = waiting[row["feedback_id"]]
         for name in ("score", "comment", "order_id", "net_amount", "customer_net_amount"):
             assert getattr(one, name) == row[name]
-    books = look(State(), {name: Book() for name in ANSWERS}, found, ["t"], now)
+    books = update_books(State(), {name: Book() for name in ANSWERS}, found, ["t"], now)
     owed = {name: one for book in books.values() for name, one in book.owed().items()}
     recent = {one.feedback_id for one in found if one.responded_at >= now - timedelta(days=7)}
     assert set(pending_of(owed, found, ["t"])["t"]) == recent
@@ -285,7 +285,7 @@ def test_the_cursor_of_an_earlier_version_is_carried_over(alerted: Shop) -> None
     alerted.build(answer(1), answer(2), answer(3))
     (key,) = (target.key for target in targets(alerted.project.settings))
     known = {NOW.date(): [mark_of("thanx:1"), mark_of("thanx:2")]}
-    # It had told about the first and not yet about the second; the third is new.
+    # It had sent the first and not yet the second; the third is new.
     alerted.cursor = encode(State("another", known, {key: ["thanx:2"]}))
     alerted.tick()
     ((title, body),) = alerted.messages

@@ -1,4 +1,4 @@
-"""Alerts on new answers: in the tick that first sees a detractor, once, and about nobody else."""
+"""Alerts on new answers: once, in the first tick that sees a detractor, and about nobody else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -132,7 +132,7 @@ def watched(
     _quiet_shop.forget_written()
 
 
-def test_the_first_tick_takes_what_is_there_as_known(watched: Watched) -> None:
+def test_the_first_tick_treats_existing_detractors_as_known(watched: Watched) -> None:
     number = watched.answer(1)
     assert "Ignoring 1 existing detractors" in watched.tick()
     assert watched.tick() != ""
@@ -175,7 +175,7 @@ def test_a_tick_whose_cursor_was_lost_repeats_no_alert(watched: Watched) -> None
     assert len(watched.messages) == 1
 
 
-def test_an_answer_alerts_when_its_score_changes_into_a_detractors_and_when_it_does_so_again(
+def test_an_answer_alerts_each_time_its_score_becomes_a_detractors(
     watched: Watched,
 ) -> None:
     watched.tick()
@@ -198,7 +198,7 @@ def test_spam_never_alerts_and_neither_does_an_answer_without_a_score(watched: W
 
 
 def store_order(warehouse: Warehouse, email: str) -> None:
-    """An order of the day before, with its last click, as the unified tables hold it."""
+    """An order of the day before, with its last click, as in the unified tables."""
     at = NOON - timedelta(days=1)
     order = dict.fromkeys(ORDERS.schema.names) | {
         "order_id": "WR-7",
@@ -241,7 +241,7 @@ def test_an_alert_has_the_order_its_value_and_its_channel_where_they_are_stored(
     assert "ana@" not in body.lower()
 
 
-def test_nobody_alerts_about_an_erased_person(watched: Watched) -> None:
+def test_no_alert_is_sent_about_an_erased_person(watched: Watched) -> None:
     settings = watched.project.settings
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret)
     erased = warehouse.add_erased(Addition("x", frozenset()))
@@ -265,8 +265,8 @@ def test_an_answer_on_an_erased_persons_order_is_left_out(project: Project) -> N
         | {"provider": "thanx", "provider_feedback_id": str(number), "order_ref": reference}
         for number, reference in ((1, "1007"), (2, "1008"))
     ]
-    with Served(project.settings, project.warehouse, NOON) as look:
-        found = look.with_orders(answers)
+    with Served(project.settings, project.warehouse, NOON) as current:
+        found = current.with_orders(answers)
     assert [one.feedback_id for one in found] == ["thanx:2"]
 
 
@@ -302,7 +302,7 @@ def test_in_quiet_hours_nothing_is_sent_and_the_first_tick_after_them_sends_one_
     watched.tick()
     ((title, body),) = watched.messages
     assert title == "2 unhappy customers"
-    assert body.startswith("2 of them came in the quiet hours.")
+    assert body.startswith("2 of them arrived during the quiet hours.")
     assert [n for n in (first, second, third) if f"feedbackpulse:{n}\n" in f"{body}\n"] == [
         first,
         third,
@@ -332,7 +332,7 @@ WATCHED_FOR_LONG = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(
 
 
 def row(number: int, score: int | None, given: datetime, **other: Any) -> dict[str, Any]:
-    """An answer as a row of ``unified.feedback``, as far as alerts look at it."""
+    """An answer as a row of ``unified.feedback``, as far as alerts read it."""
     kind = None if score is None else "detractor" if score <= 6 else "promoter"
     found = {
         "feedback_id": f"thanx:{number}",
@@ -348,21 +348,21 @@ def owed(book: Book) -> set[str]:
     return set(book.owed())
 
 
-def test_an_old_answer_alerts_if_its_score_has_changed_and_not_if_nobody_looked_then() -> None:
+def test_an_old_answer_alerts_only_if_answers_of_its_time_were_read_before() -> None:
     long_ago = NOON - timedelta(days=20)
     since = NOON - timedelta(minutes=5)
     after = notice(WATCHED_FOR_LONG, [row(1, 3, long_ago)], ["url"], since, NOON)
     assert owed(after) == {mark_of("thanx:1")}
-    # The sensor was off for a month: what was given then is no news.
+    # The sensor was off for a month: answers of that time are not new.
     gap = Book(since=NOON - timedelta(days=40), asked=NOON - timedelta(days=30))
     after = notice(gap, [row(1, 3, long_ago)], ["url"], since, NOON)
     assert owed(after) == set()
-    # It was given before anyone watched.
+    # It was given before the first request.
     new = Book(since=NOON - timedelta(days=2), asked=since)
     assert owed(notice(new, [row(1, 3, long_ago)], ["url"], since, NOON)) == set()
 
 
-def test_what_became_spam_before_it_was_told_is_not_told() -> None:
+def test_an_answer_that_became_spam_before_its_alert_is_not_sent() -> None:
     first = notice(WATCHED_FOR_LONG, [row(1, 3, NOON)], ["url"], NOON, NOON)
     assert owed(notice(first, [row(1, 3, NOON, is_spam=True)], ["url"], NOON, NOON)) == set()
 

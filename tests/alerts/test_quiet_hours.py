@@ -1,4 +1,4 @@
-"""Quiet hours are read on the clock of the refresh's zone, and may pass midnight."""
+"""Quiet hours are in the refresh's time zone, and may pass midnight."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,9 @@ from feedback_assets.settings import load_settings
         ("", "UTC", "03:00", False),
     ],
 )
-def test_a_moment_is_quiet(hours: str, zone: str, clock: str, *, quiet: bool) -> None:
+def test_quiet_hours_may_pass_midnight_and_exclude_their_end(
+    hours: str, zone: str, clock: str, *, quiet: bool
+) -> None:
     settings = load_settings({"FEEDBACK_QUIET_HOURS": hours, "FEEDBACK_REFRESH_TIMEZONE": zone})
     # In summer, when Paris is two hours ahead.
     moment = datetime.fromisoformat(f"2026-07-01T{clock}").replace(tzinfo=UTC)

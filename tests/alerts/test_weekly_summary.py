@@ -85,12 +85,12 @@ def test_it_is_sent_once_a_week_after_mondays_page_and_to_marketing_only(
     assert summary["title"].startswith("Your week: NPS ")
     (attached,) = summary["attachments"]
     assert base64.b64decode(attached["base64"]) == PAGE.encode()  # type: ignore[index]
-    # Nothing changed, so the page was not built again: it is sent as it is.
+    # Nothing changed, so the page was not rebuilt: it is sent as it is.
     assert "has not been built yet" in marketing.tick(monday + timedelta(days=7), 11)
     assert marketing.tick(monday + timedelta(days=7), 12) == "Sent: URL 1 (JSON)."
 
 
-def test_a_page_is_awaited_while_runs_are_in_progress(marketing: Marketing) -> None:
+def test_the_summary_waits_while_runs_are_in_progress(marketing: Marketing) -> None:
     marketing.tick(MONDAY.date() - timedelta(days=1), 9)
     marketing.clock.move_to(MONDAY + timedelta(hours=7))
     marketing.build_page()
@@ -140,7 +140,7 @@ def test_it_says_what_the_page_says_to_do_and_how_nps_changed(marketing: Marketi
     assert week is not None
     assert "in the last 7 days" in message.body
     assert "than in the 7 days before" in message.body
-    assert message.body.endswith("The whole page: https://ui.example/assets/reports/nps")
+    assert message.body.endswith("Full page: https://ui.example/assets/reports/nps")
 
 
 def test_a_mail_has_the_page_as_an_attachment(

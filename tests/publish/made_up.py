@@ -1,4 +1,4 @@
-"""Rows for a table, made up from its declaration: every type, nulls, and texts that are awkward."""
+"""Rows for a table, generated from its declaration: every type, nulls, and awkward texts."""
 
 import random
 from datetime import UTC, date, datetime, timedelta

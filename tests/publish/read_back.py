@@ -26,7 +26,7 @@ def in_warehouse(warehouse: Warehouse, table: Table, *, lists: bool = True) -> R
 
 
 def in_postgres(url: str, table: Table, schema: str = "feedback") -> Rows:
-    """All rows, converted to the types that were declared."""
+    """All rows, converted to their declared types."""
     found = fetch(url, f'select * from "{schema}"."{table_name(table)}"')
     nested = {one.name for one in table.schema if pa.types.is_nested(one.type)}
     decimals = {one.name for one in table.schema if pa.types.is_decimal(one.type)}

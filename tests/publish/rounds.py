@@ -1,4 +1,4 @@
-"""Ten rounds of change of a small warehouse, for each of which the target must be the same."""
+"""Ten rounds of changes to a small warehouse; after each, the target must be equal to it."""
 
 import dataclasses
 import shutil
@@ -33,7 +33,7 @@ def day(number: int) -> date:
 
 @dataclass
 class Rounds:
-    """The warehouse and the tables that are published, which some rounds change."""
+    """The warehouse and the published tables, which some rounds change."""
 
     warehouse: Warehouse
     tables: list[Table] = field(default_factory=lambda: [find_table(name) for name in NAMES])

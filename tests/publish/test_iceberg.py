@@ -1,4 +1,4 @@
-"""What is published to Iceberg is exactly what the warehouse has, a table at a time."""
+"""Iceberg has exactly the rows of the warehouse, one table at a time."""
 
 import gzip
 import secrets
@@ -107,7 +107,7 @@ def reader(lake: Lake) -> Iterator[list[int]]:
             if not catalog.namespace_exists(lake.namespace):
                 continue
             for name in catalog.list_tables(lake.namespace):
-                # A table that is dropped meanwhile, with its files.
+                # The table was dropped in the meantime, with its files.
                 try:
                     there = catalog.load_table(name)
                     count = there.scan().to_arrow().num_rows

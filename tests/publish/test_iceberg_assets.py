@@ -1,4 +1,4 @@
-"""Both targets as a user meets them: the command, ``check`` and ``forget``."""
+"""Both targets as users see them: the command, ``check`` and ``forget``."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ NPS_DAILY = find_table("marts.nps_daily")
 FEEDBACK = find_table("unified.feedback")
 
 
-def test_both_targets_are_published_checked_and_erased_and_one_that_is_down_owes_the_erasure(
+def test_both_targets_are_published_checked_and_erased_and_a_target_that_is_down_is_erased_later(
     project: Project,
     postgres: PostgresDatabase,
     iceberg_server: IcebergServer,

@@ -1,4 +1,4 @@
-"""A publisher killed with ``kill -9`` at any moment: nothing is lost, nothing double."""
+"""A publisher killed with ``kill -9`` at any moment: nothing is lost or duplicated."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What is published to Postgres is exactly what the warehouse has, and all of it at once."""
+"""Postgres has exactly the rows of the warehouse, all tables at once."""
 
 import random
 import threading
@@ -82,7 +82,7 @@ def consistent_reader(url: str) -> Iterator[list[int]]:
                         wrong.extend(_differences(cursor))
                         seen[0] += 1
                 except ProgrammingError as error:
-                    # A table was dropped meanwhile: definitions are not versioned for readers.
+                    # A table was dropped meanwhile: definitions are not isolated from readers.
                     if error.sqlstate != "42P01":
                         wrong.append(str(error))
                 connection.rollback()
@@ -229,7 +229,7 @@ def test_rows_that_somebody_else_changed_are_repaired(
 def test_changed_values_are_noticed_and_repaired(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres, change: str
 ) -> None:
-    # By somebody who may write the tables, but not the publisher's notes.
+    # By a user who can write to the tables, but not to the publisher's own.
     role = f"writer_{postgres.name}"
     postgres.run_sql(
         f"create role {role}; grant usage on schema feedback to {role}; "
@@ -242,7 +242,7 @@ def test_changed_values_are_noticed_and_repaired(
     assert published.publish(warehouse).partitions == 0
 
 
-def test_everything_is_sent_again_on_request(
+def test_all_sends_every_partition_again(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres
 ) -> None:
     assert published.publish(warehouse, everything=True).partitions == 6
@@ -265,7 +265,7 @@ def test_a_view_on_what_would_be_dropped_stops_the_publication_and_is_named(
     shorter = [column for column in ORDER_FEEDBACK.columns if column.name != "comment"]
     other = replace(ORDER_FEEDBACK, columns=tuple(shorter))
     warehouse.replace_day(NPS_DAILY, day(0), made_up(NPS_DAILY, day(0), 1, "other"))
-    with pytest.raises(PublishTrouble, match="views that use what would be dropped"):
+    with pytest.raises(PublishTrouble, match="views that depend on what would be dropped"):
         target(postgres, other, NPS_DAILY).publish(warehouse)
     # Nothing of the publication is visible, neither of this table nor of the other one.
     assert (
@@ -302,7 +302,7 @@ def test_a_second_publisher_waits_for_the_first(
         assert not thread.is_alive()
 
 
-def test_how_far_it_is_behind_is_known_without_reading_a_file(
+def test_no_file_is_read_to_find_out_how_far_a_target_is_behind(
     warehouse: Warehouse, published: Postgres, postgres: PostgresDatabase
 ) -> None:
     assert str(published.behind(warehouse)).startswith("up to date, last published 20")
@@ -385,7 +385,7 @@ def test_two_publishers_at_once_leave_one_state(
     assert_equal(postgres, warehouse, ORDER_FEEDBACK, NPS_DAILY)
 
 
-def test_a_role_reads_the_marts_and_nothing_else_also_those_published_later(
+def test_a_role_reads_only_the_marts_including_those_published_later(
     postgres: PostgresDatabase, warehouse: Warehouse, published: Postgres
 ) -> None:
     role = f"analysts_{postgres.name}"

@@ -1,4 +1,4 @@
-"""Publishing as a user meets it: the command, ``check``, the asset, its alerts, and ``forget``."""
+"""Publishing as users see it: the command, ``check``, the asset, its alerts, and ``forget``."""
 
 import re
 from datetime import UTC, date, datetime
@@ -64,7 +64,7 @@ def test_the_command_publishes_the_marts_and_says_what_it_sent(
     assert "unchanged" in shop.run("publish").output
 
 
-def test_unified_tables_are_published_only_where_they_are_named(
+def test_unified_tables_are_published_only_if_they_are_named(
     shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.run("publish")
@@ -153,7 +153,7 @@ def test_a_failed_publication_is_a_failure_in_one_line_that_alerts_repeat(
     assert "hunter22" not in failure.what
 
 
-def test_the_sensor_publishes_after_a_mart_changed_and_then_is_content(shop: Project) -> None:
+def test_the_sensor_publishes_once_after_a_mart_changed(shop: Project) -> None:
     settings = shop.settings
     targets = published_tables(settings)
 
@@ -211,7 +211,7 @@ def test_forget_frees_the_bytes_of_deleted_rows(
     assert PERSON.encode() not in file.read_bytes()
 
 
-def test_a_target_that_is_down_keeps_the_erasure_owed_until_a_publication_reaches_it(
+def test_an_erasure_stays_queued_until_a_publication_reaches_the_target(
     shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEEDBACK_PUBLISH_TABLES", "unified.*")

@@ -334,10 +334,10 @@ def test_the_queues_age_is_counted_to_the_moment_the_page_is_built(marts: Marts)
     noon = datetime(LAST.year, LAST.month, LAST.day, 12, tzinfo=UTC)
     report = read_report(marts.warehouse, built_at=noon + timedelta(days=1))
     assert (report.said.longest_days, report.said.median_days) == (10, 3)
-    assert words.waited(report) == "The longest has waited 10 days, the median is 3 days."
+    assert words.waited(report) == "The longest wait is 10 days, the median 3 days."
 
 
-def test_the_share_answered_within_a_day_is_of_providers_that_tell_when_they_replied(
+def test_the_share_answered_within_a_day_is_of_providers_that_report_reply_times(
     marts: Marts,
 ) -> None:
     unhappy = {"score": 2, "nps_class": "detractor"}
@@ -359,7 +359,7 @@ def test_the_share_answered_within_a_day_is_of_providers_that_tell_when_they_rep
     report = read_report(marts.warehouse)
     assert report.said.replies == (Replies("thanx", 3, 1),)
     assert words.replied(report) == (
-        "Answered within a day, of those from the last 30 days: "
+        "Answered within a day, over the last 30 days: "
         f"{words.percent(1 / 3)} of the 3 detractors at Thanx."
     )
 

@@ -1,4 +1,4 @@
-"""An event log that notes how many events each batch had, for processes that a test starts."""
+"""An event log that records the size of each batch, for processes started by a test."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A batch of events leaves what the same events leave one by one in Dagster's own storage."""
+"""A batch of events leaves the same rows as single events in Dagster's own storage."""
 
 import os
 import shutil
@@ -85,7 +85,7 @@ def of_each_day() -> dg.AssetCheckResult:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with Dagster's own storage, in which four runs stored each event by itself."""
+    """A home with Dagster's own storage, in which four runs stored each event separately."""
     home = tmp_path_factory.mktemp("plain")
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.from_config(str(home)) as own:
@@ -131,7 +131,7 @@ def a_run_at_once(entries: Entries) -> list[list[dg.EventLogEntry]]:
 def copied(
     plain: Path, home: Path, cut: Callable[[Entries], list[list[dg.EventLogEntry]]]
 ) -> dg.DagsterInstance:
-    """An instance of ours with the same runs, and their events stored in batches."""
+    """An instance with this project's storage and the same runs, whose events came in batches."""
     shutil.copytree(plain / "history", home / "history", ignore=shutil.ignore_patterns("runs"))
     (home / "dagster.yaml").write_text(
         "event_log_storage:\n"
@@ -188,7 +188,7 @@ def test_every_table_of_every_database_has_the_same_rows(
 
 
 def executions(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[Any]]:
-    """What is stored of each check of each run: days, status and result."""
+    """The stored days, status and result of each check in each run."""
     found = defaultdict(list)
     for key in CHECKS:
         for one in instance.event_log_storage.get_asset_check_execution_history(key, 99):
@@ -220,7 +220,7 @@ def test_a_check_over_several_days_is_planned_once_and_completed_by_its_result(
 
 
 def answers(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What the UI, the sensors, the refresh, the checks and ``forget`` ask."""
+    """The queries of the UI, the sensors, the refresh, the checks and ``forget``."""
     storage: Any = instance.event_log_storage
     named = Wanted.of(Erased(b"key"), ids=["4711-0815"], names=[])
     latest = storage.get_latest_asset_check_execution_by_key(CHECKS[:2])
@@ -280,7 +280,7 @@ def _of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
     }
 
 
-def test_every_question_has_the_same_answer(plain: Path, ours: dg.DagsterInstance) -> None:
+def test_every_query_has_the_same_result(plain: Path, ours: dg.DagsterInstance) -> None:
     with dg.DagsterInstance.from_config(str(plain)) as own:
         expected = answers(own)
     found = answers(ours)
@@ -309,7 +309,7 @@ def test_a_range_run_stores_its_materialisations_and_its_plan_in_batches(
     assert [len(batch) for batch in batches(home)] == [18, 5, 5]
 
 
-def test_whoever_opens_the_storage_stores_in_batches(tmp_path: Path) -> None:
+def test_a_process_that_opens_the_storage_stores_in_batches(tmp_path: Path) -> None:
     use_counted(tmp_path)
     opened = f"import os, dagster\ndagster.DagsterInstance.get()\nprint(os.environ[{VARIABLE!r}])"
     given = {key: value for key, value in os.environ.items() if key != VARIABLE}

@@ -1,4 +1,4 @@
-"""Superseded events are removed; what the refresh, the checks and the asset pages read stays."""
+"""Superseded events are removed; those that refresh, checks and asset pages read are kept."""
 
 import json
 from collections.abc import Iterator
@@ -142,7 +142,7 @@ def test_a_check_whose_run_has_not_reached_it_keeps_its_last_result_and_its_plan
     assert [record.status.value for record in found] == ["PLANNED", "SUCCEEDED"]
 
 
-def test_ids_are_never_given_twice(instance: dg.DagsterInstance) -> None:
+def test_ids_are_never_reused(instance: dg.DagsterInstance) -> None:
     run(instance)
     storage: Any = instance.event_log_storage
     newest = storage.get_maximum_record_id()

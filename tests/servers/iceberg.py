@@ -110,7 +110,7 @@ class IcebergServer:
         try:
             if not requests.get(f"{self.endpoint}/healthz", timeout=5).ok:
                 return False
-            # Fails until the bucket has been made.
+            # Fails until the bucket exists.
             self.place.connect().list_namespaces()
             self._write()
         except (OSError, RESTError, NoSuchNamespaceError, PublishTrouble):

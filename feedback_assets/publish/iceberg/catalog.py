@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SETTING = "FEEDBACK_PUBLISH_ICEBERG_URI"
 _PATIENCE_SECONDS = 10.0
-# Otherwise a store that does not answer is waited for without an end.
+# Without these, PyIceberg waits forever for a store that does not answer.
 _TIMEOUTS = {"s3.connect-timeout": "10", "s3.request-timeout": "60"}
 _LONGEST = 300
 
 
 @dataclass(frozen=True)
 class Place:
-    """A catalog and what it takes to use it; ``properties`` go to PyIceberg as they are."""
+    """A catalog and how to connect to it; ``properties`` are passed to PyIceberg unchanged."""
 
     uri: str
     warehouse: str | None = None
@@ -50,7 +50,7 @@ class Place:
             "uri": self.uri,
             "warehouse": self.warehouse,
             "credential": self.credential,
-            # PyIceberg's own default, which it warns about.
+            # PyIceberg's own default; without it, PyIceberg logs a warning.
             "oauth2-server-uri": f"{self.uri}/v1/oauth/tokens" if self.credential else None,
         }
         known = {name: text for name, text in given.items() if text is not None}
@@ -59,12 +59,12 @@ class Place:
             self._answers()
             try:
                 return load_catalog("feedback", **properties)
-            except ValueError:  # what it answers is not what a catalog answers
+            except ValueError:  # the response is not that of a catalog
                 pass
         raise self._trouble("does not answer like an Iceberg REST catalog", "fix the address")
 
     def _answers(self) -> None:
-        """Ask once with a time limit: PyIceberg's own requests have none."""
+        """Send one request with a timeout: PyIceberg's own requests have none."""
         import requests
 
         requests.get(f"{self.uri}/v1/config", timeout=_PATIENCE_SECONDS).close()
@@ -85,7 +85,7 @@ class Place:
         ) as error:
             failure = self._trouble(
                 f"refuses: {_words(error)}",
-                "fix FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL and what it may do in the catalog",
+                "fix FEEDBACK_PUBLISH_ICEBERG_CREDENTIAL, or its permissions in the catalog",
             )
         except (
             exceptions.CommitFailedException,
@@ -94,7 +94,7 @@ class Place:
         ) as error:
             failure = self._trouble(
                 f"rejected a commit: {_words(error)}",
-                "somebody else changes these tables; wait until they are done",
+                "wait until nobody else is changing these tables",
                 transient=True,
             )
         except exceptions.NoSuchNamespaceError as error:
@@ -103,12 +103,14 @@ class Place:
             )
         except (exceptions.RESTError, requests.RequestException) as error:
             failure = self._trouble(
-                f"failed: {_words(error)}", "start it, or fix address and warehouse", transient=True
+                f"failed: {_words(error)}",
+                "start it, or fix its address and warehouse",
+                transient=True,
             )
         except OSError as error:
             failure = self._trouble(
-                f"keeps its files in a store that failed: {_words(error)}",
-                "check the store, and s3.endpoint and credentials in "
+                f"uses a store that failed: {_words(error)}",
+                "check the store, and its endpoint and credentials in "
                 "FEEDBACK_PUBLISH_ICEBERG_PROPERTIES",
                 transient=True,
             )

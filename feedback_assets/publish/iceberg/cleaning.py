@@ -1,6 +1,6 @@
 """Removes what no reader needs: old snapshots, and files that no snapshot refers to.
 
-Expiring a snapshot removes it from the metadata only; its files would stay in the store.
+Expiring a snapshot removes it only from the metadata; its files stay in the store.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
 KEPT_FOR = timedelta(days=7)
-"""How long readers may use an old snapshot."""
-# Files of a commit in progress by somebody else are not referred to yet.
+"""How long readers can use an old snapshot."""
+# If somebody else is committing, no snapshot refers to their new files yet.
 _GRACE = timedelta(hours=1)
 _MAIN = "main"
 
@@ -27,10 +27,10 @@ class _Found:
 
 
 def clean(table: "IcebergTable", *, everything: bool, now: datetime | None = None) -> int:
-    """Expire snapshots older than ``KEPT_FOR`` and remove their files; returns how many.
+    """Expire snapshots older than ``KEPT_FOR``; returns the number of files removed.
 
-    ``everything``: all snapshots but the current one, for an erasure. Raises ``PublishTrouble`` if
-    a branch or tag keeps an old snapshot then.
+    ``everything``: all snapshots except the current one, for an erasure; raises ``PublishTrouble``
+    if a branch or tag keeps an old snapshot.
     """
     now = now or datetime.now(UTC)
     if everything:
@@ -64,7 +64,7 @@ def _is_due(table: "IcebergTable", now: datetime) -> bool:
 
 
 def remove_unreferenced(table: "IcebergTable", *, before: datetime) -> int:
-    """Remove the files below the table's location that none of its snapshots refers to."""
+    """Remove the files in the table's location that none of its snapshots refers to."""
     kept = set(map(_path, _referenced(table)))
     filesystem, root = _store(table)
     gone = [
@@ -102,14 +102,14 @@ def _referenced(table: "IcebergTable") -> Iterator[str]:
 
 
 def _store(table: "IcebergTable") -> tuple[Any, str]:
-    """The file system of the table, with the catalog's credentials, and the path of the table."""
+    """The table's file system, with the catalog's credentials, and the table's path in it."""
     from pyiceberg.io.pyarrow import PyArrowFileIO
 
     io = table.io
     if not isinstance(io, PyArrowFileIO):
         raise PublishTrouble(
-            f"{'.'.join(table.name())} is read through {type(io).__name__}, with which files "
-            "cannot be listed. Remove py-io-impl from FEEDBACK_PUBLISH_ICEBERG_PROPERTIES."
+            f"{'.'.join(table.name())} is read through {type(io).__name__}, which cannot list "
+            "files. Remove py-io-impl from FEEDBACK_PUBLISH_ICEBERG_PROPERTIES."
         )
     scheme, place, path = io.parse_location(table.location(), io.properties)
     return io.fs_by_scheme(scheme, place), path.rstrip("/")

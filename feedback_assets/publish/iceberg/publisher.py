@@ -1,4 +1,4 @@
-"""One publication to Iceberg: a commit for each table that changed, with all of its days."""
+"""One publication to Iceberg: one commit for each changed table, with all of its days."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -68,8 +68,9 @@ class Iceberg:
     ) -> Outcome:
         """Make each table equal to the warehouse's; raises ``PublishTrouble``.
 
-        Tables are committed one after the other: those before a failure are up to date, the
-        others as they were. ``erase`` removes all snapshots but the newest, and their files.
+        Tables are committed one after the other: after a failure, those committed before it are up
+        to date, and the others unchanged. ``erase`` removes all snapshots except the newest, and
+        their files.
         """
         began = time.monotonic()
         catalog = self.place.connect()
@@ -125,7 +126,7 @@ class Iceberg:
         return Behind(counts, _last(found))
 
     def _found(self, catalog: "Catalog") -> Found:
-        """The tables of the namespace that this publisher made."""
+        """The tables of the namespace that this publisher created."""
         found = {}
         for name in catalog.list_tables(self.namespace):
             there = catalog.load_table(name)
@@ -135,18 +136,18 @@ class Iceberg:
 
     def _drop(self, catalog: "Catalog", there: "IcebergTable") -> int:
         catalog.drop_table(there.name())
-        # Not purge_table: not every catalog removes the files then.
+        # Not purge_table: with some catalogs, it leaves the files.
         return remove_location(there)
 
 
 def _last(found: Found) -> datetime | None:
-    """When one of the tables was last committed to."""
+    """When any of the tables was last committed to."""
     times = [there.metadata.last_updated_ms for there in found.values()]
     return datetime.fromtimestamp(max(times) / 1000, UTC) if times else None
 
 
 def _again_if_rejected(work: Callable[[], T]) -> T:
-    """Repeat work whose commit lost against another one; it starts from what is there now."""
+    """Retry work whose commit conflicted with another one, from the new state."""
     from pyiceberg import exceptions
 
     rejections = (
@@ -216,7 +217,7 @@ class _Work:
         return there
 
     def _create(self) -> Sent:
-        """Create the table together with its rows: nobody sees it empty."""
+        """Create the table together with its rows, so that nobody sees it empty."""
         transaction = self.catalog.create_table_transaction(
             self.name,
             schema_of(self.table),
@@ -257,7 +258,7 @@ class _Work:
 
 
 def _portions(partitions: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The partitions joined to about ``_ROWS_AT_ONCE`` rows."""
+    """The partitions, joined into portions of about ``_ROWS_AT_ONCE`` rows."""
     some: list[pa.Table] = []
     for rows in partitions:
         some.append(rows)
@@ -279,6 +280,6 @@ def _all_rows() -> "BooleanExpression":
 
 
 def _rows_of(days: Collection[Day]) -> str:
-    # Not an overwrite of the partitions of new rows: a day without rows would keep its old ones.
+    # Not a dynamic overwrite: a day that is now empty would keep its old rows.
     dates = ", ".join(f"'{day}'" for day in days)
     return f"day in ({dates})"

@@ -1,4 +1,4 @@
-"""How a table is declared in Iceberg: fields, partitions, properties, and their evolution."""
+"""The declaration of a table in Iceberg: fields, partitions, properties, and their evolution."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 PROPERTIES = {
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
-    # Bounds of columns would stay in manifests, and with them values of erased people.
+    # Manifests would keep the bounds of columns, and so the values of erased people.
     "write.metadata.metrics.default": "none",
     "write.metadata.metrics.column.day": "full",
     # Without these two, a commit takes longer with each one before it.
     "commit.manifest-merge.enabled": "true",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
-    # PyIceberg would append to what another publisher has just appended: days would be there twice.
+    # Its own retry would append after another publisher's rows: days would be there twice.
     "commit.retry.num-retries": "0",
     # For engines that expire snapshots themselves.
     "history.expire.max-snapshot-age-ms": str(7 * 24 * 3600 * 1000),
@@ -40,7 +40,7 @@ def properties_of(table: Table) -> dict[str, str]:
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The rows as they are written: ``day`` first, and no type that Iceberg does not have."""
+    """The schema of the rows as written: ``day`` first, and only types that Iceberg has."""
     fields = [_storable(field) for field in table.schema]
     if table.partitioned:
         fields.insert(0, pa.field("day", pa.date32(), nullable=False))
@@ -62,13 +62,13 @@ def _storable_type(kind: pa.DataType) -> pa.DataType:
 
 
 def schema_of(table: Table) -> "Schema":
-    """The schema with a document for each column."""
+    """The Iceberg schema, with documentation for each column."""
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField
 
     docs = {"day": DAY_COMMENT} | {one.name: _doc(one) for one in table.columns}
     fields = list(arrow_schema(table))
-    # Fields within fields are numbered after those of the first level.
+    # Nested fields are numbered after those of the first level.
     inner = count(len(fields) + 1)
     return Schema(
         *(
@@ -120,7 +120,7 @@ def _iceberg_type(kind: pa.DataType, ids: Iterator[int]) -> "IcebergType":
 
 
 def spec_of(table: Table) -> "PartitionSpec":
-    """Partitioned by ``day`` as it is, or not at all."""
+    """Partitioned by the identity of ``day``, or not at all."""
     from pyiceberg.partitioning import PartitionField, PartitionSpec
     from pyiceberg.transforms import IdentityTransform
 
@@ -132,8 +132,8 @@ def spec_of(table: Table) -> "PartitionSpec":
 def evolve(transaction: "Transaction", table: Table) -> bool:
     """Give an existing table the declared columns; returns whether rows must be sent again.
 
-    A column of another type is dropped and added: one of that name that was published before is
-    not read as the new one.
+    A column whose type differs is dropped and added again, so that its old values are not read as
+    the new type.
     """
     there = {field.name: field for field in transaction.table_metadata.schema().fields}
     wanted = {field.name: field for field in schema_of(table).fields}

@@ -1,4 +1,4 @@
-"""What was published, kept in a property of the Iceberg table and committed with its rows."""
+"""The published partitions, stored in a property of the Iceberg table, committed with its rows."""
 
 import json
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class State:
-    """The published partitions; ``touched``: somebody else has committed since."""
+    """The published partitions; ``touched``: somebody else has committed since then."""
 
     held: Mapping[Day, Published] = field(default_factory=dict)
     touched: bool = False
 
 
 def is_ours(metadata: "TableMetadata") -> bool:
-    """Whether the table was made by this publisher."""
+    """Whether this publisher created the table."""
     return PUBLISHED in metadata.properties
 
 
 def read_state(metadata: "TableMetadata") -> State:
-    """The state kept in the table's properties."""
+    """The state stored in the table's properties."""
     partitions = json.loads(metadata.properties[PUBLISHED])
     held = {
         date.fromisoformat(day) if day else None: Published(content, mark, rows)

@@ -1,4 +1,4 @@
-"""One publication to Postgres: everything in one transaction, so readers see all of it or none."""
+"""One publication to Postgres, in one transaction: readers see all of it or nothing."""
 
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -60,10 +60,10 @@ class Postgres:
     def publish(
         self, warehouse: Warehouse, *, everything: bool = False, erase: bool = False
     ) -> Outcome:
-        """Make the schema equal to the warehouse; raises ``PublishTrouble`` and changes nothing.
+        """Make the schema equal to the warehouse; if it raises ``PublishTrouble``, nothing changed.
 
-        ``everything`` sends what did not change as well; ``erase`` also frees the space of deleted
-        rows, so that nothing of them is left in the tables' files.
+        ``everything`` also sends unchanged partitions. ``erase`` also frees the space of deleted
+        rows, so that the tables' files no longer contain them.
         """
         relaxed: set[str] = set()
         while True:
@@ -73,9 +73,9 @@ class Postgres:
             except DoesNotFit as error:
                 if error.table in relaxed:
                     raise PublishTrouble(
-                        f"{error.table} does not fit the Postgres of {self.address}, which is "
-                        "unchanged: its rows break a constraint that feedback-assets did not add. "
-                        "Drop that constraint, then run it again."
+                        f"{error.table} cannot be written to the Postgres at {self.address}, "
+                        "which is unchanged: its rows break a constraint that feedback-assets "
+                        "did not add. Drop that constraint, then run it again."
                     ) from None
                 relaxed.add(error.table)
         if erase:
@@ -175,7 +175,7 @@ class Postgres:
 
 @dataclass
 class _Work:
-    """One transaction's work on the tables, one after the other."""
+    """The work of one transaction on the tables, one after the other."""
 
     session: Session
     schema: str
@@ -216,11 +216,11 @@ class _Work:
         if incomplete or rebuilt or name in self.relaxed:
             self.constrained.append(table)
             at_target.constrain(session, table, read_tables(session)[name])
-        # Autovacuum notices what changes little by little.
+        # Smaller changes are left to autovacuum.
         if len(filled) * _ANALYSED_FROM > len(marks):
             session.run(f"analyze {quoted(name)}")
         self.recorded[name] = dict(todo.same) | filled
-        # A file that was gone before it could be read.
+        # Their files disappeared before they could be read.
         missing = [day for day in todo.send if day not in filled]
         self.removed[name] = [*todo.remove, *missing]
         self.sent[table.full_name] = Sent(

@@ -19,9 +19,9 @@ _MARTS = "marts"
 
 
 def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds: float) -> bool:
-    """Let ``role`` read the marts, now and in later publications; returns whether it is new.
+    """Let ``role`` read the marts, including later ones; returns whether it was created.
 
-    A missing role is created without a login. What it was allowed to do elsewhere stays.
+    A missing role is created without a login. Its privileges outside the schema are unchanged.
     """
     with transaction(url, schema) as session:
         lock(session, schema, seconds)
@@ -45,7 +45,7 @@ def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds:
 
 
 def _refuse_more(session: Session, role: str) -> None:
-    """Refuse a role that reads more than the marts whatever it is granted here."""
+    """Refuse a role that can read more than the marts, whatever is granted here."""
     rows = session.rows(
         "select rolsuper or pg_has_role(oid, 'pg_read_all_data', 'member') or rolname = "
         f"current_user from pg_roles where rolname = {literal(role)}"
@@ -58,7 +58,7 @@ def _refuse_more(session: Session, role: str) -> None:
 
 
 def grant_marts(session: Session, tables: Iterable[Table], roles: Iterable[str]) -> None:
-    """Let the roles read those of the tables that are marts; a role that is gone is skipped."""
+    """Let the roles read the tables that are marts; a role that no longer exists is skipped."""
     marts = [table for table in tables if table.group == _MARTS]
     if not marts:
         return

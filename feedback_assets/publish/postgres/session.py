@@ -1,4 +1,4 @@
-"""One transaction on the published Postgres through ADBC, and its errors with remedies."""
+"""A transaction on the published Postgres through ADBC, and its errors with remedies."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _CONNECT = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# Overrides for an administrator's defaults: a first publication may take minutes.
+# Overrides of the server's defaults: a first publication may take minutes.
 _SESSION = (
     "set transaction isolation level read committed",
     "set local statement_timeout = 0",
@@ -35,16 +35,16 @@ _FULL, _LOCKED = "53", "55P03"
 _CURES = {
     "42501": (
         "denies a permission",
-        "grant its user the right to create schemas, or make it owner of the schema and its tables",
+        "let its user create schemas, or make that user owner of the schema and its tables",
     ),
     "25006": ("is read-only", "use the address of the primary server"),
     _LOCKED: (
-        "did not release a lock that another session holds",
-        "wait for the query that holds it, or end it (pg_locks and pg_stat_activity show it)",
+        "did not release a lock held by another session",
+        "wait for the query that holds it, or end that query (see pg_locks and pg_stat_activity)",
     ),
     "2BP01": (
-        "has views that use what would be dropped",
-        "drop these views, publish, and create them again",
+        "has views that depend on what would be dropped",
+        "drop these views, and create them again after the publication",
     ),
 }
 """What happened and what to do, by SQLSTATE."""
@@ -81,7 +81,7 @@ class Session:
                 self.cursor.execute(statement)
 
     def run_together(self, statements: Iterable[str]) -> None:
-        """Execute statements of data definition in one round trip."""
+        """Execute data definition statements in one round trip."""
         body = "".join(f"{statement}; " for statement in statements)
         if body:
             self.run(f"do $together$ begin {body} end $together$")
@@ -102,7 +102,7 @@ class Session:
         *,
         into: str | None,
     ) -> None:
-        """Append ``batches`` to a table of the schema ``into``, or to a temporary one if None.
+        """Append ``batches`` to a table in the schema ``into``, or to a temporary table if None.
 
         Raises ``DoesNotFit``; an error of the iterator itself is raised unchanged.
         """
@@ -111,7 +111,7 @@ class Session:
         raised: list[Exception] = []
 
         def guarded() -> Iterator[pa.RecordBatch]:
-            # ADBC would report the text of the error only.
+            # ADBC reports only the text of the error.
             try:
                 yield from batches
             except Exception as error:
@@ -149,7 +149,7 @@ class Session:
 
 @contextmanager
 def transaction(url: str, schema: str) -> Iterator[Session]:
-    """Connect and begin; names without a schema are those of ``schema``.
+    """Connect and begin; names without a schema refer to ``schema``.
 
     Raises ``PublishTrouble`` if the server cannot be used.
     """
@@ -160,7 +160,7 @@ def transaction(url: str, schema: str) -> Iterator[Session]:
 
 @contextmanager
 def outside_transactions(url: str) -> Iterator[Session]:
-    """A connection on which each statement is a transaction of its own."""
+    """A connection on which each statement is its own transaction."""
     with _connection(url, autocommit=True) as session:
         yield session
 
@@ -191,7 +191,7 @@ def _connection(url: str, *, autocommit: bool) -> Iterator[Session]:
 
 
 def _quietly(close: Any, error: type[Exception]) -> None:
-    """Close what may already be broken; the error that broke it is the one to report."""
+    """Close what may already be broken; the first error is the one to report."""
     try:
         close()
     except error:
@@ -224,7 +224,7 @@ def _misfit_or_trouble(error: Any, name: str, address: str) -> Exception:
 
 
 def trouble(error: Any, address: str) -> PublishTrouble:
-    """The driver's error as one line without data of rows."""
+    """The driver's error as one line, without data from rows."""
     state, reason = error.sqlstate or "", _reason(str(error))
     if not state:
         if any(words in reason for words in _REFUSES):
@@ -250,7 +250,7 @@ def _failed(address: str, what: str, cure: str, *, transient: bool = False) -> P
 
 
 def _reason(text: str) -> str:
-    """The server's own message: neither the statement nor the row it was about."""
+    """The server's own message, without the statement and the row."""
     found = re.search(r"(?:ERROR|FATAL|PANIC):\s*(.*)", text)
     words = found[1] if found else text.rsplit("[libpq]", maxsplit=1)[-1].splitlines()[0]
     return " ".join(words.split()).rstrip(".")

@@ -1,4 +1,4 @@
-"""How a table is declared in Postgres: types, nullability, comments, key and indexes."""
+"""The declaration of a table in Postgres: types, nullability, comments, key and indexes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 
 DAY_COMMENT = "The UTC day that the row belongs to"
-# Columns that dashboards filter by, besides days and the ids that a declaration names.
+# Columns that dashboards filter by, besides days and declared ids.
 _FILTERED = ("source", "campaign")
 _LONGEST_NAME = 63
 _TYPES = {
@@ -61,12 +61,12 @@ class Index:
 
 
 def quoted(name: str) -> str:
-    """A name as an identifier."""
+    """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text as a literal."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -90,14 +90,14 @@ def _type(kind: pa.DataType) -> str:
 
 
 def key_of(table: Table) -> tuple[str, ...]:
-    """The columns whose values identify a row, ``day`` first; none if one of them is nested."""
+    """The columns that identify a row, ``day`` first; none if one is nested in another column."""
     key = (*(("day",) if table.partitioned else ()), *table.key)
     names = {column.name for column in columns_of(table)}
     return tuple(dict.fromkeys(key)) if names.issuperset(key) else ()
 
 
 def indexes_of(table: Table) -> tuple[Index, ...]:
-    """The key, if there is one, and an index on each column people filter by."""
+    """The key, if there is one, and an index on each column that people filter by."""
     name, key = table_name(table), key_of(table)
     nullable = {column.name: column.nullable for column in columns_of(table)}
     found = []

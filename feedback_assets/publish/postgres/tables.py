@@ -28,7 +28,7 @@ _json = msgspec.json.Encoder(decimal_format="number")
 
 
 def create(session: Session, table: Table) -> None:
-    """Create the table without key and indexes, which are made once it is filled."""
+    """Create the table without its key and indexes, which are added once it is filled."""
     columns = ", ".join(f"{quoted(one.name)} {one.type}" for one in columns_of(table))
     place = quoted(table_name(table))
     session.run(
@@ -66,8 +66,8 @@ def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) 
     ]
     session.run_together(statements)
     describe(session, table, existing)
-    # A column that is new is null in what was published before, as in the warehouse; one of another
-    # type would lose its values.
+    # A new column is null in the published rows, as in the warehouse. A column that was replaced
+    # has lost its values.
     return bool(other & wanted.keys()) or ("day" in wanted) != ("day" in existing.columns)
 
 
@@ -75,7 +75,7 @@ def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Ite
     place, indexes = quoted(table_name(table)), {one.name for one in indexes_of(table)}
     for name in sorted(existing.indexes):
         if name.startswith(f"{table_name(table)}__") and (relaxed or name not in indexes):
-            # A primary key is dropped with its constraint; the other statement does nothing then.
+            # Dropping the constraint drops a primary key; the other statement then does nothing.
             yield f"alter table {place} drop constraint if exists {quoted(name)}"
             yield f"drop index if exists {quoted(name)}"
 
@@ -112,7 +112,7 @@ def constrain(session: Session, table: Table, existing: Existing) -> None:
 
 
 def left_out(table: Table, existing: Existing) -> Iterator[str]:
-    """What ``constrain`` could not add, in words."""
+    """Descriptions of what ``constrain`` could not add."""
     name = table_name(table)
     for index in indexes_of(table):
         if index.name not in existing.indexes:
@@ -128,7 +128,7 @@ def left_out(table: Table, existing: Existing) -> Iterator[str]:
 
 
 def _if_it_fits(statement: str) -> str:
-    # ADBC cannot roll back to a savepoint after an error; a block of PL/pgSQL has its own.
+    # ADBC cannot roll back to a savepoint after an error; a PL/pgSQL block does so itself.
     return (
         f"do $$ begin {statement}; exception when not_null_violation or unique_violation or "
         "program_limit_exceeded then null; end $$"
@@ -138,7 +138,7 @@ def _if_it_fits(statement: str) -> str:
 def fill(
     session: Session, schema: str, warehouse: Warehouse, todo: Changes
 ) -> dict[Day, Published]:
-    """Append the partitions to send, one in memory at a time; returns what was sent."""
+    """Append the partitions to send, with one in memory at a time; returns what was sent."""
     sent: dict[Day, Published] = {}
     if not todo.send:
         return sent
@@ -149,7 +149,7 @@ def fill(
     if not nested:
         session.copy(name, arrow, batches, into=schema)
         return sent
-    # JSON is copied as text first: the driver cannot write ``jsonb``.
+    # JSON is first copied as text: the driver cannot write ``jsonb``.
     session.run(_stage(columns))
     session.copy(_STAGE, arrow, batches, into=None)
     session.insert(name, _from_stage(quoted(name), columns))
@@ -198,7 +198,7 @@ def _storable_array(values: pa.Array) -> pa.Array:
             [None if one is None else _json.encode(one).decode() for one in values.to_pylist()],
             pa.string(),
         )
-        # An even number of backslashes before it: the escape itself, not a text about it.
+        # After an even number of backslashes, it is the escape itself, not text that spells it.
         return pc.replace_substring_regex(values, r"((?:^|[^\\])(?:\\\\)*)\\u0000", r"\1\\ufffd")
     if pa.types.is_string(values.type) and pc.any(pc.match_substring(values, "\0")).as_py():
         return pc.replace_substring(values, "\0", "\ufffd")

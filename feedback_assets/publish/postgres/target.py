@@ -1,4 +1,4 @@
-"""What the Postgres schema holds: tables, columns, indexes, published partitions, readers."""
+"""The content of the Postgres schema: tables, columns, indexes, published partitions, readers."""
 
 import re
 from collections import defaultdict
@@ -33,9 +33,9 @@ class Existing:
 
 @dataclass(frozen=True)
 class State:
-    """What the schema holds, read in one transaction; empty if it does not exist.
+    """The content of the schema, read in one transaction; empty if it does not exist.
 
-    ``touched``: tables that somebody else has changed since they were published.
+    ``touched``: tables that somebody else has changed since their publication.
     """
 
     tables: dict[str, Existing] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class State:
         return self.partitions.get(name, _NONE) if name in self.tables else _NONE
 
     def wrong(self, name: str) -> Collection[Day]:
-        """The published partitions that are not what was published any more."""
+        """The published partitions that somebody else may have changed."""
         return tuple(self.held(name)) if name in self.touched else ()
 
 
@@ -76,7 +76,7 @@ def statements(name: str) -> list[str]:
 
 
 def read_state(session: Session) -> State:
-    """Everything the publisher has to know about the schema, in a handful of queries."""
+    """The state of the schema that the publisher needs, in a handful of queries."""
     tables = read_tables(session)
     partitions: dict[str, dict[Day, Published]] = defaultdict(dict)
     if PARTITIONS in tables:
@@ -113,9 +113,9 @@ def read_tables(session: Session) -> dict[str, Existing]:
 
 
 def take_over(session: Session) -> None:
-    """Clear the notes of other people's changes, and make none for those of this transaction.
+    """Delete the records of other people's changes, and record none in this transaction.
 
-    A change that is committed later leaves its note for the next publication.
+    A change that is committed later is recorded for the next publication.
     """
     session.run("set local feedback.publishing = 'on'", "delete from _touched")
 
@@ -181,7 +181,7 @@ def _recorded(
 
 
 def record_publication(session: Session, partitions: int, rows: int, newest: date | None) -> None:
-    """Add a line to the history that readers may ask how fresh the tables are."""
+    """Add a row to the history, which shows readers how fresh the tables are."""
     day = f"date '{newest.isoformat()}'" if newest else "null"
     session.run(
         f"insert into _publications values (clock_timestamp(), {partitions}, {rows}, {day})",

@@ -1,5 +1,5 @@
--- The detractors of the last 30 stored days, by provider that tells when it replied, and how many
--- got a reply within a day. One given on the last stored day may still get one.
+-- The detractors of the last 30 stored days at providers that report reply times, and how many of
+-- them got a reply within a day. An answer given on the last stored day may still get one.
 with
 
 answers as (

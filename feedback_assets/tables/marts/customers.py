@@ -1,4 +1,4 @@
-"""What each customer bought and answered, read by the marts that would otherwise read all days."""
+"""What each customer bought and answered, for marts that would otherwise read all days."""
 
 from feedback_assets.schema.columns import INT64, MONEY_SUM, STAMP, TEXT, Column
 from feedback_assets.schema.table import ALL_DAYS, Table

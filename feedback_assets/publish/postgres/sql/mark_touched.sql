@@ -1,7 +1,7 @@
 -- sqlfluff:dialect:postgres
--- Notes that somebody other than the publisher changed rows of a table: the next publication
--- sends it again. With the rights of its owner: whoever may write the table need not be allowed to
--- write the note.
+-- Records that somebody other than the publisher changed rows of a table: the next publication
+-- sends it again. Runs with the rights of its owner: those who write to the table may have no right
+-- to write to _touched.
 create or replace function _mark_touched() returns trigger
 language plpgsql security definer set search_path = pg_catalog as
 $$

@@ -1,6 +1,6 @@
 -- sqlfluff:dialect:postgres
--- What was published, in the same transaction as the rows: a partition whose hash is the same is
--- not sent. day is null for a table without days.
+-- What was published, written in the same transaction as the rows: a partition whose hash is the
+-- same is not sent. day is null for a table without days.
 create table if not exists _partitions (
     table_name text not null,
     day date,
@@ -12,7 +12,7 @@ create table if not exists _partitions (
 comment on table _partitions is
 'What was published, by table and day; maintained by feedback-assets publish';
 
--- The roles that may read the marts, also those that are published later.
+-- The roles that can read the marts, including those published later.
 create table if not exists _readers (role text primary key);
 comment on table _readers is 'The roles of feedback-assets publish --grant-to';
 
@@ -20,7 +20,7 @@ comment on table _readers is 'The roles of feedback-assets publish --grant-to';
 create table if not exists _touched (table_name text primary key);
 comment on table _touched is 'Tables that somebody else changed; the next publication repairs them';
 
--- For readers: how fresh the tables are, also where nothing has changed since.
+-- For readers: how fresh the tables are, even if nothing has changed.
 create table if not exists _publications (
     published_at timestamptz primary key,
     partition_count bigint not null,
@@ -28,4 +28,4 @@ create table if not exists _publications (
     newest_day date
 );
 comment on table _publications is
-'When the tables were brought up to date, also where nothing had changed';
+'When the tables were last brought up to date, even if nothing had changed';

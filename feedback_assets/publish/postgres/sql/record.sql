@@ -1,5 +1,5 @@
 -- sqlfluff:dialect:postgres
--- Replaces what is recorded of the partitions in sent; one that was removed has no hash there.
+-- Replaces the records of the partitions in sent; a partition that was removed has no hash there.
 delete from _partitions
 using sent
 where

@@ -1,6 +1,6 @@
 -- "Detractors … without a reply", with how long those in the queue have waited, in whole days to
 -- the end of the last stored day, and how many detractors of the 30 days were answered within a
--- day, of providers that tell when they replied. One given on the last day may still be answered.
+-- day, for providers that report reply times. One given on the last day may still be answered.
 with
 
 answers as (

@@ -1,4 +1,4 @@
-"""The project's own asset: campaigns of both brands, by how likely their customers recommend."""
+"""The project's own asset: the campaigns of both brands, ordered by NPS."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ COLUMNS = ["source", "campaign", "currency", "orders", "net_amount", "responses"
 def best_channels(
     brand_a_warehouse: WarehouseResource, brand_b_warehouse: WarehouseResource
 ) -> dg.MaterializeResult[None]:
-    """Campaigns of the last 90 days with answers, of both brands, the highest NPS first."""
+    """Both brands' campaigns with answers in the last 90 days, highest NPS first."""
     warehouses = dict(zip(BRANDS, (brand_a_warehouse, brand_b_warehouse), strict=True))
     parts = [_campaigns(brand, warehouse) for brand, warehouse in warehouses.items()]
     rows = pa.concat_tables(parts).sort_by([("nps", "descending"), ("responses", "descending")])
