@@ -1,7 +1,6 @@
 """Measures whole processes alternately, through the operating system, and gives the ratios."""
 
 import argparse
-import ctypes
 import json
 import os
 import statistics
@@ -10,21 +9,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
 class Usage:
-    """A finished command: wall seconds, and of all its processes the CPU seconds.
-
-    ``peak``: memory of the largest of its processes, in bytes.
-    """
+    """A finished process: wall and CPU seconds (with child processes), peak memory in bytes."""
 
     wall: float
     cpu: float
@@ -37,12 +31,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Usage:
-    """Run a command to completion; raises ``SystemExit`` with its output if it fails.
-
-    Also waits for the processes that it leaves behind, such as the server that forks a backfill's
-    workers, and counts their use.
-    """
-    _adopt_orphans()
+    """Run a command to completion; raises ``SystemExit`` with its output if it fails."""
     with tempfile.TemporaryFile("w+") as output:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -52,29 +41,15 @@ def run(
             cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A process group of its own, by which its orphans are found.
-            process_group=0,
         )
-        _, status, own = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        usages = [own]
-        with suppress(ChildProcessError):
-            while True:
-                usages.append(os.wait4(-process.pid, 0)[2])
         output.seek(0)
         said = output.read()
     if process.returncode:
         raise SystemExit(f"{command} failed:\n{said[-4000:]}")
-    seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    return Usage(wall, seconds, max(usage.ru_maxrss for usage in usages) * 1024, said)
-
-
-@cache
-def _adopt_orphans() -> None:
-    """Become the parent of orphaned descendants, as init would; only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
 
 
 def module(name: str, *arguments: object) -> list[str]:
@@ -108,20 +83,15 @@ class Compared:
 
 
 def compare(
-    ours: Callable[[], Usage],
-    theirs: Callable[[], Usage],
-    chosen: "Options",
-    *,
-    warm: bool = True,
+    ours: Callable[[], Usage], theirs: Callable[[], Usage], times: int, *, warm: bool = True
 ) -> Compared:
-    """Run both alternately, ``chosen.times`` times each, after one uncounted run of each.
+    """Run both alternately, ``times`` times each, after one uncounted run of each.
 
-    No such run if ``warm`` is false, since it makes no difference for a command that takes a
-    minute, nor if the benchmark runs small.
+    No such run if ``warm`` is false: it makes no difference for a command that takes a minute.
     """
-    if warm and not chosen.small:
+    if warm:
         ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(chosen.times)]
+    pairs = [(ours(), theirs()) for _ in range(times)]
     return Compared([a for a, _ in pairs], [b for _, b in pairs])
 
 

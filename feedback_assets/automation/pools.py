@@ -7,7 +7,6 @@ import dagster as dg
 
 from feedback_assets.assets import derived_assets
 from feedback_assets.ingest.sources import SOURCES
-from feedback_assets.schema.names import Names
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Limit:
     before: int | None = None
 
 
-def right_limits(providers: Iterable[str], names: Names) -> list[Limit]:
+def right_limits(providers: Iterable[str]) -> list[Limit]:
     """The limit of each provider's pool and of the derived tables' pool.
 
     One run per list of a provider: all lists share its quota, and one run uses everything the
@@ -30,14 +29,10 @@ def right_limits(providers: Iterable[str], names: Names) -> list[Limit]:
     limits = []
     for provider in providers:
         lists = sum(source.provider == provider for source in SOURCES)
-        limits.append(Limit(names.called(provider), lists, "one run per list"))
+        limits.append(Limit(provider, lists, "one run per list"))
     return [
         *limits,
-        Limit(
-            names.called(derived_assets.POOL),
-            1,
-            "a query uses all cores, and days depend on earlier days",
-        ),
+        Limit(derived_assets.POOL, 1, "a query uses all cores, and days depend on earlier days"),
     ]
 
 

@@ -19,10 +19,7 @@ latest as (
                 'nps_class': answers.nps_class,
                 'order_id': answers.order_id,
                 'ordered_at': answers.ordered_at,
-                'currency': case
-                    when answers.order_id is null then '(unmatched)'
-                    else coalesce(answers.currency, '(none)')
-                end
+                'currency': answers.currency
             } end
         ) as now,
         min(
@@ -32,9 +29,8 @@ latest as (
                 'nps_class': answers.nps_class
             } end
         ) as earlier
-    from parts.counted_answers as answers
+    from parts.answers
     cross join lengths
-    where answers.age >= 0
     group by lengths.window_days, answers.customer
 )
 

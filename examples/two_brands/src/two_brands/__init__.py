@@ -1,1 +1,0 @@
-"""Two brands of one agency, and a table over both."""

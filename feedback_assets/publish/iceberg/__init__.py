@@ -1,1 +1,0 @@
-"""Publishing to an Iceberg REST catalog: all days of a table in one commit."""
