@@ -26,7 +26,7 @@ DAILY_MARTS = tuple(table for table in MART_TABLES if table.partitioned)
 OTHERS = tuple(table for table in DERIVED_TABLES if table not in DAILY_MARTS)
 
 
-# Hundreds of examples, each of every table; see conftest.py.
+# In CI each test builds its tables in 200 worlds, which takes minutes.
 pytestmark = pytest.mark.timeout(1200)
 
 
