@@ -78,8 +78,7 @@ benchmarks/peers/.venv-%/.installed: benchmarks/peers/%.txt
 	@touch $@
 
 bench: $(VENV)/.installed $(PEERS:%=benchmarks/peers/.venv-%/.installed)
-	@for script in benchmarks/[a-z]*.py; do \
-		$(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m feedback_assets.tables.document docs/tables.md
@@ -109,8 +108,8 @@ $(TOOLS)/.installed: constraints-tools.txt
 constraints: $(TOOLS)/.installed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev --extra s3 -o constraints.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra spark --constraint constraints.txt -o constraints-spark.txt >/dev/null
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group image --extra s3 --extra server --extra kubernetes --constraint constraints.txt -o constraints-image.txt >/dev/null
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group server --extra s3 --extra server --extra cluster --constraint constraints.txt -o constraints-server.txt >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group image --extra s3 --extra postgres --extra iceberg --extra server --extra kubernetes --constraint constraints.txt -o constraints-image.txt >/dev/null
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group server --extra s3 --extra postgres --extra iceberg --extra server --extra cluster --constraint constraints.txt -o constraints-server.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools -o constraints-tools.txt >/dev/null
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group docs -o constraints-docs.txt >/dev/null
 

@@ -25,9 +25,7 @@ def main() -> None:
         def build(limit: str) -> list[str]:
             return module("benchmarks.support.build_tables", root, history.first, LAST, limit)
 
-        compared = compare(
-            lambda: run(build("2GB")), lambda: run(build("-")), chosen.times, warm=False
-        )
+        compared = compare(lambda: run(build("2GB")), lambda: run(build("-")), chosen, warm=False)
     limited, free = compared.medians(wall)
     most, _ = compared.medians(peak)
     say(

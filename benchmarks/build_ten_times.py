@@ -18,7 +18,7 @@ def main() -> None:
             return module("benchmarks.support.build_tables", root, first, LAST, "2GB")
 
         many, few = build(chosen.size), build(chosen.size // 10)
-        compared = compare(lambda: run(many), lambda: run(few), chosen.times)
+        compared = compare(lambda: run(many), lambda: run(few), chosen)
     large, small = compared.medians(wall)
     say(
         "ten times the orders, wall a row",

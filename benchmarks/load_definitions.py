@@ -18,7 +18,7 @@ def main() -> None:
         env = clean_environment(directory / "home", directory / "warehouse")
         loading = script("from feedback_assets.definitions import defs; defs()")
         compared = compare(
-            lambda: run(loading, env), lambda: run(script("import dagster"), env), chosen.times
+            lambda: run(loading, env), lambda: run(script("import dagster"), env), chosen
         )
     ours, floor = compared.medians(cpu)
     say(

@@ -16,7 +16,7 @@ def main() -> None:
         def read(served: object) -> Usage:
             return backfill(served, directory)  # type: ignore[arg-type]
 
-        compared = compare(lambda: read(many), lambda: read(few), chosen.times)
+        compared = compare(lambda: read(many), lambda: read(few), chosen)
     large, small = compared.medians(peak)
     detail = f"{chosen.size:,} orders {large / 1e6:.0f} MB, a tenth {small / 1e6:.0f} MB"
     say("peak memory of ten times the orders", compared.ratio(peak), "≤ 1.3", detail)

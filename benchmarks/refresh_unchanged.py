@@ -18,7 +18,7 @@ from benchmarks.support.measuring import (
     scratch,
     wall,
 )
-from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from benchmarks.support.sandboxes import sandbox_without_limits
 
 
 def refresh(first: date, last: date, *, build: bool) -> None:
@@ -51,23 +51,13 @@ def main() -> None:
     held = 40 if chosen.small else 400
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=held - 1)
-    server = sandbox_without_limits(chosen.size, held)
-    try:
-        with scratch() as directory:
-            env = clean_environment(directory / "home", directory / "warehouse")
-            env |= settings_of(server)
-            env |= {
-                "FEEDBACK_START_DATE": str(first),
-                "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
-                "FEEDBACKPULSE_REQUESTS_PER_MINUTE": "100000",
-            }
-            run(module("feedback_assets.cli", "backfill", "--from", first, "--to", last), env)
-            compared = compare(
-                lambda: _timed(last, env, "yes"), lambda: _timed(last, env, "no"), chosen.times
-            )
-    finally:
-        server.terminate()
-        server.wait(10)
+    with sandbox_without_limits(chosen.size, held) as settings, scratch() as directory:
+        env = clean_environment(directory / "home", directory / "warehouse") | settings
+        env |= {"FEEDBACK_START_DATE": str(first)}
+        run(module("feedback_assets.cli", "backfill", "--from", first, "--to", last), env)
+        compared = compare(
+            lambda: _timed(last, env, "yes"), lambda: _timed(last, env, "no"), chosen
+        )
     ours, floor = compared.medians(cpu)
     say(
         "a refresh of 30 days with nothing changed, CPU against the reading alone",

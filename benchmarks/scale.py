@@ -5,7 +5,6 @@ Least squares on logarithms: doubling one quantity multiplies the other by 2 to 
 
 import re
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from benchmarks.support.measuring import (
     say,
     scratch,
 )
-from benchmarks.year_at_quota import sandbox_without_limits, settings_of
+from benchmarks.support.sandboxes import sandbox_without_limits
 from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS = 60
@@ -97,23 +96,12 @@ def read(customers: int, days: int, select: str = "*") -> Point:
     """All tables for a number of customers and days, read from the sandbox and built."""
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
-    server = sandbox_without_limits(customers, days + 30)
-    try:
-        with scratch() as directory:
-            env = clean_environment(directory / "home", directory / "warehouse")
-            env |= settings_of(server) | {"FEEDBACK_START_DATE": str(first), "COLUMNS": "200"}
-            span = ("--from", first, "--to", last, "--select", select)
-            usage = run(module("feedback_assets.cli", "backfill", *span), env)
-            return _point(customers, days, usage, directory)
-    finally:
-        _stop(server)
-
-
-def _stop(server: subprocess.Popen[str]) -> None:
-    server.terminate()
-    server.wait(10)
-    if server.stdout is not None:
-        server.stdout.close()
+    with sandbox_without_limits(customers, days + 30) as settings, scratch() as directory:
+        env = clean_environment(directory / "home", directory / "warehouse") | settings
+        env |= {"FEEDBACK_START_DATE": str(first), "COLUMNS": "200"}
+        span = ("--from", first, "--to", last, "--select", select)
+        usage = run(module("feedback_assets.cli", "backfill", *span), env)
+        return _point(customers, days, usage, directory)
 
 
 def _point(customers: int, days: int, usage: Usage, directory: Path) -> Point:

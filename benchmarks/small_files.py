@@ -1,15 +1,42 @@
-"""Three years in a file per day or per month, compared with one file: DuckDB, pandas, Spark."""
+"""What small files cost: writing a day of 100 rows, and reading three years of days.
 
+Reading a file per day or per month is compared with one file, in DuckDB, pandas and Spark.
+"""
+
+import io
 import json
 import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import date
 from importlib.util import find_spec
 from itertools import groupby
 
-from benchmarks.support.history import History, write
-from benchmarks.support.measuring import compare, cpu, options, run, say, scratch, script, wall
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.support import build_tables
+from benchmarks.support.history import LAST, History, write
+from benchmarks.support.measuring import (
+    Options,
+    compare,
+    cpu,
+    options,
+    run,
+    say,
+    scratch,
+    script,
+    wall,
+)
+from feedback_assets.days import days_between
+from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 
+WRITTEN = ("unified.attribution", "marts.order_feedback", "marts.nps_daily")
+_ROWS = 100
 DUCKDB = """
 import sys, duckdb
 duckdb.sql(f"select currency, sum(amount) from read_parquet('{sys.argv[1]}') group by 1").fetchall()
@@ -45,8 +72,56 @@ def in_spark(times: int, one: str, many: dict[str, str]) -> None:
         say(f"a file {layout} against one file, Spark, wall", ratio, "none", detail)
 
 
-def main() -> None:
-    chosen = options(__doc__, size=1_500_000, small=2_000)
+def by_writing(chosen: Options) -> None:
+    """CPU of a partition of 100 rows, and of Arrow's writer alone."""
+    history = History(30 if chosen.small else 365, 1_000 if chosen.small else 30_000)
+    names = ("unified.feedback", "unified.orders", *WRITTEN)
+    with scratch() as directory:
+        root = str(directory / "warehouse")
+        write(history, Warehouse(root))
+        build_tables.main(root, str(history.first), str(LAST), "-", *names)
+        for name in WRITTEN:
+            table = find_table(name)
+            rows = Warehouse(root).read_arrow(table).drop_columns("day")
+            some = np.arange(_ROWS * history.days) % rows.num_rows
+            rows = rows.take(pa.array(some)).combine_chunks()
+            days = [
+                (day, rows.slice(_ROWS * number, _ROWS))
+                for number, day in enumerate(days_between(history.first, LAST))
+            ]
+            of_ours, of_arrow = (
+                statistics.median(milliseconds(days, how) for _ in range(chosen.times))
+                for how in (_writing(Warehouse(str(directory / "copy")), table), _encoding)
+            )
+            say(
+                f"a file of {_ROWS} rows of {name}, CPU against 1 ms",
+                of_ours,
+                "≤ 1",
+                f"{of_ours:.2f} ms, Arrow's writer alone {of_arrow:.2f}, {history.days} files",
+            )
+
+
+Days = list[tuple[date, pa.Table]]
+
+
+def milliseconds(days: Days, how: Callable[[Days], None]) -> float:
+    """CPU per day."""
+    began = time.process_time()
+    how(days)
+    return 1000 * (time.process_time() - began) / len(days)
+
+
+def _writing(warehouse: Warehouse, table: Table) -> Callable[[Days], None]:
+    return lambda days: deque(warehouse.replace_days(table, days), maxlen=0).clear()
+
+
+def _encoding(days: Days) -> None:
+    for _, rows in days:
+        pq.write_table(rows, io.BytesIO(), compression="zstd")
+
+
+def by_reading(chosen: Options) -> None:
+    """Wall of a query over many files against one file."""
     days = 30 if chosen.small else 1095
     with scratch() as directory:
         warehouse = Warehouse(str(directory / "warehouse"))
@@ -69,7 +144,7 @@ def main() -> None:
                 compared = compare(
                     lambda text=text, pattern=pattern: run(script(text, pattern)),
                     lambda text=text: run(script(text, one)),
-                    chosen.times,
+                    chosen,
                 )
                 ours, floor = compared.medians(wall)
                 say(
@@ -81,6 +156,12 @@ def main() -> None:
                 )
         if find_spec("pyspark"):
             in_spark(chosen.times, one, layouts)
+
+
+def main() -> None:
+    chosen = options(__doc__, size=1_500_000, small=2_000)
+    by_writing(chosen)
+    by_reading(chosen)
 
 
 if __name__ == "__main__":

@@ -4,48 +4,18 @@ The sandbox serves it, rejects requests beyond the quota, and counts requests.
 """
 
 import math
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import requests
 
-from benchmarks.support.measuring import ROOT, clean_environment, module, options, run, say, scratch
+from benchmarks.support.measuring import clean_environment, module, options, run, say, scratch
+from benchmarks.support.sandboxes import sandbox
 
 _LATENCY = 0.2
 _PER_MINUTE = 120
 _PAGE = 1000
 _TABLES = ("contacts", "clicks", "orders")
-
-
-def sandbox(customers: int, days: int) -> subprocess.Popen[str]:
-    """The sandbox command, with the providers' latency and quotas."""
-    return _serve(customers, days, "--latency", _LATENCY)
-
-
-def sandbox_without_limits(customers: int, days: int) -> subprocess.Popen[str]:
-    """The same without latency and quotas."""
-    return _serve(customers, days, "--quota-scale", 1000)
-
-
-def _serve(customers: int, days: int, *more: object) -> subprocess.Popen[str]:
-    command = module(
-        "feedback_assets.cli",
-        *("sandbox", "--port", 0, "--customers", customers, "--days", days, *more),
-    )
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-
-
-def settings_of(server: subprocess.Popen[str]) -> dict[str, str]:
-    """The settings that the sandbox prints."""
-    assert server.stdout is not None
-    found: dict[str, str] = {}
-    for line in server.stdout:
-        name, _, value = line.strip().partition("=")
-        found[name] = value
-        if "RETARGETING_REST_KEY" in found and "RETARGETING_CUSTOMER_ID" in found:
-            break
-    return found
 
 
 def rows_of(said: str) -> dict[str, int]:
@@ -73,25 +43,20 @@ class Year:
 
 def year(first: date, last: date, customers: int) -> Year:
     """Read the days from a new sandbox."""
-    server = sandbox(customers, (last - first).days + 31)
-    try:
-        settings = settings_of(server)
-        with scratch() as directory:
-            env = clean_environment(directory / "home", directory / "warehouse") | settings
-            env |= {"FEEDBACK_PROVIDERS": "wicked_reports", "FEEDBACK_START_DATE": str(first)}
-            select = " or ".join(f'key:"wicked_reports/{table}"' for table in _TABLES)
-            usage = run(
-                module(
-                    "feedback_assets.cli",
-                    *("backfill", "--from", first, "--to", last, "--select", select),
-                ),
-                env,
-            )
+    days = (last - first).days + 31
+    with sandbox(customers, days, "--latency", _LATENCY) as settings, scratch() as directory:
+        env = clean_environment(directory / "home", directory / "warehouse") | settings
+        env |= {"FEEDBACK_PROVIDERS": "wicked_reports", "FEEDBACK_START_DATE": str(first)}
+        select = " or ".join(f'key:"wicked_reports/{table}"' for table in _TABLES)
+        usage = run(
+            module(
+                "feedback_assets.cli",
+                *("backfill", "--from", first, "--to", last, "--select", select),
+            ),
+            env,
+        )
         root = settings["WICKED_REPORTS_URL"].rsplit("/", 1)[0]
         log = requests.get(f"{root}/_sandbox/requests", timeout=60).json()
-    finally:
-        server.terminate()
-        server.wait(10)
     asked = sum(count for name, count in log.items() if name.startswith("wicked_reports "))
     least = sum(math.ceil(rows / _PAGE) for rows in rows_of(usage.output).values())
     return Year(usage.wall, asked, max(least, 1))

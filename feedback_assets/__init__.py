@@ -34,16 +34,8 @@ def read_table(
 
 def read_arrow(name: str, days: Days = None, columns: Iterable[str] | None = None) -> "pa.Table":
     """The rows of ``group.table`` as an Arrow table; otherwise like ``read_table``."""
+    from feedback_assets.reading import rows_of
     from feedback_assets.settings import load_settings
-    from feedback_assets.tables import find_table
     from feedback_assets.warehouse.warehouse import Warehouse
 
-    table = find_table(name)
-    first, last = days if isinstance(days, tuple) else (days, days)
-    if days is not None and not table.partitioned:
-        raise ValueError(f"{name} has no days: read it whole")
-    return Warehouse(load_settings().warehouse).read_arrow(table, _day(first), _day(last), columns)
-
-
-def _day(day: date | str | None) -> date | None:
-    return date.fromisoformat(day) if isinstance(day, str) else day
+    return rows_of(Warehouse(load_settings().warehouse), name, days, columns)

@@ -1,18 +1,17 @@
 """All settings: read once from the environment and the project's ``.env``, typed and checked."""
 
 import os
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     create_model,
@@ -21,13 +20,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.environment import values
+from feedback_assets.environment.account import ALONE, Account
 from feedback_assets.environment.dotenv import line_of, load_dotenv
+from feedback_assets.environment.publishing import PublishingSettings
 from feedback_assets.environment.variables import Variables, is_secret, one_line
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.masking import register, url_secrets
 from feedback_assets.providers.registry import BROKEN, PROVIDERS, REGISTRY, find_provider
+from feedback_assets.schema.names import Names
 
 
 def _project_root() -> Path:
@@ -41,24 +43,10 @@ PROJECT_ROOT = _project_root()
 
 _from_dotenv: dict[str, str] = {}
 """The variables that this process got from ``.env``."""
-_EARLIEST = date(2000, 1, 1)
 
 
 class SettingsError(ValueError):
     """An unusable setting; the text is one line that names the variable."""
-
-
-def _clock(text: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("is not a time of day, for example 06:00")
-    return text
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("is not a URL; use https://…")
-    return text.rstrip("/")
 
 
 def _root(text: str) -> str:
@@ -80,45 +68,9 @@ def _secret(value: SecretStr | None) -> SecretStr | None:
 
 
 def _alert_urls(value: SecretStr | None) -> SecretStr | None:
-    urls = values.split_urls(value.get_secret_value()) if value else ()
-    for number, url in enumerate(urls, start=1):
-        if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
-            raise ValueError(
-                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
-                "or slack://…"
-            )
+    if value is not None:
+        values.refuse_alert_urls(value.get_secret_value())
     return value
-
-
-def _postgres_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not values.is_postgres_url(value.get_secret_value()):
-        raise ValueError(
-            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
-            "special characters in user and password percent-encoded"
-        )
-    return value
-
-
-def _engine(text: str) -> str:
-    if text.lower() not in ("duckdb", "spark"):
-        raise ValueError("is not an engine; use duckdb or spark")
-    return text.lower()
-
-
-def _spark_master(text: str) -> str:
-    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
-        raise ValueError(
-            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
-        )
-    return text
-
-
-def _past(day: date) -> date:
-    if day < _EARLIEST:
-        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
-    if day > datetime.now(UTC).date():
-        raise ValueError("is in the future; use the first day to load")
-    return day
 
 
 def _providers(text: Any) -> Any:
@@ -133,13 +85,13 @@ def _providers(text: Any) -> Any:
 
 
 Zone = Annotated[str, AfterValidator(values.zone)]
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(values.url)]
 Days = Annotated[int, Field(ge=1, le=3660)]
 Secret = Annotated[SecretStr | None, AfterValidator(_secret)]
 Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Settings(BaseSettings):
+class Settings(PublishingSettings):
     """The settings, named as in the environment in lower case; secrets never appear in ``repr``.
 
     Those of the providers are added by ``AllSettings`` and read with ``of``.
@@ -151,25 +103,31 @@ class Settings(BaseSettings):
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
-    feedback_start_date: Annotated[date, AfterValidator(_past)] = date(2024, 1, 1)
+    feedback_start_date: Annotated[date, AfterValidator(values.past_day)] = date(2024, 1, 1)
     feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
     feedback_refresh_days: Days = 30
-    feedback_refresh_at: Annotated[str, AfterValidator(_clock)] = "06:00"
+    feedback_refresh_at: Annotated[str, AfterValidator(values.clock)] = "06:00"
     feedback_refresh_timezone: Zone = "UTC"
     feedback_match_days: Days = 90
     feedback_touch_days: Days = 30
     feedback_personal_data_days: Days | None = None
     feedback_ad_spend: Annotated[str | None, AfterValidator(_files)] = None
-    feedback_engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
-    feedback_spark_master: Annotated[str, AfterValidator(_spark_master)] = "local[*]"
+    feedback_engine: Annotated[str, AfterValidator(values.engine)] = "duckdb"
+    feedback_spark_master: Annotated[str, AfterValidator(values.spark_master)] = "local[*]"
     feedback_customer_secret: Secret = None
     feedback_erasure_secret: Secret = None
-    feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
+    feedback_coordination_url: Annotated[SecretStr | None, AfterValidator(values.postgres_url)] = (
+        None
+    )
     feedback_alert_urls: Annotated[SecretStr | None, AfterValidator(_alert_urls)] = None
     feedback_ui_url: Url | None = None
+    feedback_watch_seconds: Annotated[int, Field(ge=30, le=86_400)] = 300
+    feedback_watch_providers: Annotated[str, AfterValidator(_providers)] = ""
+    feedback_quiet_hours: Annotated[str, AfterValidator(values.quiet_hours)] | None = None
     feedback_owners: Annotated[str, AfterValidator(values.owners)] = "team:data"
     feedback_repository_url: Annotated[Url, AfterValidator(values.repository)] | None = None
     feedback_repository_branch: Annotated[str, AfterValidator(values.branch)] = "main"
+    _account: Account = PrivateAttr(default=ALONE)
 
     @classmethod
     def settings_customise_sources(
@@ -183,6 +141,20 @@ class Settings(BaseSettings):
         """Only the source that ``load_settings`` passes, which reads the variables."""
         return (init_settings,)
 
+    @property
+    def account(self) -> Account:
+        """The account that the settings belong to."""
+        return self._account
+
+    @property
+    def names(self) -> Names:
+        """The names of the account's assets, jobs, resources and pools."""
+        return self._account.names
+
+    def worded(self, text: str) -> str:
+        """A message with the account's own variable names."""
+        return self._account.worded(text, variables())
+
     def of(self, provider: str, argument: str) -> Any:
         """The value of a provider's setting, or its default."""
         return getattr(self, f"{provider}_{argument}")
@@ -190,7 +162,8 @@ class Settings(BaseSettings):
     def missing(self, provider: str) -> tuple[str, ...]:
         """The variables that the provider needs and that are not set."""
         needed = find_provider(provider).needed_variables
-        return tuple(name for name in needed if getattr(self, name.lower()) is None)
+        unset = (name for name in needed if getattr(self, name.lower()) is None)
+        return tuple(map(self._account.variable, unset))
 
     def any_set(self, provider: str) -> bool:
         """Whether at least one of the provider's needed variables is set."""
@@ -234,16 +207,32 @@ class Settings(BaseSettings):
         return str(PROJECT_ROOT / Path(place).expanduser())
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The loaded providers that may be asked for new answers every few minutes."""
+        named = {name.strip().lower() for name in self.feedback_watch_providers.split(",")}
+        return tuple(
+            name for name in self.providers if not self.feedback_watch_providers or name in named
+        )
+
+    @property
+    def alert_routes(self) -> tuple[tuple[frozenset[str], str], ...]:
+        """The tags and the URL of each target of alerts, with its credentials."""
+        value = self.feedback_alert_urls
+        found = values.split_urls(value.get_secret_value()) if value else ()
+        return tuple(map(values.split_tags, found))
+
+    @property
     def alert_urls(self) -> tuple[str, ...]:
         """The URLs that alerts are sent to, with their credentials."""
-        value = self.feedback_alert_urls
-        return values.split_urls(value.get_secret_value()) if value else ()
+        return tuple(url for _, url in self.alert_routes)
 
     @property
     def coordination(self) -> Coordination | None:
         """The state shared with other machines, ``None`` if this machine works alone."""
         value = self.feedback_coordination_url
-        return Coordination(value.get_secret_value()) if value else None
+        if value is None:
+            return None
+        return Coordination(value.get_secret_value(), account=self.names.prefix)
 
     @property
     def quota_in(self) -> Coordination | Path:
@@ -251,8 +240,14 @@ class Settings(BaseSettings):
         return self.coordination or self.quota_dir
 
     @property
+    def state_dir(self) -> Path:
+        """The directory of the account's generated secrets, quotas and locks."""
+        prefix = self.names.prefix
+        return self.dagster_home / "feedback" / prefix if prefix else self.dagster_home
+
+    @property
     def quota_dir(self) -> Path:
-        return self.dagster_home / "quota"
+        return self.state_dir / "quota"
 
     def customer_secret(self) -> bytes:
         """The key of ``customer_key``, generated into ``DAGSTER_HOME`` if none is set."""
@@ -274,11 +269,11 @@ class Settings(BaseSettings):
 
     @property
     def customer_secret_file(self) -> Path:
-        return self.dagster_home / "customer_secret"
+        return self.state_dir / "customer_secret"
 
     @property
     def erasure_secret_file(self) -> Path:
-        return self.dagster_home / "erasure_secret"
+        return self.state_dir / "erasure_secret"
 
 
 _TYPES: dict[str, Any] = {
@@ -316,16 +311,16 @@ def secret_variables() -> frozenset[str]:
     return frozenset(name.upper() for name, field in fields.items() if is_secret(field))
 
 
-def dotenv_file() -> Path:
+def dotenv_file(account: Account = ALONE) -> Path:
     """The file for settings, whether it exists or not."""
-    return PROJECT_ROOT / ".env"
+    return (account.root or PROJECT_ROOT) / ".env"
 
 
-def where_set(variable: str) -> str:
+def where_set(variable: str, account: Account = ALONE) -> str:
     """Where this process got a variable from, in words, or where to set it."""
     if os.environ.get(variable) != _from_dotenv.get(variable):
         return "in the environment"
-    path = dotenv_file()
+    path = dotenv_file(account)
     line = line_of(path, variable)
     return f"in {path}" if line is None else f"in line {line} of {path}"
 
@@ -348,15 +343,20 @@ def _environment() -> Mapping[str, str]:
     They are added to the process, since Dagster's resources read the credentials from the
     environment when a run starts.
     """
-    try:
-        _from_dotenv.update(load_dotenv(dotenv_file()))
-    except Unusable as error:
-        raise SettingsError(str(error)) from None
+    read_dotenv(dotenv_file())
     return os.environ
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of ``environ``; by default of the process and its ``.env``.
+def read_dotenv(path: Path) -> None:
+    """Add the variables of the file that the process lacks; raises ``SettingsError``."""
+    try:
+        _from_dotenv.update(load_dotenv(path))
+    except Unusable as error:
+        raise SettingsError(str(error)) from None
+
+
+def load_settings(environ: Mapping[str, str] | None = None, account: Account = ALONE) -> Settings:
+    """The settings of an account in ``environ``; by default of the process and its ``.env``.
 
     In the process, ``DAGSTER_HOME`` becomes an absolute path, as Dagster needs it. Raises
     ``SettingsError``.
@@ -365,12 +365,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     environ = _environment() if environ is None else environ
     if BROKEN:
         raise SettingsError(BROKEN[0])
+    account = account.with_shared(environ)
     try:
-        settings = AllSettings(**Variables(AllSettings, environ)())
+        found = Variables(AllSettings, account.values(environ, variables()))()
+        settings = AllSettings(**found)
     except ValidationError as error:
-        raise SettingsError(one_line(error, AllSettings.model_fields)) from None
+        line = one_line(error, AllSettings.model_fields)
+        raise SettingsError(account.worded(line, variables())) from None
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(account.worded(str(error), variables())) from None
+    settings._account = account  # a private attribute, which pydantic does not take as an argument
     if of_process and "dagster_home" in settings.model_fields_set:
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     register_secrets(settings)
@@ -384,3 +388,4 @@ def register_secrets(settings: Settings) -> None:
     register(*(secret for url in settings.alert_urls for secret in url_secrets(url)))
     if settings.coordination is not None:
         register(*settings.coordination.secrets)
+    register(*settings.publishing_secrets)

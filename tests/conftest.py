@@ -18,10 +18,14 @@ from feedback_assets import settings as settings_module
 from feedback_assets.cli import app
 from feedback_assets.definitions import build_defs
 from feedback_assets.http import masking
+from feedback_assets.runtime import event_batches
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.settings import Settings, load_settings
 from feedback_assets.warehouse.warehouse import Warehouse
+
+# Fixtures: a catalog that tables are published to.
+from tests.servers.iceberg import iceberg_server  # noqa: F401
 from tests.servers.object_store import ObjectStore, running_object_store
 
 # Fixtures: a Postgres for what several machines share.
@@ -41,8 +45,12 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 # Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
     "test_walk.py",
+    "test_two_brands.py",
+    "test_benchmarks.py",
     "test_several_machines.py",
     "test_ui_backfill.py",
+    "test_a_week_of_alerts.py",
+    "test_killed.py",
     "test_fourteen_days.py",
     "test_refresh_sensor.py",
     "test_ui.py",
@@ -110,6 +118,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     # Set here so that pytest restores them after a test that runs the command's ``main``.
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
+    monkeypatch.setenv(event_batches.VARIABLE, str(event_batches.SIZE))
     # A made-up secret such as "key" would be masked in the output of later tests.
     monkeypatch.setattr(masking, "_secrets", set())
     monkeypatch.setattr(masking, "_pattern", None)

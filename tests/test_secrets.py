@@ -31,6 +31,7 @@ from feedback_assets.providers.retargeting import tables as retargeting
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from tests.conftest import YESTERDAY, Project, configure
@@ -103,7 +104,7 @@ def read(project: Project, tables: Iterable[Table] = PROVIDER_TABLES) -> str:
     with open_instance(project.settings) as instance:
         result = job.execute_in_process(
             instance=instance,
-            asset_selection=[dg.AssetKey(table.asset_key) for table in tables],
+            asset_selection=[dg.AssetKey(NO_PREFIX.key(table)) for table in tables],
             tags=range_tags(YESTERDAY, YESTERDAY),
             raise_on_error=False,
         )

@@ -1,6 +1,7 @@
 """Measures whole processes alternately, through the operating system, and gives the ratios."""
 
 import argparse
+import ctypes
 import json
 import os
 import statistics
@@ -9,16 +10,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
 class Usage:
-    """A finished process: wall and CPU seconds (with child processes), peak memory in bytes."""
+    """A finished command: wall seconds, and of all its processes the CPU seconds.
+
+    ``peak``: memory of the largest of its processes, in bytes.
+    """
 
     wall: float
     cpu: float
@@ -31,7 +37,12 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Usage:
-    """Run a command to completion; raises ``SystemExit`` with its output if it fails."""
+    """Run a command to completion; raises ``SystemExit`` with its output if it fails.
+
+    Also waits for the processes that it leaves behind, such as the server that forks a backfill's
+    workers, and counts their use.
+    """
+    _adopt_orphans()
     with tempfile.TemporaryFile("w+") as output:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -41,15 +52,29 @@ def run(
             cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,
+            # A process group of its own, by which its orphans are found.
+            process_group=0,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        _, status, own = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
+        usages = [own]
+        with suppress(ChildProcessError):
+            while True:
+                usages.append(os.wait4(-process.pid, 0)[2])
         output.seek(0)
         said = output.read()
     if process.returncode:
         raise SystemExit(f"{command} failed:\n{said[-4000:]}")
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Usage(wall, seconds, max(usage.ru_maxrss for usage in usages) * 1024, said)
+
+
+@cache
+def _adopt_orphans() -> None:
+    """Become the parent of orphaned descendants, as init would; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def module(name: str, *arguments: object) -> list[str]:
@@ -83,15 +108,20 @@ class Compared:
 
 
 def compare(
-    ours: Callable[[], Usage], theirs: Callable[[], Usage], times: int, *, warm: bool = True
+    ours: Callable[[], Usage],
+    theirs: Callable[[], Usage],
+    chosen: "Options",
+    *,
+    warm: bool = True,
 ) -> Compared:
-    """Run both alternately, ``times`` times each, after one uncounted run of each.
+    """Run both alternately, ``chosen.times`` times each, after one uncounted run of each.
 
-    No such run if ``warm`` is false: it makes no difference for a command that takes a minute.
+    No such run if ``warm`` is false, since it makes no difference for a command that takes a
+    minute, nor if the benchmark runs small.
     """
-    if warm:
+    if warm and not chosen.small:
         ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(times)]
+    pairs = [(ours(), theirs()) for _ in range(chosen.times)]
     return Compared([a for a, _ in pairs], [b for _, b in pairs])
 
 

@@ -12,12 +12,14 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from feedback_assets.environment.values import ALERT_TAGS
 from feedback_assets.http.errors import one_line
 from feedback_assets.settings import Settings, SettingsError
 
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     import apprise
 
 NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
-# A tick has 60 s. The next tick sends what did not fit.
-_SECONDS_EACH = 20.0
+SUPPORT, MARKETING, OPERATORS = ALERT_TAGS
+"""The tags of those who receive detractors, the weekly summary and failures."""
+# A tick has 60 s, of which asking a provider may take 30. The next tick sends what did not fit.
+_SECONDS_EACH = 12.0
 _LONGEST_REASON = 200
 # An invisible word joiner stops services from linking addresses and notifying mentions.
 _TELLING = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<![\w.]@)(?<=@)(?=\w)|(?<=<)(?=[!@#])")
@@ -35,27 +39,35 @@ _WORD_JOINER = "\u2060"
 
 @dataclass(frozen=True)
 class Message:
-    """A message: a one-line title, lines of plain text, and its Apprise type."""
+    """A message: a one-line title, lines of plain text, and its Apprise type.
+
+    ``attachment``: a file for the services that accept files.
+    """
 
     title: str
     body: str
     kind: str = "info"
+    attachment: Path | None = None
 
 
 TEST = Message(
     "feedback-assets: test",
-    "feedback-assets sends alerts here: new unhappy customers and failed runs.",
+    "feedback-assets sends its messages to this URL.",
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    """One URL: its number in the setting, its service, and a mark that identifies it later."""
+    """One URL: its number in the setting, its service, and a mark that identifies it later.
+
+    ``tags``: what it receives; everything if empty.
+    """
 
     number: int
     service: str
     key: str
     url: SecretStr
+    tags: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -94,7 +106,7 @@ def targets(settings: Settings) -> tuple[Target, ...]:
     if not urls:
         return ()
     mark = _mark(version("apprise"), *urls)
-    kept = settings.dagster_home / "alert_services.json"
+    kept = settings.state_dir / "alert_services.json"
     known: dict[str, list[str]] = {}
     with contextlib.suppress(OSError, ValueError):
         read = json.loads(kept.read_text(encoding="utf-8"))
@@ -108,9 +120,16 @@ def targets(settings: Settings) -> tuple[Target, ...]:
             draft.write_text(json.dumps(known), encoding="utf-8")
             draft.replace(kept)
     return tuple(
-        Target(number, service, _mark(url), SecretStr(url))
-        for number, (url, service) in enumerate(zip(urls, known[mark], strict=True), start=1)
+        Target(number, service, _mark(url), SecretStr(url), tags)
+        for number, ((tags, url), service) in enumerate(
+            zip(settings.alert_routes, known[mark], strict=True), start=1
+        )
     )
+
+
+def for_tag(targets: Iterable[Target], tag: str) -> tuple[Target, ...]:
+    """The targets with this tag, and those without any."""
+    return tuple(target for target in targets if not target.tags or tag in target.tags)
 
 
 def deliver(target: Target, message: Message) -> str:
@@ -120,6 +139,8 @@ def deliver(target: Target, message: Message) -> str:
     service = _service(target.url.get_secret_value())
     if service is None:
         return "Apprise cannot use it"
+    if message.attachment and not service.attachment_support:
+        message = replace(message, attachment=None)
     sender = apprise.Apprise(asset=service.asset)
     sender.add(service)
     try:
@@ -129,6 +150,7 @@ def deliver(target: Target, message: Message) -> str:
             body=message.body,
             body_format=apprise.NotifyFormat.TEXT,
             interpret_escapes=False,
+            attach=str(message.attachment) if message.attachment else None,
             timeout=_SECONDS_EACH,
         )
     except Exception as error:  # noqa: BLE001 - of some hundred services, and none may stop the rest

@@ -3,25 +3,34 @@
 Independent of Dagster: ``sensors`` keeps the state between ticks and sends the messages.
 """
 
-import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
-from feedback_assets.alerts.delivery import Message, Pending, add_pending, harmless
+from feedback_assets.alerts.book import (
+    RECENT_DAYS,
+    Book,
+    Known,
+    mark_of,
+    without_debts,
+    without_old,
+)
+from feedback_assets.alerts.delivery import Message, Pending, harmless
+from feedback_assets.schema.free_text import masked
+from feedback_assets.schema.names import NO_PREFIX, Names
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
-from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.tables.unified import FEEDBACK, ORDERS
+from feedback_assets.transforms.sources import Days, ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
-RECENT_DAYS = 7
-"""No alert for older answers, for example when a year is backfilled."""
+IN_FULL = 10
+"""The most detractors that a message describes one by one."""
 SHOWN = 5
-"""Maximum detractors shown in a message, which also gives the number of the others."""
-_REMEMBERED_DAYS = 60
+"""Detractors described in a message about more than ``IN_FULL``."""
 _LONGEST_COMMENT = 400
 _LONGEST_NAME = 80
 _SHELL_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -41,8 +50,17 @@ _RECENT = """
         answers.last_click_source, answers.last_click_medium, answers.last_click_campaign
     from answers
     left join marts.detractor_queue as queue on queue.feedback_id = answers.feedback_id
+    left join unified.feedback
+        on feedback.feedback_id = answers.feedback_id and feedback.day = answers.day
+    left join unified.orders
+        on orders.order_id = answers.order_id and orders.ordered_at = answers.ordered_at
     where answers.choice = 1 and answers.nps_class = 'detractor' and not answers.is_spam
         and (queue.feedback_id is not null or answers.reply is not null)
+        -- An erased person has pseudonyms, on the answer or only on its order.
+        and not starts_with(coalesce(feedback.customer_email, ''), 'erased:')
+        and not starts_with(coalesce(feedback.customer_ref, ''), 'erased:')
+        and not starts_with(coalesce(orders.customer_email, ''), 'erased:')
+        and not starts_with(coalesce(orders.contact_id, ''), 'erased:')
     order by answers.responded_at desc, answers.feedback_id
 """
 
@@ -74,10 +92,11 @@ class Detractor:
 
 
 class State(msgspec.Struct, frozen=True):
-    """The state between ticks.
+    """The state of ``alert_on_detractors`` between ticks; the books have what was sent.
 
-    ``mark`` identifies the content last looked at. ``known``: marks of detractors already alerted
-    on or ignored as existing, by the day on which they were first seen. ``pending``: ids.
+    ``mark`` identifies the content that was last read. ``known`` and ``pending`` come from a
+    version that stored here what is now in the books: marks by the day on which they were first
+    seen, and ids by target.
     """
 
     mark: str = ""
@@ -85,41 +104,103 @@ class State(msgspec.Struct, frozen=True):
     pending: Pending = {}
 
 
-def recent_detractors(warehouse: Warehouse, today: date) -> list[Detractor]:
-    """Detractors of the last days, newest first; the period is the longest delay of an alert."""
-    days = {ORDER_FEEDBACK.full_name: (today - timedelta(days=30), None)}
-    with connect(warehouse, (ORDER_FEEDBACK, DETRACTOR_QUEUE), days=days) as connection:
+def recent_detractors(warehouse: Warehouse, today: date, match_days: int) -> list[Detractor]:
+    """Detractors of the last days who are not erased, newest first.
+
+    The period is the longest delay of an alert.
+    """
+    first = today - timedelta(days=30)
+    days: dict[str, Days] = dict.fromkeys(
+        (ORDER_FEEDBACK.full_name, FEEDBACK.full_name), (first, None)
+    )
+    days[ORDERS.full_name] = (first - timedelta(days=match_days), None)
+    tables = (ORDER_FEEDBACK, DETRACTOR_QUEUE, FEEDBACK, ORDERS)
+    with connect(warehouse, tables, days=days) as connection:
         rows = ask(connection, _RECENT).to_pylist()
     return [Detractor(**row) for row in rows]
 
 
-def look(
+def update_books(
     state: State | None,
+    books: Mapping[str, Book],
     detractors: Iterable[Detractor],
     targets: Collection[str],
     now: datetime,
-    mark: str,
-) -> State:
-    """The state after a tick; ``pending`` has the detractors to alert on for each target.
+) -> dict[str, Book]:
+    """The providers' books after the marts were read; ``owed`` has the detractors to alert on.
 
-    The first tick sends no alert: it ignores existing detractors.
+    The first tick sends no alert: it ignores existing detractors. A detractor that is already in a
+    book was noticed among the provider's new answers.
     """
-    before = state or State()
-    today = now.astimezone(UTC).date()
     since = now - timedelta(days=RECENT_DAYS)
-    oldest = today - timedelta(days=_REMEMBERED_DAYS)
-    known = {day: marks for day, marks in before.known.items() if day >= oldest}
-    known_marks = {mark for marks in known.values() for mark in marks}
-    new = [found for found in detractors if _mark(found.feedback_id) not in known_marks]
-    # Includes those too old for an alert, so that a restated answer does not look new.
-    if new:
-        known[today] = [*known.get(today, ()), *(_mark(found.feedback_id) for found in new)]
-    recent = [found.feedback_id for found in new if found.responded_at >= since]
-    return State(mark, known, add_pending(before.pending, recent if state else (), targets))
+    old = {mark for marks in state.known.values() for mark in marks} if state else set()
+    late = _late(state.pending if state else {})
+    after = {
+        name: msgspec.structs.replace(book, known=without_old(book.known, targets, now))
+        for name, book in books.items()
+    }
+    for one in detractors:
+        known = after[one.provider].known
+        mark = mark_of(one.feedback_id)
+        if mark in known:
+            continue
+        # Includes those too old for an alert, so that a restated answer does not look new.
+        owed: tuple[str, ...] = ()
+        if mark in old:
+            owed = tuple(key for key in late.get(one.feedback_id, ()) if key in targets)
+        elif state is not None and one.responded_at >= since:
+            owed = tuple(targets)
+        known[mark] = Known(None, now, owed)
+    return after
 
 
-def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) -> Message | None:
-    """One message on these detractors, the newest in full; None if none is in the marts."""
+def without_gone(books: Mapping[str, Book], detractors: Iterable[Detractor]) -> dict[str, Book]:
+    """The books without alerts owed about detractors who have left the marts or been erased."""
+    there = {mark_of(one.feedback_id) for one in detractors}
+    return {
+        name: without_debts(
+            book,
+            [
+                mark
+                for mark, one in book.owed().items()
+                if one.served_since is None and mark not in there
+            ],
+        )
+        for name, book in books.items()
+    }
+
+
+def _late(pending: Pending) -> dict[str, list[str]]:
+    """By id, the targets to which an alert was still owed."""
+    found: dict[str, list[str]] = {}
+    for key, ids in pending.items():
+        for feedback_id in ids:
+            found.setdefault(feedback_id, []).append(key)
+    return found
+
+
+def pending_of(
+    owed: Mapping[str, Known], detractors: Iterable[Detractor], targets: Iterable[str]
+) -> Pending:
+    """By target, the ids of these detractors whose alert is still owed to it."""
+    keys_of = {mark: one.owed for mark, one in owed.items()}
+    found = [(one.feedback_id, keys_of.get(mark_of(one.feedback_id), ())) for one in detractors]
+    pending = {key: [name for name, keys in found if key in keys] for key in targets}
+    return {key: names for key, names in pending.items() if names}
+
+
+def compose(
+    detractors: Iterable[Detractor],
+    ids: Collection[str],
+    ui_url: str,
+    names: Names = NO_PREFIX,
+    opening: str = "",
+) -> Message | None:
+    """One message about these detractors; None if none of them is known.
+
+    Up to ``IN_FULL`` are described; if there are more, only the newest. ``opening`` is the first
+    line.
+    """
     wanted = set(ids)
     found = [one for one in detractors if one.feedback_id in wanted]
     if not found:
@@ -128,16 +209,29 @@ def compose(detractors: Iterable[Detractor], ids: Collection[str], ui_url: str) 
         title = f"Unhappy customer: {found[0].score} of 10 at {found[0].provider}"
     else:
         title = f"{len(found)} unhappy customers"
-    parts = ["\n".join(_lines(one)) for one in found[:SHOWN]]
-    if len(found) > SHOWN:
-        parts.append(f"And {len(found) - SHOWN} more.")
-    parts.append("\n".join(_where_to_look(found[:SHOWN], ui_url)))
-    return Message(title, "\n\n".join(parts), "warning")
+    parts = [opening] if opening else []
+    shown = found if len(found) <= IN_FULL else found[:SHOWN]
+    if len(found) > len(shown):
+        parts.append("\n".join(_by_provider(found)))
+    parts += ["\n".join(_lines(one)) for one in shown]
+    if len(found) > len(shown):
+        parts.append(f"And {len(found) - len(shown)} more.")
+    parts.append("\n".join(_where_to_look(shown, ui_url, names)))
+    return Message(names.titled(title), "\n\n".join(parts), "warning")
+
+
+def _by_provider(found: Sequence[Detractor]) -> Iterator[str]:
+    for provider in dict.fromkeys(one.provider for one in found):
+        scores = [one.score for one in found if one.provider == provider]
+        low, high = min(scores), max(scores)
+        span = f"score {low}" if low == high else f"scores {low} to {high}"
+        yield f"{provider}: {len(scores)} ({span})"
 
 
 def _lines(one: Detractor) -> Iterator[str]:
     yield f"{one.score} of 10 at {one.provider}, {_moment(one.responded_at)}"
-    comment = harmless(one.comment, _LONGEST_COMMENT)
+    # Masked first: half of an address or a number would not be recognised.
+    comment = harmless(one.comment and masked(one.comment), _LONGEST_COMMENT)
     yield f"Comment: “{comment}”" if comment else "No comment."
     if one.order_id is None:
         yield "No matching order was found."
@@ -158,16 +252,18 @@ def _lines(one: Detractor) -> Iterator[str]:
     yield f"Customer {one.customer_key or 'unknown'}; feedback {harmless(one.feedback_id, 120)}"
 
 
-def _where_to_look(shown: Sequence[Detractor], ui_url: str) -> Iterator[str]:
+def _where_to_look(shown: Sequence[Detractor], ui_url: str, names: Names) -> Iterator[str]:
     if ui_url:
-        yield f"All waiting detractors: {ui_url}/assets/marts/detractor_queue"
+        yield f"All waiting detractors: {ui_url}/assets/{'/'.join(names.key(DETRACTOR_QUEUE))}"
     else:
         yield "All waiting detractors: marts.detractor_queue"
     # The id is untrusted text, and the line is meant to be pasted into a shell.
     orders = [one.order_id for one in shown if _SHELL_SAFE.fullmatch(one.order_id or "")]
     if orders:
+        option = names.option
         query = f"select contact_id from unified.orders where order_id = '{orders[0]}'"  # noqa: S608
-        yield f'To identify them: feedback-assets query "{query}", then feedback-assets contact'
+        command = f'feedback-assets query{option} "{query}"'
+        yield f"To identify them: {command}, then feedback-assets contact{option}"
 
 
 def _channel(parts: Iterable[str | None]) -> str:
@@ -183,7 +279,3 @@ def _money(amount: Decimal | None, currency: str | None) -> str:
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _mark(feedback_id: str) -> str:
-    return hashlib.sha256(feedback_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -9,6 +9,7 @@ import dagster as dg
 from feedback_assets.alerts.failures import Ended, Failure
 from feedback_assets.runtime import runs
 from feedback_assets.runtime.tags import WILL_RETRY, days_of
+from feedback_assets.schema.names import Names
 
 _AT_ONCE = 1000
 # Processes write concurrently: a later record may carry an earlier time.
@@ -23,9 +24,9 @@ def newest(instance: dg.DagsterInstance) -> float:
 
 
 def ended_since(
-    instance: dg.DagsterInstance, since: float, seen: Mapping[str, float]
+    instance: dg.DagsterInstance, names: Names, since: float, seen: Mapping[str, float]
 ) -> tuple[list[Ended], float, dict[str, float]]:
-    """The runs that ended since ``since`` and are not ``seen``, and both values for the next call.
+    """The account's runs that ended since ``since`` and are not ``seen``; both for the next call.
 
     A run that Dagster will retry does not count as ended.
     """
@@ -47,31 +48,33 @@ def ended_since(
         if run.run_id in seen or ended < after:
             continue
         recent[run.run_id] = changed
-        if run.tags.get(WILL_RETRY) != "true":
-            found.append(_ended(instance, run, ended))
+        if run.tags.get(WILL_RETRY) != "true" and runs.belongs(run, names):
+            found.append(_ended(instance, run, names, ended))
     oldest = since - _OVERLAP_SECONDS
     return found, since, {run: at for run, at in recent.items() if at >= oldest}
 
 
-def under_way(instance: dg.DagsterInstance) -> set[str]:
+def under_way(instance: dg.DagsterInstance, names: Names) -> set[str]:
     """What queued and running runs are to build, without stalled runs."""
-    return {subject for run in runs.under_way(instance) for subject in _subjects(run)}
+    mine = (run for run in runs.under_way(instance) if runs.belongs(run, names))
+    return {subject for run in mine for subject in _subjects(run, names)}
 
 
-def _ended(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: float) -> Ended:
+def _ended(instance: dg.DagsterInstance, run: dg.DagsterRun, names: Names, ended: float) -> Ended:
     failures: tuple[Failure, ...] = ()
     if run.status is dg.DagsterRunStatus.FAILURE:
-        failures = tuple(_failures(instance, run))
-    return Ended(run.run_id, ended, _subjects(run), days_of(run.tags), failures)
+        failures = tuple(_failures(instance, run, names))
+    return Ended(run.run_id, ended, _subjects(run, names), days_of(run.tags), failures)
 
 
-def _subjects(run: dg.DagsterRun) -> tuple[str, ...]:
+def _subjects(run: dg.DagsterRun, names: Names) -> tuple[str, ...]:
     if not run.asset_selection:
         return (run.job_name,)
-    return tuple(sorted(".".join(key.path) for key in run.asset_selection))
+    own = (key.path for key in run.asset_selection if names.owns(key.path))
+    return tuple(sorted(names.table_name(path) for path in own))
 
 
-def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Failure]:
+def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun, names: Names) -> Iterator[Failure]:
     """One failure per cause; the death of the process if no step failed."""
     records = instance.get_records_for_run(
         run.run_id, of_type={dg.DagsterEventType.STEP_FAILURE}
@@ -81,7 +84,7 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
     for event in events:
         if event is None:
             continue
-        failure = _of_step(event, _affected(event.step_key or "", run))
+        failure = _of_step(event, _affected(event.step_key or "", run, names))
         known = by_cause.get(failure.cause)
         hit = (*known.subjects, *failure.subjects) if known else failure.subjects
         by_cause[failure.cause] = Failure(
@@ -89,7 +92,7 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
         )
     yield from by_cause.values()
     if not by_cause:
-        subjects = _subjects(run)
+        subjects = _subjects(run, names)
         name = ", ".join(subjects)
         yield Failure(
             f"{name}: died",
@@ -100,13 +103,13 @@ def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Fail
         )
 
 
-def _affected(step: str, run: dg.DagsterRun) -> tuple[str, ...]:
+def _affected(step: str, run: dg.DagsterRun, names: Names) -> tuple[str, ...]:
     """The run's subjects that this step builds: a step is named after its tables."""
-    subjects = _subjects(run)
+    subjects = _subjects(run, names)
     mine = []
     for subject in subjects:
         group, _, name = subject.partition(".")
-        if step.startswith(f"{group}__") and f"__{name}" in step:
+        if step.startswith(names.called(f"{group}__")) and f"__{name}" in step:
             mine.append(subject)
     return tuple(mine) or subjects
 

@@ -16,6 +16,7 @@ import msgspec
 
 from feedback_assets.alerts.delivery import Message, Pending, add_pending, harmless
 from feedback_assets.days import days_between
+from feedback_assets.schema.names import NO_PREFIX, Names
 
 _LONGEST = 600
 _SPANS_KEPT = 400
@@ -105,15 +106,17 @@ def after_delivery(state: State, pending: Pending) -> State:
     return State(state.since, state.seen, causes, pending)
 
 
-def compose(causes: Mapping[str, Open], names: Iterable[str], ui_url: str) -> Message | None:
+def compose(
+    causes: Mapping[str, Open], names: Iterable[str], ui_url: str, account: Names = NO_PREFIX
+) -> Message | None:
     """One message on these causes; None if none of them is known any more."""
     found = [causes[name] for name in dict.fromkeys(names) if name in causes]
     if not found:
         return None
     title = found[0].title if len(found) == 1 else f"Runs failed for {len(found)} reasons"
     headed = len(found) > 1
-    parts = ("\n".join(_lines(cause, ui_url, headed=headed)) for cause in found)
-    return Message(title, "\n\n".join(parts), "failure")
+    parts = ("\n".join(_lines(cause, ui_url, account, headed=headed)) for cause in found)
+    return Message(account.titled(title), "\n\n".join(parts), "failure")
 
 
 def _failed(before: Open | None, failure: Failure, run: Ended) -> Open:
@@ -151,7 +154,7 @@ def _without_gone(
     return kept
 
 
-def _lines(cause: Open, ui_url: str, *, headed: bool) -> Iterator[str]:
+def _lines(cause: Open, ui_url: str, account: Names, *, headed: bool) -> Iterator[str]:
     if headed:
         yield cause.title
     days = {day for first, last in cause.spans for day in days_between(first, last)}
@@ -170,9 +173,9 @@ def _lines(cause: Open, ui_url: str, *, headed: bool) -> Iterator[str]:
         yield f"What to do: {harmless(cause.cure, _LONGEST)}"
     tables = [subject for subject in sorted(cause.failed) if "." in subject]
     if days and len(tables) == len(cause.failed):
-        select = " or ".join(f'key:"{table.replace(".", "/")}"' for table in tables)
+        select = " or ".join(f'key:"{"/".join(account.path(table))}"' for table in tables)
         span = f"--from {min(days)} --to {max(days)}"
-        yield f"Then: feedback-assets backfill {span} --select '{select}'"
+        yield f"Then: feedback-assets backfill {span} --select '{select}'{account.option}"
     if ui_url:
         yield f"Run: {ui_url}/runs/{cause.run_id}"
     else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from feedback_assets.publish.names import ASSET_GROUP
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, REPORT_PAGES
@@ -43,6 +44,8 @@ def linked_to_repository(
 def _sources(table: Table) -> dict[str, str]:
     if table in REPORT_PAGES:
         return {"figures": "reports/figures.py", "template": f"reports/page/{table.name}.html"}
+    if table.group == ASSET_GROUP:
+        return {"publisher": f"publish/{table.name}/publisher.py"}
     if table in PROVIDER_TABLES:
         return {
             "declaration": f"providers/{table.group}/tables.py",

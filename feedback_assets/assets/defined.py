@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from feedback_assets.ad_spend.definition import spend_definition
 from feedback_assets.ingest.definition import provider_definition
+from feedback_assets.publish.names import ASSET_GROUP
+from feedback_assets.publish.targets import published_definition
 from feedback_assets.reports.definition import page_definition
 from feedback_assets.schema.definition import Definition
 from feedback_assets.schema.table import Table
@@ -23,6 +25,8 @@ def definition_of(table: Table, settings: Settings) -> Definition:
     """The table's current definition; does not create a secret if there is none."""
     if table in REPORT_PAGES:
         return page_definition()
+    if table.group == ASSET_GROUP:
+        return published_definition(settings, table.name)
     if table in FILE_TABLES:
         return spend_definition()
     if table in PROVIDER_TABLES:

@@ -1,6 +1,7 @@
 """The unified tables and marts as assets: one query builds a day, a range or the whole table."""
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import Any
 
@@ -13,8 +14,9 @@ from feedback_assets.assets.plotted import Numbers, plotted
 from feedback_assets.assets.previews import mart_previews
 from feedback_assets.assets.provider_assets import days_of_run
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
 from feedback_assets.assets.specs import asset_spec, column_lineage
+from feedback_assets.coordination.shared_locks import LockTaken
 from feedback_assets.days import days_between
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
@@ -58,27 +60,53 @@ def _memory_limit_mb() -> int:
 
 
 def _asset(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
+    names = settings.names
     spec = asset_spec(table, settings, tables)
-    lineage = {"dagster/column_lineage": column_lineage(table, tables)}
+    lineage = column_lineage(table, tables, names)
 
     @dg.multi_asset(
-        name=f"{table.group}__{table.name}",
+        name=names.called(f"{table.group}__{table.name}"),
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.single_run() if table.partitioned else None,
-        pool=POOL,
+        pool=names.called(POOL),
+        required_resource_keys={names.called(WAREHOUSE)},
     )
-    def build(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult[Any]:
+    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         span = days_of_run(context) if table.partitioned else None
 
         def built() -> dg.MaterializeResult[Any]:
-            metadata = lineage | _build(table, span, settings, warehouse.warehouse, context)
-            return dg.MaterializeResult(asset_key=table.asset_key, metadata=metadata)
+            warehouse = warehouse_of(context, names)
+            with _alone(warehouse, context):
+                metadata = _build(table, span, settings, warehouse, context)
+                metadata |= mart_previews(table, warehouse)
+            metadata["dagster/column_lineage"] = lineage
+            key = names.key(table)
+            if span is None:
+                return dg.MaterializeResult(asset_key=key, metadata=metadata)
+            # On the last day only, which the UI shows: on each day, up to 14 kB would be stored
+            # twice.
+            last = span[1].isoformat()
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=last)
+            return dg.MaterializeResult(asset_key=key)
 
-        return in_one_line(built, table, span)
+        return in_one_line(built, table, span, settings)
 
     return build
+
+
+@contextmanager
+def _alone(warehouse: Warehouse, context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Prevent other builds of derived tables in the warehouse, whatever the pools allow.
+
+    A query uses all cores and reads earlier days, which another run may be replacing.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(warehouse.building(wait=False))
+        except LockTaken:
+            context.log.info("waiting for another run that builds tables of %s", warehouse.base)
+            held.enter_context(warehouse.building())
+        yield
 
 
 def _build(
@@ -105,21 +133,15 @@ def _build(
             "file": written.mark,
             "inputs_hash": built_from[None],
             "definition": definition,
-            **mart_previews(table, warehouse),
         }
     days = engine(settings).build_days(table, *span, warehouse, values)
     numbers: dict[date, Numbers] = {}
     for day, written in warehouse.replace_days(table, _collecting_numbers(table, days, numbers)):
         context.add_asset_metadata(
             numbers[day] | _day_metadata(written, built_from[day], definition),
-            asset_key=table.asset_key,
+            asset_key=settings.names.key(table),
             partition_key=day.isoformat(),
         )
-    context.add_asset_metadata(
-        mart_previews(table, warehouse),
-        asset_key=table.asset_key,
-        partition_key=span[1].isoformat(),
-    )
     return {}
 
 
@@ -148,7 +170,7 @@ def inputs_now(
     contents = {}
     for name in table.depends:
         read = None if span is None else days_read(table, name, *span, spans(settings))
-        recorded = read_recorded(instance, find_table(name), read)
+        recorded = read_recorded(instance, find_table(name), settings.names, read)
         marks = warehouse.marks(find_table(name))
         if read is not None:
             marks = {day: mark for day, mark in marks.items() if day and read[0] <= day <= read[1]}

@@ -10,6 +10,7 @@ from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.http.errors import ProviderError
 from feedback_assets.schema.table import Table
+from feedback_assets.settings import Settings
 from feedback_assets.warehouse.customer_secret import OtherSecret
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 from feedback_assets.warehouse.remote import StoreTrouble
@@ -21,7 +22,7 @@ Span = tuple[date, date]
 _T = TypeVar("_T")
 
 
-def in_one_line(build: Callable[[], _T], table: Table, span: Span | None) -> _T:
+def in_one_line(build: Callable[[], _T], table: Table, span: Span | None, settings: Settings) -> _T:
     """The result of ``build``; an error in ``TROUBLE`` becomes a ``Failure`` of the table."""
     failure: dg.Failure
     try:
@@ -29,7 +30,7 @@ def in_one_line(build: Callable[[], _T], table: Table, span: Span | None) -> _T:
     except TROUBLE as error:
         failure = trouble_failure(error, [table], span)
     # Raised outside the ``except`` block so that the original traceback is not chained.
-    raise failure
+    raise of_account(failure, settings)
 
 
 def trouble_failure(error: Exception, tables: Collection[Table], span: Span | None) -> dg.Failure:
@@ -41,6 +42,18 @@ def trouble_failure(error: Exception, tables: Collection[Table], span: Span | No
     return dg.Failure(
         description=f"{named(tables, span)}: {error}",
         allow_retries=isinstance(error, StoreTrouble) and error.transient,
+    )
+
+
+def of_account(failure: dg.Failure, settings: Settings) -> dg.Failure:
+    """The failure with the account's prefix and variable names."""
+    prefix = settings.names.prefix
+    if not prefix:
+        return failure
+    return dg.Failure(
+        description=f"{prefix}: {settings.worded(failure.description or '')}",
+        metadata=failure.metadata,
+        allow_retries=failure.allow_retries,
     )
 
 

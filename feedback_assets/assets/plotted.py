@@ -91,6 +91,11 @@ def _attribution(rows: pa.Table) -> Numbers:
     return {"orders": pc.count_distinct(rows["order_id"]).as_py()}
 
 
+def _customers(rows: pa.Table) -> Numbers:
+    customers = pc.count_distinct(rows["customer_key"]).as_py()
+    return {"customers": customers, "orders": _sum(rows, "orders"), **_by_currency(rows)}
+
+
 def _customer_value(rows: pa.Table) -> Numbers:
     return {"orders": _sum(rows, "orders"), **_by_currency(rows)}
 
@@ -154,6 +159,7 @@ _NUMBERS: dict[str, Callable[[pa.Table], Numbers]] = {
     "marts.nps_by_attribution": _nps_by_attribution,
     "marts.nps_by_channel": _nps_by_channel,
     "marts.channel_scorecard": _channel_scorecard,
+    "marts.customers": _customers,
     "marts.customer_value": _customer_value,
     "marts.customer_value_spread": _customer_value_spread,
     "marts.nps_by_location": _nps_by_location,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from feedback_assets.summary.reading import Scorecard
 
 PICTURE, TABLE, COVERAGE = "picture", "preview", "coverage"
-SCORECARD, TO_DO = "scorecard", "what_to_do"
+SCORECARD, TO_DO, FRESH = "scorecard", "what_to_do", "freshness"
 _SHOWN = 100
 """Characters of a channel's name; providers accept names of any length."""
 
@@ -56,6 +56,25 @@ def report_previews(report: "Report") -> dict[str, Any]:
 
     return _trend(report.weeks) | _markdown(
         {COVERAGE: pictures.coverage_table(report.coverage)} if report.coverage else {}
+    )
+
+
+def freshness_preview(report: "Report") -> dict[str, Any]:
+    """The freshness of each provider of answers: last answer, last day read, last alert tick."""
+    from feedback_assets.reports import words
+
+    return _records(
+        FRESH,
+        ("provider", "last_answer_seen", "last_day_read", "last_alert_tick"),
+        (
+            (
+                words.provider(each.provider),
+                words.moment(each.answered_at),
+                words.day(each.last_day),
+                words.moment(each.looked_at),
+            )
+            for each in report.freshness
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from zlib import crc32
 
 import dagster as dg
 
@@ -12,10 +13,11 @@ from feedback_assets.assets.failures import (
     TROUBLE,
     failure_metadata,
     named,
+    of_account,
     trouble_failure,
 )
 from feedback_assets.assets.previews import rows_a_day
-from feedback_assets.assets.resources import ProviderResource
+from feedback_assets.assets.resources import WAREHOUSE, provider_of, warehouse_of
 from feedback_assets.assets.specs import RETRY, asset_spec, daily
 from feedback_assets.days import days_between
 from feedback_assets.http.client import Client
@@ -29,6 +31,7 @@ from feedback_assets.ingest.window import (
     asked,
     read_window,
 )
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
@@ -36,6 +39,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 DAYS_IN_A_RUN = 3650
 """Maximum days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
+_ACCOUNTS = 9973
 
 
 def provider_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -61,15 +65,17 @@ class _Read:
 
 
 def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.AssetsDefinition:
+    names = settings.names
+
     @dg.multi_asset(
-        name=f"{source.provider}__{'__'.join(table.name for table in source.tables)}",
+        name=names.called(f"{source.provider}__{'__'.join(table.name for table in source.tables)}"),
         specs=[asset_spec(table, settings, tables) for table in source.tables],
         partitions_def=daily(settings.feedback_start_date),
-        backfill_policy=backfill_policy(source),
+        backfill_policy=backfill_policy(SOURCES.index(source), names),
         # Not parameters: those are named after the resource, and this serves all providers.
-        required_resource_keys={source.provider, "warehouse"},
+        required_resource_keys={names.called(source.provider), names.called(WAREHOUSE)},
         can_subset=len(source.tables) > 1,
-        pool=source.provider,
+        pool=names.called(source.provider),
         retry_policy=RETRY,
     )
     def read_list(
@@ -78,20 +84,30 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
         wanted = [
             table
             for table in source.tables
-            if dg.AssetKey(table.asset_key) in context.selected_asset_keys
+            if dg.AssetKey(names.key(table)) in context.selected_asset_keys
         ]
-        resource: ProviderResource = getattr(context.resources, source.provider)
+        resource = provider_of(context, names, source.provider)
         days = window = days_of_run(context)
         by = {table: definition_of(table, settings).text for table in wanted}
         # A retry resumes at the window that failed.
-        before = _recorded(context, wanted)
+        before = _recorded(context, wanted, names)
         done: list[_Read] = []
         failure: dg.Failure | None = None
         try:
             with resource.connected() as client:
                 for window in source.windows(*days):
                     if not all(_holds(before[table], *window) for table in wanted):
-                        done.append(_read(source, client, wanted, window, context))
+                        done.append(
+                            _read(
+                                source,
+                                client,
+                                wanted,
+                                window,
+                                context,
+                                zone=resource.zone,
+                                warehouse=warehouse_of(context, names),
+                            )
+                        )
                 cost = {"requests": client.requests, "bytes": client.bytes}
         except ProviderError as error:
             failure = _failure(error, wanted, window)
@@ -105,12 +121,13 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
             failure = _all_set_aside(source, done)
         # Raised outside the ``except`` block so that no client exception is chained.
         if failure is not None:
-            yield from _read_before(done, by)
-            raise failure
+            yield from _read_before(done, by, names)
+            raise of_account(failure, settings)
         for table in wanted:
             by_day = before[table] | {day.day: day for read in done for day in read.counts[table]}
-            _record(context, table, [by_day[day] for day in sorted(by_day)], by[table], cost)
-            yield dg.MaterializeResult(asset_key=table.asset_key)
+            read_days = [by_day[day] for day in sorted(by_day)]
+            _record(context, table, names, read_days, definition=by[table], cost=cost)
+            yield dg.MaterializeResult(asset_key=names.key(table))
 
     return read_list
 
@@ -118,34 +135,41 @@ def _asset(source: Source, settings: Settings, tables: Collection[Table]) -> dg.
 def _record(
     context: dg.AssetExecutionContext,
     table: Table,
+    names: Names,
     days: list[DayCounts],
+    *,
     definition: str,
     cost: dict[str, int],
 ) -> None:
     for day in days:
         context.add_asset_metadata(
             day_metadata(day, definition),
-            asset_key=table.asset_key,
+            asset_key=names.key(table),
             partition_key=day.day.isoformat(),
         )
     # Metadata of the whole run: on every day, a plot or a sum would count it repeatedly.
     context.add_asset_metadata(
         cost | rows_a_day([(day.day, day.rows) for day in days]),
-        asset_key=table.asset_key,
+        asset_key=names.key(table),
         partition_key=days[-1].day.isoformat(),
     )
 
 
-def backfill_policy(source: Source) -> dg.BackfillPolicy:
+def backfill_policy(place: int, names: Names) -> dg.BackfillPolicy:
     """One run for all days of a list, which reads one window after another.
+
+    ``place``: the place of the list among all lists of an account.
 
     With a run per window, a day could be built before the earlier days that its query reads, see
     ``specs._dependency``. Dagster puts assets with equal policies into one run, in which a provider
     that is down fails all of them, and policies differ only in the number of partitions per run. So
     each list has its own number, ten years or a few days more, which the backfill dialog shows:
-    https://github.com/dagster-io/dagster/issues/17203 requests an alternative.
+    https://github.com/dagster-io/dagster/issues/17203 requests an alternative. The numbers of
+    an account depend on its prefix, so that no run reads lists of two accounts.
     """
-    return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + SOURCES.index(source))
+    account = crc32(names.prefix.encode()) % _ACCOUNTS if names.prefix else 0
+    # One more than there are lists, for the spend files.
+    return dg.BackfillPolicy.multi_run(DAYS_IN_A_RUN + account * (len(SOURCES) + 1) + place)
 
 
 def _read(
@@ -154,9 +178,10 @@ def _read(
     tables: list[Table],
     window: Window,
     context: dg.AssetExecutionContext,
+    *,
+    zone: str,
+    warehouse: Warehouse,
 ) -> _Read:
-    resource: ProviderResource = getattr(context.resources, source.provider)
-    warehouse: Warehouse = context.resources.warehouse.warehouse
 
     def pages() -> Iterator[Mapping[str, Page]]:
         yield from source.read(client, *asked(*window))
@@ -169,7 +194,7 @@ def _read(
     try:
         counts = read_window(
             pages,
-            {table: source.typing(resource.zone) for table in tables},
+            {table: source.typing(zone) for table in tables},
             *window,
             warehouse,
             whole_list=source.whole_list,
@@ -181,26 +206,28 @@ def _read(
     return _Read(window, counts, refused)
 
 
-def _read_before(done: list[_Read], by: Mapping[Table, str]) -> Iterator[dg.AssetMaterialization]:
+def _read_before(
+    done: list[_Read], by: Mapping[Table, str], names: Names
+) -> Iterator[dg.AssetMaterialization]:
     """Days that were replaced before a later day failed; they remain in place."""
     for read in done:
         for table, days in read.counts.items():
             for day in days:
                 yield dg.AssetMaterialization(
-                    table.asset_key,
+                    names.key(table),
                     partition=day.day.isoformat(),
                     metadata=day_metadata(day, by[table]),
                 )
 
 
 def _recorded(
-    context: dg.AssetExecutionContext, tables: list[Table]
+    context: dg.AssetExecutionContext, tables: list[Table], names: Names
 ) -> dict[Table, dict[date, DayCounts]]:
     """The days that an earlier attempt of this step recorded; empty on the first attempt."""
     found: dict[Table, dict[date, DayCounts]] = {table: {} for table in tables}
     if not context.retry_number:
         return found
-    by_key = {dg.AssetKey(table.asset_key): table for table in tables}
+    by_key = {dg.AssetKey(names.key(table)): table for table in tables}
     records = context.instance.get_records_for_run(
         context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
     ).records

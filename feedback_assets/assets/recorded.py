@@ -12,6 +12,7 @@ import dagster as dg
 
 from feedback_assets.assets.specs import daily
 from feedback_assets.days import days_between
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.inputs import Day, Recorded
 
@@ -21,14 +22,17 @@ _OF_THE_RUN = ("requests", "bytes")
 
 
 def read_recorded(
-    instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None = None
+    instance: dg.DagsterInstance,
+    table: Table,
+    names: Names,
+    days: tuple[date, date] | None = None,
 ) -> Recorded:
     """The record of the partitions from the first to the last of ``days``; None: all of them."""
     content: dict[Day, str] = {}
     built_from: dict[Day, str] = {}
     built_by: dict[Day, str] = {}
     files: dict[Day, str] = {}
-    for day, metadata in _latest(instance, table, days):
+    for day, metadata in _latest(instance, table, names, days):
         if "content_hash" in metadata:
             rows = metadata.get("dagster/partition_row_count")
             content[day] = "" if rows == 0 else str(metadata["content_hash"])
@@ -42,7 +46,7 @@ def read_recorded(
 
 
 def latest_metadata(
-    instance: dg.DagsterInstance, table: Table, days: Iterable[Day]
+    instance: dg.DagsterInstance, table: Table, names: Names, days: Iterable[Day]
 ) -> dict[Day, dict[str, str | int | float]]:
     """Text and number metadata of these partitions' latest materialisations."""
     wanted = set(days)
@@ -54,19 +58,22 @@ def latest_metadata(
             for name, value in metadata.items()
             if isinstance(value, str | int | float) and name not in _OF_THE_RUN
         }
-        for day, metadata in _latest(instance, table, span)
+        for day, metadata in _latest(instance, table, names, span)
         if day in wanted
     }
 
 
 def record_days(
-    instance: dg.DagsterInstance, table: Table, days: Mapping[Day, Mapping[str, str | int | float]]
+    instance: dg.DagsterInstance,
+    table: Table,
+    names: Names,
+    days: Mapping[Day, Mapping[str, str | int | float]],
 ) -> None:
     """Record partitions that were not written by a run of the asset, each with its metadata."""
     for day, metadata in days.items():
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                asset_key=list(table.asset_key),
+                asset_key=list(names.key(table)),
                 partition=None if day is None else day.isoformat(),
                 metadata=dict(metadata),
             )
@@ -83,23 +90,25 @@ def latest_ids(
     }
 
 
-def failed_days(instance: dg.DagsterInstance, table: Table, start: date) -> list[date]:
+def failed_days(
+    instance: dg.DagsterInstance, table: Table, names: Names, start: date
+) -> list[date]:
     """Days since ``start`` whose last run failed, as the UI shows them.
 
     Dagster caches the result and reads only newer events, so years cost no more than a day.
     """
     partitions = daily(start)
     found = instance.get_status_by_partition(
-        dg.AssetKey(table.asset_key), partitions.get_partition_keys(), partitions
+        dg.AssetKey(names.key(table)), partitions.get_partition_keys(), partitions
     )
     failed = dg.AssetPartitionStatus.FAILED
     return [date.fromisoformat(key) for key, status in (found or {}).items() if status is failed]
 
 
 def _latest(
-    instance: dg.DagsterInstance, table: Table, days: tuple[date, date] | None
+    instance: dg.DagsterInstance, table: Table, names: Names, days: tuple[date, date] | None
 ) -> Iterator[tuple[Day, Mapping[str, Any]]]:
-    key = dg.AssetKey(table.asset_key)
+    key = dg.AssetKey(names.key(table))
     if not table.partitioned:
         event = instance.get_latest_materialization_event(key)
         if event is not None and event.asset_materialization is not None:

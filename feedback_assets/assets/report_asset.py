@@ -10,13 +10,20 @@ from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now, parameters
 from feedback_assets.assets.failures import in_one_line
-from feedback_assets.assets.previews import channels_preview, findings_preview, report_previews
-from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.assets.looks import read_looks
+from feedback_assets.assets.previews import (
+    channels_preview,
+    findings_preview,
+    freshness_preview,
+    report_previews,
+)
+from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
 from feedback_assets.assets.specs import FRESHNESS, owners
 from feedback_assets.reports.path import page_path, page_url
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import READ_TABLES, REPORT_PAGES, find_table
+from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.warehouse import Warehouse
 
 
@@ -26,18 +33,19 @@ def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def _asset(page: Table, settings: Settings) -> dg.AssetsDefinition:
-    @dg.multi_asset(
-        name=f"{page.group}__{page.name}",
-        specs=[_spec(page, settings)],
-    )
-    def build(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult[Any]:
-        def built() -> dg.MaterializeResult[Any]:
-            metadata = _build(page, settings, warehouse.warehouse, context.instance)
-            return dg.MaterializeResult(asset_key=page.asset_key, metadata=metadata)
+    names = settings.names
 
-        return in_one_line(built, page, None)
+    @dg.multi_asset(
+        name=names.called(f"{page.group}__{page.name}"),
+        specs=[_spec(page, settings)],
+        required_resource_keys={names.called(WAREHOUSE)},
+    )
+    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        def built() -> dg.MaterializeResult[Any]:
+            metadata = _build(page, settings, warehouse_of(context, names), context.instance)
+            return dg.MaterializeResult(asset_key=names.key(page), metadata=metadata)
+
+        return in_one_line(built, page, None, settings)
 
     return build
 
@@ -54,7 +62,11 @@ def _build(
     built_from = inputs_now(page, None, instance, settings, warehouse)
     report = read_report(
         warehouse,
-        read_at=_read_at(instance),
+        read_at=_read_at(instance, settings.names),
+        looks={
+            name: (look.asked, look.answered)
+            for name, look in read_looks(instance, settings.names, settings.providers).items()
+        },
         memory_limit=parameters(settings).memory_limit,
     )
     size = write_page(warehouse, report)
@@ -71,6 +83,7 @@ def _build(
         | findings_preview(scorecard)
         | channels_preview(scorecard)
         | report_previews(report)
+        | freshness_preview(report)
     )
 
 
@@ -87,16 +100,15 @@ def _where(warehouse: Warehouse) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
+    names = settings.names
     return dg.AssetSpec(
-        key=list(page.asset_key),
+        key=list(names.key(page)),
         deps=[
-            dg.AssetDep(
-                list(find_table(name).asset_key), partition_mapping=dg.AllPartitionMapping()
-            )
+            dg.AssetDep(list(names.path(name)), partition_mapping=dg.AllPartitionMapping())
             for name in page.depends
         ],
         description=page.description,
-        group_name=page.group,
+        group_name=names.group(page),
         kinds={"html", "duckdb"},
         owners=owners(settings),
         freshness_policy=FRESHNESS,
@@ -107,11 +119,11 @@ def _spec(page: Table, settings: Settings) -> dg.AssetSpec:
     )
 
 
-def _read_at(instance: dg.DagsterInstance) -> Mapping[str, datetime]:
+def _read_at(instance: dg.DagsterInstance, names: Names) -> Mapping[str, datetime]:
     """When each table of a provider or of spend was last materialised, by ``group.table``."""
-    records = instance.get_asset_records([dg.AssetKey(t.asset_key) for t in READ_TABLES])
+    records = instance.get_asset_records([dg.AssetKey(names.key(table)) for table in READ_TABLES])
     return {
-        ".".join(record.asset_entry.asset_key.path): datetime.fromtimestamp(
+        names.table_name(record.asset_entry.asset_key.path): datetime.fromtimestamp(
             record.asset_entry.last_materialization_record.timestamp, UTC
         )
         for record in records

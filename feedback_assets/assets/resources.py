@@ -3,20 +3,31 @@
 Credentials appear only here, as names of environment variables that are read when a run starts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
+import pyarrow as pa
 from pydantic import Field, SecretStr, create_model
 
 from feedback_assets.coordination.database import Coordination
 from feedback_assets.http.client import Client
 from feedback_assets.http.masking import masked_errors
 from feedback_assets.providers.registry import find_provider
+from feedback_assets.reading import Days, rows_of
+from feedback_assets.schema.names import Names
 from feedback_assets.settings import Settings, kept_erasure_secret
 from feedback_assets.warehouse.warehouse import Warehouse
+
+WAREHOUSE = "warehouse"
+"""The key of the warehouse's resource, without the account's prefix."""
+
+
+class _WithResources(Protocol):
+    @property
+    def resources(self) -> Any: ...
 
 
 class ProviderResource(dg.ConfigurableResource[Any]):
@@ -27,6 +38,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
     coordination_url: str = Field(
         default="", repr=False, description="Postgres in which all machines count them instead"
     )
+    account: str = Field(default="", description="Prefix of the account")
     zone: str = Field(default="UTC", description="Time zone of timestamps without one")
 
     @contextmanager
@@ -35,7 +47,7 @@ class ProviderResource(dg.ConfigurableResource[Any]):
         own = type(self).model_fields.keys() - ProviderResource.model_fields.keys()
         arguments = {name: getattr(self, name) for name in own}
         provider = find_provider(self.provider)
-        quota_in = _coordination(self.coordination_url) or Path(self.quota_dir)
+        quota_in = _coordination(self.coordination_url, self.account) or Path(self.quota_dir)
         with masked_errors(), provider.connect(arguments, quota_in) as client:
             yield client
 
@@ -52,16 +64,23 @@ class WarehouseResource(dg.ConfigurableResource[Any]):
         default="", repr=False, description="Key of the list of erased persons"
     )
     erasure_secret_file: str = Field(default="", description="File with that key")
-    home: str = Field(default="", description="DAGSTER_HOME, with the locks of a remote warehouse")
+    account: str = Field(default="", description="Prefix of the account")
+    home: str = Field(default="", description="Directory with the locks of a remote warehouse")
     coordination_url: str = Field(
         default="", repr=False, description="Postgres with the locks of all machines instead"
     )
 
     @property
     def warehouse(self) -> Warehouse:
-        coordination = _coordination(self.coordination_url)
+        coordination = _coordination(self.coordination_url, self.account)
         home = Path(self.home) if self.home else None
         return Warehouse(self.root, self._erasure_key(), coordination, home)
+
+    def read_arrow(
+        self, name: str, days: Days = None, columns: Iterable[str] | None = None
+    ) -> pa.Table:
+        """The rows of ``group.table``, as ``feedback_assets.read_arrow`` returns them."""
+        return rows_of(self.warehouse, name, days, columns)
 
     def _erasure_key(self) -> Callable[[], bytes] | None:
         if self.erasure_secret:
@@ -78,7 +97,10 @@ def provider_resource(provider: str, settings: Settings) -> ProviderResource:
     Secrets are ``EnvVar``.
     """
     arguments = settings.arguments(provider)
-    variable = find_provider(provider).variable
+
+    def variable(argument: str) -> str:
+        return settings.account.variable(find_provider(provider).variable(argument))
+
     fields: dict[str, Any] = {
         name: (_type(value), Field(repr=not _is_secret(value), description=variable(name)))
         for name, value in arguments.items()
@@ -92,6 +114,7 @@ def provider_resource(provider: str, settings: Settings) -> ProviderResource:
     return kind(
         provider=provider,
         quota_dir=str(settings.quota_dir),
+        account=settings.names.prefix,
         zone=settings.zone(provider),
         **_coordination_url(settings),
         **set_here,
@@ -110,11 +133,12 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
     """The warehouse with the key of its erasure list, as ``EnvVar`` if that is set."""
     secret: dict[str, Any] = {}
     if settings.feedback_erasure_secret is not None:
-        secret["erasure_secret"] = dg.EnvVar("FEEDBACK_ERASURE_SECRET")
+        secret["erasure_secret"] = _env(settings, "FEEDBACK_ERASURE_SECRET")
     return WarehouseResource(
         root=settings.warehouse,
         erasure_secret_file=str(settings.erasure_secret_file),
-        home=str(settings.dagster_home),
+        account=settings.names.prefix,
+        home=str(settings.state_dir),
         **_coordination_url(settings),
         **secret,
     )
@@ -123,16 +147,33 @@ def warehouse_resource(settings: Settings) -> WarehouseResource:
 def _coordination_url(settings: Settings) -> dict[str, Any]:
     if settings.feedback_coordination_url is None:
         return {}
-    return {"coordination_url": dg.EnvVar("FEEDBACK_COORDINATION_URL")}
+    return {"coordination_url": _env(settings, "FEEDBACK_COORDINATION_URL")}
 
 
-def _coordination(url: str) -> Coordination | None:
-    return Coordination(url) if url else None
+def _env(settings: Settings, name: str) -> dg.EnvVar:
+    return dg.EnvVar(settings.account.variable(name))
+
+
+def _coordination(url: str, account: str) -> Coordination | None:
+    return Coordination(url, account=account) if url else None
 
 
 def resources(settings: Settings) -> dict[str, Any]:
-    """All resources by key: each provider's name, and ``warehouse``."""
+    """All resources by key: each provider's name, and ``warehouse``, named for the account."""
+    called = settings.names.called
     return {
-        **{provider: provider_resource(provider, settings) for provider in settings.providers},
-        "warehouse": warehouse_resource(settings),
+        **{called(name): provider_resource(name, settings) for name in settings.providers},
+        called(WAREHOUSE): warehouse_resource(settings),
     }
+
+
+def provider_of(context: _WithResources, names: Names, provider: str) -> ProviderResource:
+    """The account's resource of a provider, which the step must require by its key."""
+    resource: ProviderResource = getattr(context.resources, names.called(provider))
+    return resource
+
+
+def warehouse_of(context: _WithResources, names: Names) -> Warehouse:
+    """The account's warehouse, whose resource the step must require by its key."""
+    resource: WarehouseResource = getattr(context.resources, names.called(WAREHOUSE))
+    return resource.warehouse

@@ -10,9 +10,10 @@ from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version
 from feedback_assets.environment.values import split_owners
 from feedback_assets.schema.columns import Column
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
-from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES, find_table
+from feedback_assets.tables import FILE_TABLES, PROVIDER_TABLES
 
 # With the daily schedule on, every table is rebuilt once a day because a day was added. One late
 # or failed refresh warns, two fail.
@@ -50,21 +51,24 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 def asset_spec(table: Table, settings: Settings, tables: Collection[Table]) -> dg.AssetSpec:
     """The asset of a table, with those of its dependencies that are among ``tables``."""
     loaded = {other.full_name for other in tables}
+    names = settings.names
     kinds = {"parquet", _made_by(table)}
     return dg.AssetSpec(
-        key=list(table.asset_key),
-        deps=[_dependency(table, upstream) for upstream in table.depends if upstream in loaded],
+        key=list(names.key(table)),
+        deps=[
+            _dependency(table, upstream, names) for upstream in table.depends if upstream in loaded
+        ],
         description=table.description,
-        group_name=table.group,
+        group_name=names.group(table),
         kinds=kinds,
         tags=tags(table),
         owners=owners(settings),
         freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(table),
-            "dagster/table_name": table.full_name,
+            "dagster/table_name": ".".join(names.key(table)),
             "primary_key": ", ".join(table.primary_key),
-            "example_query": dg.MetadataValue.md(_example(table)),
+            "example_query": dg.MetadataValue.md(_example(table, names)),
             "dagster/code_references": code_references(table),
         },
         partitions_def=daily(settings.feedback_start_date) if table.partitioned else None,
@@ -79,14 +83,17 @@ def _made_by(table: Table) -> str:
     return table.group if table.full_name in _PROVIDER_NAMES else "duckdb"
 
 
-def _example(table: Table) -> str:
+def _example(table: Table, names: Names) -> str:
+    text = table.example
+    if names.prefix:
+        text = text.replace(f' from "{table.group}".', f' from "{names.prefix}"."{table.group}".')
     # One line per clause: the UI shows the query in a narrow column.
-    query = re.sub(r" (?=(from|where|group by|order by) )", "\n", table.example)
+    query = re.sub(r" (?=(from|where|group by|order by) )", "\n", text)
     return f"```sql\n{query}\n```"
 
 
-def _dependency(table: Table, upstream: str) -> dg.AssetDep:
-    key = list(find_table(upstream).asset_key)
+def _dependency(table: Table, upstream: str, names: Names) -> dg.AssetDep:
+    key = list(names.path(upstream))
     if not table.partitioned:
         return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
     # Mapped to the same day, although the query reads up to 90 days before it: with the full window
@@ -123,16 +130,16 @@ def _schema_columns(column: Column, within: str = "") -> Iterator[dg.TableColumn
         yield from _schema_columns(inner, f"{path}.")
 
 
-def column_lineage(table: Table, tables: Collection[Table]) -> dg.TableColumnLineage:
+def column_lineage(table: Table, tables: Collection[Table], names: Names) -> dg.TableColumnLineage:
     """The columns of loaded tables from which each column is computed."""
     loaded = {other.full_name for other in tables}
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for column in table.columns:
         found = []
         for source in dict.fromkeys(column.source):
-            group, name, field = source.split(".")
-            if f"{group}.{name}" in loaded:
-                found.append(dg.TableColumnDep(dg.AssetKey([group, name]), field))
+            upstream, _, field = source.rpartition(".")
+            if upstream in loaded:
+                found.append(dg.TableColumnDep(dg.AssetKey(names.path(upstream)), field))
         if found:
             deps[column.name] = found
     return dg.TableColumnLineage(deps_by_column=deps)

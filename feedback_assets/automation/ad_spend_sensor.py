@@ -19,7 +19,6 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 NAME = "read_changed_ad_spend"
 EVERY_SECONDS = 60
-_KEY = dg.AssetKey(DAILY.asset_key)
 
 
 def ad_spend_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -28,9 +27,11 @@ def ad_spend_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
+    key = _key(settings)
+
     @dg.sensor(
-        name=NAME,
-        target=dg.AssetSelection.assets(_KEY),
+        name=settings.names.called(NAME),
+        target=dg.AssetSelection.assets(key),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Rereads the days of ad_spend.daily that differ from the files.",
@@ -44,7 +45,7 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         mark = _mark(place, settings, warehouse, today)
         if mark == context.cursor:
             return dg.SkipReason("No file has changed since the table was last up to date.")
-        if running := unfinished(context.instance, frozenset({_KEY})):
+        if running := unfinished(context.instance, frozenset({key})):
             return dg.SkipReason(f"Waiting for {len(running)} runs, including {running[0]}.")
         try:
             found = changed_days(context.instance, settings, warehouse)
@@ -68,11 +69,15 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         today = datetime.now(UTC).date()
         return dg.RunRequest(
             run_key=f"{DAILY.full_name} {first}..{last} {version} {today}",
-            asset_selection=[_KEY],
+            asset_selection=[key],
             tags=range_tags(first, last),
         )
 
     return read_changed_ad_spend
+
+
+def _key(settings: Settings) -> dg.AssetKey:
+    return dg.AssetKey(settings.names.key(DAILY))
 
 
 def _mark(place: str, settings: Settings, warehouse: Warehouse, today: date) -> str:
@@ -95,7 +100,7 @@ def _to_fail(
     version = hashlib.sha256(str(error).encode()).hexdigest()[:16]
     request = dg.RunRequest(
         run_key=f"{DAILY.full_name} cannot be read {version} {today}",
-        asset_selection=[_KEY],
+        asset_selection=[_key(settings)],
         tags=range_tags(yesterday, yesterday),
     )
     return dg.SensorResult(run_requests=[request], cursor=mark)

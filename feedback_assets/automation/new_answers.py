@@ -35,8 +35,8 @@ GIVEN_UP_AFTER = timedelta(days=3)
 
 
 def feeds(settings: Settings) -> tuple[Feed, ...]:
-    """The feeds of loaded providers whose required settings are present."""
-    found = (provider.feed for provider in REGISTRY if provider.name in settings.providers)
+    """The feeds of watched providers whose required settings are present."""
+    found = (provider.feed for provider in REGISTRY if provider.name in settings.watched)
     return tuple(
         feed
         for feed in found
@@ -67,11 +67,15 @@ class State(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class News:
-    """The result of one tick: rows by day, whether there were more, and how many are too old."""
+    """The result of one tick: rows by day, whether there were more, and how many are too old.
+
+    ``served``: the rows themselves, in the order in which they came.
+    """
 
     rows: Mapping[date, Mapping[str, str]]
     flood: bool = False
     too_old: int = 0
+    served: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,11 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
     too_old = 0
     source = source_of(feed.table)
     pages = feed.ask(client, (since - feed.margin).astimezone(UTC))
+    served = [feed.table.schema.empty_table()]
     for page in islice(pages, MOST_PAGES):
         own = source.parts(page)[feed.table.full_name]
         parsed = parse_page(own.records, feed.table, source.typing(zone)).rows
+        served.append(parsed)
         for row in _select(parsed, feed.table).to_pylist():
             if all(row[name] is None for name in feed.answer):
                 continue
@@ -112,7 +118,7 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
     by_day: dict[date, dict[str, str]] = {}
     for key, (day, digest) in rows.items():
         by_day.setdefault(day, {})[key] = digest
-    return News(by_day, flood, too_old)
+    return News(by_day, flood, too_old, pa.concat_tables(served))
 
 
 def settle(

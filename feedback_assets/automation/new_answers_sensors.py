@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 import dagster as dg
+import pyarrow as pa
 
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers import (
@@ -32,12 +34,28 @@ from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
 
-EVERY_SECONDS = 300
-# Dagster aborts a tick after 60 s; the next tick is the retry.
-_RETRY = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=20, total=20)
-_LONGEST_SECONDS = 45.0
+# Dagster aborts a tick after 60 s; the next tick is the retry. Alerts need part of that time.
+_RETRY = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=12, total=12)
+_LONGEST_SECONDS = 30.0
 
 Clock = Callable[[], datetime]
+
+
+class Alerts(Protocol):
+    """Alerts on the answers of a tick; ``alerts.new_answers`` implements it."""
+
+    def since(self, instance: dg.DagsterInstance, provider: str, now: datetime) -> datetime:
+        """The start of the next request, so that answers with an owed alert are served again."""
+
+    def take(
+        self,
+        instance: dg.DagsterInstance,
+        feed: Feed,
+        served: pa.Table,
+        since: datetime,
+        now: datetime,
+    ) -> str:
+        """Alert on new detractors among the answers served; returns a line for the tick."""
 
 
 def utc_now() -> datetime:
@@ -50,37 +68,49 @@ def sensor_name(provider: str) -> str:
     return f"read_new_{provider}"
 
 
-def new_answers_sensors(settings: Settings, now: Clock = utc_now) -> list[dg.SensorDefinition]:
-    """A sensor for each loaded provider with a feed; off until switched on."""
-    return [_sensor(feed, settings, now) for feed in feeds(settings)]
+def new_answers_sensors(
+    settings: Settings, now: Clock = utc_now, alerts: Alerts | None = None
+) -> list[dg.SensorDefinition]:
+    """A sensor for each watched provider with a feed; off until switched on."""
+    return [_sensor(feed, settings, now, alerts) for feed in feeds(settings)]
 
 
-def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
+def _sensor(
+    feed: Feed, settings: Settings, now: Clock, alerts: Alerts | None
+) -> dg.SensorDefinition:
     tables = source_of(feed.table).tables
-    keys = [dg.AssetKey(table.asset_key) for table in tables]
+    keys = [dg.AssetKey(settings.names.key(table)) for table in tables]
     names = "+".join(table.full_name for table in tables)
     start = settings.feedback_start_date
 
     @dg.sensor(
-        name=sensor_name(feed.provider),
+        name=settings.names.called(sensor_name(feed.provider)),
         target=dg.AssetSelection.assets(*keys),
-        minimum_interval_seconds=EVERY_SECONDS,
+        minimum_interval_seconds=settings.feedback_watch_seconds,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Polls {feed.provider} for new answers, and reads their days.",
+        description=(
+            f"Polls {feed.provider} for new answers, alerts on detractors, and reads their days."
+        ),
     )
     def read_new(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         moment = now()
         state = remembered(context.cursor, moment)
+        since = state.asked
+        if alerts:
+            since = min(since, alerts.since(context.instance, feed.provider, moment))
         try:
             with _client_for_tick(feed.provider, settings) as client:
-                news = look(client, feed, state.asked, settings.zone(feed.provider), start)
+                news = look(client, feed, since, settings.zone(feed.provider), start)
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
             reason = (
-                f"{error} Nothing is lost: the next tick asks for everything since "
-                f"{state.asked:%Y-%m-%d %H:%M} UTC."
+                f"{settings.worded(str(error))} Nothing is lost: the next tick asks for everything "
+                f"since {since:%Y-%m-%d %H:%M} UTC."
             )
             return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursors.encode(state))
+        alerted = ""
+        if alerts and news.served is not None:
+            alerted = alerts.take(context.instance, feed, news.served, since, moment)
         warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,
@@ -94,7 +124,8 @@ def _sensor(feed: Feed, settings: Settings, now: Clock) -> dg.SensorDefinition:
         waiting = sum(len(rows) for day, rows in state.owed.items() if day >= today)
         seen = sum(len(rows) for rows in news.rows.values())
         messages = [
-            f"{seen} answers since {state.asked:%Y-%m-%d %H:%M} UTC or shortly before.",
+            f"{seen} answers since {since:%Y-%m-%d %H:%M} UTC or shortly before.",
+            alerted,
             f"{waiting} from today are read once the day is over." if waiting else "",
             f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]

@@ -7,6 +7,7 @@ import dagster as dg
 
 from feedback_assets.assets import derived_assets
 from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.schema.names import Names
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Limit:
     before: int | None = None
 
 
-def right_limits(providers: Iterable[str]) -> list[Limit]:
+def right_limits(providers: Iterable[str], names: Names) -> list[Limit]:
     """The limit of each provider's pool and of the derived tables' pool.
 
     One run per list of a provider: all lists share its quota, and one run uses everything the
@@ -29,10 +30,14 @@ def right_limits(providers: Iterable[str]) -> list[Limit]:
     limits = []
     for provider in providers:
         lists = sum(source.provider == provider for source in SOURCES)
-        limits.append(Limit(provider, lists, "one run per list"))
+        limits.append(Limit(names.called(provider), lists, "one run per list"))
     return [
         *limits,
-        Limit(derived_assets.POOL, 1, "a query uses all cores, and days depend on earlier days"),
+        Limit(
+            names.called(derived_assets.POOL),
+            1,
+            "a query uses all cores, and days depend on earlier days",
+        ),
     ]
 
 

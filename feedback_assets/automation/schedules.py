@@ -13,6 +13,7 @@ from feedback_assets.days import days_between, ranges
 from feedback_assets.freshness import moved
 from feedback_assets.ingest.sources import SOURCES, WINDOW_DAYS
 from feedback_assets.runtime.tags import range_tags
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES
@@ -40,7 +41,7 @@ def schedules(settings: Settings, tables: Collection[Table]) -> list[dg.Schedule
     def restated(context: dg.ScheduleEvaluationContext, first: date, last: date) -> Days:
         days = dict.fromkeys(for_ever, days_between(first, last))
         for table in others:
-            again = moved.days_to_read_again(context.instance, table)
+            again = moved.days_to_read_again(context.instance, table, settings.names)
             days[table] = [day for day in again if first <= day <= last]
         return days
 
@@ -82,6 +83,20 @@ def monthly_schedule(
     )
 
 
+def weekly_schedule(
+    job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
+) -> dg.ScheduleDefinition:
+    """Starts the job on Mondays, hours after the daily schedule; off by default."""
+    return dg.ScheduleDefinition(
+        name=f"{job.name}_weekly",
+        job=job,
+        cron_schedule=_cron(settings, "* * 1", hours_after_daily),
+        execution_timezone=settings.feedback_refresh_timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Starts {job.name} every Monday.",
+    )
+
+
 def _cron(settings: Settings, days: str, hours_after_daily: int = 0) -> str:
     hour, minute = (int(part) for part in settings.feedback_refresh_at.split(":"))
     return f"{minute} {(hour + hours_after_daily) % 24} {days}"
@@ -98,10 +113,12 @@ def _schedule(
     nothing: str,
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=name,
+        name=settings.names.called(name),
         cron_schedule=cron,
         execution_timezone=settings.feedback_refresh_timezone,
-        target=dg.AssetSelection.assets(*(dg.AssetKey(table.asset_key) for table in tables)),
+        target=dg.AssetSelection.assets(
+            *(dg.AssetKey(settings.names.key(table)) for table in tables)
+        ),
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=description,
     )
@@ -112,22 +129,22 @@ def _schedule(
         first = settings.feedback_start_date
         if yesterday < first:
             return dg.SkipReason(f"No day since FEEDBACK_START_DATE={first} is complete yet.")
-        requests = list(_requests(days_of(context, first, yesterday)))
+        requests = list(_requests(days_of(context, first, yesterday), settings.names))
         return requests or dg.SkipReason(nothing)
 
     return read
 
 
-def _requests(days: Days) -> Iterator[dg.RunRequest]:
+def _requests(days: Days, names: Names) -> Iterator[dg.RunRequest]:
     """One run per window of a list, for all its tables."""
     for source in SOURCES:
         chosen = [table for table in source.tables if days.get(table)]
         longest = None if source.whole_list else WINDOW_DAYS
         for start, end in ranges({day for table in chosen for day in days[table]}, longest):
-            names = "+".join(table.full_name for table in chosen)
+            tables = "+".join(table.full_name for table in chosen)
             yield dg.RunRequest(
-                run_key=f"{names} {start}..{end}",
-                asset_selection=[dg.AssetKey(table.asset_key) for table in chosen],
+                run_key=f"{tables} {start}..{end}",
+                asset_selection=[dg.AssetKey(names.key(table)) for table in chosen],
                 tags=range_tags(start, end),
             )
     # All files are read, whatever the days; older days are ``ad_spend_sensor``'s.
@@ -135,6 +152,6 @@ def _requests(days: Days) -> Iterator[dg.RunRequest]:
         for start, end in ranges(days.get(table, ())):
             yield dg.RunRequest(
                 run_key=f"{table.full_name} {start}..{end}",
-                asset_selection=[dg.AssetKey(table.asset_key)],
+                asset_selection=[dg.AssetKey(names.key(table))],
                 tags=range_tags(start, end),
             )

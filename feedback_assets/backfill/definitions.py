@@ -6,6 +6,7 @@ from feedback_assets.assets.ad_spend_asset import ad_spend_assets
 from feedback_assets.assets.code_references import linked_to_repository
 from feedback_assets.assets.derived_assets import derived_assets
 from feedback_assets.assets.provider_assets import provider_assets
+from feedback_assets.assets.published_assets import published_assets
 from feedback_assets.assets.report_asset import report_assets
 from feedback_assets.assets.resources import resources
 from feedback_assets.checks.asset_checks import asset_checks
@@ -31,11 +32,13 @@ def table_definitions(settings: Settings) -> dg.Definitions:
         *ad_spend_assets(settings, tables),
         *derived_assets(settings, tables),
         *report_assets(settings),
+        *published_assets(settings, tables),
     ]
     return dg.Definitions(
         assets=linked_to_repository(assets, settings),
         asset_checks=asset_checks(settings, tables),
         resources=resources(settings),
         # A process per step costs 4.0 s a run instead of 0.3 s; runs are the unit of distribution.
-        executor=dg.in_process_executor,
+        # In another project, that project chooses.
+        executor=None if settings.names.prefix else dg.in_process_executor,
     )

@@ -36,7 +36,7 @@ def unconfigured(settings: Settings, plan: Plan) -> str:
     options = " or ".join(", ".join(names) for names in missing.values())
     return (
         f"No provider is configured, so nothing can be loaded: set {options} in the environment "
-        f"or in {dotenv_file()}."
+        f"or in {dotenv_file(settings.account)}."
     )
 
 

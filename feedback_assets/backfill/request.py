@@ -64,10 +64,10 @@ def prepare(
         chosen = selected_assets(select, defs)
     except ValueError as error:
         raise ValueError(f"--select {select!r}: {error}") from None
-    if not chosen:
-        raise ValueError(f"--select {select!r} matches no table")
-    names = {".".join(key.path) for key in chosen}
+    names = {settings.names.table_name(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
+    if not tables:
+        raise ValueError(f"--select {select!r} matches no table")
     instance = open_instance(settings)
     warehouse = Warehouse(settings.warehouse)
     if missing:
@@ -116,13 +116,14 @@ def _stale(
         for table in tables
         if table.partitioned
     }
-    on_disk.record_found(instance, warehouse, ALL_TABLES)
+    on_disk.record_found(instance, warehouse, ALL_TABLES, settings.names)
     files = {table.full_name for table in FILE_TABLES}
     if not files.isdisjoint(new):
         edited = _edited(instance, settings, warehouse, days)
         new = {name: found | edited if name in files else found for name, found in new.items()}
     recorded = {
-        table.full_name: on_disk.read_present(instance, warehouse, table) for table in EVERYTHING
+        table.full_name: on_disk.read_present(instance, warehouse, table, settings.names)
+        for table in EVERYTHING
     }
     yesterday = last_complete_day()
     return stale_partitions(

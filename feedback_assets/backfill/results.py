@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.backfill.plan import Run
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 
 _COUNTED = ("fetched", "outside_window", "duplicates", "quarantined")
@@ -105,7 +106,7 @@ def _add(result: TableResult, counts: Mapping[str, int]) -> None:
     result.counts["rows"] += next((counts[name] for name in _ROWS if name in counts), 0)
 
 
-def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
+def outcome_of(result: dg.ExecuteInProcessResult, names: Names) -> Outcome:
     """The outcome of a run as plain values."""
     failures = [event for event in result.all_events if event.is_step_failure]
     if failures or not result.success:
@@ -120,7 +121,7 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
     return Outcome(
         tuple(
             Made(
-                _name(materialization.asset_key),
+                names.table_name(materialization.asset_key.path),
                 {
                     name: value.value
                     for name, value in materialization.metadata.items()
@@ -131,7 +132,7 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
         ),
         tuple(
             CheckResult(
-                _name(evaluation.asset_key),
+                names.table_name(evaluation.asset_key.path),
                 evaluation.check_name,
                 evaluation.passed,
                 evaluation.severity is dg.AssetCheckSeverity.WARN,
@@ -140,10 +141,6 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
             for evaluation in result.get_asset_check_evaluations()
         ),
     )
-
-
-def _name(key: dg.AssetKey) -> str:
-    return key.to_user_string().replace("/", ".")
 
 
 def _failed(failures: list[Any]) -> Outcome:

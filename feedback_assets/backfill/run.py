@@ -63,7 +63,9 @@ def run_plan(request: Request, progress: Progress) -> dict[Table, TableResult]:
         workers.kill()
     # A failed run does not execute its checks.
     failed = [table for table, result in results.items() if result.error]
-    failed_days.report(request.instance, failed, request.settings.feedback_start_date)
+    failed_days.report(
+        request.instance, failed, request.settings.names, request.settings.feedback_start_date
+    )
     return {table: results[table] for table in EVERYTHING if table in results}
 
 

@@ -25,6 +25,7 @@ from feedback_assets.runtime.home_errors import trouble_line
 from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.runtime.run_launcher import process_tag
 from feedback_assets.runtime.tags import MAX_RETRIES, range_tags
+from feedback_assets.schema.names import Names
 from feedback_assets.settings import Settings, register_secrets
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -67,7 +68,24 @@ def work(
     ):
         job = table_definitions(settings).resolve_implicit_global_asset_job_def()
         while True:
-            orders.send(_outcome(orders.recv(), job, instance))
+            order = orders.recv()
+            try:
+                outcome = _outcome(order, job, instance, settings.names)
+            except KeyboardInterrupt:
+                _settle(order.run_id, instance)
+                raise
+            orders.send(outcome)
+
+
+def _settle(run_id: str, instance: dg.DagsterInstance) -> None:
+    """End a run that was interrupted before Dagster started it, and so would never end it."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run)
+    else:
+        instance.report_run_failed(run, "the backfill was stopped; load these days again")
 
 
 def _end_with_parent() -> None:
@@ -77,22 +95,26 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _outcome(order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+def _outcome(
+    order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance, names: Names
+) -> Outcome:
     try:
-        return _carry_out(order, job, instance)
+        return _carry_out(order, job, instance, names)
     except Exception as error:  # noqa: BLE001 - of Dagster's, whose own storage may fail
         line = trouble_line(error, Path(instance.root_directory))
         return Outcome(error=mask(line or f"{type(error).__name__}: {error}"), hopeless=True)
 
 
-def _carry_out(order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+def _carry_out(
+    order: Order, job: dg.JobDefinition, instance: dg.DagsterInstance, names: Names
+) -> Outcome:
     result = job.execute_in_process(
         instance=instance,
         run_id=order.run_id,
-        asset_selection=[dg.AssetKey(name.split(".")) for name in order.tables],
+        asset_selection=[dg.AssetKey(names.path(name)) for name in order.tables],
         # No other process can retry such a run.
         tags={**range_tags(order.first, order.last), **process_tag(), MAX_RETRIES: "0"},
         run_config=_QUIET,
         raise_on_error=False,
     )
-    return outcome_of(result)
+    return outcome_of(result, names)

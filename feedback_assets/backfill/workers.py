@@ -1,40 +1,22 @@
-"""Starts, feeds, awaits and stops the worker processes of a backfill.
+"""Starts, feeds, awaits and stops the worker processes of a backfill."""
 
-They are forked from a server with all modules loaded, so that each starts quickly and none
-inherits the threads of the command.
-"""
-
-import multiprocessing
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import Collection
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from signal import Signals
 
+from feedback_assets.backfill.forking import context
 from feedback_assets.backfill.plan import Run
 from feedback_assets.backfill.request import Request
 from feedback_assets.backfill.results import Outcome
 from feedback_assets.backfill.worker import Order, work
-from feedback_assets.runtime import preload
 
 _GRACE_SECONDS = 8.0
 """Less than the ten seconds that a supervisor waits between SIGTERM and SIGKILL."""
-_LONGEST_TMPDIR = 64
-"""In bytes; the server listens on a socket below it, whose path may have about 100."""
-
-
-def _context() -> BaseContext:
-    """Fork from a server; where its socket cannot be created, start every process from scratch."""
-    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TMPDIR:
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__module__, *preload.MODULES])
-    return context
 
 
 class Worker:
@@ -44,9 +26,9 @@ class Worker:
         self._instance = request.instance
         self._run_id = ""
         self.connection: Connection[Order, Outcome]
-        context = _context()
-        self.connection, of_child = context.Pipe()
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+        forks = context()
+        self.connection, of_child = forks.Pipe()
+        self.process: BaseProcess = forks.Process(  # type: ignore[attr-defined]
             target=work,
             args=(of_child, request.instance.get_ref(), request.settings, dict(os.environ)),
             daemon=True,

@@ -4,7 +4,7 @@ A check covers the day or range of its run. It never blocks: anything that could
 partition is validated before the write, and the check results of a range run carry no partition.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 
 from feedback_assets.assets.defined import definition_of, spans
 from feedback_assets.assets.recorded import read_recorded
-from feedback_assets.assets.resources import WarehouseResource
+from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
 from feedback_assets.checks.rules import LEAST_MATCHED, RULES, rule_sql
 from feedback_assets.days import days_between, last_complete_day, named_days, ranges
 from feedback_assets.freshness import failed_days, moved, on_disk, spend_files
@@ -25,7 +25,7 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
 from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.engine import days_asked, days_value, last_day_held
-from feedback_assets.transforms.inputs import Day
+from feedback_assets.transforms.inputs import Day, days_read
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -49,42 +49,43 @@ def asset_checks(settings: Settings, tables: Collection[Table]) -> list[dg.Asset
 
 
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    names = settings.names
+    key = names.key(table)
     rules = [rule for rule in RULES if rule.table == table.full_name]
     is_read = table in READ_TABLES
-    specs = [_spec(table, "keys_unique", _unique_description(table))]
+    specs = [_spec(key, "keys_unique", _unique_description(table))]
     if _ranged(table):
-        specs.append(_spec(table, "values_in_range", _range_description(table)))
-    specs += [_spec(table, rule.name, rule.description) for rule in rules]
+        specs.append(_spec(key, "values_in_range", _range_description(table)))
+    specs += [_spec(key, rule.name, rule.description) for rule in rules]
     if is_read:
         specs += [
             _spec(
-                table,
+                key,
                 "few_are_quarantined",
                 f"At most {MOST_QUARANTINED:.0%} of the records are in quarantine.",
             ),
-            _spec(table, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
+            _spec(key, "yesterday_is_there", "The partition of yesterday (UTC) exists."),
         ]
 
     if table in FILE_TABLES:
-        specs.append(_spec(table, spend_files.CHECK, spend_files.DESCRIPTION))
+        specs.append(_spec(key, spend_files.CHECK, spend_files.DESCRIPTION))
     if moved.checked(table):
-        specs.append(_spec(table, moved.CHECK, moved.description(table)))
-    specs.append(_spec(table, definitions.CHECK, definitions.DESCRIPTION))
-    specs.append(_spec(table, on_disk.CHECK, on_disk.DESCRIPTION))
+        specs.append(_spec(key, moved.CHECK, moved.description(table)))
+    specs.append(_spec(key, definitions.CHECK, definitions.DESCRIPTION))
+    specs.append(_spec(key, on_disk.CHECK, on_disk.DESCRIPTION))
     if table.partitioned:
-        specs.append(_spec(table, failed_days.CHECK, failed_days.DESCRIPTION))
+        specs.append(_spec(key, failed_days.CHECK, failed_days.DESCRIPTION))
 
     @dg.multi_asset_check(
-        name=f"{table.group}__{table.name}__checks",
+        name=names.called(f"{table.group}__{table.name}__checks"),
         specs=specs,
+        required_resource_keys={names.called(WAREHOUSE)},
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
-    ) -> Iterator[dg.AssetCheckResult]:
-        held = warehouse.warehouse
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        held = warehouse_of(context, names)
         days = days_of(context.run.tags) if table.partitioned else None
         found = list(results(table, held, settings, days))
-        recorded = read_recorded(context.instance, table)
+        recorded = read_recorded(context.instance, table, names)
         built = definitions.numbers(table, recorded, settings)
         found.append((definitions.CHECK, built, True))
         found.append((on_disk.CHECK, on_disk.numbers(held, table, recorded), True))
@@ -93,7 +94,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
             found.append((spend_files.CHECK, read, True))
         if table.partitioned:
             start = settings.feedback_start_date
-            still = failed_days.numbers(context.instance, table, start)
+            still = failed_days.numbers(context.instance, table, names, start)
             found.append((failed_days.CHECK, still, True))
         for name, seen, warns in found:
             numbers = _settled(
@@ -101,11 +102,11 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
                 warehouse=held, settings=settings, instance=context.instance,
             )  # fmt: skip
             yield dg.AssetCheckResult(
-                asset_key=table.asset_key,
+                asset_key=key,
                 check_name=name,
                 passed=not numbers["violations"],
                 severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-                metadata={key: _number(value) for key, value in numbers.items()},
+                metadata={field: _number(value) for field, value in numbers.items()},
             )
 
     return check
@@ -117,7 +118,7 @@ def results(
     """Every check of a table over ``days`` (None: all stored): name, numbers, whether it warns."""
     rules = [rule for rule in RULES if rule.table == table.full_name]
     names = dict.fromkeys([table.full_name, *(name for rule in rules for name in rule.reads)])
-    limits = {name: days for name in names if days is not None and find_table(name).partitioned}
+    limits = _limits(table, warehouse, settings, names, days)
     bounds: dict[str, Any] = _BESIDE_A_READING if table in READ_TABLES else {}
     tables = [find_table(name) for name in names]
     with connect(warehouse, tables, days=limits, **bounds) as connection:
@@ -140,7 +141,22 @@ def results(
             yield "few_are_quarantined", _quarantine_rate(table, warehouse, days, row_of), True
             yield "yesterday_is_there", _yesterday(table, warehouse), True
     if moved.checked(table):
-        yield moved.CHECK, moved.numbers(warehouse, table, **bounds), True
+        yield moved.CHECK, moved.numbers(warehouse, table, settings.names, **bounds), True
+
+
+def _limits(
+    table: Table, warehouse: Warehouse, settings: Settings, names: Iterable[str], days: Days
+) -> dict[str, tuple[date, date]]:
+    """The days of each table that the checks read: those of the run, or of the table's windows."""
+    if table.partitioned:
+        dated = (name for name in names if find_table(name).partitioned)
+        return {name: days for name in dated if days is not None}
+    end = last_day_held(table, warehouse)
+    return {
+        name: days_read(table, name, end, end, spans(settings))
+        for name in names
+        if end is not None and name in table.depends and not table.depends[name].every
+    }
 
 
 def _settled(
@@ -162,7 +178,13 @@ def _settled(
         held = [*(days_between(*days) if days else warehouse.days_held(table))]
     definition = definition_of(table, settings).text
     changed = changed_since(
-        table, held, instance, warehouse, spans=spans(settings), definition=definition
+        table,
+        held,
+        instance,
+        warehouse,
+        names=settings.names,
+        spans=spans(settings),
+        definition=definition,
     )
     if not changed:
         return numbers
@@ -181,8 +203,8 @@ def _not_compared(changed: set[Day]) -> str:
     return f"{days or 'the table'}: inputs changed since it was built; checked after the next build"
 
 
-def _spec(table: Table, name: str, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name=name, asset=table.asset_key, description=description)
+def _spec(key: tuple[str, ...], name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name=name, asset=key, description=description)
 
 
 def _unique_description(table: Table) -> str:

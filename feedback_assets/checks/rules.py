@@ -56,16 +56,24 @@ RULES = (
     ),
     Rule(
         "customers_money_adds_up",
+        "marts.customers",
+        "Customers, orders and money per currency match the orders in unified.orders with a "
+        "customer.",
+        ("unified.orders", "marts.customers"),
+    ),
+    Rule(
+        "classes_add_up",
         "marts.customer_value",
-        "Orders and money per currency match the orders in unified.orders with a customer.",
-        ("unified.orders", "marts.customer_value"),
+        "Customers, orders and money by class and currency match marts.customers.",
+        ("marts.customers", "marts.customer_value"),
     ),
     Rule(
         "scorecard_orders_add_up",
         "marts.channel_scorecard",
-        "At every level and by every model, orders, money, customers and first orders match "
-        "unified.orders; detractors' money is at most that of all customers who answered.",
-        ("unified.orders", "marts.channel_scorecard"),
+        "At every level and by every model, orders, money and customers match unified.orders, "
+        "and first orders marts.customers; detractors' money is at most that of all customers who "
+        "answered.",
+        ("unified.orders", "marts.customers", "marts.channel_scorecard"),
     ),
     Rule(
         "scorecard_answers_add_up",
@@ -85,6 +93,13 @@ RULES = (
         "marts.customer_value_spread",
         "Customers and money by class and currency match marts.customer_value.",
         ("marts.customer_value", "marts.customer_value_spread"),
+    ),
+    Rule(
+        "answered_leave_the_queue",
+        "marts.detractor_queue",
+        "No detractor with a reply is in the queue. The metadata shows how long the others have "
+        "waited, and the share of detractors answered within a day.",
+        ("marts.order_feedback", "marts.detractor_queue"),
     ),
     Rule(
         "answers_in_reach",

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from feedback_assets.runtime.event_batches import store_in_batches
+
 _INTERRUPTED = 130
 
 
@@ -26,6 +28,7 @@ def main() -> None:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     # Without it, a backfill of the daemon fails when its code server restarts.
     os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "yes")
+    store_in_batches()
     try:
         _run()
     except KeyboardInterrupt:

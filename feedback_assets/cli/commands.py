@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from feedback_assets.cli import explore, load, ops, people, starting
+from feedback_assets.cli import explore, load, ops, people, publish, starting
 from feedback_assets.cli.common import DEVELOPMENT, app
 from feedback_assets.cli.common import err as _err
 from feedback_assets.cli.common import fail as _fail
 
-__all__ = ["app", "explore", "load", "ops", "people", "starting"]
+__all__ = ["app", "explore", "load", "ops", "people", "publish", "starting"]
 
 
 @app.command(rich_help_panel=DEVELOPMENT)
@@ -48,12 +48,21 @@ def sandbox(
             file_okay=False,
         ),
     ] = None,
+    account: Annotated[
+        str,
+        typer.Option(
+            help="Serve this account, with its own keys; the variables have its prefix.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Serve all five provider APIs locally, with generated data."""
+    from feedback_assets.environment.account import Account as OfAccount
     from feedback_assets.sandbox.faults import Faults
     from feedback_assets.sandbox.server import Sandbox, serve
     from feedback_assets.sandbox.spending import write_spend
     from feedback_assets.sandbox.world import World
+    from feedback_assets.schema.names import Names
 
     try:
         faults = Faults(
@@ -79,11 +88,12 @@ def sandbox(
         spend["FEEDBACK_AD_SPEND"] = str(ad_spend.resolve() / "*.csv")
 
     def announce(running: Sandbox) -> None:
+        variable = OfAccount(Names(account)).variable
         for name, value in (spend | running.environment()).items():
-            print(f"{name}={value}", flush=True)
+            print(f"{variable(name)}={value}", flush=True)
         _err.print(f"# five providers at {running.url}; Ctrl-C stops them")
 
     try:
-        serve(world, faults, port=port, on_ready=announce)
+        serve(world, faults, port=port, on_ready=announce, account=account)
     except OSError as error:
         _fail(f"port {port}: {error.strerror}; choose another, or 0 for a free one", code=2)

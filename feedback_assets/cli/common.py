@@ -67,13 +67,56 @@ def _options(
     pass
 
 
-def settings_or_exit() -> Settings:
+Account = Annotated[
+    str,
+    typer.Option(
+        "--account",
+        help="key_prefix of an account in the Dagster project of the current directory.",
+        show_default=False,
+    ),
+]
+
+
+def settings_or_exit(account: str = "") -> Settings:
+    """The settings of this project, or those of the chosen or only account of another."""
+    found = all_settings_or_exit(account)
+    if len(found) > 1:
+        names = ", ".join(settings.names.prefix for settings in found)
+        fail(f"this project has several accounts; choose one with --account: {names}", code=2)
+    return found[0]
+
+
+def all_settings_or_exit(account: str = "") -> list[Settings]:
+    """The settings of this project, or those of the chosen account or all accounts of another."""
     try:
-        settings = load_settings()
+        found = _accounts(account) or [load_settings()]
     except SettingsError as error:
         fail(str(error), code=2)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    return settings
+    os.environ["DAGSTER_HOME"] = str(found[0].dagster_home)
+    return found
+
+
+def _accounts(account: str) -> list[Settings]:
+    """The accounts of the project around the current directory; empty if it has none."""
+    from feedback_assets.service.location import dg_project
+
+    here = Path.cwd()
+    if not account and all(dg_project(place) is None for place in (here, *here.parents)):
+        return []
+    # Imported for other projects only, since it loads all definitions.
+    from feedback_assets.host_project import accounts_of, find_host
+
+    root = find_host(here)
+    found = {} if root is None else accounts_of(root)
+    if account and account not in found:
+        there = (
+            f"{root} has {', '.join(found) or 'none'}" if root else f"{here} is in no such project"
+        )
+        raise SettingsError(
+            f"--account {account}: there is no such account; {there}. Run the command in the "
+            "Dagster project whose defs.yaml has this key_prefix"
+        )
+    return [found[account]] if account else list(found.values())
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -91,8 +134,9 @@ def grid_of(rows: "pa.Table", title: str | None = None) -> "RenderableType":
     return lay_out(rows.column_names, numbers, plain_rows(rows), out.width, title).shown
 
 
-def command(*arguments: str) -> str:
+def command(*arguments: str, account: str = "") -> str:
     """The command line of this program with these arguments, for pasting into the current shell."""
+    arguments = (*arguments, "--account", account) if account else arguments
     script = Path(sys.executable).with_name("feedback-assets")
     found = shutil.which(script.name)
     if found and Path(found) == script:

@@ -7,7 +7,17 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from feedback_assets.cli.common import DATA, START, app, err, fail, out, settings_or_exit
+from feedback_assets.cli.common import (
+    DATA,
+    START,
+    Account,
+    all_settings_or_exit,
+    app,
+    err,
+    fail,
+    out,
+    settings_or_exit,
+)
 from feedback_assets.cli.shown import MOST_ROWS, lay_out, write, writes
 
 
@@ -16,18 +26,25 @@ def query(
     sql: Annotated[str, typer.Argument(help="For example: select * from marts.nps_by_channel")],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    account: Account = "",
 ) -> None:
-    """Run SQL over the tables, read-only; `show tables` lists them."""
+    """Run SQL over the tables, read-only; `show tables` lists them.
+
+    In a project with several accounts, each is a database: brand_a.marts.nps_by_channel.
+    """
     from feedback_assets.query.run import QueryError, open_answer
     from feedback_assets.warehouse.warehouse import Warehouse
 
     if as_csv and as_json:
         fail("choose either --csv or --json", code=2)
-    warehouse = Warehouse(settings_or_exit().warehouse)
+    held = {one.names.prefix: Warehouse(one.warehouse) for one in all_settings_or_exit(account)}
+    if len(held) == 1:
+        # The only account, or the chosen one: its prefix may be left out.
+        held = {"": next(iter(held.values())), **held}
     # One row more than is shown, to detect whether there are more.
     first = None if as_csv or as_json else MOST_ROWS + 1
     try:
-        with open_answer(sql, warehouse, first=first) as answer:
+        with open_answer(sql, held, first=first) as answer:
             if as_csv or as_json:
                 write(answer.csv() if as_csv else answer.json(ascii_only=not writes("é✓")))
                 return
@@ -47,12 +64,13 @@ def contact(
     key: Annotated[
         str, typer.Argument(help="E-mail, id in Wicked Reports, or id in the source system.")
     ],
+    account: Account = "",
 ) -> None:
     """Show a customer, live from Wicked Reports, and their feedback."""
     from feedback_assets.jobs.contact import NothingToShow, find_customer, sections
 
     try:
-        customer = find_customer(settings_or_exit(), key)
+        customer = find_customer(settings_or_exit(account), key)
     except NothingToShow as error:
         fail(str(error))
     for section in sections(customer):

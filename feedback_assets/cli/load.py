@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from rich.markup import escape
 from feedback_assets.cli.common import (
     DATA,
     START,
+    Account,
     app,
     command,
     err,
@@ -44,25 +47,29 @@ def backfill(
             help="Load nothing; find days from older versions that would be read differently now.",
         ),
     ] = False,
+    account: Account = "",
 ) -> None:
     """Load a range of days, inclusive, into the tables."""
     from feedback_assets.backfill.outcome import closing_lines
 
-    settings = settings_or_exit()
+    settings = settings_or_exit(account)
+    of_account = partial(command, account=account)
     if scan:
-        _scan(settings, first.date(), last.date())
+        _scan(settings, first.date(), last.date(), of_account)
         return
-    complete = run_backfill(settings, first.date(), last.date(), select, missing=missing)
+    complete = run_backfill(
+        settings, first.date(), last.date(), select, missing=missing, command=of_account
+    )
     for line in closing_lines(settings):
         print(line)
     # The last line can be pasted into a shell.
     if complete:
         print("Next: query the tables, or open them in Dagster with `feedback-assets ui`:")
-        print(command("query", "show tables"))
+        print(of_account("query", "show tables"))
     else:
         again = _again(first.date(), last.date(), select, missing=missing)
         print("Next: fix what failed, then load these days again:")
-        print(command(*again))
+        print(of_account(*again))
         raise typer.Exit(1)
 
 
@@ -73,9 +80,21 @@ def _again(first: date, last: date, select: str, *, missing: bool) -> list[str]:
 
 
 def run_backfill(
-    settings: Settings, first: date, last: date, select: str, *, missing: bool = False
+    settings: Settings,
+    first: date,
+    last: date,
+    select: str,
+    *,
+    missing: bool = False,
+    command: Callable[..., str] = command,
 ) -> bool:
-    """Load these days and print the result; returns whether nothing failed."""
+    """Load these days and print the result; returns whether nothing failed.
+
+    ``command`` writes the command lines of what to do next.
+    """
+    from feedback_assets.backfill import forking
+
+    forking.load_ahead()
     from feedback_assets.automation.old_run_logs import remove_old_logs
     from feedback_assets.backfill.definitions import loaded_tables, table_definitions
     from feedback_assets.backfill.outcome import unconfigured
@@ -108,13 +127,15 @@ def run_backfill(
     complete = _report(results)
     for line in out_of_date.lines(request.instance, settings, loaded_tables(settings), command):
         print(line, file=sys.stderr)
+    if settings.names.prefix:
+        return complete  # the logs of runs are the project's
     removed = remove_old_logs(request.instance, settings.dagster_home)
     if removed.runs:
         out.print(str(removed), soft_wrap=True)
     return complete
 
 
-def _scan(settings: Settings, first: date, last: date) -> None:
+def _scan(settings: Settings, first: date, last: date, command: Callable[..., str]) -> None:
     """Print which days loaded by an older version would be read differently now."""
     from feedback_assets.backfill.definitions import loaded_tables
     from feedback_assets.freshness import out_of_date, scan
@@ -154,6 +175,7 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report what would be loaded; change nothing.")
     ] = False,
+    account: Account = "",
 ) -> None:
     """Retry quarantined records and load those that are valid now."""
     from feedback_assets.jobs import replay as operation
@@ -164,7 +186,7 @@ def replay(
         fail(f"--table {error}", code=2)
     with quiet_dagster():
         try:
-            results = operation.replay(settings_or_exit(), tables, dry_run=dry_run)
+            results = operation.replay(settings_or_exit(account), tables, dry_run=dry_run)
         except (ErasureKeyMissing, CoordinationUnavailable) as error:
             fail(str(error))
     for one, result in results.items():

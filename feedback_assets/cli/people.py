@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from feedback_assets.cli.common import DATA, app, err, fail, out, settings_or_exit
+from feedback_assets.cli.common import DATA, Account, app, err, fail, out, settings_or_exit
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.warehouse.customer_secret import OtherSecret
@@ -35,12 +35,13 @@ def forget(
             help='Also erase texts that may refer to this person, such as "name (at) example.com".',
         ),
     ] = False,
+    account: Account = "",
 ) -> None:
     """Erase a person from tables, quarantine, page and run history."""
     from feedback_assets.backfill.definitions import table_definitions
     from feedback_assets.privacy import forget as operation
 
-    settings = settings_or_exit()
+    settings = settings_or_exit(account)
     with quiet_dagster(), _steps() as progress:
         try:
             done = operation.forget(
@@ -73,12 +74,13 @@ def export(
         typer.Option(help="Folder to create; default person-export-<date> in the current folder."),
     ] = None,
     at_most: AtMost = None,
+    account: Account = "",
 ) -> None:
     """Write everything stored about a person to one folder."""
     from feedback_assets.privacy import export as operation
     from feedback_assets.privacy.forget import AT_MOST, NotForgotten
 
-    settings = settings_or_exit()
+    settings = settings_or_exit(account)
     directory = to or Path(f"person-export-{datetime.now(UTC):%Y-%m-%d}")
     with quiet_dagster(), _steps() as progress:
         try:

@@ -17,6 +17,8 @@ from feedback_assets.cli.common import (
     DEVELOPMENT,
     OPERATIONS,
     START,
+    Account,
+    all_settings_or_exit,
     app,
     err,
     fail,
@@ -42,6 +44,7 @@ def ui(
     port: Port = 3000,
     demo: Annotated[bool, typer.Option("--demo", help="Use the demo data.")] = False,
     open_browser: Open = True,
+    account: Account = "",
 ) -> None:
     """Run the Dagster UI and daemon for this project, until Ctrl-C."""
     from feedback_assets.demo import opened_demo
@@ -55,7 +58,8 @@ def ui(
             given = dict(os.environ)
             note = "This is the demo data. To read new days as well: make dev"
         else:
-            settings = settings_or_exit()
+            # Accounts of a project share its DAGSTER_HOME and code location.
+            settings = all_settings_or_exit(account)[0]
         with interruptible():
             status = _ui(settings, given, note, host=host, port=port, open_browser=open_browser)
     except NotStarted as error:
@@ -180,13 +184,14 @@ class Wanted(StrEnum):
 @app.command(rich_help_panel=OPERATIONS)
 def automation(
     wanted: Annotated[Wanted, typer.Argument(help="on, off or status.", show_default=False)],
+    account: Account = "",
 ) -> None:
     """Switch the daily schedule and its sensors on or off."""
     from feedback_assets.definitions import build_defs
     from feedback_assets.service.switches import NotSwitched, switch
 
     given = dict(os.environ)
-    settings = settings_or_exit()
+    settings = settings_or_exit(account)
     on = {Wanted.ON: True, Wanted.OFF: False}.get(wanted)
     try:
         with quiet_dagster(), err.status("Asking Dagster …"):

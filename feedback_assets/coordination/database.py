@@ -72,12 +72,18 @@ class Coordination:
     """One Postgres, by its URL; picklable, safe after ``fork``, for any number of threads.
 
     ``patience``: seconds to wait for an unavailable server, for example while it restarts.
-    ``lock_patience``: seconds to wait for a lock that another process holds.
+    ``lock_patience``: seconds to wait for a lock that another process holds. ``account``: whose
+    quotas and locks these are; accounts that share a database do not wait for each other.
     """
 
     url: str = field(repr=False)
     patience: float = 120.0
     lock_patience: float = 300.0
+    account: str = ""
+
+    def keyed(self, name: str) -> str:
+        """The name of a quota or lock, distinct for each account."""
+        return f"{self.account}/{name}" if self.account else name
 
     @property
     def address(self) -> str:

@@ -6,7 +6,7 @@ Each is held by a transaction, so a connection pooler in between does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,17 +42,16 @@ class SharedLocks:
     coordination: Coordination
 
     @contextmanager
-    def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:
+    def changing(self, *, alone: bool, partitions: Collection[str] = ()) -> Iterator[None]:
         """Hold while writing; with ``alone``, while no other process on any machine writes.
 
-        Without ``alone``, no other process writes this partition.
+        Without ``alone``, no other process writes these partitions.
         """
         if alone:
             steps = [(_ALONE, _EVERYTHING)]
         else:
-            steps = [(_SHARED, _EVERYTHING)]
-            if partition:
-                steps.append((_ALONE, partition))
+            # In the same order everywhere, so that no two processes wait for each other.
+            steps = [(_SHARED, _EVERYTHING), *((_ALONE, name) for name in sorted(partitions))]
         with self._held(steps):
             yield
 
@@ -65,7 +64,7 @@ class SharedLocks:
     @contextmanager
     def _held(self, steps: list[tuple[str, str]]) -> Iterator[None]:
         sql = "; ".join(["begin", *(step for step, _ in steps)])
-        names = [name for _, name in steps]
+        names = [self.coordination.keyed(name) for _, name in steps]
 
         def lock(connection: Connection) -> bool:
             with connection.cursor() as cursor:
@@ -77,7 +76,7 @@ class SharedLocks:
         done = False
         try:
             if not got:
-                raise LockTaken(names[-1])
+                raise LockTaken(steps[-1][1])
             yield
             done = True
         finally:

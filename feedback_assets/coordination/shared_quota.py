@@ -70,7 +70,7 @@ def take(
     but never missed.
     """
     values = {
-        "name": name,
+        "name": coordination.keyed(name),
         "counts": [count for count, _ in rates],
         "windows": [seconds for _, seconds in rates],
         "longest": max(seconds for _, seconds in rates),
@@ -96,6 +96,6 @@ def drop_future_stamps(coordination: Coordination, name: str) -> None:
 
     def drop(connection: Connection) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(_FORGET, {"name": name})
+            cursor.execute(_FORGET, {"name": coordination.keyed(name)})
 
     coordination.run(drop)

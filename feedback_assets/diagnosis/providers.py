@@ -52,7 +52,7 @@ def _check(provider: str, settings: Settings) -> Verdict:
             configured=False,
             failed=wanted,
             text=f"not configured: set {', '.join(missing)} in the environment or in .env. "
-            + find_provider(provider).found,
+            + settings.worded(find_provider(provider).found),
             fix=missing,
         )
     try:
@@ -68,15 +68,16 @@ def _check(provider: str, settings: Settings) -> Verdict:
 def _failed(provider: str, text: str, settings: Settings) -> Verdict:
     """A client error, the variables that it names, and where to find their values."""
     found = find_provider(provider)
+    text = settings.worded(text)
     # With the default URL, the network is at fault rather than the setting.
     chosen = [
-        found.variable(argument)
+        settings.account.variable(found.variable(argument))
         for argument in found.client_arguments
         if f"{provider}_{argument}" in settings.model_fields_set
     ]
     named = tuple(name for name in chosen if re.search(rf"\b{name}\b", text))
-    if set(named) & set(found.needed_variables):
-        text = f"{text} {found.found}"
+    if set(named) & set(map(settings.account.variable, found.needed_variables)):
+        text = f"{text} {settings.worded(found.found)}"
     return Verdict(provider, configured=True, failed=True, text=text, fix=named)
 
 
@@ -92,7 +93,11 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
     """The variables to set or fix before another check; a backfill once every check passes."""
     failed = [verdict for verdict in verdicts if verdict.failed]
     if any(verdict.fix for verdict in failed):
-        places = [f"{name} {where_set(name)}" for verdict in failed for name in verdict.fix]
+        places = [
+            f"{name} {where_set(name, settings.account)}"
+            for verdict in failed
+            for name in verdict.fix
+        ]
         return NextStep(f"fix {', '.join(places)}, then check again:")
     if failed:
         names = ", ".join(verdict.provider for verdict in failed)
@@ -102,9 +107,9 @@ def next_step(verdicts: list[Verdict], settings: Settings) -> NextStep:
         options = " or ".join(
             " ".join(f"{name}=…" for name in verdict.fix) for verdict in providers if verdict.fix
         )
+        file = dotenv_file(settings.account)
         return NextStep(
-            f"set the variables of at least one provider in {dotenv_file()} ({options}), "
-            "then check again:"
+            f"set the variables of at least one provider in {file} ({options}), then check again:"
         )
     last = last_complete_day()
     first = max(

@@ -1,13 +1,15 @@
-"""Validates the values of settings: zones, directories, warehouses, URLs, owners.
+"""Validates the values of settings: zones, times, engines, directories, URLs, owners.
 
 Functions that return a value raise ``ValueError`` with the rest of a sentence about it.
 """
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import fsspec
+from pydantic import SecretStr
 
 # Protocols that fsspec supports, but that are read-only or end with the process.
 _NOT_STORES = {
@@ -23,8 +25,14 @@ _NOT_STORES = {
     "blockcache",
 }
 _LONGEST_PATH = 4096
+_EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_QUIET = re.compile(r"(?P<start>([01]\d|2[0-3]):[0-5]\d)-(?P<end>([01]\d|2[0-3]):[0-5]\d)")
+ALERT_TAGS = ("support", "marketing", "operators")
+"""What an alert URL receives; one without a tag receives everything."""
+_TAG = "|".join(ALERT_TAGS)
+_TAGS = rf"(?:{_TAG})(?:\+(?:{_TAG}))*="
 
 
 def zone(name: str) -> str:
@@ -36,6 +44,38 @@ def zone(name: str) -> str:
         if not is_zone(name):
             raise ValueError("is not a valid time zone; use a name such as Europe/Paris")
     return name
+
+
+def clock(text: str) -> str:
+    """A time of day as ``HH:MM``."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("is not a time of day, for example 06:00")
+    return text
+
+
+def past_day(day: date) -> date:
+    """A day that can be the first partition."""
+    if day < _EARLIEST:
+        raise ValueError(f"is before {_EARLIEST}; every day since the start date is a partition")
+    if day > datetime.now(UTC).date():
+        raise ValueError("is in the future; use the first day to load")
+    return day
+
+
+def engine(text: str) -> str:
+    """What runs the SQL, in lower case."""
+    if text.lower() not in ("duckdb", "spark"):
+        raise ValueError("is not an engine; use duckdb or spark")
+    return text.lower()
+
+
+def spark_master(text: str) -> str:
+    """The address of a Spark master."""
+    if not re.fullmatch(r"local(\[(\d+|\*)\])?|(spark|sc|k8s)://\S+|yarn", text):
+        raise ValueError(
+            "is not a Spark master; use local[*], spark://host:7077 or sc://host:15002"
+        )
+    return text
 
 
 def directory(text: str, root: Path) -> Path:
@@ -101,10 +141,54 @@ def _refuse_broken_uri(text: str) -> None:
 
 
 def split_urls(text: str) -> tuple[str, ...]:
-    """The URLs in a list separated by commas or blanks."""
-    # A URL may contain commas; the next one starts at a scheme.
-    urls = re.split(r"(?i)[\s,]+(?=[a-z][a-z0-9+.-]*://)", text.strip().strip(", "))
-    return tuple(dict.fromkeys(urls))
+    """The URLs in a list separated by commas or blanks, each with its tags in front, if any."""
+    # A URL may contain commas; the next one starts at its tags or its scheme.
+    next_one = rf"(?i)[\s,]+(?=(?:{_TAGS})?[a-z][a-z0-9+.-]*://)"
+    return tuple(dict.fromkeys(re.split(next_one, text.strip().strip(", "))))
+
+
+def split_tags(text: str) -> tuple[frozenset[str], str]:
+    """The tags of ``support+operators=slack://…`` and the URL; no tags if none is in front."""
+    found = re.match(rf"(?i){_TAGS}", text)
+    if found is None:
+        return frozenset(), text
+    return frozenset(found[0][:-1].lower().split("+")), text[found.end() :]
+
+
+def refuse_alert_urls(text: str) -> None:
+    """Raise ``ValueError`` for a URL that no service of Apprise can have."""
+    for number, (_, url) in enumerate(map(split_tags, split_urls(text)), start=1):
+        if not re.match(r"(?i)[a-z][a-z0-9+.-]*://\S", url) or re.search(r"\s", url):
+            raise ValueError(
+                f"URL {number} is not valid; use comma-separated URLs such as mailto://… "
+                f"or support=slack://…; the tags are {', '.join(ALERT_TAGS)}"
+            )
+
+
+def quiet_hours(text: str) -> str:
+    """Two times of day, as in ``21:00-07:00``; the second one may be on the next day."""
+    found = _QUIET.fullmatch(re.sub(r"\s*[-–]\s*", "-", text))
+    if found is None or found["start"] == found["end"]:
+        raise ValueError("is not a range of hours; use two times of day such as 21:00-07:00")
+    return found[0]
+
+
+def url(text: str) -> str:
+    """The URL of a web server, without a trailing slash."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("is not a URL; use https://…")
+    return text.rstrip("/")
+
+
+def postgres_url(value: SecretStr | None) -> SecretStr | None:
+    """The URL of a Postgres database."""
+    if value is not None and not is_postgres_url(value.get_secret_value()):
+        raise ValueError(
+            "is not a Postgres URL; use postgresql://user:password@host:5432/database, with "
+            "special characters in user and password percent-encoded"
+        )
+    return value
 
 
 def is_postgres_url(text: str) -> bool:
@@ -117,6 +201,18 @@ def is_postgres_url(text: str) -> bool:
     named = parts.hostname and parts.path.strip("/")
     known = parts.scheme in ("postgresql", "postgres") and port != 0
     return bool(named and known) and text.isprintable() and " " not in text
+
+
+def properties(text: str) -> dict[str, str]:
+    """Properties in a list such as ``s3.endpoint=https://…,s3.region=eu-west-1``."""
+    found = {}
+    # A value may contain commas; the next property starts at a name and an equals sign.
+    for part in re.split(r",\s*(?=[\w.-]+=)", text.strip().strip(",")):
+        name, equals, value = part.partition("=")
+        if not (equals and re.fullmatch(r"[\w.-]+", name.strip())):
+            raise ValueError("is not a list of properties; use name=value,name=value")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def split_owners(text: str) -> tuple[str, ...]:

@@ -26,11 +26,20 @@ def write_durably(path: Path, content: bytes, draft: Path) -> None:
 
 def make_private(directory: Path) -> None:
     """Create a directory and its missing parents for this user only."""
-    for path in reversed((directory, *directory.parents)):
+    for above in create_private(directory):
+        sync_directory(above)
+
+
+def create_private(directory: Path) -> list[Path]:
+    """As ``make_private``, but returns the directories that the caller has to flush."""
+    missing = []
+    while not directory.is_dir():
+        missing.append(directory)
+        directory = directory.parent
+    for path in reversed(missing):
         # Path.mkdir would create the parents with the umask's mode.
-        if not path.is_dir():
-            path.mkdir(mode=0o700, exist_ok=True)
-            sync_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return [path.parent for path in reversed(missing)]
 
 
 def sync_directory(directory: Path) -> None:

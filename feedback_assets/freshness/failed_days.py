@@ -12,6 +12,7 @@ import dagster as dg
 
 from feedback_assets.assets.recorded import failed_days
 from feedback_assets.days import named_days
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 
@@ -20,9 +21,11 @@ DESCRIPTION = "The last run of every day succeeded. A day that recovers is no lo
 SENSOR = "name_failed_days"
 
 
-def numbers(instance: dg.DagsterInstance, table: Table, start: date) -> dict[str, Any]:
+def numbers(
+    instance: dg.DagsterInstance, table: Table, names: Names, start: date
+) -> dict[str, Any]:
     """The number of failed days of a table since ``start``, and their ranges."""
-    days = failed_days(instance, table, start)
+    days = failed_days(instance, table, names, start)
     return {
         "failed_days": len(days),
         "days": named_days(days) or "none",
@@ -30,14 +33,16 @@ def numbers(instance: dg.DagsterInstance, table: Table, start: date) -> dict[str
     }
 
 
-def report(instance: dg.DagsterInstance, tables: Iterable[Table], start: date) -> None:
+def report(
+    instance: dg.DagsterInstance, tables: Iterable[Table], names: Names, start: date
+) -> None:
     """Record the current check result of each partitioned table among ``tables``, without a run."""
     for table in tables:
         if table.partitioned:
-            found = numbers(instance, table, start)
+            found = numbers(instance, table, names, start)
             instance.report_runless_asset_event(
                 dg.AssetCheckEvaluation(
-                    asset_key=dg.AssetKey(table.asset_key),
+                    asset_key=dg.AssetKey(names.key(table)),
                     check_name=CHECK,
                     passed=not found["violations"],
                     severity=dg.AssetCheckSeverity.WARN,
@@ -48,17 +53,18 @@ def report(instance: dg.DagsterInstance, tables: Iterable[Table], start: date) -
 
 def failed_days_sensor(settings: Settings, tables: Collection[Table]) -> dg.SensorDefinition:
     """The sensor that reports the failed days of a run's tables; off until switched on."""
-    by_key = {dg.AssetKey(table.asset_key): table for table in tables}
+    names = settings.names
+    by_key = {dg.AssetKey(names.key(table)): table for table in tables}
 
     @dg.run_failure_sensor(
-        name=SENSOR,
+        name=names.called(SENSOR),
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="After a failed run, lists the days of its tables that are still failed.",
     )
     def name_failed_days(context: dg.RunFailureSensorContext) -> None:
         keys = context.dagster_run.asset_selection or set()
         chosen = [table for key, table in by_key.items() if key in keys]
-        report(context.instance, chosen, settings.feedback_start_date)
+        report(context.instance, chosen, names, settings.feedback_start_date)
 
     return name_failed_days
 

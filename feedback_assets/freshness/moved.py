@@ -13,6 +13,7 @@ import dagster as dg
 
 from feedback_assets.days import days_of_names, named_days
 from feedback_assets.freshness.out_of_date import command_line, spans_to_ask
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from feedback_assets.transforms.dialect import quoted
@@ -37,7 +38,7 @@ def description(table: Table) -> str:
     return f"Each {', '.join(table.key)} is stored on one day only."
 
 
-def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]:
+def numbers(warehouse: Warehouse, table: Table, names: Names, **bounds: Any) -> dict[str, Any]:
     """The numbers of ``keys_on_one_day``; ``bounds`` are passed to ``connect``.
 
     Reads the key column of all stored days: 1 s for 500,000 orders on 365 days.
@@ -59,15 +60,15 @@ def numbers(warehouse: Warehouse, table: Table, **bounds: Any) -> dict[str, Any]
                 f"{row['key']} on {' and '.join(map(str, row['days']))}"
                 for row in found.slice(0, _MOST_EXAMPLES).to_pylist()
             )
-        shown["what_to_do"] = _what_to_do(table, days)
+        shown["what_to_do"] = _what_to_do(table, names, days)
     return shown
 
 
-def days_to_read_again(instance: dg.DagsterInstance, table: Table) -> list[date]:
+def days_to_read_again(instance: dg.DagsterInstance, table: Table, names: Names) -> list[date]:
     """The days named by the last finished check of the table, at most 50 ranges."""
     if not checked(table):
         return []
-    key = dg.AssetCheckKey(dg.AssetKey(table.asset_key), CHECK)
+    key = dg.AssetCheckKey(dg.AssetKey(names.key(table)), CHECK)
     for record in instance.event_log_storage.get_asset_check_execution_history(
         key, _RECORDS_LOOKED_AT
     ):
@@ -96,10 +97,11 @@ def _moved(table: Table) -> str:
     """  # noqa: S608 - names of our own declarations
 
 
-def _what_to_do(table: Table, days: Iterable[date]) -> str:
-    select = f'key:"{table.group}/{table.name}"'
+def _what_to_do(table: Table, names: Names, days: Iterable[date]) -> str:
+    select = f'key:"{"/".join(names.key(table))}"'
     commands = [
         command_line("backfill", "--from", f"{first}", "--to", f"{last}", "--select", select)
+        + names.option
         for first, last in spans_to_ask(days)
     ]
     more = len(commands) - _MOST_COMMANDS

@@ -16,7 +16,9 @@ import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
 from feedback_assets.days import named_days
+from feedback_assets.publish.names import ASSET_GROUP
 from feedback_assets.reports.path import page_path
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import READ_TABLES, REPORT_PAGES
 from feedback_assets.transforms.inputs import Day, Recorded
@@ -61,7 +63,12 @@ def _sorted(days: Iterable[Day]) -> tuple[Day, ...]:
 
 
 def marks(warehouse: Warehouse, table: Table) -> dict[Day, str]:
-    """The mark of each partition's file; for a page only whether it exists."""
+    """The mark of each partition's file; for a page only whether it exists.
+
+    What is published has no file: the target is asked when it is published to.
+    """
+    if table.group == ASSET_GROUP:
+        return {None: ""}
     if table in REPORT_PAGES:
         return {None: ""} if warehouse.exists(page_path(warehouse)) else {}
     return warehouse.marks(table)
@@ -77,15 +84,18 @@ def listing(warehouse: Warehouse, tables: Iterable[Table]) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_present(instance: dg.DagsterInstance, warehouse: Warehouse, table: Table) -> Recorded:
+def read_present(
+    instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, names: Names
+) -> Recorded:
     """The instance's records of the files that exist."""
-    return read_recorded(instance, table).of_files(marks(warehouse, table))
+    return read_recorded(instance, table, names).of_files(marks(warehouse, table))
 
 
 def record_found(
     instance: dg.DagsterInstance,
     warehouse: Warehouse,
     tables: Iterable[Table],
+    names: Names,
     most: int | None = None,
 ) -> int:
     """Read and record the provider days whose files differ from the record; returns their number.
@@ -98,10 +108,10 @@ def record_found(
             continue
         # Marks before files: a file that is replaced meanwhile differs again on the next tick.
         found_marks = marks(warehouse, table)
-        found = difference(read_recorded(instance, table), found_marks)
+        found = difference(read_recorded(instance, table, names), found_marks)
         days = [day for day in (*found.changed, *found.unrecorded) if day is not None]
         days = days if most is None else days[: most - done]
-        _record(instance, warehouse, table, {day: found_marks[day] for day in days})
+        _record(instance, warehouse, table, names, {day: found_marks[day] for day in days})
         done += len(days)
         if done == most:
             break
@@ -109,9 +119,13 @@ def record_found(
 
 
 def _record(
-    instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, days: Mapping[date, str]
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    table: Table,
+    names: Names,
+    days: Mapping[date, str],
 ) -> None:
-    before = latest_metadata(instance, table, days)
+    before = latest_metadata(instance, table, names, days)
     for day, mark in days.items():
         rows = warehouse.read_arrow(table, day, day).drop_columns("day")
         content = content_hash(rows)
@@ -119,7 +133,7 @@ def _record(
         if same.get("content_hash") != content:
             # Unknown: the definition that it was read with, and the other records in the response.
             same = {"dagster/partition_row_count": rows.num_rows, "content_hash": content}
-        record_days(instance, table, {day: {**same, "file": mark}})
+        record_days(instance, table, names, {day: {**same, "file": mark}})
 
 
 def numbers(warehouse: Warehouse, table: Table, recorded: Recorded) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from feedback_assets.assets.recorded import read_recorded
 from feedback_assets.days import named_days, ranges
 from feedback_assets.ingest.sources import WINDOW_DAYS
 from feedback_assets.schema.definition import why
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import PROVIDER_TABLES, READ_TABLES
@@ -102,14 +103,16 @@ def lines(
     ``command`` formats the command line so that it can be pasted.
     """
     found = [
-        out_of_date(table, read_recorded(instance, table), settings)
+        out_of_date(table, read_recorded(instance, table, settings.names), settings)
         for table in tables
         if table in READ_TABLES
     ]
-    return [*_out_of_date_lines(found, command), *_unknown_lines(found, command)]
+    return [*_out_of_date_lines(found, settings.names, command), *_unknown_lines(found, command)]
 
 
-def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) -> list[str]:
+def _out_of_date_lines(
+    found: Iterable[OutOfDate], names: Names, command: Callable[..., str]
+) -> list[str]:
     output: list[str] = []
     commands: dict[tuple[date, date], list[Table]] = defaultdict(list)
     for one in found:
@@ -122,7 +125,7 @@ def _out_of_date_lines(found: Iterable[OutOfDate], command: Callable[..., str]) 
     if commands:
         output.append("To read these days again:")
         for (first, last), tables in sorted(commands.items()):
-            selected = " or ".join(f'key:"{table.group}/{table.name}"' for table in tables)
+            selected = " or ".join(f'key:"{"/".join(names.key(table))}"' for table in tables)
             days = ("--from", f"{first}", "--to", f"{last}")
             output.append(f"  {command('backfill', *days, '--select', selected)}")
     return output

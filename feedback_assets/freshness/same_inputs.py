@@ -10,6 +10,7 @@ from datetime import date
 import dagster as dg
 
 from feedback_assets.assets.recorded import read_recorded
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.transforms.inputs import Day, Spans, days_read, inputs_hashes
@@ -23,6 +24,7 @@ def changed_since(
     instance: dg.DagsterInstance,
     warehouse: Warehouse,
     *,
+    names: Names,
     spans: Spans,
     definition: str,
 ) -> set[Day]:
@@ -33,7 +35,7 @@ def changed_since(
     """
     held = [day for day in days if day is not None]
     span = (min(held), max(held)) if held else None
-    built_from = read_recorded(instance, table, span).built_from
+    built_from = read_recorded(instance, table, names, span).built_from
     contents = {
         name: dict(
             _contents(

@@ -15,6 +15,7 @@ from feedback_assets.assets.recorded import latest_metadata, read_recorded, reco
 from feedback_assets.ingest.again import SecondReading, read_again
 from feedback_assets.ingest.sources import source_of
 from feedback_assets.schema.definition import FIRST_VERSION
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
@@ -38,7 +39,7 @@ def scan(
     warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     erased = warehouse.erased()
     unknown = {
-        table: _unknown_days(instance, warehouse, table, first, last)
+        table: _unknown_days(instance, warehouse, table, settings.names, (first, last))
         for table in PROVIDER_TABLES
         if table in set(tables)
     }
@@ -77,9 +78,13 @@ def lines(scanned: Scanned) -> list[str]:
 
 
 def _unknown_days(
-    instance: dg.DagsterInstance, warehouse: Warehouse, table: Table, first: date, last: date
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    table: Table,
+    names: Names,
+    days: tuple[date, date],
 ) -> list[date]:
-    recorded = read_recorded(instance, table, (first, last))
+    recorded = read_recorded(instance, table, names, days)
     # A day without a record on the instance would look newly read.
     return [
         day
@@ -112,10 +117,11 @@ def _record(
     marks: Mapping[date | None, str],
 ) -> None:
     now = definition_of(table, settings).text
-    before = latest_metadata(instance, table, days)
+    before = latest_metadata(instance, table, settings.names, days)
     record_days(
         instance,
         table,
+        settings.names,
         {
             day: {
                 **before[day],

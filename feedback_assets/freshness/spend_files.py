@@ -42,7 +42,7 @@ def _changed(
 ) -> dict[date, str]:
     yesterday = last_complete_day()
     days = days_between(settings.feedback_start_date, yesterday)
-    recorded = read_recorded(instance, DAILY)
+    recorded = read_recorded(instance, DAILY, settings.names)
     held = held_contents(recorded, warehouse)
     now = definition_of(DAILY, settings).text
     by_another = {

@@ -13,7 +13,12 @@ import dagster as dg
 from pydantic import Field
 
 from feedback_assets.assets.failures import failure_metadata
-from feedback_assets.assets.resources import ProviderResource, WarehouseResource
+from feedback_assets.assets.resources import (
+    WAREHOUSE,
+    ProviderResource,
+    provider_of,
+    warehouse_of,
+)
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.diagnosis import providers as checking
 from feedback_assets.http.client import Client
@@ -37,6 +42,7 @@ from feedback_assets.providers.feedbackpulse.client import FeedbackPulse
 from feedback_assets.providers.fullwhere.client import Fullwhere
 from feedback_assets.providers.fullwhere.survey_links import GENERATED
 from feedback_assets.providers.wicked_reports.client import WickedReports
+from feedback_assets.runtime.tags import account_tags
 from feedback_assets.settings import Settings
 
 C = TypeVar("C", bound=Client)
@@ -84,22 +90,26 @@ def operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
         FeedbackPulse.PROVIDER: _create_submission,
         WickedReports.PROVIDER: _refresh_contact,
     }
-    made = [make() for provider, make in of_provider.items() if provider in settings.providers]
+    made = [
+        make(settings) for provider, make in of_provider.items() if provider in settings.providers
+    ]
     return [*made, _check_providers(settings)]
 
 
-def _generate_survey_trackers() -> dg.JobDefinition:
-    @dg.op(name="ask_for_survey_links", pool=Fullwhere.PROVIDER)
-    def generate(
-        context: dg.OpExecutionContext,
-        config: SurveyTrackersConfig,
-        fullwhere: ProviderResource,
-        warehouse: WarehouseResource,
-    ) -> None:
+def _generate_survey_trackers(settings: Settings) -> dg.JobDefinition:
+    names = settings.names
+
+    @dg.op(
+        name=names.called("ask_for_survey_links"),
+        pool=names.called(Fullwhere.PROVIDER),
+        required_resource_keys={names.called(Fullwhere.PROVIDER), names.called(WAREHOUSE)},
+    )
+    def generate(context: dg.OpExecutionContext, config: SurveyTrackersConfig) -> None:
+        fullwhere = provider_of(context, names, Fullwhere.PROVIDER)
         day = _day(config.day)
         if config.limit is not None and config.limit < 1:
             raise _refusal(f"limit is {config.limit}: use 1 or more, or leave it out")
-        held = warehouse.warehouse
+        held = warehouse_of(context, names)
         if config.dry_run:
             due = find_due(held, day)
             context.add_output_metadata({"dry_run": True, **_due_metadata(due, config.limit)})
@@ -117,7 +127,7 @@ def _generate_survey_trackers() -> dg.JobDefinition:
         if outcome.written is not None:
             context.log_event(
                 dg.AssetMaterialization(
-                    asset_key=list(GENERATED.asset_key),
+                    asset_key=list(names.key(GENERATED)),
                     partition=day.isoformat(),
                     metadata={
                         "dagster/partition_row_count": outcome.written.rows,
@@ -135,7 +145,8 @@ def _generate_survey_trackers() -> dg.JobDefinition:
         context.add_output_metadata(metadata)
 
     @dg.job(
-        name="generate_survey_trackers",
+        name=names.called("generate_survey_trackers"),
+        tags=account_tags(names),
         description="Requests survey links from Fullwhere for a day's orders without a tracker "
         "and stores them in survey_links.generated. A dry run by default.",
     )
@@ -179,11 +190,15 @@ def _outcome_metadata(outcome: Outcome, limit: int | None) -> dict[str, Any]:
     return metadata
 
 
-def _create_submission() -> dg.JobDefinition:
-    @dg.op(name="send_submission")
-    def create(
-        context: dg.OpExecutionContext, config: SubmissionConfig, feedbackpulse: ProviderResource
-    ) -> None:
+def _create_submission(settings: Settings) -> dg.JobDefinition:
+    names = settings.names
+
+    @dg.op(
+        name=names.called("send_submission"),
+        required_resource_keys={names.called(FeedbackPulse.PROVIDER)},
+    )
+    def create(context: dg.OpExecutionContext, config: SubmissionConfig) -> None:
+        feedbackpulse = provider_of(context, names, FeedbackPulse.PROVIDER)
         submission = Submission(**dict(config))
 
         def send() -> Created:
@@ -200,10 +215,10 @@ def _create_submission() -> dg.JobDefinition:
         )
 
     @dg.job(
-        name="create_submission",
+        name=names.called("create_submission"),
         description="Adds one submission to FeedbackPulse. Never retried: a failed run "
         "reports whether the submission may have been processed.",
-        tags=_NEVER_AGAIN,
+        tags=_NEVER_AGAIN | account_tags(names),
     )
     def job() -> None:
         create()
@@ -211,17 +226,20 @@ def _create_submission() -> dg.JobDefinition:
     return job
 
 
-def _refresh_contact() -> dg.JobDefinition:
-    @dg.op(name="read_contact")
-    def refresh(
-        context: dg.OpExecutionContext,
-        config: ContactConfig,
-        wicked_reports: ProviderResource,
-        warehouse: WarehouseResource,
-    ) -> None:
+def _refresh_contact(settings: Settings) -> dg.JobDefinition:
+    names = settings.names
+
+    @dg.op(
+        name=names.called("read_contact"),
+        required_resource_keys={names.called(WickedReports.PROVIDER), names.called(WAREHOUSE)},
+    )
+    def refresh(context: dg.OpExecutionContext, config: ContactConfig) -> None:
+        wicked_reports = provider_of(context, names, WickedReports.PROVIDER)
+        warehouse = warehouse_of(context, names)
+
         def find() -> Customer:
             with _connected(wicked_reports, WickedReports) as client:
-                return look_up(client, warehouse.warehouse, config.key, zone=wicked_reports.zone)
+                return look_up(client, warehouse, config.key, zone=wicked_reports.zone)
 
         customer = _without_retry(find)
         context.add_output_metadata(
@@ -234,7 +252,8 @@ def _refresh_contact() -> dg.JobDefinition:
         )
 
     @dg.job(
-        name="refresh_contact",
+        name=names.called("refresh_contact"),
+        tags=account_tags(names),
         description="Shows one customer, live from Wicked Reports, with their stored feedback, as "
         "a page in the run's metadata.",
     )
@@ -245,7 +264,9 @@ def _refresh_contact() -> dg.JobDefinition:
 
 
 def _check_providers(settings: Settings) -> dg.JobDefinition:
-    @dg.op(name="ask_providers")
+    names = settings.names
+
+    @dg.op(name=names.called("ask_providers"))
     def check(context: dg.OpExecutionContext) -> None:
         verdicts = checking.check_providers(settings)
         records = [
@@ -274,7 +295,8 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
         context.add_output_metadata(metadata)
 
     @dg.job(
-        name="check_providers",
+        name=names.called("check_providers"),
+        tags=account_tags(names),
         description="Whether each provider is configured, reachable and authorised: "
         "`feedback-assets check` as a run.",
     )

@@ -19,6 +19,7 @@ from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.sources import source_of
 from feedback_assets.ingest.spool import Spool, days_of
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.typing import Typing
 from feedback_assets.settings import Settings
@@ -95,7 +96,7 @@ def replay(
     rebuilds the tables computed from them.
     """
     warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )
     results: dict[Table, Replayed] = {}
     for table in tables:
@@ -118,7 +119,7 @@ def replay(
             _remove_from_quarantine(warehouse, table, done)
         if landed:
             with open_instance(settings) as instance:
-                _record(instance, table, landed)
+                _record(instance, table, settings.names, landed)
     return results
 
 
@@ -238,10 +239,11 @@ def _remove_from_quarantine(warehouse: Warehouse, table: Table, done: Iterable[_
 def _record(
     instance: dg.DagsterInstance,
     table: Table,
+    names: Names,
     landed: dict[date, tuple[Written, int]],
 ) -> None:
     """The updated counts of each day, so that they still add up to ``fetched``."""
-    before = latest_metadata(instance, table, landed)
+    before = latest_metadata(instance, table, names, landed)
     for day, (written, fewer) in landed.items():
         kept = before.get(day, {})
         counts = {name: int(kept.get(name, 0)) for name in _COUNTED}
@@ -254,4 +256,4 @@ def _record(
         # The day's other rows were not read again, so its read time stays.
         if "definition" in kept:
             now["definition"] = str(kept["definition"])
-        record_days(instance, table, {day: now})
+        record_days(instance, table, names, {day: now})

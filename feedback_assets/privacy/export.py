@@ -22,13 +22,13 @@ from feedback_assets.privacy.forget import (
     AT_MOST,
     Progress,
     checked_email,
-    opened,
     refuse_shared,
     silent,
 )
 from feedback_assets.privacy.person import Person, customer_secrets, find_person
-from feedback_assets.privacy.run_history import Wanted, events_that_mention, find_runs
+from feedback_assets.privacy.run_history import Scope, Wanted, events_that_mention, find_runs
 from feedback_assets.privacy.traces import Passage, find_doubtful, find_partitions, rows_of
+from feedback_assets.runtime.instance import existing_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import READ_TABLES, find_table
@@ -165,7 +165,7 @@ class _Export:
 
     def _runs(self, erased: Erased) -> None:
         wanted = Wanted.of(erased, self.person.known["contact"], self.person.names)
-        with opened(self.settings) as instance:
+        with existing_instance(self.settings) as instance:
             if instance is None:
                 return
             self.progress("looking through the runs", 0, 1)
@@ -177,7 +177,7 @@ class _Export:
                     "config": run.run_config,
                     "events": list(events_that_mention(instance, run, wanted)),
                 }
-                for run in find_runs(instance, self.settings.dagster_home, wanted)
+                for run in find_runs(instance, Scope.of(instance, self.settings), wanted)
             ]
         if runs:
             self._write(_RUNS_FILE, map(_line, runs))

@@ -7,7 +7,6 @@ is rewritten, each file is replaced atomically, and rewritten files do not chang
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -22,7 +21,7 @@ from feedback_assets.privacy.person import (
     customer_secrets,
     find_person,
 )
-from feedback_assets.privacy.run_history import ErasedRuns, Wanted, erase_runs
+from feedback_assets.privacy.run_history import ErasedRuns, Scope, Wanted, erase_runs
 from feedback_assets.privacy.traces import (
     Partition,
     Passage,
@@ -33,9 +32,11 @@ from feedback_assets.privacy.traces import (
     pseudonyms,
     rows_of,
 )
+from feedback_assets.publish.erasing import ErasedAt, erase_everywhere, owe_everywhere
 from feedback_assets.reports.path import page_path
-from feedback_assets.runtime.instance import open_instance
+from feedback_assets.runtime.instance import existing_instance
 from feedback_assets.runtime.runs import UNFINISHED
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.settings import Settings
@@ -56,7 +57,7 @@ _LISTED = (
     "Added to the list of erased people: data that providers still serve is stored without them."
 )
 _LISTED_BEFORE = "Already on the list of erased people."
-REPORT = dg.AssetKey(["reports", "nps"])
+REPORT = "reports.nps"
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the amount done, and the total."""
 
@@ -81,13 +82,14 @@ class Forgotten:
     runs: ErasedRuns = field(default_factory=ErasedRuns)
     writing: int = 0
     report: str = ""
+    published: list[ErasedAt] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     doubtful: list[Passage] = field(default_factory=list)
 
     @property
     def verified(self) -> bool:
         """Whether the final search found nothing that should be gone."""
-        failed = self.report == "failed"
+        failed = self.report == "failed" or any(at.trouble for at in self.published)
         return not (self.runs.under_way or self.runs.left or failed or self.left)
 
     @property
@@ -128,7 +130,7 @@ def forget(
 def writable(settings: Settings) -> Warehouse:
     """The warehouse, for erasing; raises ``OtherSecret`` if it was built with another secret."""
     warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )
     # Otherwise the person's customer keys would not be found.
     confirm_secret(warehouse, settings.customer_secret_if_any())
@@ -192,11 +194,13 @@ class Erasure:
         ]
         if new:
             erased = self.warehouse.add_erased(*new)
-        with opened(self.settings) as instance:
+        owe_everywhere(self.settings, self.warehouse)
+        with existing_instance(self.settings) as instance:
             if instance is not None:
                 # Before the tables, which alone link the person's identifiers.
                 self._erase_runs(instance, erased, persons, result)
             self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
+        result.published = erase_everywhere(self.settings, self.warehouse)
         return result
 
     def _erase_runs(
@@ -211,8 +215,8 @@ class Erasure:
         result.writing = len(under_way)
         ids = (text for person in persons.values() for text in person.known["contact"])
         names = (name for person in persons.values() for name in person.names)
-        home = self.settings.dagster_home
-        result.runs = erase_runs(instance, home, Wanted.of(erased, ids, names))
+        wanted = Wanted.of(erased, ids, names)
+        result.runs = erase_runs(instance, Scope.of(instance, self.settings), wanted)
 
     def _erase_tables(
         self,
@@ -236,7 +240,7 @@ class Erasure:
         if instance is not None and (
             result.partitions or warehouse.inside(page_path(warehouse)) in elsewhere
         ):
-            result.report = _build_report(self.defs, instance)
+            result.report = _build_report(self.defs, instance, self.settings.names)
             elsewhere = left_elsewhere(warehouse, erased)
         result.left = [f"{table.full_name} {day or ''}".strip() for table, day in partitions]
         result.left += elsewhere
@@ -267,7 +271,7 @@ class Erasure:
                 written.setdefault(table, {})[day] = replaced
         if instance is not None:
             for table, days in written.items():
-                _record(instance, table, days)
+                _record(instance, table, self.settings.names, days)
         self.progress("tables", len(partitions), len(partitions))
 
 
@@ -275,16 +279,6 @@ def _restricted_to(erased: Erased, persons: Mapping[str, Person]) -> Erased:
     """The list restricted to these persons: decisions about others are not repeated."""
     kept = {name: person for name, person in erased.persons.items() if person in persons}
     return replace(erased, persons=kept)
-
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
-    """The instance; ``None`` if nothing was ever run, since this does not create one."""
-    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
-        with open_instance(settings) as instance:
-            yield instance
-    else:
-        yield None
 
 
 def _erase_partition(
@@ -316,28 +310,29 @@ def _count(warehouse: Warehouse, erased: Erased, persons: Iterable[str], result:
 
 
 def _record(
-    instance: dg.DagsterInstance, table: Table, days: Mapping[date | None, Written]
+    instance: dg.DagsterInstance, table: Table, names: Names, days: Mapping[date | None, Written]
 ) -> None:
     """Record the partitions' new content, so that tables computed from them are checked again.
 
     Only partitions with a record on the instance: others would look newly materialised.
     """
-    before = latest_metadata(instance, table, days)
+    before = latest_metadata(instance, table, names, days)
     now = {
         day: {**before[day], "content_hash": written.content_hash, "file": written.mark}
         for day, written in days.items()
         if day in before
     }
-    record_days(instance, table, now)
+    record_days(instance, table, names, now)
 
 
-def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
+def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance, names: Names) -> str:
     """Rebuild the page, since it shows comments; returns whether that worked."""
-    if REPORT not in defs.resolve_asset_graph().get_all_asset_keys():
+    report = dg.AssetKey(names.path(REPORT))
+    if report not in defs.resolve_asset_graph().get_all_asset_keys():
         return ""
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        asset_selection=[REPORT],
+        asset_selection=[report],
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
@@ -368,6 +363,7 @@ def _about_runs(done: Forgotten) -> Iterator[str]:
         yield f"Runs that named them: {done.runs.deleted} deleted"
     if done.report:
         yield f"reports/nps: {done.report}"
+    yield from map(str, done.published)
     if done.runs.under_way:
         yield f"Unfinished runs that name them: {', '.join(done.runs.under_way)}"
     if done.writing:

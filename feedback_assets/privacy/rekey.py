@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from feedback_assets.days import last_complete_day
+from feedback_assets.schema.names import Names
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.customer_secret import accept_secret
 from feedback_assets.warehouse.warehouse import Warehouse
 
-_GROUPS = dict.fromkeys(table.group for table in (*DERIVED_TABLES, *REPORT_PAGES))
-SELECT = " or ".join(f"group:{group}" for group in _GROUPS)
-"""The tables that contain customer keys, and everything built from them."""
+
+def selection(names: Names) -> str:
+    """The tables that contain customer keys, and everything built from them."""
+    groups = dict.fromkeys(names.group(table) for table in (*DERIVED_TABLES, *REPORT_PAGES))
+    return " or ".join(f"group:{group}" for group in groups)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ def rekey(settings: Settings) -> Rekeyed:
     twice.
     """
     warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.dagster_home
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
     )
     if not accept_secret(warehouse, settings.customer_secret()):
         return Rekeyed(changed=False)

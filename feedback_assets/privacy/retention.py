@@ -15,11 +15,13 @@ from feedback_assets.backfill.definitions import table_definitions
 from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.privacy.forget import Erasure, Forgotten, lines, writable
 from feedback_assets.privacy.old_data import find_old
+from feedback_assets.runtime.tags import account_tags
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.customer_secret import OtherSecret
 from feedback_assets.warehouse.erased import Erased, ErasureKeyMissing
 
 JOB = "erase_old_personal_data"
+SCHEDULE = f"{JOB}_monthly"
 _HOURS_AFTER_DAILY = 6
 
 
@@ -35,7 +37,9 @@ def retention_definitions(settings: Settings) -> dg.Definitions:
     if days is None:
         return dg.Definitions()
 
-    @dg.op(name="erase_people_not_heard_of")
+    names = settings.names
+
+    @dg.op(name=names.called("erase_people_not_heard_of"))
     def erase(context: dg.OpExecutionContext, config: OldDataConfig) -> None:
         try:
             done = erase_old(settings, days, dry_run=config.dry_run, own_run=context.run_id)
@@ -51,7 +55,8 @@ def retention_definitions(settings: Settings) -> dg.Definitions:
         context.add_output_metadata(metadata)
 
     @dg.job(
-        name=JOB,
+        name=names.called(JOB),
+        tags=account_tags(names),
         description=f"Erases everyone without an order, click or answer in the last {days} days, "
         "as `feedback-assets forget` does.",
     )

@@ -19,7 +19,10 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.runtime.instance import compute_logs
+from feedback_assets.runtime.runs import belongs
+from feedback_assets.schema.names import Names
 from feedback_assets.schema.text import folded
+from feedback_assets.settings import Settings
 from feedback_assets.warehouse.addresses import AT_SIGN_PATTERN
 from feedback_assets.warehouse.erased import Erased
 
@@ -75,10 +78,42 @@ def _words(text: str) -> list[str]:
     return [word.rstrip(".+-@") for word in _WORD.findall(folded(text))]
 
 
-def find_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> list[dg.DagsterRun]:
+@dataclass(frozen=True)
+class Scope:
+    """What is searched: ``DAGSTER_HOME``, or the part of it that belongs to one account.
+
+    Runs and files of other accounts and of the rest of a project are neither read nor changed.
+    """
+
+    home: Path
+    names: Names
+    state: Path
+    runs: frozenset[str]
+
+    @staticmethod
+    def of(instance: dg.DagsterInstance, settings: Settings) -> "Scope":
+        """The scope of the account with these settings."""
+        names = settings.names
+        mine = (run.run_id for run in _runs(instance) if belongs(run, names))
+        ids = frozenset(mine) if names.prefix else frozenset()
+        return Scope(settings.dagster_home, names, settings.state_dir, ids)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file below the home belongs to the account."""
+        if not self.names.prefix or path.is_relative_to(self.state):
+            return True
+        return bool({*_run_ids(path, self.home)} & self.runs)
+
+    def alone_in(self, run: dg.DagsterRun) -> bool:
+        """Whether a run of the account builds nothing else."""
+        return all(self.names.owns(key.path) for key in run.asset_selection or ())
+
+
+def find_runs(instance: dg.DagsterInstance, scope: Scope, wanted: Wanted) -> list[dg.DagsterRun]:
     """The runs that contain one of the terms in their config, tags, events or files."""
-    named = {run.run_id: run for run in _runs(instance) if _mentions(instance, run, wanted)}
-    for run_id in _in_files(home, wanted):
+    mine = (run for run in _runs(instance) if belongs(run, scope.names))
+    named = {run.run_id: run for run in mine if _mentions(instance, run, wanted)}
+    for run_id in _in_files(scope, wanted):
         run = instance.get_run_by_id(run_id)
         if run is not None:
             named[run_id] = run
@@ -99,9 +134,15 @@ def events_that_mention(
         cursor = page.cursor
 
 
-def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> ErasedRuns:
-    """Delete the finished runs found by ``find_runs``, with their logs; then search again."""
-    named = find_runs(instance, home, wanted)
+def erase_runs(instance: dg.DagsterInstance, scope: Scope, wanted: Wanted) -> ErasedRuns:
+    """Delete the finished runs found by ``find_runs``, with their logs; then search again.
+
+    A run that also builds other assets is reported instead: deleting it would delete their history.
+    """
+    home = scope.home
+    named = find_runs(instance, scope, wanted)
+    shared = [run.run_id for run in named if not scope.alone_in(run)]
+    named = [run for run in named if run.run_id not in shared]
     going = [run.run_id for run in named if not run.is_finished]
     finished = [run.run_id for run in named if run.run_id not in going]
     if finished:
@@ -111,8 +152,11 @@ def erase_runs(instance: dg.DagsterInstance, home: Path, wanted: Wanted) -> Eras
             instance.delete_run(run_id)
             shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
     left = [path for path in _databases(home) if finished and not _rewrite_file(path)]
-    left += [path for path in _files_with(home, wanted) if path not in left]
-    return ErasedRuns(len(finished), tuple(going), tuple(str(path) for path in sorted(left)))
+    left += [path for path in _files_with(scope, wanted) if path not in left]
+    also = (
+        f"run {run_id}, which also builds other assets: delete it in the UI" for run_id in shared
+    )
+    return ErasedRuns(len(finished), tuple(going), (*map(str, sorted(left)), *also))
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
@@ -153,18 +197,23 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _in_files(home: Path, wanted: Wanted) -> Iterator[str]:
+def _in_files(scope: Scope, wanted: Wanted) -> Iterator[str]:
     """Ids of the runs whose own files contain an address: events, logs, outputs."""
-    for path in _files_with(home, wanted):
-        within = path.relative_to(home).parts
-        if within[0] == "storage" and len(within) > 1:
-            yield within[1]
-        yield path.name.split(".db", 1)[0]
+    for path in _files_with(scope, wanted):
+        yield from _run_ids(path, scope.home)
 
 
-def _files_with(home: Path, wanted: Wanted) -> list[Path]:
+def _run_ids(path: Path, home: Path) -> Iterator[str]:
+    """The id of the run that a file may belong to."""
+    within = path.relative_to(home).parts
+    if within[0] == "storage" and len(within) > 1:
+        yield within[1]
+    yield path.name.split(".db", 1)[0]
+
+
+def _files_with(scope: Scope, wanted: Wanted) -> list[Path]:
     found = []
-    for path in home.rglob("*"):
+    for path in filter(scope.holds, scope.home.rglob("*")):
         # The file may have been deleted meanwhile, or be empty and so not mappable.
         with (
             suppress(OSError, ValueError),

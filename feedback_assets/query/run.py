@@ -1,7 +1,7 @@
 """Read-only SQL over the tables; results as Arrow, plain rows, CSV or JSON."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -69,7 +69,13 @@ class Answer:
         yield "[]\n" if before == "[" else "]\n"
 
 
-def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) -> pa.Table:
+Warehouses = Warehouse | Mapping[str, Warehouse]
+"""The tables to query: of one account, or of several by prefix, as ``<prefix>.<group>.<table>``.
+
+The tables of the account under an empty prefix, which comes first, are ``<group>.<table>``."""
+
+
+def run_query(sql: str, warehouse: Warehouses, *, largest: int = LARGEST_ANSWER) -> pa.Table:
     """The rows of one ``select`` over ``"<group>"."<table>"``; raises ``QueryError``.
 
     It can read the tables and nothing else: no other files, not even in the warehouse, no network,
@@ -81,7 +87,7 @@ def run_query(sql: str, warehouse: Warehouse, *, largest: int = LARGEST_ANSWER) 
 
 
 @contextmanager
-def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> Iterator[Answer]:
+def open_answer(sql: str, warehouse: Warehouses, *, first: int | None = None) -> Iterator[Answer]:
     """The result of ``run_query`` without holding it in memory; ``first``: only that many rows.
 
     All errors occur before the first row is returned: the result is stored in a temporary table of
@@ -104,27 +110,23 @@ def open_answer(sql: str, warehouse: Warehouse, *, first: int | None = None) -> 
 
 
 @contextmanager
-def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+def _connected(sql: str, warehouses: Warehouses) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A locked connection with the tables used in the SQL, and the SQL to run on it."""
-    sql = listing(sql) or sql
+    accounts = {"": warehouses} if isinstance(warehouses, Warehouse) else warehouses
+    sql = listing(sql, [""] if "" in accounts else list(accounts)) or sql
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise QueryError(str(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("only a single SELECT, SHOW, DESCRIBE or SUMMARIZE statement can be run")
-    # Every table exists so that it can be listed, but a view of three years of days has 1,100 files
-    # to find and open, so only tables that occur in the text contain rows.
-    with connect(ArrowTables({}), STORED_TABLES, memory_limit=memory_limit()) as connection:
-        warehouse.register(connection)
-        every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
-        words = set(_WORD.findall(sql.lower()))
-        for table in STORED_TABLES:
-            if every or table.name in words:
-                add_view(connection, warehouse, table)
-        _add_quarantine(connection, warehouse, every=every or "quarantine" in sql.lower())
-        near = [] if warehouse.is_local else [str(copies_of(connection))]
-        for statement in locks(warehouse, near):
+    with connect(ArrowTables({}), (), memory_limit=memory_limit()) as connection:
+        for name, warehouse in accounts.items():
+            _add_account(connection, name, warehouse, sql)
+        connection.execute("use memory")
+        remote = not all(warehouse.is_local for warehouse in accounts.values())
+        near = [str(copies_of(connection))] if remote else []
+        for statement in locks(accounts.values(), near):
             connection.execute(statement)
         try:
             yield connection, sql
@@ -134,22 +136,42 @@ def _connected(sql: str, warehouse: Warehouse) -> Iterator[tuple[duckdb.DuckDBPy
             raise QueryError(f"a value of the result cannot be read: {error}") from None
 
 
+def _add_account(
+    connection: duckdb.DuckDBPyConnection, name: str, warehouse: Warehouse, sql: str
+) -> None:
+    """Add the tables of a warehouse: to the main database, or to one of the account's name.
+
+    Every table exists so that it can be listed, but a view of three years of days has 1,100 files
+    to find and open, so only tables that occur in the text contain rows.
+    """
+    if name:
+        connection.execute(f"attach ':memory:' as {quoted(name)}")
+        connection.execute(f"use {quoted(name)}")
+    warehouse.register(connection)
+    every = bool(_NAMES_ITS_TABLES_ELSEWHERE.search(sql))
+    words = set(_WORD.findall(sql.lower()))
+    named = every or not name or name in words
+    for table in STORED_TABLES:
+        held = named and (every or table.name in words)
+        add_view(connection, warehouse if held else ArrowTables({}), table, account=name)
+    _add_quarantine(connection, warehouse, name, every=named and "quarantine" in sql.lower())
+
+
 def memory_limit() -> str:
     """The memory limit of a query in DuckDB's format: half of the machine's memory."""
     return f"{machine_memory() // 2 // 1_000_000}MB"
 
 
-def locks(warehouse: Warehouse, near: Sequence[str] = ()) -> list[str]:
+def locks(warehouses: Iterable[Warehouse], near: Sequence[str] = ()) -> list[str]:
     """The statements that lock a connection down to reading its views.
 
     ``near``: directories with copies of a remote warehouse's files.
     """
+    directories = [*near]
     # Only the tables' own directories: the report and any other files in the warehouse stay locked.
-    directories = [
-        *near,
-        *(warehouse.directory(table) for table in STORED_TABLES),
-        *(quarantine_directory(warehouse, table) for table in READ_TABLES),
-    ]
+    for warehouse in warehouses:
+        directories += [warehouse.directory(table) for table in STORED_TABLES]
+        directories += [quarantine_directory(warehouse, table) for table in READ_TABLES]
     return [
         f"set {setting} = {value}"
         for setting, value in (
@@ -220,11 +242,11 @@ def _collect(batches: pa.RecordBatchReader, largest: int) -> pa.Table:
 
 
 def _add_quarantine(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, *, every: bool
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, account: str, *, every: bool
 ) -> None:
     connection.execute("create schema quarantine")
     for table in READ_TABLES:
-        files = _quarantined(connection, warehouse, table) if every else []
+        files = _quarantined(connection, warehouse, table, account) if every else []
         name = f"quarantine.{quoted(table.full_name)}"
         if files:
             paths = ", ".join(literal(path) for path in files)
@@ -242,9 +264,9 @@ def _add_quarantine(
 
 
 def _quarantined(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: Table
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: Table, account: str
 ) -> list[str]:
-    return quarantine_near(warehouse, table, lambda: copies_of(connection))
+    return quarantine_near(warehouse, table, lambda: copies_of(connection, account))
 
 
 def plain_rows(rows: pa.Table | pa.RecordBatch) -> list[tuple[Any, ...]]:

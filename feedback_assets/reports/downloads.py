@@ -119,6 +119,13 @@ def _figures(report: Report) -> dict[str, Figures]:
         "coverage": Figures(
             "match-coverage.csv", ("provider", "match_method", "responses"), report.coverage
         ),
+        "freshness": Figures(
+            "data-by-provider.csv",
+            ("provider", "last_answer_seen", "last_day_read", "last_alert_tick"),
+            tuple(
+                (f.provider, f.answered_at, f.last_day, f.looked_at) for f in report.freshness
+            ),
+        ),
         "sources": Figures(
             "tables-held.csv",
             ("table", "first_day", "last_day", "days_missing", "quarantined", "read_at"),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.days import days_between
+from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.reports.names import bounded
 from feedback_assets.reports.queries import Ask, Row, connected, counts
 from feedback_assets.reports.report import (
@@ -16,9 +17,11 @@ from feedback_assets.reports.report import (
     Bounds,
     ByCustomers,
     Comment,
+    Freshness,
     Location,
     Period,
     Product,
+    Replies,
     Report,
     Said,
     Source,
@@ -41,6 +44,8 @@ from feedback_assets.warehouse.generated import generated_providers
 from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.warehouse import Warehouse
 
+Looks = Mapping[str, tuple[datetime | None, datetime | None]]
+"""By provider, when it was last looked at and when the latest answer seen was given."""
 _WEEKS = 104
 _NOTHING = 1e-6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,13 +57,17 @@ def read_report(
     *,
     built_at: datetime | None = None,
     read_at: Mapping[str, datetime] | None = None,
+    looks: Looks | None = None,
     bounds: Bounds | None = None,
     memory_limit: str | None = None,
 ) -> Report:
     """The figures from all marts that the warehouse holds; figures of missing marts are empty.
 
     Waiting times end at ``built_at``. ``read_at``: when each table that is read, named
-    ``group.table``, was last materialised. Raises ``duckdb.Error`` if a file cannot be read.
+    ``group.table``, was last materialised. ``looks``: when each watched provider was last looked at
+    for new answers, and when the latest of these was given.
+
+    Raises ``duckdb.Error`` if a file cannot be read.
     """
     bounds, built_at = bounds or Bounds(), built_at or datetime.now(UTC)
     held_days = warehouse.days_held(find_table("marts.nps_daily"))
@@ -70,12 +79,14 @@ def read_report(
     with connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
         locations, locations_in_all = _locations(ask, windows, bounds)
+        sources = _sources(warehouse, read_at or {})
         return Report(
             built_at=built_at,
             bounds=bounds,
             absent=tuple(t.full_name for t in _READ if not warehouse.files(t)),
             generated=generated_providers(warehouse),
-            sources=_sources(warehouse, read_at or {}),
+            sources=sources,
+            freshness=_freshness(ask, sources, looks or {}),
             last_day=last,
             first_day=first,
             missing_days=span - len(held_days),
@@ -241,7 +252,20 @@ def _said(ask: Ask, bounds: Bounds, built_at: datetime) -> Said:
         for row in ask("waiting", most=bounds.waiting) + ask("newest", most=bounds.comments)
     ]
     (counted,) = ask("said")
-    return Said(tuple(shown), **counted)
+    oldest, middle = counted.pop("oldest"), counted.pop("middle")
+    return Said(
+        tuple(shown),
+        **counted,
+        longest_days=_days_since(oldest, built_at),
+        median_days=_days_since(middle, built_at),
+        replies=tuple(Replies(**row) for row in ask("replies")),
+    )
+
+
+def _days_since(micros: int | None, built_at: datetime) -> int | None:
+    if micros is None:
+        return None
+    return max(0, (built_at - (_EPOCH + timedelta(microseconds=micros))).days)
 
 
 def _cut(text: str | None, characters: int) -> Any:
@@ -249,6 +273,28 @@ def _cut(text: str | None, characters: int) -> Any:
         return None
     # Masked first: half of an address or a number would not be recognised.
     return shortened(masked(text), characters)
+
+
+def _freshness(ask: Ask, sources: Sequence[Source], looks: Looks) -> tuple[Freshness, ...]:
+    """Every provider of answers that has stored days or is watched, in the usual order."""
+    stored = {
+        row["provider"]: _EPOCH + timedelta(microseconds=row["answered_at"])
+        for row in ask("latest")
+    }
+    days: dict[str, date] = {}
+    for source in sources:
+        group = source.table.partition(".")[0]
+        if source.last is not None:
+            days[group] = max(source.last, days.get(group, source.last))
+    found = []
+    for provider in REGISTRY:
+        name = provider.name
+        if provider.answers is None or not (name in days or name in looks):
+            continue
+        looked_at, seen = looks.get(name, (None, None))
+        latest = [moment for moment in (stored.get(name), seen) if moment is not None]
+        found.append(Freshness(name, max(latest, default=None), days.get(name), looked_at))
+    return tuple(found)
 
 
 def _sources(warehouse: Warehouse, read_at: Mapping[str, datetime]) -> tuple[Source, ...]:

@@ -185,13 +185,29 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class Replies:
+    """Detractors at a provider that reports reply times, and those answered within a day."""
+
+    provider: str
+    detractors: int
+    within_a_day: int
+
+
+@dataclass(frozen=True)
 class Said:
-    """The comments shown, those awaiting a reply first, and the total of each kind."""
+    """The comments shown, those awaiting a reply first, and the total of each kind.
+
+    ``longest_days`` and ``median_days``: the whole days that the waiting detractors, with a comment
+    or without, had waited when the page was built; None if nobody waits.
+    """
 
     shown: tuple[Comment, ...] = ()
     waiting: int = 0
     waiting_comments: int = 0
     comments: int = 0
+    longest_days: int | None = None
+    median_days: int | None = None
+    replies: tuple[Replies, ...] = ()
 
     @property
     def shown_waiting(self) -> int:
@@ -208,6 +224,20 @@ class Source:
     missing: tuple[date, ...]
     quarantined: int
     read_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How fresh the answers of a provider are.
+
+    ``answered_at``: when the latest answer seen was given. ``last_day``: the last day read.
+    ``looked_at``: when it was last polled for new answers, None if it is not watched.
+    """
+
+    provider: str
+    answered_at: datetime | None
+    last_day: date | None
+    looked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -237,6 +267,7 @@ class Report:
     said: Said = field(default_factory=Said)
     coverage: tuple[tuple[str, str, int], ...] = ()
     sources: tuple[Source, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
 
     def period(self, window_days: int) -> Period | None:
         return next((p for p in self.periods if p.window_days == window_days), None)

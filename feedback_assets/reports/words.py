@@ -301,6 +301,30 @@ def said(report: Report) -> str:
     )
 
 
+def waited(report: Report) -> str:
+    """How long detractors have waited for a reply; empty if nobody waits."""
+    found = report.said
+    if found.longest_days is None or found.median_days is None:
+        return ""
+    longest = counted(found.longest_days, "day") if found.longest_days else "less than a day"
+    if found.waiting == 1:
+        return f"The wait so far: {longest}."
+    middle = counted(found.median_days, "day") if found.median_days else "less than a day"
+    return f"The longest wait is {longest}, the median {middle}."
+
+
+def replied(report: Report) -> str:
+    """The share of detractors answered within a day, by provider that reports reply times."""
+    parts = [
+        f"{percent(each.within_a_day / each.detractors)} of the "
+        f"{counted(each.detractors, 'detractor')} at {provider(each.provider)}"
+        for each in report.said.replies
+    ]
+    if not parts:
+        return ""
+    return f"Answered within a day, over the last 30 days: {', '.join(parts)}."
+
+
 def behind(comment: Comment) -> str:
     """The order and the customer behind a comment; empty if neither is known."""
     parts = []

@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,20 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # Dagster's databases cannot be created by two processes at once: the second one fails with
     # "table runs already exists".
     with home_errors(home), locked(home / ".opening.lock", "DAGSTER_HOME"):
-        _set_up(home)
+        if settings.account.root is None:
+            _set_up(home)
         os.environ["DAGSTER_HOME"] = str(home)
         return _opened(home)
+
+
+@contextmanager
+def existing_instance(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+    """The instance; ``None`` if nothing was ever run, since this does not create one."""
+    if any((settings.dagster_home / name).exists() for name in ("dagster.yaml", "history")):
+        with open_instance(settings) as instance:
+            yield instance
+    else:
+        yield None
 
 
 # Dagster's own processes, such as the webserver, do not take the lock.

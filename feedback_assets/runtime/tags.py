@@ -3,11 +3,20 @@
 from collections.abc import Mapping
 from datetime import date
 
+from feedback_assets.schema.names import Names
+
 PARTITION = "dagster/partition"
 FIRST_PARTITION = "dagster/asset_partition_range_start"
 LAST_PARTITION = "dagster/asset_partition_range_end"
 MAX_RETRIES = "dagster/max_retries"
 WILL_RETRY = "dagster/will_retry"
+ACCOUNT = "feedback_assets/account"
+"""Whose run it is, where several accounts share an instance."""
+
+
+def account_tags(names: Names) -> dict[str, str]:
+    """The tag of an account's jobs; empty without a prefix."""
+    return {ACCOUNT: names.prefix} if names.prefix else {}
 
 
 def range_tags(first: date | None, last: date | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from feedback_assets.sandbox import credentials, identity
 from feedback_assets.sandbox.answering import BadParameter, answer, day, whole_number
+from feedback_assets.sandbox.credentials import expected
 from feedback_assets.sandbox.draws import Array, pick
 from feedback_assets.sandbox.malformed import Record, spoil
 from feedback_assets.sandbox.state import State
@@ -121,7 +122,10 @@ def _refuse(message: str, status: int) -> Response:
 
 
 def _refusal(request: Request) -> Response | None:
-    if request.headers.get("authorization") != f"Bearer {credentials.FEEDBACKPULSE_API_KEY}":
+    if (
+        request.headers.get("authorization")
+        != f"Bearer {expected(request, credentials.FEEDBACKPULSE_API_KEY)}"
+    ):
         return _refuse("Unauthenticated.", 401)
     return None
 

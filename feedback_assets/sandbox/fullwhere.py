@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from feedback_assets.sandbox import credentials, identity
 from feedback_assets.sandbox.answering import BadParameter, answer
+from feedback_assets.sandbox.credentials import expected
 from feedback_assets.sandbox.draws import Array
 from feedback_assets.sandbox.malformed import Record, spoil
 from feedback_assets.sandbox.state import State
@@ -132,7 +133,8 @@ def _refuse(status: int, *messages: str) -> Response:
 
 def _refusal(request: Request) -> Response | None:
     key, secret = request.headers.get("x-api-key"), request.headers.get("x-api-secret")
-    if (key, secret) != (credentials.FULLWHERE_API_KEY, credentials.FULLWHERE_API_SECRET):
+    names = credentials.FULLWHERE_API_KEY, credentials.FULLWHERE_API_SECRET
+    if (key, secret) != tuple(expected(request, name) for name in names):
         return _refuse(401, "Invalid partner credentials")
     return None
 

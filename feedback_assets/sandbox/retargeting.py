@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from feedback_assets.sandbox import credentials, identity
 from feedback_assets.sandbox.answering import answer, as_json
+from feedback_assets.sandbox.credentials import expected
 from feedback_assets.sandbox.draws import Array, pick
 from feedback_assets.sandbox.malformed import Record, spoil
 from feedback_assets.sandbox.state import State
@@ -105,7 +106,7 @@ class Retargeting:
 
     def json_feedback(self, request: Request) -> Response:
         query, view = request.query_params, self.state.view()
-        refusal = _refusal(query.get("k"), query.get("u"), view)
+        refusal = _refusal(request, view)
         if refusal:
             return _error(refusal)
         since = query.get("t")
@@ -118,15 +119,16 @@ class Retargeting:
         return StreamingResponse(_stream(view, first, last), media_type="application/json")
 
 
-def _refusal(key: str | None, customer: str | None, view: View) -> str | None:
+def _refusal(request: Request, view: View) -> str | None:
     """The documented message for a missing or invalid credential, in the documented order."""
+    key, customer = request.query_params.get("k"), request.query_params.get("u")
     if not customer:
         return "No customer id provided!"
     if not key:
         return "No rest key provided!"
-    if customer != credentials.RETARGETING_CUSTOMER_ID:
+    if customer != expected(request, credentials.RETARGETING_CUSTOMER_ID):
         return "No customer found with the provided id!"
-    if key != credentials.RETARGETING_REST_KEY:
+    if key != expected(request, credentials.RETARGETING_REST_KEY):
         return "Incorrect rest key!"
     if view.faults.retargeting_inactive:
         return "Your account is not active!"

@@ -48,7 +48,7 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """All settings that point the project here."""
-        settings = settings_for(self.url)
+        settings = settings_for(self.url, self.state.account)
         zone = self.state.world.zone.key
         if zone != "UTC":
             settings |= {"WICKED_REPORTS_TIMEZONE": zone, "RETARGETING_TIMEZONE": zone}
@@ -78,6 +78,12 @@ class Sandbox:
         """Delete records created through write endpoints."""
         with self.state.lock:
             self.state.written = Written()
+
+    def edit_submission(self, number: int, **fields: object) -> None:
+        """Change a record created through FeedbackPulse's write endpoint, as its API serves it."""
+        with self.state.lock:
+            (record,) = (one for one in self.state.written.submissions if one["id"] == number)
+            record.update(fields)
 
     def set_faults(self, faults: Faults) -> None:
         self.state.faults = faults
@@ -149,7 +155,7 @@ def _application(held: State) -> Starlette:
     def sandbox_of(request: Request) -> Sandbox:
         return Sandbox(str(request.base_url.replace(path="")).rstrip("/"), held)
 
-    return _Application(
+    application = _Application(
         routes=[
             Mount("/wicked_reports", routes=WickedReports(held).routes()),
             Mount("/thanx", routes=Thanx(held).routes()),
@@ -161,6 +167,8 @@ def _application(held: State) -> Starlette:
         middleware=[Middleware(Gate, state=held)],
         exception_handlers={404: _not_found},
     )
+    application.state.account = held.account
+    return application
 
 
 def create_app(world: World, faults: Faults | None = None) -> Starlette:
@@ -203,12 +211,14 @@ def _prepare(
 def serve(
     world: World,
     faults: Faults | None = None,
+    *,
     host: str = "127.0.0.1",
     port: int = 8765,
     on_ready: Callable[[Sandbox], None] = lambda _sandbox: None,
+    account: str = "",
 ) -> None:
     """Serve until interrupted; `on_ready` is called once requests are accepted."""
-    server, listener = _prepare(State(world, faults or Faults()), host, port, on_ready)
+    server, listener = _prepare(State(world, faults or Faults(), account), host, port, on_ready)
     # uvicorn raises an interrupt again after shutdown; here it is the normal exit.
     with listener, contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
@@ -225,13 +235,16 @@ def running_sandbox(
     port: int = 0,
     timezone: str = "UTC",
     world: World | None = None,
+    account: str = "",
 ) -> Iterator[Sandbox]:
     """Run a sandbox on loopback in a background thread, on a free port unless one is given.
 
     If a `world` is given it is served unchanged, and the settings for creating one are ignored.
     """
     held = State(
-        world or World(seed, days, customers, today, timezone=timezone), faults or Faults()
+        world or World(seed, days, customers, today, timezone=timezone),
+        faults or Faults(),
+        account,
     )
     started = threading.Event()
     ready: list[Sandbox] = []

@@ -39,8 +39,9 @@ class Written:
 
 
 class State:
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, world: World, faults: Faults, account: str = "") -> None:
         self.world = world
+        self.account = account
         self.lock = threading.RLock()
         self.log: list[Request] = []
         self.written = Written()

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from feedback_assets.sandbox import credentials, identity
 from feedback_assets.sandbox.answering import BadParameter, answer, as_json, whole_number
+from feedback_assets.sandbox.credentials import expected
 from feedback_assets.sandbox.draws import Array, pick
 from feedback_assets.sandbox.malformed import Record, spoil
 from feedback_assets.sandbox.state import State
@@ -143,10 +144,13 @@ def _error(code: int, message: str) -> Response:
 
 
 def _refusal(request: Request) -> Response | None:
-    if request.headers.get("authorization") != f"Bearer {credentials.THANX_ACCESS_TOKEN}":
+    if (
+        request.headers.get("authorization")
+        != f"Bearer {expected(request, credentials.THANX_ACCESS_TOKEN)}"
+    ):
         return _error(401, "The access token is invalid")
     client = request.headers.get("x-clientid")
-    if client is not None and client != credentials.THANX_CLIENT_ID:
+    if client is not None and client != expected(request, credentials.THANX_CLIENT_ID):
         return _error(401, "The client id is unknown")
     return None
 

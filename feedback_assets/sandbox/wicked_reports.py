@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from feedback_assets.sandbox import credentials, identity, wicked_records
 from feedback_assets.sandbox.answering import BadParameter, answer, day, whole_number
+from feedback_assets.sandbox.credentials import expected
 from feedback_assets.sandbox.draws import Array
 from feedback_assets.sandbox.state import State
 from feedback_assets.sandbox.times import window
@@ -113,7 +114,9 @@ class WickedReports:
         self, handler: Callable[[Request, View], Response]
     ) -> Callable[[Request], Response]:
         def guarded(request: Request) -> Response:
-            if request.headers.get("apikey") != credentials.WICKED_REPORTS_API_KEY:
+            if request.headers.get("apikey") != expected(
+                request, credentials.WICKED_REPORTS_API_KEY
+            ):
                 return refuse("Outbound API not enabled for client.", 401)
             try:
                 return handler(request, self.state.view())

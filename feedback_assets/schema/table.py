@@ -59,10 +59,6 @@ class Table:
         return f"{self.group}.{self.name}"
 
     @property
-    def asset_key(self) -> tuple[str, str]:
-        return (self.group, self.name)
-
-    @property
     def primary_key(self) -> tuple[str, ...]:
         """``key``, preceded by ``day`` if the table has no time, so keys are unique per day."""
         day = ("day",) if self.partitioned and self.event_time is None else ()

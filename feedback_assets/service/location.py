@@ -6,17 +6,57 @@ project's directory (``dg dev``).
 """
 
 import json
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
 
-from feedback_assets.settings import PROJECT_ROOT
+from feedback_assets.settings import PROJECT_ROOT, Settings
 
 LOCATION = "feedback_assets"
 MODULE = "feedback_assets.definitions"
 # The last one was used by the Helm chart.
 EARLIER = frozenset({MODULE, PROJECT_ROOT.name, "feedback-assets"}) - {LOCATION}
 REPOSITORY = "__repository__"
+
+
+@dataclass(frozen=True)
+class Location:
+    """A code location: the name under which Dagster stores its switches, and what it loads."""
+
+    name: str
+    module: str
+    directory: Path
+
+
+def location_of(settings: Settings) -> Location:
+    """The location of the account: this project, or the one with the account's component.
+
+    The name is the one that ``dg dev`` uses in that project.
+    """
+    root = settings.account.root
+    if root is None:
+        return Location(LOCATION, MODULE, PROJECT_ROOT)
+    project = dg_project(root) or {}
+    module = project.get("code_location_target_module") or f"{project['root_module']}.definitions"
+    return Location(project.get("code_location_name") or root.name, module, root)
+
+
+def dg_project(directory: Path) -> Mapping[str, str] | None:
+    """The project that ``dg`` finds in a directory, as configured there; ``None``: it is none."""
+    for name, within in (("dg.toml", ("project",)), ("pyproject.toml", ("tool", "dg", "project"))):
+        found: Any = None
+        with suppress(OSError, tomllib.TOMLDecodeError):
+            found = tomllib.loads((directory / name).read_text(encoding="utf-8"))
+        for part in within:
+            found = found.get(part) if isinstance(found, dict) else None
+        if isinstance(found, dict) and "root_module" in found:
+            return found
+    return None
 
 
 def carry_over(instance: dg.DagsterInstance) -> list[str]:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from feedback_assets.service.location import LOCATION, MODULE
-from feedback_assets.settings import PROJECT_ROOT, Settings, dotenv_file, variables
+from feedback_assets.service.location import location_of
+from feedback_assets.settings import Settings, dotenv_file, variables
 from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch
 
 WORKSPACE = "workspace.yaml"
@@ -44,10 +44,11 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
     # If this process is killed, the next one removes it.
     directory = make_scratch()
     try:
+        location = location_of(settings)
         target = {
-            "module_name": MODULE,
-            "location_name": LOCATION,
-            "working_directory": str(PROJECT_ROOT),
+            "module_name": location.module,
+            "location_name": location.name,
+            "working_directory": str(location.directory),
         }
         # JSON is YAML.
         content = json.dumps({"load_from": [{"python_module": target}]})
@@ -59,6 +60,9 @@ def place(settings: Settings, given: Mapping[str, str]) -> Iterator[Place]:
 
 def environment(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
     """The environment ``given``, with ``.env`` as fallback, and this project's home."""
+    if settings.account.root is not None:
+        # Another project's .env, whose variables this process has read, may set anything.
+        return {**os.environ, "DAGSTER_HOME": str(settings.dagster_home.absolute())}
     own = variables()
     # The code server of a checkout reads .env itself, and again on each reload.
     rereads = (dotenv_file().parent / "pyproject.toml").is_file()

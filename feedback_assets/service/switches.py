@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from feedback_assets.alerts.sensors import DETRACTORS, FAILURES
+from feedback_assets.alerts.weekly_sensor import NAME as WEEKLY
 from feedback_assets.automation.ad_spend_sensor import NAME as AD_SPEND
 from feedback_assets.automation.old_run_logs import SCHEDULE as OLD_RUN_LOGS
 from feedback_assets.automation.refresh_sensor import NAME as REFRESH
 from feedback_assets.automation.schedules import DAILY, MONTHLY
 from feedback_assets.freshness.failed_days import SENSOR as FAILED_DAYS
 from feedback_assets.runtime.instance import open_instance
-from feedback_assets.service.location import LOCATION, REPOSITORY, carry_over
+from feedback_assets.service.location import REPOSITORY, carry_over, location_of
 from feedback_assets.service.programs import place
 from feedback_assets.settings import Settings
 
@@ -28,7 +29,7 @@ from feedback_assets.settings import Settings
 # that poll a provider every few minutes (``read_new_*``) use its quota all day: they are switched
 # individually.
 ALWAYS = (DAILY, MONTHLY, AD_SPEND, REFRESH, FAILED_DAYS, OLD_RUN_LOGS)
-WITH_ALERT_URLS = (DETRACTORS, FAILURES)
+WITH_ALERT_URLS = (DETRACTORS, FAILURES, WEEKLY)
 # A daemon reports every 30 seconds.
 _ALIVE = timedelta(minutes=2)
 _SENSOR_SECONDS = 30
@@ -74,10 +75,15 @@ def switch(
     ``given`` is the environment as it was before the settings were read.
     """
     defined = [*_defined(defs.schedules), *_defined(defs.sensors)]
-    chosen = ALWAYS if on and not settings.alert_urls else (*ALWAYS, *WITH_ALERT_URLS)
+    switched = {settings.names.called(name) for name in (*ALWAYS, *WITH_ALERT_URLS)}
+    chosen = switched
+    if on and not settings.alert_urls:
+        chosen = {settings.names.called(name) for name in ALWAYS}
+    location = location_of(settings).name
     with open_instance(settings) as instance:
-        carry_over(instance)
-        states = _states(instance)
+        if settings.account.root is None:
+            carry_over(instance)
+        states = _states(instance, location)
         if on:
             off = [each for each in defined if each.name in chosen and not _on(states, each.name)]
             if off:
@@ -87,9 +93,9 @@ def switch(
                 if _on(states, name):
                     stopped = type(states[name].status).STOPPED
                     instance.update_instigator_state(states[name].with_status(stopped))
-        states = _states(instance)
+        states = _states(instance, location)
         return Status(
-            tuple(_switch_of(instance, each, states.get(each.name)) for each in defined),
+            tuple(_switch_of(instance, each, states.get(each.name), switched) for each in defined),
             _heartbeat(instance),
         )
 
@@ -99,12 +105,12 @@ def _defined(found: Iterable[Any] | None) -> list[Defined]:
     return [each for each in found or () if isinstance(each, kinds)]
 
 
-def _states(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """The stored state of the project's schedules and sensors, by name."""
+def _states(instance: dg.DagsterInstance, location: str) -> dict[str, Any]:
+    """The stored state of the schedules and sensors of a code location, by name."""
     return {
         state.instigator_name: state
         for state in instance.all_instigator_state()
-        if state.repository_selector.location_name == LOCATION
+        if state.repository_selector.location_name == location
         and state.repository_selector.repository_name == REPOSITORY
     }
 
@@ -115,11 +121,12 @@ def _on(states: Mapping[str, Any], name: str) -> bool:
 
 def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined]) -> None:
     """Start them like the UI, through Dagster's GraphQL API, which needs no running webserver."""
+    location = location_of(settings).name
     calls = []
     for each in off:
         kind = "Schedule" if isinstance(each, dg.ScheduleDefinition) else "Sensor"
         selector = (
-            f'{{repositoryLocationName: "{LOCATION}", repositoryName: "{REPOSITORY}", '
+            f'{{repositoryLocationName: "{location}", repositoryName: "{REPOSITORY}", '
             f'{kind.lower()}Name: "{each.name}"}}'
         )
         errors = ("PythonError", "UnauthorizedError", f"{kind}NotFoundError")
@@ -152,7 +159,9 @@ def _start(settings: Settings, given: Mapping[str, str], off: Collection[Defined
         raise NotSwitched(messages[0].strip())
 
 
-def _switch_of(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switch:
+def _switch_of(
+    instance: dg.DagsterInstance, each: Defined, state: Any, switched: Collection[str]
+) -> Switch:
     on = state is not None and bool(state.is_running)
     ticks = (
         instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state else ()
@@ -167,7 +176,7 @@ def _switch_of(instance: dg.DagsterInstance, each: Defined, state: Any) -> Switc
     return Switch(
         name=each.name,
         on=on,
-        switched=each.name in {*ALWAYS, *WITH_ALERT_URLS},
+        switched=each.name in switched,
         when=when,
         next_tick=upcoming,
         last_tick=datetime.fromtimestamp(ticks[0].timestamp, UTC) if ticks else None,

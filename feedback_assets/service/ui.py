@@ -40,7 +40,8 @@ def run_ui(
     """
     refuse_taken(host, port)
     with open_instance(settings) as instance:
-        carry_over(instance)
+        if settings.account.root is None:
+            carry_over(instance)
     with place(settings, given) as there:
         command = there.command(
             "dagster", "dev", "-w", there.workspace, "--host", host, "--port", str(port)

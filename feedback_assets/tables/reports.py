@@ -2,6 +2,7 @@
 
 from feedback_assets.schema.table import ALL_DAYS, Table
 from feedback_assets.tables.marts import TABLES as MARTS
+from feedback_assets.tables.marts.customers import CUSTOMERS
 from feedback_assets.tables.marts.nps_by_channel import NPS_BY_CHANNEL
 
 NPS_PAGE = Table(
@@ -12,8 +13,9 @@ NPS_PAGE = Table(
     columns=(),
     key=(),
     partitioned=False,
-    # The scorecard holds what nps_by_channel does, with intervals by customer.
-    depends={mart.full_name: ALL_DAYS for mart in MARTS if mart is not NPS_BY_CHANNEL},
+    # The scorecard holds what nps_by_channel does, with intervals by customer; customers are read
+    # through the marts that are computed from them.
+    depends={mart.full_name: ALL_DAYS for mart in MARTS if mart not in (NPS_BY_CHANNEL, CUSTOMERS)},
 )
 
 PAGES = (NPS_PAGE,)

@@ -16,7 +16,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.tables.unified import FEEDBACK
 from feedback_assets.transforms.answers import answers_sql
 from feedback_assets.transforms.dialect import duckdb_type, quoted
-from feedback_assets.transforms.inputs import Spans, days_read
+from feedback_assets.transforms.inputs import Spans, days_read, end_of_windows
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.restated import restated, with_restated
 from feedback_assets.transforms.sources import TRIES, Days, Source, ask, compute, connect, replaced
@@ -151,12 +151,8 @@ def build_whole(table: Table, warehouse: Source, parameters: Parameters) -> pa.T
 
 
 def last_day_held(table: Table, warehouse: Source) -> date | None:
-    """The last stored day of the first partitioned table that ``table`` is computed from."""
-    for name in table.depends:
-        if find_table(name).partitioned:
-            days = warehouse.days_held(find_table(name))
-            return days[-1] if days else None
-    return None
+    """The day on which the windows of a table without days end; None if nothing is stored."""
+    return end_of_windows(table, warehouse.days_held)
 
 
 def days_asked(table: Table, warehouse: Source) -> list[date]:
@@ -288,18 +284,20 @@ def cut_days(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Split rows ordered by day into one table a day; a day without rows is an empty table."""
     day = first
-    pending: list[pa.RecordBatch] = []
+    pending: list[pa.Table] = []
     for batch in batches:
         start = 0
+        # Cast at once: for a day of a few rows, it takes longer than writing them.
+        rows = pa.Table.from_batches([batch]).drop_columns("day").cast(table.schema)
         # The rows are ordered by day, so a batch is split where the day changes.
         for run_day, length in _runs(batch.column("day")):
             while day < run_day:
-                yield day, _table(pending, table)
+                yield day, _joined(pending, table)
                 day, pending = day + timedelta(days=1), []
-            pending.append(batch.slice(start, length))
+            pending.append(rows.slice(start, length))
             start += length
     while day <= last:
-        yield day, _table(pending, table)
+        yield day, _joined(pending, table)
         day, pending = day + timedelta(days=1), []
 
 
@@ -313,7 +311,7 @@ def _runs(days: pa.Array) -> list[tuple[date, int]]:
     ]
 
 
-def _table(batches: list[pa.RecordBatch], table: Table) -> pa.Table:
-    if not batches:
-        return table.schema.empty_table()
-    return pa.Table.from_batches(batches).drop_columns("day").cast(table.schema)
+def _joined(parts: list[pa.Table], table: Table) -> pa.Table:
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_tables(parts) if parts else table.schema.empty_table()

@@ -4,7 +4,7 @@ Pure functions: callers supply the content hashes.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -81,11 +81,11 @@ def inputs_hashes(
 
     ``definition`` is the table's definition: when it changes, every partition is due. The single
     partition of a table without days is None. A day without rows counts like a missing day, since
-    few queries can tell them apart. Exceptions are the last stored day, where the windows of a
-    table without days end, and the days that ``asks_days_of`` names.
+    few queries can tell them apart. Exceptions are the day on which the windows of a table without
+    days end, and the days that ``asks_days_of`` names.
     """
     if not table.partitioned:
-        return {day: _of_whole(table, contents, definition) for day in days}
+        return {day: _of_whole(table, contents, spans, definition) for day in days}
     wanted = sorted(day for day in days if day is not None)
     if not wanted:
         return {}
@@ -112,25 +112,37 @@ def days_read(table: Table, name: str, first: date, last: date, spans: Spans) ->
     return first - timedelta(days=back), last + timedelta(days=depends.ahead)
 
 
-def _of_whole(table: Table, contents: Contents, definition: str) -> str:
-    digest = hashlib.sha256(definition.encode())
+def end_of_windows(table: Table, days_held: Callable[[Table], Collection[date]]) -> date | None:
+    """The day on which the windows of a table without days end: the last of its first input.
+
+    None if it has no input with days, or no day is stored.
+    """
+    inputs = (find_table(name) for name in table.depends)
+    first = next((source for source in inputs if source.partitioned), None)
+    return None if first is None else max(days_held(first), default=None)
+
+
+def _of_whole(table: Table, contents: Contents, spans: Spans, definition: str) -> str:
+    def held(source: Table) -> dict[date, str]:
+        stored = contents.get(source.full_name, {})
+        return {day: text for day, text in stored.items() if day is not None}
+
+    end = end_of_windows(table, held)
+    digest = hashlib.sha256(f"{definition} {end}".encode())
     for name in sorted(table.depends):
-        depends = table.depends[name]
-        if not find_table(name).partitioned:
+        source, depends = find_table(name), table.depends[name]
+        if not source.partitioned:
             digest.update(f"{name} {contents.get(name, {}).get(None, '')}\n".encode())
             continue
-        stored = {day: text for day, text in contents.get(name, {}).items() if day is not None}
-        last = max(stored, default=None)
-        # A window of days, such as the last 365, ends with the last stored day.
-        first = date.min
-        if last is not None and not depends.every:
-            first = last - timedelta(days=depends.back)
-        # Days without rows count where the query asks which days are stored.
-        asked = name == table.asks_days_of
+        first, last = date.min, date.max
+        if end is not None and not depends.every:
+            first, last = days_read(table, name, end, end, spans)
+        stored = held(source)
         rows = (
-            f"{day} {stored[day]}"
-            for day in sorted(stored)
-            if (stored[day] or asked) and day >= first
+            f"{day} {stored[day]}" for day in sorted(stored) if stored[day] and first <= day <= last
         )
-        digest.update(f"{name} {last} {' '.join(rows)}\n".encode())
+        digest.update(f"{name} {' '.join(rows)}\n".encode())
+        if name == table.asks_days_of:
+            # Days without rows count where the query asks which days are stored.
+            digest.update(f"{name} {' '.join(map(str, sorted(stored)))}\n".encode())
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 Until the old day is read again, the key of such a row is stored on two days. A query that reads
 several days uses one of two relations instead of the table, for ``unified.orders``:
 
-- ``unified_orders_latest``: the table without the rows that a later day replaces;
+- ``unified_orders_latest``: the table without the rows that a later day replaces, read once;
 - ``unified_orders_replaced``: the key and day of those rows, and in ``replaced_on`` the next day
   that has the key. A row counts before that day, so that a day built alone, which reads no later
   one, has the same rows as that day in a range.
@@ -33,11 +33,10 @@ def restated(sql: str) -> str:
     words = set(_WORD.findall(_COMMENT.sub("", sql)))
     found = []
     for name, table in _TABLES.items():
-        latest = f"{name}_latest" in words
-        if latest or f"{name}_replaced" in words:
-            found.append(_replaced(table))
-        if latest:
-            found.append(_latest(table))
+        if f"{name}_latest" in words:
+            found += [_held(table), _replaced(table, f"{name}_held"), _latest(table)]
+        elif f"{name}_replaced" in words:
+            found.append(_replaced(table, _stored(table)))
     return ",\n".join(found)
 
 
@@ -47,13 +46,22 @@ def with_restated(sql: str) -> str:
     return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql
 
 
-def _replaced(table: Table) -> str:
-    name, source = _name(table), f"{quoted(table.group)}.{quoted(table.name)}"
+def _stored(table: Table) -> str:
+    return f"{quoted(table.group)}.{quoted(table.name)}"
+
+
+def _held(table: Table) -> str:
+    # DuckDB would open the files of a view once for each of the three times that it is named. It
+    # keeps only the columns that are used.
+    return f"{_name(table)}_held as materialized (select * from {_stored(table)})"  # noqa: S608
+
+
+def _replaced(table: Table, source: str) -> str:
     keys = ", ".join(quoted(part) for part in table.key)
     # Few keys are on two days: finding them first is faster than numbering every row.
     twice = " and ".join(f"twice.{quoted(part)} = held.{quoted(part)}" for part in table.key)
     held = ", ".join(f"held.{quoted(part)}" for part in table.key)
-    return f"""{name}_replaced as (
+    return f"""{_name(table)}_replaced as (
     select {keys}, day, replaced_on
     from (
         select {held}, held.day, lead(held.day) over (partition by {held} order by held.day)
@@ -67,13 +75,13 @@ def _replaced(table: Table) -> str:
 
 
 def _latest(table: Table) -> str:
-    name, source = _name(table), f"{quoted(table.group)}.{quoted(table.name)}"
+    name = _name(table)
     same = " and ".join(
         f"replaced.{quoted(part)} = held.{quoted(part)}" for part in (*table.key, "day")
     )
     return f"""{name}_latest as (
     select held.*
-    from {source} as held
+    from {name}_held as held
     left join {name}_replaced as replaced on {same}
     where replaced.day is null
 )"""  # noqa: S608 - names of our own declarations

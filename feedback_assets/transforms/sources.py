@@ -128,24 +128,29 @@ def add_view(
     table: Table,
     first: date | None = None,
     last: date | None = None,
+    *,
+    account: str = "",
 ) -> None:
-    """Create or replace the view of one table over its partitions of those days."""
+    """Create or replace the view of one table over its partitions of those days.
+
+    ``account`` distinguishes tables of one name in several databases of the connection.
+    """
     connection.execute(f"create schema if not exists {quoted(table.group)}")
     if isinstance(source, ArrowTables):
         connection.execute(_view(table, _scan_arrow(connection, source, table, first, last)))
-    elif files := source.near(table, first, last, lambda: copies_of(connection)):
-        _add_view_of_files(connection, table, files)
+    elif files := source.near(table, first, last, lambda: copies_of(connection, account)):
+        _add_view_of_files(connection, table, files, account)
     else:
         connection.execute(_view(table, None))
 
 
 def _add_view_of_files(
-    connection: duckdb.DuckDBPyConnection, table: Table, files: list[str]
+    connection: duckdb.DuckDBPyConnection, table: Table, files: list[str], account: str
 ) -> None:
     # DuckDB opens all files of a view when it is created, and again when it is queried: 0.2 s for
     # three years of marts.order_feedback. So the view is created while the variable with its file
     # names contains only the last one.
-    variable = f"files of {table.full_name}"
+    variable = " ".join(filter(None, ("files of", account, table.full_name)))
     put = f"set variable {quoted(variable)} = $files"
     connection.execute(put, {"files": files[-1:]})
     connection.execute(_view(table, _scan_files(table, f"getvariable({literal(variable)})")))
@@ -166,7 +171,7 @@ def _view(table: Table, read: str | None) -> str:
 _copies: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Path]" = WeakKeyDictionary()
 
 
-def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
+def copies_of(connection: duckdb.DuckDBPyConnection, account: str = "") -> Path:
     """The private directory for copies of a remote warehouse's files; removed with the connection.
 
     DuckDB sends an object store up to 30 requests per file, one after the other.
@@ -174,7 +179,7 @@ def copies_of(connection: duckdb.DuckDBPyConnection) -> Path:
     if connection not in _copies:
         directory = _copies[connection] = make_scratch()
         finalize(connection, remove_scratch, directory)
-    return _copies[connection]
+    return _copies[connection] / account if account else _copies[connection]
 
 
 def _config(

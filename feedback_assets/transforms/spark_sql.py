@@ -26,6 +26,9 @@ def spark_query(query: str, views: Mapping[str, str]) -> str:
             view = exp.to_table(views[f"{node.db}.{node.name}"])
             # A column may have the same name as its table.
             return exp.alias_(view, node.alias or node.name, table=True)
+        if isinstance(node, exp.CTE):
+            # Spark decides this itself.
+            node.set("materialized", None)
         if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in _SECRET:
             return exp.select(node.name).from_(views[SECRETS]).subquery()
         return node

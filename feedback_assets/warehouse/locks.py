@@ -1,23 +1,27 @@
 """Write locks between the processes of one machine, or of all machines that share a Postgres."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from feedback_assets.coordination.shared_locks import LockLost, LockTaken
+from feedback_assets.coordination.shared_locks import LockLost, LockTaken, SharedLocks
 from feedback_assets.files.locking import Busy, LockFile
 
 T = TypeVar("T")
 _TRIES = 5
+_BUILDING = "derived tables"
+_LONGEST_BUILD_SECONDS = 12 * 3600.0
 
 
 class Locks(Protocol):
     """The locks that a writer takes; not reentrant."""
 
-    def changing(self, *, alone: bool, partition: str = "") -> AbstractContextManager[None]:
+    def changing(
+        self, *, alone: bool, partitions: Collection[str] = ()
+    ) -> AbstractContextManager[None]:
         """Hold while writing; with ``alone``, while no other process writes."""
 
     def alone_with(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
@@ -37,7 +41,7 @@ class MachineLocks:
     variable: str = "FEEDBACK_WAREHOUSE"
 
     @contextmanager
-    def changing(self, *, alone: bool, partition: str = "") -> Iterator[None]:  # noqa: ARG002
+    def changing(self, *, alone: bool, partitions: Collection[str] = ()) -> Iterator[None]:  # noqa: ARG002
         gate = self._open(f"{self.warehouse} gate")
         door = self._open(f"{self.warehouse} door")
         try:
@@ -66,6 +70,25 @@ class MachineLocks:
     def _open(self, name: str) -> LockFile:
         digest = hashlib.sha256(name.encode()).hexdigest()[:24]
         return LockFile(self.directory / f"{digest}.lock", self.variable)
+
+
+@contextmanager
+def hold_while_building(locks: Locks, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of the derived tables; raises ``LockTaken`` without ``wait``.
+
+    A build may take hours, so another one waits for as long as a run may take. A lost lock is no
+    error: each partition was replaced atomically, and its record names the inputs that were read.
+    """
+    if isinstance(locks, SharedLocks):
+        locks = SharedLocks(replace(locks.coordination, lock_patience=_LONGEST_BUILD_SECONDS))
+    done = False
+    try:
+        with locks.alone_with(_BUILDING, wait=wait):
+            yield
+            done = True
+    except LockLost:
+        if not done:
+            raise
 
 
 def until_held(work: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """Reads a table's rows as Arrow, and registers the files with DuckDB."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,24 @@ def read_arrow(
             for found, content in contents
         )
     return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def read_partitions(
+    place: Place, table: Table, days: Collection[date | None]
+) -> Iterator[tuple[date | None, pa.Table]]:
+    """Yield these partitions' rows without ``day``, one at a time in day order.
+
+    One listing in all; a partition that is gone by then is left out.
+    """
+    if not days:
+        return
+    there = [found for found in find_files(place, table) if day_in(found.path) in days]
+    if place.is_local:
+        for found in there:
+            yield day_in(found.path), read_file(place, table, found.path, table.schema)
+        return
+    for found, content in zip(there, fetched(place.filesystem, there), strict=True):
+        yield day_in(found.path), _read(table, found.path, pa.BufferReader(content), table.schema)
 
 
 def read_file(place: Place, table: Table, path: str, schema: pa.Schema) -> pa.Table:

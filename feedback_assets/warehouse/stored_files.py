@@ -6,17 +6,16 @@ are atomic.
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from feedback_assets.files.durable import make_private, sync_directory
+from feedback_assets.warehouse.local_files import Write, put_local
 from feedback_assets.warehouse.marks import local_mark, remote_mark
 from feedback_assets.warehouse.place import Place
 from feedback_assets.warehouse.remote import Found, StoreTrouble, fetched, listed, store_errors
-from feedback_assets.warehouse.temporary_names import new_temporary, release, remove_abandoned
+from feedback_assets.warehouse.until_failure import until_failure
 
 
 class NotWritten(StoreTrouble):
@@ -77,40 +76,35 @@ def read_bytes(place: Place, path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def put(place: Place, path: str, write: Callable[[Any], object]) -> str:
+def put(place: Place, path: str, write: Write) -> str:
     """Write one file so that readers see either the old or the new one; returns its mark.
 
     Raises ``NotWritten`` if the disk or the object store refuses the write.
     """
-    try:
-        if place.is_local:
-            return _put_local(Path(path), write)
+    (mark,) = put_all(place, [(path, write)])
+    return mark
+
+
+def put_all(place: Place, files: Sequence[tuple[str, Write]]) -> Iterator[str]:
+    """``put`` for several files; yields the mark of each, in order, once it is in place.
+
+    If one fails, its error is raised after the marks of those before it.
+    """
+    marks, failed = until_failure(put_local(files) if place.is_local else _put_remote(place, files))
+    yield from marks
+    if isinstance(failed, OSError):
+        reason = (failed.strerror or str(failed)).rstrip(".")
+        transient = isinstance(failed, StoreTrouble) and failed.transient
+        raise NotWritten(files[len(marks)][0], reason, transient=transient)
+    if failed is not None:
+        raise failed
+
+
+def _put_remote(place: Place, files: Sequence[tuple[str, Write]]) -> Iterator[str]:
+    for path, write in files:
         sink = pa.BufferOutputStream()
         write(sink)
         with store_errors(place.base):
             place.filesystem.pipe_file(path, sink.getvalue().to_pybytes())
-            return remote_mark(place.filesystem.info(path))
-    except OSError as error:
-        reason = (error.strerror or str(error)).rstrip(".")
-        transient = isinstance(error, StoreTrouble) and error.transient
-    raise NotWritten(path, reason, transient=transient)
-
-
-def _put_local(path: Path, write: Callable[[Any], object]) -> str:
-    make_private(path.parent)
-    remove_abandoned(path.parent)
-    temporary = new_temporary(path.parent)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as sink:
-            write(sink)
-            sink.flush()
-            # Otherwise a power cut may leave the new name without the new bytes.
-            os.fsync(sink.fileno())
-            mark = local_mark(os.fstat(sink.fileno()))
-        temporary.replace(path)
-        sync_directory(path.parent)
-        return mark
-    finally:
-        temporary.unlink(missing_ok=True)
-        release(temporary)
+            mark = remote_mark(place.filesystem.info(path))
+        yield mark

@@ -5,7 +5,8 @@ The implementation is in ``place`` (paths), ``partitions`` (listing), ``reading`
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.warehouse import copies, partitions, reading, replacing, stored_files
 from feedback_assets.warehouse.encoding import encode
 from feedback_assets.warehouse.erased import Addition, Erased
-from feedback_assets.warehouse.locks import Locks, MachineLocks
+from feedback_assets.warehouse.locks import Locks, MachineLocks, hold_while_building
 from feedback_assets.warehouse.place import Place
 from feedback_assets.warehouse.replacing import Written
 
@@ -65,6 +66,10 @@ class Warehouse(Place):
     def _writer(self) -> replacing.Writer:
         return replacing.Writer(self, self.locks, self.erasure_secret)
 
+    def building(self, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Hold while derived tables are built; raises ``LockTaken`` without ``wait``."""
+        return hold_while_building(self.locks, wait=wait)
+
     def files(self, table: Table, first: date | None = None, last: date | None = None) -> list[str]:
         """Paths of the existing Parquet files in day order; ``first`` and ``last`` included."""
         return [found.path for found in partitions.find_files(self, table, first, last)]
@@ -109,6 +114,12 @@ class Warehouse(Place):
         """
         return reading.read_arrow(self, table, first, last, columns)
 
+    def read_partitions(
+        self, table: Table, days: Collection[date | None]
+    ) -> Iterator[tuple[date | None, pa.Table]]:
+        """Yield these partitions' rows without ``day``; ``None`` is a table without days."""
+        return reading.read_partitions(self, table, days)
+
     def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Let DuckDB read this warehouse."""
         reading.register(self, connection)
@@ -131,8 +142,9 @@ class Warehouse(Place):
     ) -> Iterator[tuple[date, Written]]:
         """``replace_day`` for each day, in order; see ``replacing.replace_in_turn``."""
         return replacing.replace_in_turn(
-            lambda day, rows: self.replace_day(table, day, rows),
+            lambda batch: self._writer.replace_together(table, batch),
             days,
+            together=replacing.together_in(self),
             writers=writers or replacing.writers_to(self),
             rows_aside=rows_aside,
         )

@@ -15,12 +15,13 @@ from feedback_assets.automation.ad_spend_sensor import NAME
 from feedback_assets.freshness.spend_files import changed_days, numbers
 from feedback_assets.query.run import run_query
 from feedback_assets.runtime.tags import FIRST_PARTITION, LAST_PARTITION, range_tags
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables.ad_spend import DAILY
 from tests.conftest import YESTERDAY, Project
 
 FIRST = YESTERDAY - timedelta(days=60)
 HEADER = "day,source,medium,campaign,currency,spend,clicks,impressions"
-KEY = dg.AssetKey(DAILY.asset_key)
+KEY = dg.AssetKey(NO_PREFIX.key(DAILY))
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Shop:
         return set(changed_days(self.instance, self.project.settings, self.project.warehouse))
 
     def metadata(self, day: date) -> dict[str, Any]:
-        return dict(latest_metadata(self.instance, DAILY, [day])[day])
+        return dict(latest_metadata(self.instance, DAILY, NO_PREFIX, [day])[day])
 
 
 @pytest.fixture

@@ -1,14 +1,8 @@
 """Delivery: every URL is independent, messages are plain text, and credentials never leak."""
 
 import logging
-import socket
-from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from pytest_httpserver import HTTPServer
 
 from feedback_assets.alerts.delivery import (
@@ -22,38 +16,13 @@ from feedback_assets.alerts.delivery import (
 from feedback_assets.definitions import build_defs
 from feedback_assets.http.masking import mask, url_secrets
 from feedback_assets.settings import SettingsError, load_settings
+from tests.alerts.mailbox import Mailbox
 from tests.conftest import Project
 
 NASTY = (
     '<b>x</b> <a href="https://evil.example">y</a> [z](https://evil.example) @channel <!here> *!*'
 )
 TOKEN = "TIiajkdnlazkcOXrIdevi7FQ"
-
-
-class Mailbox:
-    """A mail server that records what was delivered to it."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
-        return "250 OK"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, str]]:
-    """A mailbox, and the alert URL that delivers to it."""
-    box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield box, f"mailto://127.0.0.1:{port}?from=a@shop.example&to=b@shop.example&mode=insecure"
-    finally:
-        controller.stop()
 
 
 def hook(server: HTTPServer, path: str = "/hook", status: int = 200) -> str:

@@ -10,14 +10,21 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from feedback_assets.alerts.book import Book, mark_of
+from feedback_assets.alerts.delivery import targets
 from feedback_assets.alerts.detractors import (
     RECENT_DAYS,
     SHOWN,
-    look,
+    State,
+    pending_of,
     recent_detractors,
+    update_books,
 )
 from feedback_assets.alerts.sensors import DETRACTORS, alert_sensors
+from feedback_assets.automation.cursors import encode
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables.marts import DETRACTOR_QUEUE, ORDER_FEEDBACK
+from feedback_assets.tables.unified import ANSWERS, FEEDBACK, ORDERS
 from tests.conftest import YESTERDAY, Project
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -87,7 +94,7 @@ class Shop:
         self.project.warehouse.replace_whole(DETRACTOR_QUEUE, queue)
         for table_ in (ORDER_FEEDBACK, DETRACTOR_QUEUE):
             self.instance.report_runless_asset_event(
-                dg.AssetMaterialization(list(table_.asset_key))
+                dg.AssetMaterialization(list(NO_PREFIX.key(table_)))
             )
 
     def tick(self) -> str:
@@ -172,6 +179,31 @@ def test_a_detractor_already_answered_is_reported_as_answered(alerted: Shop) -> 
     assert "We are sorry" not in body
 
 
+def test_no_alert_is_sent_about_an_erased_person_even_if_only_the_order_is_theirs(
+    alerted: Shop,
+) -> None:
+    alerted.build(answer(1))
+    alerted.tick()
+    gone = f"erased:{'0' * 32}"
+    order = dict.fromkeys(ORDERS.schema.names) | {
+        "order_id": "AB-2",
+        "ordered_at": answer(2)["ordered_at"],
+        "customer_email": gone,
+    }
+    given = {name: answer(3).get(name) for name in FEEDBACK.schema.names}
+    for table, row, at in (
+        (ORDERS, order, answer(2)["ordered_at"]),
+        (FEEDBACK, given | {"customer_ref": gone}, answer(3)["responded_at"]),
+    ):
+        rows = pa.Table.from_pylist([row], schema=table.schema)
+        alerted.project.warehouse.replace_day(table, at.date(), rows)
+    alerted.build(answer(1), answer(2), answer(3), answer(4))
+    alerted.tick()
+    ((title, body),) = alerted.messages
+    assert title == "Unhappy customer: 2 of 10 at thanx"
+    assert "feedback thanx:4" in body
+
+
 def test_many_detractors_make_one_message_with_the_newest_in_full(alerted: Shop) -> None:
     alerted.build(answer(0))
     alerted.tick()
@@ -234,7 +266,7 @@ def test_marts_built_by_a_backfill_trigger_alerts(
     first = YESTERDAY - timedelta(days=3)
     assert shop.backfill(first, YESTERDAY, "--select", select).exit_code == 0
     now = datetime.now(UTC)
-    found = recent_detractors(shop.warehouse, now.date())
+    found = recent_detractors(shop.warehouse, now.date(), shop.settings.feedback_match_days)
     queue = shop.warehouse.read_arrow(DETRACTOR_QUEUE).to_pylist()
     waiting = {one.feedback_id: one for one in found if not one.answered}
     assert waiting.keys() == {row["feedback_id"] for row in queue}
@@ -242,7 +274,23 @@ def test_marts_built_by_a_backfill_trigger_alerts(
         one = waiting[row["feedback_id"]]
         for name in ("score", "comment", "order_id", "net_amount", "customer_net_amount"):
             assert getattr(one, name) == row[name]
-    state = look(look(None, [], ["t"], now, "1"), found, ["t"], now, "2")
+    books = update_books(State(), {name: Book() for name in ANSWERS}, found, ["t"], now)
+    owed = {name: one for book in books.values() for name, one in book.owed().items()}
     recent = {one.feedback_id for one in found if one.responded_at >= now - timedelta(days=7)}
-    assert set(state.pending["t"]) == recent
+    assert set(pending_of(owed, found, ["t"])["t"]) == recent
     assert recent
+
+
+def test_the_cursor_of_an_earlier_version_is_carried_over(alerted: Shop) -> None:
+    alerted.build(answer(1), answer(2), answer(3))
+    (key,) = (target.key for target in targets(alerted.project.settings))
+    known = {NOW.date(): [mark_of("thanx:1"), mark_of("thanx:2")]}
+    # It had sent the first and not yet the second; the third is new.
+    alerted.cursor = encode(State("another", known, {key: ["thanx:2"]}))
+    alerted.tick()
+    ((title, body),) = alerted.messages
+    assert title == "2 unhappy customers"
+    assert "feedback thanx:1" not in body
+    alerted.build(answer(1), answer(2), answer(3))
+    alerted.tick()
+    assert len(alerted.messages) == 1

@@ -21,6 +21,7 @@ from feedback_assets.alerts.sensors import FAILURES, alert_sensors
 from feedback_assets.automation.cursors import decode, encode
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 
@@ -50,7 +51,7 @@ class Operator:
         found = find_table(table)
         return self.job.execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey(found.asset_key)],
+            asset_selection=[dg.AssetKey(NO_PREFIX.key(found))],
             tags=range_tags(first, last) if found.partitioned else {},
             run_config=QUIET,
             raise_on_error=False,

@@ -8,6 +8,8 @@ import dagster as dg
 import pytest
 
 from feedback_assets.assets.failures import in_one_line, trouble_failure
+from feedback_assets.schema.names import NO_PREFIX
+from feedback_assets.settings import load_settings
 from feedback_assets.tables import ALL_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.erased import ErasureKeyMissing
 from feedback_assets.warehouse.remote import StoreTrouble
@@ -31,7 +33,7 @@ def _failure(project: Project, name: str) -> Any:
     with dg.DagsterInstance.ephemeral() as instance:
         result = project.defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
-            asset_selection=[dg.AssetKey(table.asset_key)],
+            asset_selection=[dg.AssetKey(NO_PREFIX.key(table))],
             tags=tags if table.partitioned else {},
             raise_on_error=False,
         )
@@ -91,4 +93,4 @@ def test_transient_errors_are_retried_and_bugs_are_not_caught() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        in_one_line(broken, table, None)
+        in_one_line(broken, table, None, load_settings())

@@ -16,6 +16,7 @@ from feedback_assets.http import session as http
 from feedback_assets.http.retrying import RetryPolicy
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.generated import generated_providers
@@ -44,7 +45,7 @@ def materialise(
 
 
 def counts_by_day(instance: dg.DagsterInstance, table: Table) -> dict[str, dict[str, Any]]:
-    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=100).records
+    records = instance.fetch_materializations(dg.AssetKey(NO_PREFIX.key(table)), limit=100).records
     found = {}
     for record in records:
         materialization = record.asset_materialization

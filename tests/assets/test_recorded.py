@@ -3,6 +3,7 @@
 import dagster as dg
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY
 
@@ -14,12 +15,12 @@ def test_recording_a_day_again_keeps_its_metrics_but_not_its_plot_or_run_cost() 
     with dg.DagsterInstance.ephemeral() as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                TABLE.asset_key,
+                NO_PREFIX.key(TABLE),
                 partition=str(YESTERDAY),
                 metadata={**said, "picture": dg.MetadataValue.md("![trend](data:image/png)")},
             )
         )
-        found = latest_metadata(instance, TABLE, [YESTERDAY])
+        found = latest_metadata(instance, TABLE, NO_PREFIX, [YESTERDAY])
         assert found == {YESTERDAY: {"nps": 12.5, "responses": 8, "content_hash": "abc"}}
-        record_days(instance, TABLE, found)
-        assert latest_metadata(instance, TABLE, [YESTERDAY]) == found
+        record_days(instance, TABLE, NO_PREFIX, found)
+        assert latest_metadata(instance, TABLE, NO_PREFIX, [YESTERDAY]) == found

@@ -17,6 +17,7 @@ from feedback_assets.backfill.request import held_partitions
 from feedback_assets.reports.path import page_path, page_url
 from feedback_assets.reports.pictures import MOST_BYTES
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES, MART_TABLES, REPORT_PAGES, find_table
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
@@ -74,8 +75,9 @@ def test_the_page_has_an_address_that_a_browser_opens(
 
 def test_the_page_is_built_after_every_mart_at_the_end_of_a_backfill(project: Project) -> None:
     spec = project.defs.resolve_asset_graph().get(KEY)
-    read = {table for table in MART_TABLES if table.full_name != "marts.nps_by_channel"}
-    assert spec.parent_keys == {dg.AssetKey(table.asset_key) for table in read}
+    through_others = {"marts.nps_by_channel", "marts.customers"}
+    read = {table for table in MART_TABLES if table.full_name not in through_others}
+    assert spec.parent_keys == {dg.AssetKey(NO_PREFIX.key(table)) for table in read}
     assert spec.group_name == "reports"
     plan = make_plan([*loaded_tables(project.settings), PAGE], FIRST, YESTERDAY)
     assert plan.building[-1].tables == (PAGE,)
@@ -131,6 +133,7 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
         scorecard = metadata(instance, "marts.channel_scorecard")
         read = metadata(instance, "thanx.feedbacks", YESTERDAY)
         earlier = metadata(instance, "thanx.feedbacks", FIRST)
+        before = metadata(instance, "marts.nps_daily", FIRST)
         plan = due(instance, shop.settings, [*DERIVED_TABLES, PAGE], datetime.now(UTC).date())
     assert plan.builds == ()
     for shown in (report, trend, read):
@@ -146,6 +149,9 @@ def test_a_backfill_leaves_a_report_page_and_plots_in_the_ui(
             "responses"
         ].to_pylist()
     )
+    lineage = "dagster/column_lineage"
+    assert all(lineage in shown for shown in (trend, coverage, scorecard))
+    assert lineage not in before
     assert "matched_percent" in coverage or coverage["answers"] == 0
     assert "| Thanx |" in coverage["coverage"]
     assert f"| {YESTERDAY} | {read['dagster/partition_row_count']:,} |" in read["preview"]
@@ -159,7 +165,7 @@ def _after_a_changed_mart_only_the_page_is_due(shop: Project) -> None:
         today = datetime.now(UTC).date()
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                dg.AssetKey(table.asset_key),
+                dg.AssetKey(NO_PREFIX.key(table)),
                 metadata={
                     "content_hash": "another",
                     "inputs_hash": metadata(instance, table.full_name)["inputs_hash"],

@@ -10,6 +10,7 @@ from dagster._core.execution.asset_backfill import AssetBackfillData
 from feedback_assets.assets.specs import column_schema
 from feedback_assets.definitions import build_defs
 from feedback_assets.ingest.sources import SOURCES
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from tests.conftest import YESTERDAY, Project
@@ -93,13 +94,15 @@ def test_a_backfill_from_the_ui_builds_only_the_selected_days(
         target = AssetBackfillData.from_asset_partitions(
             asset_graph=graph,
             partition_names=sorted(days),
-            asset_selection=[dg.AssetKey(t.asset_key) for t in PROVIDER_TABLES + DERIVED_TABLES],
+            asset_selection=[
+                dg.AssetKey(NO_PREFIX.key(t)) for t in PROVIDER_TABLES + DERIVED_TABLES
+            ],
             dynamic_partitions_store=instance,
             backfill_start_timestamp=project.settings.feedback_start_date.toordinal() * 86400.0,
             all_partitions=False,
         ).target_subset
     for table in PROVIDER_TABLES + DERIVED_TABLES:
-        key = dg.AssetKey(table.asset_key)
+        key = dg.AssetKey(NO_PREFIX.key(table))
         if table.partitioned:
             subset = target.partitions_subsets_by_asset_key[key]
             assert set(subset.get_partition_keys()) == days, table.full_name
@@ -113,7 +116,7 @@ def test_each_list_has_its_own_run_and_derived_tables_build_one_at_a_time(
     graph = project.defs.resolve_asset_graph()
     policies = []
     for source in SOURCES:
-        nodes = [graph.get(dg.AssetKey(table.asset_key)) for table in source.tables]
+        nodes = [graph.get(dg.AssetKey(NO_PREFIX.key(table))) for table in source.tables]
         assert {pool for node in nodes for pool in node.pools or ()} == {source.provider}
         (policy,) = {node.backfill_policy for node in nodes}
         policies.append(policy)
@@ -124,7 +127,7 @@ def test_each_list_has_its_own_run_and_derived_tables_build_one_at_a_time(
     assert min(most) >= 3650
     assert max(most) < 3700
     for table in DERIVED_TABLES:
-        node = graph.get(dg.AssetKey(table.asset_key))
+        node = graph.get(dg.AssetKey(NO_PREFIX.key(table)))
         assert node.pools == {"duckdb"}
         assert node.backfill_policy not in policies
 

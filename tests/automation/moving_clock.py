@@ -158,6 +158,8 @@ def make_home(project: Project) -> None:
     home.mkdir(parents=True)
     config = (PROJECT_ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     settings = yaml.safe_load(config) | _single_event_file(home / "events")
+    # Runs are executed in this process, where two threads that set up logging wait for each other.
+    settings["run_queue"]["dequeue_use_threads"] = False
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     open_instance(project.settings).dispose()
 

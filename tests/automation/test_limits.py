@@ -4,6 +4,7 @@ import dagster as dg
 
 from feedback_assets.automation.pools import right_limits, set_limits
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from tests.conftest import Project
 
 
@@ -34,7 +35,7 @@ def test_a_manually_changed_limit_is_reset_and_reported(project: Project) -> Non
         instance.event_log_storage.set_concurrency_slots("thanx", 7)
         (thanx,) = [
             limit
-            for limit in set_limits(instance, right_limits(["thanx"]))
+            for limit in set_limits(instance, right_limits(["thanx"], NO_PREFIX))
             if limit.pool == "thanx"
         ]
         assert (thanx.before, thanx.runs) == (7, 1)

@@ -18,6 +18,7 @@ from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, REPORT_PAGES, find_table
 from tests.automation.robot import Robot
 from tests.conftest import YESTERDAY, Project, configure
@@ -70,10 +71,10 @@ def test_a_failed_build_keeps_its_run_key_until_the_next_day_or_new_data(
             str(dg.AssetKey(name.split(".")))
             for name in ("unified.orders", "unified.attribution", "marts.product_scores")
         }
-        derived = [find_table(name) for name in ("unified.orders", "marts.customer_value")]
+        derived = [find_table(name) for name in ("unified.orders", "marts.customers")]
         plan = due(instance, shop.settings, derived, YESTERDAY + timedelta(days=2))
         assert [build.table.full_name for build in plan.builds] == ["unified.orders"]
-        assert [table.full_name for table in plan.waiting] == ["marts.customer_value"]
+        assert [table.full_name for table in plan.waiting] == ["marts.customers"]
 
 
 def _switch_daily(command: str) -> None:
@@ -132,7 +133,7 @@ def test_the_daemon_reads_at_the_configured_time_builds_what_was_read_and_then_r
     assert {run.status for run in built} == {dg.DagsterRunStatus.SUCCESS}
     for table in DERIVED_TABLES:
         assert project.warehouse.files(table), table.full_name
-        of_table = [r for r in built if r.asset_selection == {dg.AssetKey(table.asset_key)}]
+        of_table = [r for r in built if r.asset_selection == {dg.AssetKey(NO_PREFIX.key(table))}]
         assert len(of_table) == 1, table.full_name
     truth = sandbox.truth(first, YESTERDAY)
     for table in PROVIDER_TABLES:

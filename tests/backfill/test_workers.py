@@ -15,6 +15,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from feedback_assets.backfill import forking
+from feedback_assets.backfill.worker import work
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.run_launcher import PROCESS_TAG
 from feedback_assets.runtime.runs import UNFINISHED
@@ -43,6 +45,10 @@ def reading_process(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     reading = (run for run in runs if key in (run.asset_selection or ()))
     return next((int(run.tags[PROCESS_TAG].split()[-1]) for run in reading), 0)
+
+
+def test_the_server_that_forks_workers_loads_their_module() -> None:
+    assert work.__module__ == forking.WORKER
 
 
 @pytest.mark.slow

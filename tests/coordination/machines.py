@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,9 +25,11 @@ KEY = b"key of the list"
 class _HookedWriter(Writer):
     hooked: "HookedWarehouse"
 
-    def put_rows(self, table: Table, path: str, rows: pa.Table) -> str:
-        with self.hooked.writing(path):
-            return super().put_rows(table, path, rows)
+    def put_rows(self, table: Table, files: Sequence[tuple[str, pa.Table]]) -> Iterator[str]:
+        with contextlib.ExitStack() as stack:
+            for path, _ in files:
+                stack.enter_context(self.hooked.writing(path))
+            yield from super().put_rows(table, files)
 
 
 class HookedWarehouse(Warehouse):

@@ -28,12 +28,12 @@ def other(postgres: PostgresDatabase) -> SharedLocks:
 def test_writers_run_concurrently_but_one_at_a_time_for_each_partition(
     one: SharedLocks, other: SharedLocks
 ) -> None:
-    with one.changing(alone=False, partition="a"):
-        with other.changing(alone=False, partition="b"), other.changing(alone=False):
+    with one.changing(alone=False, partitions=["a"]):
+        with other.changing(alone=False, partitions=["b"]), other.changing(alone=False):
             pass
         with pytest.raises(CoordinationUnavailable, match=BUSY):
-            other.changing(alone=False, partition="a").__enter__()
-    with other.changing(alone=False, partition="a"):
+            other.changing(alone=False, partitions=["a"]).__enter__()
+    with other.changing(alone=False, partitions=["a"]):
         pass
 
 

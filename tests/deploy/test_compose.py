@@ -134,6 +134,7 @@ def test_the_image_uses_the_mounted_directories() -> None:
                 "TMPDIR",
                 "DAGSTER_DISABLE_TELEMETRY",
                 "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR",
+                "DAGSTER_EVENT_BATCH_SIZE",
             )
         }
     for name in ("code", "prepare"):
@@ -147,6 +148,7 @@ def test_the_instance_differs_from_one_machine_only_in_storage_and_queue(
     storage, queue = ours.pop("storage"), ours.pop("run_queue")
     assert queue == read(ROOT / "deploy" / "server" / "dagster.yaml")["run_queue"]
     machine = read(ROOT / "dagster_home" / "dagster.yaml")
+    assert machine.pop("run_queue").items() <= queue.items()
     del machine["event_log_storage"]  # of SQLite
     assert ours == machine
     given = dict(

@@ -137,4 +137,6 @@ def test_runs_are_watched_retried_and_limited_as_on_one_machine() -> None:
     assert snake(HELD["dagsterDaemon"]["runRetries"]) == machine["run_retries"]
     assert snake(HELD["concurrency"]) == {"enabled": True, **machine["concurrency"]}
     assert snake(HELD["retention"]) == {"enabled": True, **machine["retention"]}
+    queue = HELD["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert snake(queue).items() <= machine["run_queue"].items()
     assert HELD["telemetry"] == machine["telemetry"]

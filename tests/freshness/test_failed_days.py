@@ -10,6 +10,7 @@ from feedback_assets.freshness.failed_days import CHECK, SENSOR
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from tests.assets.test_provider_assets import materialise
@@ -21,7 +22,7 @@ FEEDBACKS = find_table("thanx.feedbacks")
 
 
 def last_result(instance: dg.DagsterInstance, table: Table) -> tuple[bool, dict[str, Any]] | None:
-    key = dg.AssetCheckKey(dg.AssetKey(table.asset_key), CHECK)
+    key = dg.AssetCheckKey(dg.AssetKey(NO_PREFIX.key(table)), CHECK)
     record = instance.get_latest_asset_check_evaluation_record(key)
     if record is None or record.event is None:
         return None

@@ -16,6 +16,7 @@ from feedback_assets.checks.asset_checks import results
 from feedback_assets.freshness.moved import CHECK, checked, days_to_read_again
 from feedback_assets.query.run import run_query
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES, find_table
 from tests.automation.robot import Robot
@@ -95,7 +96,7 @@ def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_
     assert _number(project, "select sum(net_amount) from marts.customer_value") == Decimal(128)
 
     with open_instance(project.settings) as instance:
-        assert days_to_read_again(instance, ORDERS) == [OLD, NEW]
+        assert days_to_read_again(instance, ORDERS, NO_PREFIX) == [OLD, NEW]
         robot = Robot(project, instance)
         first_of_month = datetime.combine(YESTERDAY + timedelta(days=1), time(9), UTC)
         with dg.build_schedule_context(
@@ -105,7 +106,7 @@ def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_
         requests = [
             request
             for request in month.run_requests or []
-            if request.asset_selection == [dg.AssetKey(ORDERS.asset_key)]
+            if request.asset_selection == [dg.AssetKey(NO_PREFIX.key(ORDERS))]
         ]
         spans = [request.partition_key_range for request in requests]
         assert [(span.start, span.end) for span in spans if span] == [
@@ -116,7 +117,7 @@ def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_
             robot.execute(request)
         built = robot.settle()
         assert built[find_table("unified.orders")] == {OLD}
-        assert days_to_read_again(instance, ORDERS) == []
+        assert days_to_read_again(instance, ORDERS, NO_PREFIX) == []
     assert _check(project, ORDERS)["violations"] == 0
     assert _number(project, total) == 128
     assert _number(project, "select sum(net_amount) from marts.customer_value") == Decimal(128)

@@ -22,6 +22,7 @@ from feedback_assets.freshness import on_disk
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.transforms.engine import build_days, build_whole
 from feedback_assets.transforms.inputs import Recorded
@@ -106,7 +107,9 @@ def _nothing_left(project: Project) -> None:
     with open_instance(project.settings) as instance:
         for table in PROVIDER_TABLES + DERIVED_TABLES:
             there = on_disk.marks(project.warehouse, table)
-            assert not len(on_disk.difference(read_recorded(instance, table), there)), table
+            assert not len(on_disk.difference(read_recorded(instance, table, NO_PREFIX), there)), (
+                table
+            )
         assert Robot(project, instance).tick() == ([], "Everything is up to date.")
 
 
@@ -116,7 +119,7 @@ def test_missing_builds_the_dependants_of_a_day_replaced_by_a_killed_run(held: P
     _restate(held)
     assert _amounts(held, "unified.orders") == before
     with open_instance(held.settings) as instance:
-        shown = on_disk.numbers(held.warehouse, ORDERS, read_recorded(instance, ORDERS))
+        shown = on_disk.numbers(held.warehouse, ORDERS, read_recorded(instance, ORDERS, NO_PREFIX))
     assert (shown["changed"], shown["violations"], shown["days"]) == (1, 1, str(FIRST))
     assert "--missing" in shown["what_to_do"]
 
@@ -264,7 +267,8 @@ def _unrecorded(project: Project) -> int:
         return sum(
             len(
                 on_disk.difference(
-                    read_recorded(instance, table), on_disk.marks(project.warehouse, table)
+                    read_recorded(instance, table, NO_PREFIX),
+                    on_disk.marks(project.warehouse, table),
                 )
             )
             for table in PROVIDER_TABLES

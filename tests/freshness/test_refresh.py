@@ -51,19 +51,25 @@ class Simulated:
         found: set[tuple[str, object, str]] = set()
         if any(self.content.get(name) for name in table.depends):
             found.add((table.full_name, "defined", self.definitions[table.full_name]))
+        end = day
+        if not table.partitioned:
+            # Windows end with the last day of the first input that has days.
+            first = [name for name in table.depends if find_table(name).partitioned][:1]
+            days = [d for name in first for d in self.content.get(name, {}) if d is not None]
+            end = max(days, default=None)
+            found.update((name, "last", str(end)) for name in first)
         for name, depends in table.depends.items():
-            held = self.content.get(name, {})
-            end = day
-            if not table.partitioned:
-                end = max((d for d in held if d is not None), default=None)
-                found.add((name, "last", str(end)))
-            # A day without rows counts only where the query asks which days are stored.
-            asked = name == table.asks_days_of
-            for other, rows in held.items():
-                if (rows or asked) and other is not None and end is not None:
-                    back = depends.days_back(SPANS.match_days, SPANS.touch_days)
-                    if depends.every or -back <= (other - end).days <= depends.ahead:
-                        found.add((name, other, rows))
+            for other, rows in self.content.get(name, {}).items():
+                if other is None:
+                    found.add((name, "whole", rows))
+                    continue
+                # A day without rows counts only where the query asks which days are stored.
+                if name == table.asks_days_of:
+                    found.add((name, other, "is stored"))
+                back = depends.days_back(SPANS.match_days, SPANS.touch_days)
+                every = depends.every or end is None
+                if rows and (every or -back <= (other - end).days <= depends.ahead):
+                    found.add((name, other, rows))
         return frozenset(found)
 
     def build(self, table: Table, day: Day) -> None:
@@ -71,12 +77,8 @@ class Simulated:
         # Few possible contents, so that different inputs often give equal rows, and often none.
         rows = "", "x", "y"
         chosen = random.Random(repr(sorted(map(repr, inputs)))).choice(rows) if inputs else ""
-        contents = {
-            name: {day: rows for day, rows in held.items() if day is not None}
-            for name, held in self.content.items()
-        }
         self.recorded.setdefault(table.full_name, {})[day] = inputs_hashes(
-            table, [day], contents, SPANS, self.definitions[table.full_name]
+            table, [day], self.content, SPANS, self.definitions[table.full_name]
         )[day]
         self.content.setdefault(table.full_name, {})[day] = chosen
         self.built_of[table.full_name, day] = inputs
@@ -84,11 +86,7 @@ class Simulated:
     def plan(self) -> tuple[Build, ...]:
         recorded = {
             table.full_name: Recorded(
-                {
-                    day: rows
-                    for day, rows in self.content.get(table.full_name, {}).items()
-                    if day is not None
-                },
+                self.content.get(table.full_name, {}),
                 self.recorded.get(table.full_name, {}),
             )
             for table in PROVIDER_TABLES + DERIVED_TABLES
@@ -178,6 +176,21 @@ def test_a_new_empty_day_changes_no_window_but_extends_whole_tables() -> None:
     assert world.built_of["marts.nps_by_channel", None] >= {
         ("marts.nps_by_attribution", "last", str(DAYS[4]))
     }
+
+
+def test_a_table_that_a_new_version_adds_is_built_before_the_tables_that_read_it() -> None:
+    world, customers = Simulated(), find_table("marts.customers")
+    for name in ("wicked_reports.orders", "feedbackpulse.submissions"):
+        world.content[name] = dict.fromkeys(DAYS[:4], "a")
+    world.settle()
+    del world.content[customers.full_name], world.recorded[customers.full_name]
+    # The tables that read it have new queries.
+    readers = {table.full_name for table in DERIVED_TABLES if customers.full_name in table.depends}
+    world.definitions |= dict.fromkeys(readers, "as in the new version")
+    assert {build.table for build in world.plan()} == {customers}
+    world.built_of.pop((customers.full_name, None))
+    world.settle()
+    assert world.content[customers.full_name].keys() == {None}
 
 
 def test_content_that_returns_gets_a_new_version_each_time() -> None:

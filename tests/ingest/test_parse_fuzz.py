@@ -4,12 +4,21 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback_assets.http.cutting import null_for_null_text
-from feedback_assets.ingest.parse import Parsed, _Page
+from feedback_assets.ingest.parse import (
+    Page,
+    Parsed,
+    _Page,
+    parse_page,
+    type_clean_pages,
+    type_pages,
+    with_nulls,
+)
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
 from tests.ingest.documents import NAMES, as_json, documented, parse, parse_bytes, typing_of
@@ -125,6 +134,34 @@ def test_every_record_lands_or_is_quarantined_as_if_parsed_alone(
         [payload for _, payloads, _ in alone for payload in payloads],
         [day for _, _, days in alone for day in days],
     )
+
+
+@fuzzed
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_pages_read_at_once_have_the_rows_of_each_page(table: Table, data: st.DataObject) -> None:
+    typing = typing_of(table, ZONE)
+    good = st.just(documented(table))
+    texts = [
+        as_json(*data.draw(st.lists(good | good | records(table), max_size=2)))
+        for _ in range(data.draw(st.integers(1, 3)))
+    ]
+    pages = [Page(with_nulls(text, typing), text) for text in texts]
+    one_by_one = [parse_page(text, table, typing) for text in texts]
+    rows = pa.concat_tables([parsed.rows for parsed in one_by_one])
+    bad = tuple(bad for parsed in one_by_one for bad in parsed.bad)
+    assert type_pages(pages, table, typing) == Parsed(rows, bad)
+    at_once = type_clean_pages(pages, table, typing)
+    assert at_once in (None, Parsed(rows, bad))
+
+
+@fuzzed
+def test_pages_without_errors_are_read_at_once_even_if_one_is_empty(table: Table) -> None:
+    typing, text = typing_of(table), as_json(documented(table))
+    pages = [Page(with_nulls(part, typing), part) for part in (text, b"[ ]", text)]
+    at_once = type_clean_pages(pages, table, typing)
+    assert at_once == parse(table, documented(table), documented(table))
+    assert type_clean_pages([*pages, Page(b'[{"id":', b"")], table, typing) is None
 
 
 @fuzzed

@@ -14,6 +14,7 @@ from feedback_assets.ingest.window import DayCounts, read_window
 from feedback_assets.providers.feedbackpulse.tables import SUBMISSIONS
 from feedback_assets.providers.retargeting.tables import ORDER_FEEDBACK
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.typing import Typing
 from feedback_assets.tables import DERIVED_TABLES
@@ -138,7 +139,7 @@ def test_landed_records_are_recorded_so_that_dependants_are_rebuilt(project: Pro
     read(project, STRICTER, submission(2, 10), submission(1, 5))
     project.run("replay")
     with open_instance(project.settings) as instance:
-        record = read_recorded(instance, SUBMISSIONS)
+        record = read_recorded(instance, SUBMISSIONS, NO_PREFIX)
         assert list(record.content) == [DAY]
         assert record.content[DAY]
         plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))

@@ -13,6 +13,7 @@ import pytest
 from feedback_assets.backfill.request import prepare
 from feedback_assets.privacy.forget import forget
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.customer_secret import (
     FILE,
@@ -136,7 +137,7 @@ def test_a_run_with_another_secret_leaves_the_tables_unchanged(
     with open_instance(shop.settings) as instance:
         run = job.execute_in_process(
             instance=instance,
-            asset_selection=[dg.AssetKey(ORDERS.asset_key)],
+            asset_selection=[dg.AssetKey(NO_PREFIX.key(ORDERS))],
             partition_key=str(day),
             raise_on_error=False,
         )

@@ -22,6 +22,7 @@ from feedback_assets.privacy.person import find_person
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import running_sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
 from feedback_assets.warehouse.erased import DIRECTORY
 from tests.automation.robot import Robot, contents
@@ -148,7 +149,7 @@ def _records_match_the_files(project: Project) -> None:
     with open_instance(project.settings) as instance:
         for table in ALL_TABLES:
             there = on_disk.marks(project.warehouse, table)
-            found = on_disk.difference(read_recorded(instance, table), there)
+            found = on_disk.difference(read_recorded(instance, table, NO_PREFIX), there)
             assert not len(found), f"{table.full_name}: {found}"
         plan = due(instance, project.settings, DERIVED_TABLES, YESTERDAY + timedelta(days=1))
         assert plan.builds == ()

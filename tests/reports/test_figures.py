@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from feedback_assets.reports import scorecard_words
+from feedback_assets.reports import scorecard_words, words
 from feedback_assets.reports.figures import read_coverage, read_report, read_weeks
-from feedback_assets.reports.report import Bounds
+from feedback_assets.reports.report import Bounds, Freshness, Replies
 from feedback_assets.reports.rows import week_rows
 from feedback_assets.reports.scorecard_report import MODELS as MODELS_IN_ORDER
 from feedback_assets.scorecard.ranking import pull
@@ -18,7 +18,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 from tests.reports.conftest import HOSTILE, Marts, answer, daily, waiting
 from tests.reports.shop import CHANNELS, DAYS, LAST, MODELS, Shown, by_day, scorecard
 
-USED = {table.full_name for table in MART_TABLES} - {"marts.nps_by_channel"}
+USED = {table.full_name for table in MART_TABLES} - {"marts.nps_by_channel", "marts.customers"}
 
 
 def test_a_period_sums_its_days_and_compares_with_the_same_number_before(full: Marts) -> None:
@@ -326,6 +326,59 @@ def test_coverage_missing_days_and_quarantined_rows_are_reported(own: Marts) -> 
     assert source.missing == (LAST - timedelta(days=2), LAST - timedelta(days=1))
     assert source.quarantined == 2
     assert report.read_at == read_at
+
+
+def test_the_queues_age_is_counted_to_the_moment_the_page_is_built(marts: Marts) -> None:
+    marts.put("marts.nps_daily", daily())
+    marts.put("marts.detractor_queue", [waiting(days, None) for days in (1, 2, 9)])
+    noon = datetime(LAST.year, LAST.month, LAST.day, 12, tzinfo=UTC)
+    report = read_report(marts.warehouse, built_at=noon + timedelta(days=1))
+    assert (report.said.longest_days, report.said.median_days) == (10, 3)
+    assert words.waited(report) == "The longest wait is 10 days, the median 3 days."
+
+
+def test_the_share_answered_within_a_day_is_of_providers_that_report_reply_times(
+    marts: Marts,
+) -> None:
+    unhappy = {"score": 2, "nps_class": "detractor"}
+    # Answers 1 to 4 are as many days old; the one of the last stored day may still be answered.
+    at = [answer(number, None)["responded_at"] for number in range(5)]
+    silent = {"feedback_id": "retargeting:9", "provider": "retargeting"}
+    marts.put("marts.nps_daily", daily())
+    marts.put(
+        "marts.order_feedback",
+        [
+            answer(0, None, **unhappy),
+            answer(1, None, **unhappy, reply="Sorry", replied_at=at[1] + timedelta(hours=24)),
+            answer(2, None, **unhappy, reply="Sorry", replied_at=at[2] + timedelta(hours=25)),
+            answer(3, None, **unhappy),
+            answer(4, None, **unhappy, is_spam=True),
+            answer(4, None, **unhappy | silent),
+        ],
+    )
+    report = read_report(marts.warehouse)
+    assert report.said.replies == (Replies("thanx", 3, 1),)
+    assert words.replied(report) == (
+        "Answered within a day, over the last 30 days: "
+        f"{words.percent(1 / 3)} of the 3 detractors at Thanx."
+    )
+
+
+def test_each_provider_has_its_last_answer_its_last_day_and_its_last_look(own: Marts) -> None:
+    thanx = find_table("thanx.feedbacks")
+    own.warehouse.replace_day(thanx, LAST, thanx.schema.empty_table())
+    stored = datetime(LAST.year, LAST.month, LAST.day, 14, 15, tzinfo=UTC)
+    now = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    looks = {"feedbackpulse": (now, now - timedelta(hours=1)), "thanx": (now, None)}
+    report = read_report(own.warehouse, looks=looks)
+    by_name = {each.provider: each for each in report.freshness}
+    assert by_name == {
+        "thanx": Freshness("thanx", by_name["thanx"].answered_at, LAST, now),
+        "feedbackpulse": Freshness("feedbackpulse", now - timedelta(hours=1), None, now),
+    }
+    latest = by_name["thanx"].answered_at
+    assert latest is not None
+    assert latest.date() == stored.date()
 
 
 def test_an_empty_warehouse_produces_an_empty_report(marts: Marts) -> None:

@@ -10,14 +10,16 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.instance import utils as of_instance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage import tags as of_dagster
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqliteEventLogStorage, schema
 
 from feedback_assets import runtime
-from feedback_assets.runtime import preload, runs, tags
+from feedback_assets.runtime import event_batches, preload, runs, tags
 from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
+from feedback_assets.runtime.kept_values import read_value, write_value
 from feedback_assets.runtime.run_launcher import CheckedRunLauncher
 
 RUNTIME = Path(runtime.__file__).parent
@@ -28,8 +30,31 @@ NEEDED = {
     ("dagster._core.storage.event_log", "SqliteEventLogStorage"): (
         "runtime/event_log.py keeps its databases open"
     ),
+    ("dagster._core.events", "ASSET_EVENTS"): "runtime/event_log.py copies these to the index",
+    (
+        "dagster._core.events",
+        "ASSET_CHECK_EVENTS",
+    ): "runtime/event_log.py copies these to the index",
+    ("dagster._core.events", "EVENT_TYPE_TO_PIPELINE_RUN_STATUS"): (
+        "runtime/event_log.py copies these to the index"
+    ),
+    ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable"): (
+        "runtime/event_log.py stores batches in it, and event_history.py removes from it"
+    ),
+    ("dagster._core.storage.event_log.schema", "AssetEventTagsTable"): (
+        "runtime/event_history.py removes from it"
+    ),
+    ("dagster._core.storage.event_log.schema", "AssetCheckExecutionsTable"): (
+        "runtime/event_history.py removes from it"
+    ),
     ("dagster._serdes", "ConfigurableClassData"): (
         "runtime/event_log.py is configured in dagster.yaml"
+    ),
+    ("dagster._core.definitions.definitions_load_context", "DefinitionsLoadContext"): (
+        "runtime/loading.py tells a code location from a run"
+    ),
+    ("dagster._core.definitions.definitions_load_context", "DefinitionsLoadType"): (
+        "runtime/loading.py tells a code location from a run"
     ),
     ("dagster._core.instance.ref", "InstanceRef"): (
         "runtime/instance.py opens DAGSTER_HOME without capturing what steps print"
@@ -140,6 +165,46 @@ def test_the_storage_opens_every_database_through_the_two_overridden_methods() -
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_event_to_row",
+        "_store_asset_event",
+        "_store_asset_event_tags",
+        "_store_asset_check_evaluation_planned",
+        "store_asset_check_event",
+        "index_transaction",
+    ],
+)
+def test_the_storage_has_the_steps_of_storing_an_event(name: str) -> None:
+    assert hasattr(SqliteEventLogStorage, name), (
+        f"SqliteEventLogStorage no longer has {name}: store_event_batch of runtime/event_log.py "
+        "stores a batch by the same steps as Dagster stores an event."
+    )
+
+
+def test_dagster_reads_the_size_of_a_batch_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(event_batches.VARIABLE, "7")
+    assert of_instance._get_event_batch_size() == 7, (
+        f"Dagster no longer reads {event_batches.VARIABLE}: every event is stored by itself."
+    )
+
+
+def test_the_tables_of_events_have_no_other_dependants() -> None:
+    tables = set(schema.SqlEventLogStorageMetadata.tables)
+    known = {
+        *("event_logs", "asset_event_tags", "asset_check_executions", "asset_keys"),
+        *("secondary_indexes", "dynamic_partitions", "concurrency_limits", "concurrency_slots"),
+        "pending_steps",
+    }
+    assert tables == known, (
+        f"Dagster's event log has other tables: {tables ^ known}; see whether "
+        "runtime/event_history.py leaves rows in them that belong to removed events."
+    )
+
+
 def test_the_tags_match_those_dagster_reads() -> None:
     for ours, theirs in (
         (tags.PARTITION, of_dagster.PARTITION_NAME_TAG),
@@ -177,6 +242,20 @@ def test_an_instance_can_be_opened_with_an_override(tmp_path: Path) -> None:
     assert found == nothing["class"], (
         "InstanceRef.from_dir no longer takes overrides: the runs of a backfill have what they "
         "print captured, which starts four processes a step."
+    )
+
+
+def test_values_are_kept_beside_the_cursors_and_store_no_event(tmp_path: Path) -> None:
+    for text in ("a", "b"):
+        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+            assert read_value(instance, "other") is None
+            write_value(instance, "key", text)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+        kept = read_value(instance, "key")
+        runs = instance.get_runs_count()
+    assert (kept, runs) == ("b", 0), (
+        "DagsterInstance.daemon_cursor_storage no longer keeps values: alerts would take every "
+        "detractor as known; runtime/kept_values.py has to keep them elsewhere."
     )
 
 

@@ -152,6 +152,15 @@ def test_a_run_with_a_removed_database_has_no_events_and_accepts_new_ones(
     assert len(instance.get_materialized_partitions(KEY)) == 10
 
 
+def test_the_database_of_a_run_has_small_pages(instance: dg.DagsterInstance) -> None:
+    run = materialise(instance)
+    storage = instance.event_log_storage
+    assert isinstance(storage, HeldOpenEventLogStorage)
+    with closing(sqlite3.connect(storage.path_for_shard(run.run_id))) as database:
+        assert database.execute("pragma page_size").fetchone() == (1024,)
+        assert database.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
 @pytest.mark.slow
 def test_the_number_of_open_databases_is_limited(instance: dg.DagsterInstance) -> None:
     runs = [materialise(instance) for _ in range(3)]

@@ -65,7 +65,7 @@ class ObjectStore:
     def start(self) -> None:
         """Start it with its previous ports and objects, and wait until it responds."""
         command = [
-            _weed(), "-logdir", str(self.directory), "server", "-dir", str(self.directory / "held"),
+            weed(), "-logdir", str(self.directory), "server", "-dir", str(self.directory / "held"),
             "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-s3",
             "-s3.config", str(self.directory / "credentials.json"),
             # Reject a put into a missing bucket, as other servers do.
@@ -172,7 +172,7 @@ def _free_ports() -> dict[str, int]:
         return {name: probe.getsockname()[1] for name, probe in zip(_PORTS, probes, strict=True)}
 
 
-def _weed() -> str:
+def weed() -> str:
     beside = Path(sys.executable).parent / "weed"
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from feedback_assets.runtime.event_batches import SIZE, VARIABLE
 from feedback_assets.settings import variables
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ CLUSTER = instance(DEPLOY / "cluster" / "dagster.yaml")
 def test_a_server_differs_from_a_laptop_only_in_storage_and_code_server() -> None:
     differing = {name for name in SERVER | ONE_MACHINE if SERVER.get(name) != ONE_MACHINE.get(name)}
     assert differing == {"storage", "event_log_storage", "run_queue"}
+    assert ONE_MACHINE["run_queue"].items() <= SERVER["run_queue"].items()
     # Another driver breaks runs at their first NOTIFY.
     assert SERVER["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
@@ -37,6 +39,10 @@ def test_a_cluster_differs_from_a_server_only_where_its_file_explains_it() -> No
         *("compute_logs", "run_launcher", "concurrency", "run_monitoring", "run_queue")
     }
     assert CLUSTER["concurrency"]["pools"] == SERVER["concurrency"]["pools"]
+    assert SERVER["run_queue"].keys() - CLUSTER["run_queue"].keys() == {
+        "dequeue_use_threads",
+        "dequeue_num_workers",
+    }
     quicker = {"poll_interval_seconds": 30, "start_timeout_seconds": 300}
     assert CLUSTER["run_monitoring"] | quicker == SERVER["run_monitoring"]
 
@@ -64,6 +70,16 @@ def test_every_program_is_restarted_and_ends_with_its_children(name: str) -> Non
         assert program["autorestart"] == "true"
         assert program["killasgroup"] == "true"
         assert int(program["stopwaitsecs"]) > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["server/supervisord.conf", "cluster/worker.conf", "compose/compose.yaml", "image/Dockerfile"],
+)
+def test_every_deployment_stores_events_in_batches_of_the_same_size(name: str) -> None:
+    # Pods of deploy/kubernetes have the environment of the image.
+    text = (DEPLOY / name).read_text()
+    assert re.findall(rf'{VARIABLE}[=:] ?"?(\d+)', text) == [str(SIZE)]
 
 
 def test_the_supervisor_waits_for_runs_as_long_as_the_unit_waits_for_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from feedback_assets.days import days_between
+from feedback_assets.schema.names import NO_PREFIX, Names
 from feedback_assets.schema.table import Table
 
 _LAUNCH_BACKFILL = """
@@ -60,10 +61,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Asked:
-    """A webserver at an address; ``options`` are passed to every request."""
+    """A webserver at an address; ``options`` are passed to every request.
+
+    ``names`` and ``location``: of the account whose tables are built, and its code location.
+    """
 
     url: str
     options: dict[str, Any] = field(default_factory=dict, repr=False)
+    names: Names = NO_PREFIX
+    location: str = "feedback_assets"
 
     def ask(self, query: str, **variables: Any) -> Any:
         answer = requests.post(
@@ -86,7 +92,7 @@ class Asked:
 
     def backfill(self, tables: Sequence[Table], first: date | None, last: date) -> str:
         """Start a backfill of these tables, for these days if partitioned; return its id."""
-        params: dict[str, Any] = {"assetSelection": _keys(tables)}
+        params: dict[str, Any] = {"assetSelection": _keys(tables, self.names)}
         if first is None:
             params |= {"allPartitions": True}
         else:
@@ -115,10 +121,10 @@ class Asked:
             params={
                 "mode": "default",
                 "selector": {
-                    "repositoryLocationName": "feedback_assets",
+                    "repositoryLocationName": self.location,
                     "repositoryName": "__repository__",
                     "pipelineName": "__ASSET_JOB",
-                    "assetSelection": _keys(tables),
+                    "assetSelection": _keys(tables, self.names),
                 },
                 "executionMetadata": {"tags": tags},
                 "runConfigData": "{}",
@@ -146,5 +152,5 @@ class Asked:
         return found if found in ("SUCCESS", "FAILURE", "CANCELED") else ""
 
 
-def _keys(tables: Sequence[Table]) -> list[dict[str, list[str]]]:
-    return [{"path": list(table.asset_key)} for table in tables]
+def _keys(tables: Sequence[Table], names: Names) -> list[dict[str, list[str]]]:
+    return [{"path": list(names.key(table))} for table in tables]

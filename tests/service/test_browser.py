@@ -16,6 +16,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, 
 from feedback_assets.backfill.definitions import loaded_tables
 from feedback_assets.jobs.definitions import operation_jobs
 from feedback_assets.reports.path import page_path, page_url
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 from tests.service.test_ui import ROOT, Webserver, webserver
@@ -144,7 +145,7 @@ def _days(reader: Reader, served: Webserver, shop: Project) -> None:
     """After a backfill of ten days, ten partitions are filled and the rest are missing."""
     everything = (YESTERDAY - shop.settings.feedback_start_date).days + 1
     for name in ("wicked_reports.orders", "marts.order_feedback"):
-        path = "/".join(find_table(name).asset_key)
+        path = "/".join(NO_PREFIX.key(find_table(name)))
         reader.open(
             f"/assets/{path}?view=partitions&partition={YESTERDAY}",
             f"{everything} Partitions Selected",
@@ -162,7 +163,7 @@ def _days(reader: Reader, served: Webserver, shop: Project) -> None:
 def _columns(reader: Reader, served: Webserver, shop: Project) -> None:
     for name in ("marts.order_feedback", "wicked_reports.orders", "marts.nps_by_channel"):
         table = find_table(name)
-        reader.open(f"/assets/{'/'.join(table.asset_key)}?view=overview", "Columns")
+        reader.open(f"/assets/{'/'.join(NO_PREFIX.key(table))}?view=overview", "Columns")
         for column in table.columns:
             reader.sees(column.name)
         text = " ".join(reader.keeps(f"columns_of_{name}").split())

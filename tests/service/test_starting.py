@@ -156,7 +156,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
     copy.write_dotenv(sandbox.environment())
     switched = {
         *("read_last_days", "read_all_that_is_restated", "build_what_changed", "name_failed_days"),
-        "remove_old_run_logs_monthly",
+        "remove_old_run_logs_weekly",
     }
     result = copy.run("feedback-assets", "automation", "on")
     assert f"No daemon is running for {copy.root}/dagster_home." in result.stdout
@@ -171,7 +171,7 @@ def test_automation_switches_everything_for_every_ui_of_the_home(
     alerted = copy.with_environment(FEEDBACK_ALERT_URLS="json://localhost:9")
     alerted.run("feedback-assets", "automation", "on")
     assert {name for _, name in running(copy)} == switched | {
-        *("alert_on_detractors", "alert_on_failed_runs")
+        *("alert_on_detractors", "alert_on_failed_runs", "send_weekly_summary")
     }
     status = copy.run("feedback-assets", "automation", "off").stdout
     assert running(copy) == set()

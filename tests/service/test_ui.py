@@ -15,6 +15,7 @@ import pytest
 
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import DERIVED_TABLES, PROVIDER_TABLES, find_table
 from feedback_assets.warehouse.content import content_hash
@@ -134,7 +135,7 @@ def _one_day(location: str, table: Table, day: date) -> dict[str, Any]:
             "repositoryLocationName": location,
             "repositoryName": "__repository__",
             "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": list(table.asset_key)}],
+            "assetSelection": [{"path": list(NO_PREFIX.key(table))}],
         },
         "executionMetadata": {"tags": [{"key": "dagster/partition", "value": str(day)}]},
         "runConfigData": "{}",

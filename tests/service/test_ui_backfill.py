@@ -15,13 +15,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from feedback_assets.runtime.event_batches import VARIABLE
+from feedback_assets.runtime.event_log import HeldOpenEventLogStorage
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
 from tests.conftest import YESTERDAY, Project
+from tests.runtime import counted_batches
 from tests.servers.webserver import BACKFILL
 from tests.service.test_ui import ROOT, Webserver
 
@@ -51,15 +55,24 @@ TABLES = [*READ, find_table("unified.orders")]
 
 
 @pytest.fixture
-def instance(shop: Project) -> Iterator[dg.DagsterInstance]:
-    """The instance of ``dagster.yaml``, but with one run at a time and fast run monitoring."""
+def instance(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """The instance of ``dagster.yaml``, but with one run at a time and fast run monitoring.
+
+    Its event log notes the batches that are stored.
+    """
     home = shop.settings.dagster_home
     home.mkdir(parents=True)
     text = (ROOT / "dagster_home" / "dagster.yaml").read_text()
     for setting, here in (("poll_interval_seconds: 30", 4), ("max_concurrent_runs: 6", 1)):
         assert setting in text
         text = text.replace(setting, f"{setting.split()[0]} {here}")
-    (home / "dagster.yaml").write_text(text)
+    ours = f"{HeldOpenEventLogStorage.__module__}\n  class: {HeldOpenEventLogStorage.__name__}"
+    assert ours in text
+    counted = f"{counted_batches.__name__}\n  class: CountedEventLogStorage"
+    (home / "dagster.yaml").write_text(text.replace(ours, counted))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # Dagster's own programs are started without it.
+    monkeypatch.delenv(VARIABLE)
     with open_instance(shop.settings) as opened:
         yield opened
 
@@ -104,7 +117,7 @@ def contents(shop: Project, tables: list[Table]) -> dict[str, str]:
 def versions(instance: dg.DagsterInstance, table: Table) -> dict[str, set[Any]]:
     """The content hashes of all materialisations, by day."""
     found = defaultdict(set)
-    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=1000).records
+    records = instance.fetch_materializations(dg.AssetKey(NO_PREFIX.key(table)), limit=1000).records
     for record in records:
         materialization = record.asset_materialization
         assert materialization is not None
@@ -151,6 +164,13 @@ def test_a_canceled_backfill_ends_and_resumes_without_rereading(
         table.group for table in READ if table is not first
     }
     no_day_is_missing_or_twice(shop, instance)
+    stored = counted_batches.batches(shop.settings.dagster_home)
+    built = [batch for batch in stored if "ASSET_MATERIALIZATION" in batch]
+    assert {len(batch) for batch in built} == {DAYS}
+    assert len(built) == len(TABLES)
+    # What the daemon planned, whether or not it was built.
+    planned = [batch.count("ASSET_MATERIALIZATION_PLANNED") for batch in stored]
+    assert sum(count >= DAYS for count in planned) > len(TABLES)
 
 
 def test_a_backfill_whose_daemon_was_killed_with_its_runs_ends_with_the_next_daemon(

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from feedback_assets.schema.columns import MONEY, MONEY_SUM, STAMP, Column, Personal, personal_paths
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.tables import (
     ALL_TABLES,
@@ -41,13 +42,14 @@ def test_the_tables_match_this_list() -> None:
         "retargeting.order_feedback", "retargeting.product_reviews", "ad_spend.daily",
         "unified.feedback", "unified.orders", "unified.attribution",
         "marts.order_feedback", "marts.nps_daily", "marts.nps_by_attribution",
-        "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
-        "marts.product_scores", "marts.match_coverage", "marts.detractor_queue",
+        "marts.nps_by_channel", "marts.customers", "marts.customer_value",
+        "marts.survey_funnel", "marts.product_scores", "marts.match_coverage",
+        "marts.detractor_queue",
         "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     ]  # fmt: skip
     assert {table.full_name for table in ALL_TABLES if not table.partitioned} == {
-        "marts.nps_by_channel", "marts.customer_value", "marts.survey_funnel",
-        "marts.product_scores", "marts.detractor_queue",
+        "marts.nps_by_channel", "marts.customers", "marts.customer_value",
+        "marts.survey_funnel", "marts.product_scores", "marts.detractor_queue",
         "marts.channel_scorecard", "marts.customer_value_spread", "marts.nps_by_location",
     }  # fmt: skip
 
@@ -209,6 +211,6 @@ def test_a_column_with_a_personal_name_is_marked_as_personal(table: Table) -> No
 def test_a_table_is_found_by_name_and_the_error_for_a_wrong_name_lists_the_valid_names() -> None:
     for table in ALL_TABLES:
         assert find_table(table.full_name) is table
-        assert table.asset_key == tuple(table.full_name.split("."))
+        assert NO_PREFIX.key(table) == tuple(table.full_name.split("."))
     with pytest.raises(KeyError, match=r"no table 'orders'; there are: .*unified\.orders"):
         find_table("orders")

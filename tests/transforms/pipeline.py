@@ -9,7 +9,7 @@ import duckdb
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.transforms import ArrowTables, Parameters, connect
-from feedback_assets.transforms.engine import PARTS, part_of, query_of
+from feedback_assets.transforms.engine import PARTS, days_to_read, part_of, query_of
 from tests.transforms import reference, scorecard_reference
 from tests.transforms.worlds import DAYS, LAST, Row, World, arrow
 
@@ -108,6 +108,7 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
             rows, orders, LAST, secret
         ),
         "marts.nps_by_location": scorecard_reference.nps_by_location(answers, LAST),
+        "marts.customers": reference.customers(rows, orders, secret),
         "marts.customer_value": reference.customer_value(rows, orders, secret),
         "marts.survey_funnel": reference.survey_funnel(trackers, rows, match_days),
         "marts.product_scores": reference.product_scores(
@@ -116,6 +117,17 @@ def by_reference(world: World, parameters: Parameters) -> dict[str, list[Row]]:
         "marts.match_coverage": reference.match_coverage(rows),
         "marts.detractor_queue": reference.detractor_queue(rows, orders, LAST, secret),
     }
+
+
+def days_read_of(table: Table, held: World, parameters: Parameters, day: date) -> World:
+    """The rows of the partitions that ``day`` of a table reads, or a table whose last day it is."""
+    read = {}
+    for name, days in days_to_read(table, day, day, parameters).items():
+        first, last = days[0] or date.min, days[1] or date.max
+        read[name] = [
+            row for row in held.get(name, []) if "day" not in row or first <= row["day"] <= last
+        ]
+    return read
 
 
 def assert_same_rows(name: str, found: list[Row], wanted: list[Row], within: float = 1e-9) -> None:

@@ -536,6 +536,53 @@ def _later(rows: list[Row], key: str) -> list[Row]:
     return list({row[key]: row for row in sorted(rows, key=lambda row: row["day"])}.values())
 
 
+def customers(rows: list[Row], all_orders: list[Row], secret: bytes) -> list[Row]:
+    held = [
+        order | {"customer_key": pseudonym(secret, order["customer_email"] or order["contact_id"])}
+        for order in _later(all_orders, "order_id")
+    ]
+    key_of = {order["order_id"]: order["customer_key"] for order in held}
+    theirs: dict[str, list[Row]] = defaultdict(list)
+    for row in filter(counts, rows):
+        theirs[key_of.get(row["order_id"]) or row["customer_key"]].append(row)
+    out = []
+    known = [order for order in held if order["customer_key"] is not None]
+    for key, currency in {(order["customer_key"], order["currency"]) for order in known}:
+        bought = [order for order in known if order["customer_key"] == key]
+        first = min(order["ordered_at"] for order in bought)
+        bought = [order for order in bought if order["currency"] == currency]
+        # Of two answers of one instant the smaller feedback_id counts, as the first and the latest.
+        by_id = sorted(theirs[key], key=lambda row: str(row["feedback_id"]))
+        earliest = min(by_id, key=lambda row: row["responded_at"], default=None)
+        latest = max(by_id, key=lambda row: row["responded_at"], default=None)
+        within = [
+            order
+            for order in bought
+            if earliest is not None
+            and timedelta(0) < order["ordered_at"] - earliest["responded_at"] <= timedelta(days=30)
+        ]
+        out.append(
+            {
+                "customer_key": key,
+                "currency": currency,
+                "orders": len(bought),
+                "net_amount": _sum_of_known(bought),
+                "first_ordered_at": first,
+                "nps_class": latest and latest["nps_class"],
+                "first_nps_class": earliest and earliest["nps_class"],
+                "first_responded_at": earliest and earliest["responded_at"],
+                "orders_30": len(within),
+                "net_amount_30": _sum_of_known(within),
+            }
+        )
+    return out
+
+
+def _sum_of_known(orders: list[Row]) -> Decimal | None:
+    amounts = [order["net_amount"] for order in orders if order["net_amount"] is not None]
+    return sum(amounts, Decimal(0)) if amounts else None
+
+
 def customer_value(rows: list[Row], all_orders: list[Row], secret: bytes) -> list[Row]:
     held = _later(all_orders, "order_id")
     key_of = {

@@ -10,13 +10,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from feedback_assets.tables import find_table
-from tests.transforms.reference import COMPUTED, GIVEN, pseudonym
+from tests.transforms.reference import COMPUTED, GIVEN, customers, pseudonym
 from tests.transforms.worlds import Row, World
 
 LAST = date(2024, 3, 15)
 SECRET = b"secret"
+MATCH_DAYS = 90
 
-_AGES = [0, 0, 1, 6, 7, 13, 14, 29, 30, 36, 37, 59, 60, 89, 90, 200, 364, 365, 394, 395, 729, 730]
+_AGES = [0, 0, 1, 6, 7, 13, 14, 29, 30, 36, 37, 59, 60, 89, 90, 200]
+_AGES += [364, 365, 394, 395, 729, 730, 900]
 _TIMES = [timedelta(0), timedelta(hours=12), timedelta(days=1) - timedelta(microseconds=1)]
 _NAMES = [None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"]
 _MONEY = [None, "0", "10", "10", "3.3333", "250", "-2.5", "99999999999999.99"]
@@ -85,7 +87,9 @@ def _answers(draw: st.DrawFn, orders: list[Row]) -> list[Row]:
     rows = []
     for number in range(draw(st.integers(0, 12))):
         when = draw(_moments())
-        order = draw(st.sampled_from([None, *orders]))
+        # "the partitions of the response's day and of the FEEDBACK_MATCH_DAYS calendar days before"
+        matched = [row for row in orders if (when.date() - row["day"]).days <= MATCH_DAYS]
+        order = draw(st.sampled_from([None, *matched]))
         score = draw(st.sampled_from([None, 0, 6, 7, 8, 9, 10]))
         person = draw(st.sampled_from([None, "a@x.y", "b@x.y", "c@x.y"]))
         if person is None and order is not None:
@@ -162,10 +166,12 @@ def _held(draw: st.DrawFn, orders: list[Row]) -> list[date]:
 def scorecard_worlds(draw: st.DrawFn) -> tuple[World, list[date]]:
     """The tables that the scorecard is computed from, and the days held of ``unified.orders``."""
     orders = draw(_orders())
+    answers = draw(_answers(orders))
     world = {
         "unified.orders": orders,
         "unified.attribution": draw(_touches(orders)),
-        "marts.order_feedback": draw(_answers(orders)),
+        "marts.order_feedback": answers,
+        "marts.customers": customers(answers, orders, SECRET),
         "wicked_reports.contacts": draw(_contacts()),
         "ad_spend.daily": draw(_spend()),
     }

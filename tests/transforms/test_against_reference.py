@@ -2,17 +2,17 @@
 
 Each table is built from the reference's tables before it, so that a failure shows its origin."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_assets.schema.table import Depends, Table
+from feedback_assets.schema.table import Table
 from feedback_assets.tables import DERIVED_TABLES, MART_TABLES, find_table
 from feedback_assets.transforms import Parameters
-from tests.transforms.pipeline import Session, assert_same_rows, by_reference
+from tests.transforms.pipeline import Session, assert_same_rows, by_reference, days_read_of
 from tests.transforms.worlds import DAYS, FIRST, LAST, World, worlds
 
 parameters = st.builds(
@@ -53,22 +53,9 @@ def _check(
         assert_same_rows(table.full_name, found[table.full_name], wanted[table.full_name])
     # A day built alone, from its declared input partitions, equals the same day of the range.
     name, day = alone
-    depends = find_table(name).depends
-    session.hold(_partitions_read(wanted, depends, given, day), depends)
+    session.hold(days_read_of(find_table(name), wanted, given, day), find_table(name).depends)
     rows = session.query(name, given, day, day)
     assert rows == [row for row in found[name] if row["day"] == day]
-
-
-def _partitions_read(
-    held: World, depends: Mapping[str, Depends], given: Parameters, day: date
-) -> World:
-    read = {}
-    for name, days in depends.items():
-        back = days.days_back(given.match_days, given.touch_days)
-        read[name] = [
-            row for row in held.get(name, []) if -days.ahead <= (day - row["day"]).days <= back
-        ]
-    return read
 
 
 @given(

@@ -20,9 +20,11 @@ DAY = timedelta(days=1)
 
 
 def _build(name: str, **rows: list[Row]) -> list[Row]:
-    """Build the mart from rows by table name, ``group__table``."""
+    """Build the mart from rows by table name, ``group__table``, and the marts that it reads."""
     held = {given.replace("__", "."): some for given, some in rows.items()}
     tables = {given: arrow(find_table(given), some) for given, some in held.items()}
+    for given in find_table(name).depends.keys() & {"marts.customers"}:
+        tables[given] = build_whole(find_table(given), ArrowTables(tables), PARAMETERS)
     return build_whole(find_table(name), ArrowTables(tables), PARAMETERS).to_pylist()
 
 

@@ -8,13 +8,13 @@ from hypothesis import given
 
 from feedback_assets.tables import find_table
 from feedback_assets.transforms import Parameters
-from tests.transforms.pipeline import Session, assert_same_rows
+from tests.transforms.pipeline import Session, assert_same_rows, days_read_of
 from tests.transforms.scorecard_reference import channel_scorecard
-from tests.transforms.scorecard_worlds import LAST, SECRET, scorecard_worlds
+from tests.transforms.scorecard_worlds import LAST, MATCH_DAYS, SECRET, scorecard_worlds
 from tests.transforms.worlds import World
 
 SCORECARD = find_table("marts.channel_scorecard")
-PARAMETERS = Parameters(customer_secret=SECRET)
+PARAMETERS = Parameters(customer_secret=SECRET, match_days=MATCH_DAYS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_scorecard_has_the_rows_of_the_reference(
         held=held,
         secret=SECRET,
     )
-    session.hold(world, SCORECARD.depends)
+    session.hold(days_read_of(SCORECARD, world, PARAMETERS, LAST), SCORECARD.depends)
     found = session.query(SCORECARD.full_name, PARAMETERS, None, LAST, held)
     # Squared deviations are summed in units of 10⁻¹⁵ of the largest amount, where ends of intervals
     # of nearly equal amounts lose digits.

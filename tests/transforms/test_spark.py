@@ -13,13 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from benchmarks.support import history
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import SettingsError, load_settings
-from feedback_assets.tables import DERIVED_TABLES
+from feedback_assets.tables import ALL_TABLES, DERIVED_TABLES
 from feedback_assets.transforms import Parameters
 from feedback_assets.transforms.engines import DuckDBEngine, Engine, engine_of
 from feedback_assets.transforms.sources import ArrowTables, connect
@@ -32,6 +33,7 @@ from tests.servers.object_store import ObjectStore
 from tests.transforms.test_dialect import LETTERS, PIECES
 from tests.transforms.test_engine import _fill
 from tests.transforms.worlds import FIRST, LAST, World, worlds
+from tests.warehouse.rows import sample
 
 PARAMETERS = Parameters(customer_secret=b"secret", threads=1)
 WAIT_SECONDS = 60
@@ -117,6 +119,22 @@ def test_two_spark_workers_build_the_same_rows_as_duckdb(master: str, tmp_path: 
         assert found == wanted, table.full_name
         _build(duckdb, table, held.first, history.LAST, warehouse)
     print(f"{held.days} days of {held.orders} orders: {seconds}")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_spark_reads_files_without_arrows_schema_like_those_with_it(
+    master: str, tmp_path: Path
+) -> None:
+    session = _session(master)
+    for table in ALL_TABLES:
+        rows = sample(table, 7)
+        with_schema, without = (str(tmp_path / f"{table.name}.{n}.parquet") for n in (1, 2))
+        pq.write_table(rows, with_schema, store_schema=True)
+        Warehouse(str(tmp_path)).write_parquet(without, rows, table)
+        frames = [session.read.parquet(path) for path in (with_schema, without)]
+        assert frames[0].schema == frames[1].schema, table.full_name
+        assert frames[0].collect() == frames[1].collect(), table.full_name
 
 
 @pytest.mark.slow

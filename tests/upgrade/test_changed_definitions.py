@@ -21,6 +21,7 @@ from feedback_assets.automation.refresh_sensor import due
 from feedback_assets.backfill.definitions import loaded_tables
 from feedback_assets.freshness.out_of_date import CHECK, lines, numbers, out_of_date
 from feedback_assets.runtime.instance import open_instance
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import (
     DERIVED_TABLES,
@@ -71,7 +72,7 @@ def out_of_date_now(project: Project, instance: dg.DagsterInstance) -> dict[str,
     """The reasons of tables whose partitions are all out of date."""
     reasons = {}
     for table in loaded_tables(project.settings):
-        found = out_of_date(table, read_recorded(instance, table), project.settings)
+        found = out_of_date(table, read_recorded(instance, table, NO_PREFIX), project.settings)
         assert found.unknown == ()
         assert len(found.reasons) in {0, found.partitions}
         if found.reasons:
@@ -113,7 +114,7 @@ def test_a_changed_setting_makes_only_its_dependants_due_and_reverting_makes_not
         assert out_of_date_now(built, instance) == {name: {reason} for name in keyed}
         assert planned() == {"marts.order_feedback"}, "the others wait for it"
         mart = find_table("marts.order_feedback")
-        reported = numbers(mart, read_recorded(instance, mart), built.settings)
+        reported = numbers(mart, read_recorded(instance, mart, NO_PREFIX), built.settings)
         assert reported["out_of_date"] == reported["partitions"] == 3
         assert reported["days"] == f"{FIRST} to {LAST}"
     with monkeypatch.context() as patch:

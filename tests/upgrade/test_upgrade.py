@@ -23,6 +23,7 @@ from feedback_assets.jobs.replay import replay
 from feedback_assets.query.run import run_query
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.schema import text
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email
 from feedback_assets.tables import (
@@ -109,7 +110,7 @@ def test_after_a_replay_the_sensor_rebuilds_every_derived_partition_once(
     assert built == {table: set(days()) if table.partitioned else {None} for table in derived}
     assert robot.tick() == ([], "Nothing has changed since the last build.")
     for table in DERIVED_TABLES:
-        found = out_of_date(table, read_recorded(instance, table), upgraded.settings)
+        found = out_of_date(table, read_recorded(instance, table, NO_PREFIX), upgraded.settings)
         assert found.partitions == (len(days()) if table.partitioned else 1)
         assert found.reasons == {}
 
@@ -161,6 +162,7 @@ def test_every_reader_reads_old_files_before_and_during_the_rebuild(
     # The first version did not have these; they are read as empty tables.
     new = {
         "marts.channel_scorecard",
+        "marts.customers",
         "marts.customer_value_spread",
         "marts.nps_by_location",
     }
@@ -193,7 +195,7 @@ def test_replay_lands_what_the_current_rules_accept_and_keeps_the_age_of_the_day
         left = quarantined(upgraded, table)
         assert len(left) == result.bad
         assert result.landed == len(before[table]) - len(left)
-        recorded = read_recorded(instance, table)
+        recorded = read_recorded(instance, table, NO_PREFIX)
         assert recorded.built_by == {}, "a day stays as old as the rest of it"
     bad = [json.loads(text) for text in quarantined(upgraded, tables[0])]
     assert {13, 14} <= {record["id"] for record in bad}

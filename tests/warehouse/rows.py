@@ -65,3 +65,31 @@ def sales(count: int, day: date = DAY, /, **changes: Any) -> pa.Table:
     return pa.Table.from_pylist(
         [sale(number, day, **changes) for number in range(count)], schema=SALES.schema
     )
+
+
+def sample(table: Table, count: int) -> pa.Table:
+    """Rows of any table, with values, nulls, and lists of different lengths in every column."""
+    records = [
+        {
+            field.name: _sampled(field.type, number)
+            if not field.nullable or (number + place) % 3
+            else None
+            for place, field in enumerate(table.schema)
+        }
+        for number in range(count)
+    ]
+    return pa.Table.from_pylist(records, schema=table.schema)
+
+
+def _sampled(kind: pa.DataType, number: int) -> Any:
+    if pa.types.is_struct(kind):
+        return {field.name: _sampled(field.type, number + 1) for field in kind}
+    if pa.types.is_list(kind):
+        return [_sampled(kind.value_type, place) for place in range(number % 3)]
+    if pa.types.is_timestamp(kind):
+        return datetime(2024, 3, 1, tzinfo=UTC) + timedelta(microseconds=number)
+    if pa.types.is_date(kind):
+        return DAY + timedelta(days=number)
+    if pa.types.is_string(kind):
+        return f"é{number}"
+    return pa.scalar(number % 2, pa.int8()).cast(kind).as_py()

@@ -1,7 +1,7 @@
 """An erased person is in no column declared personal, and equal values stay equal."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +318,17 @@ def test_no_row_of_a_person_on_the_list_is_written(warehouse: Warehouse) -> None
     click = {"contact_id": "AB-1", "date": AT}
     warehouse.replace_day(CLICKS, DAY, rows_of(CLICKS, click))
     assert is_pseudonym(warehouse.read_arrow(CLICKS).to_pylist()[0]["contact_id"])
+
+
+def test_an_id_learned_from_one_day_is_erased_in_the_next_written_with_it(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path), lambda: KEY)
+    warehouse.add_erased(Addition(PERSON, frozenset({PERSON})))
+    without_email = rows_of(CONTACTS, {"id": "AB-1", "first_name": "Ana", "create_date": AT})
+    days = [(DAY, contact()), (DAY + timedelta(days=1), without_email)]
+    assert len(list(warehouse.replace_days(CONTACTS, days))) == 2
+    rows = warehouse.read_arrow(CONTACTS).to_pylist()
+    assert [row["first_name"] for row in rows] == [None, None]
+    assert all(is_pseudonym(row["id"]) for row in rows)
 
 
 def test_a_record_of_a_person_on_the_list_is_quarantined_once_without_them(

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import fsspec
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ from feedback_assets.tables import ALL_TABLES, find_table
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.encoding import ROW_GROUP_ROWS
 from feedback_assets.warehouse.warehouse import Warehouse
-from tests.warehouse.rows import DAY, SALES, TOTALS, sales
+from tests.warehouse.rows import DAY, SALES, TOTALS, sales, sample
 
 DAYS = days_between(DAY, DAY + timedelta(days=2))
 
@@ -58,6 +59,55 @@ def test_every_declared_table_round_trips_with_its_types(table: Table, tmp_path:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", field.name)
     names = [*table.schema.names, *(["day"] if table.partitioned else [])]
     assert held.read_arrow(table).schema.names == names
+
+
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
+def test_readers_see_the_types_and_rows_of_a_file_with_arrows_schema(
+    table: Table, tmp_path: Path
+) -> None:
+    rows = sample(table, 7)
+    with_schema, without = str(tmp_path / "with.parquet"), str(tmp_path / "without.parquet")
+    pq.write_table(rows, with_schema, store_schema=True)
+    Warehouse(str(tmp_path)).write_parquet(without, rows, table)
+    assert b"ARROW:schema" not in (pq.read_metadata(without).metadata or {})
+
+    assert pq.read_schema(without).equals(table.schema)
+    assert pq.read_table(without).cast(table.schema).equals(rows)
+    assert content_hash(pq.read_table(without)) == content_hash(rows)
+
+    frames = [pd.read_parquet(path) for path in (with_schema, without)]
+    pd.testing.assert_frame_equal(*frames)
+
+    lazy = [pl.scan_parquet(path) for path in (with_schema, without)]
+    assert lazy[0].collect_schema() == lazy[1].collect_schema()
+    assert lazy[0].collect().equals(lazy[1].collect())
+
+    with duckdb.connect() as connection:
+        read = [connection.sql(f"from read_parquet('{path}')") for path in (with_schema, without)]
+        assert read[0].types == read[1].types
+        assert read[0].fetchall() == read[1].fetchall()
+
+
+def test_directories_with_files_from_before_are_read_as_one_table(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    old = Path(held.path(SALES, DAYS[0]))
+    old.parent.mkdir(parents=True)
+    pq.write_table(sales(5, DAYS[0]), old, store_schema=True, write_page_index=True)
+    held.replace_day(SALES, DAYS[1], sales(7, DAYS[1]))
+    rows = pa.concat_tables([sales(5, DAYS[0]), sales(7, DAYS[1])])
+    directory, ids = held.directory(SALES), rows.column("id").to_pylist()
+
+    assert held.read_arrow(SALES).drop_columns("day").equals(rows)
+    for first in (DAYS[0], DAYS[1]):  # pyarrow takes the schema of the first file
+        names = sorted(held.files(SALES), key=lambda path: str(first) not in path)
+        together = ds.dataset(names, partitioning="hive").to_table().sort_by("at")
+        assert together.column("id").to_pylist() == ids
+        assert together.column("items").to_pylist() == rows.column("items").to_pylist()
+    assert pd.read_parquet(directory)["id"].tolist() == ids
+    assert pl.read_parquet(directory, hive_partitioning=True)["id"].to_list() == ids
+    with duckdb.connect() as connection:
+        found = connection.sql(f"select id, items from read_parquet('{directory}/*/*.parquet')")
+        assert [name for name, _ in found.fetchall()] == ids
 
 
 def test_files_are_zstd_in_row_groups_that_readers_can_skip(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feedback_assets.days import days_between
+from feedback_assets.warehouse import local_files
 from feedback_assets.warehouse.stored_files import NotWritten
 from feedback_assets.warehouse.warehouse import Warehouse
 from tests.warehouse.rows import DAY, SALES, sales
@@ -97,10 +98,15 @@ def test_readers_during_a_write_see_one_complete_version(tmp_path: Path) -> None
         return list(warehouse.read_arrow(SALES).column("count").to_pylist())
 
     writer = start_writer(tmp_path)
-    readers = (by_duckdb, by_pandas, by_pyarrow, by_warehouse)
+    # They open a file twice, and fail if it was replaced in between.
+    twice = {by_duckdb: duckdb.Error, by_pandas: OSError, by_pyarrow: OSError}
+    readers = (*twice, by_warehouse)
     try:
         with ThreadPoolExecutor(len(readers)) as pool:
-            reading = [pool.submit(versions_seen, read, 50) for read in readers]
+            reading = [
+                pool.submit(versions_seen, read, 50, (twice[read],) if read in twice else ())
+                for read in readers
+            ]
             assert [found.result() for found in reading] == [{0, 1}] * len(readers)
     finally:
         stop(writer)
@@ -214,3 +220,103 @@ def test_a_day_that_cannot_be_written_ends_the_sequence(tmp_path: Path) -> None:
     with pytest.raises(NotWritten):
         _collect(held, ((day, sales(3, day)) for day in MANY_DAYS), replaced)
     assert replaced == MANY_DAYS[:5]
+
+
+def test_small_and_large_days_are_reported_in_order(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    counts = [3, 3, 1500, 3, 1500, 1500, *([3] * 70)]
+    days = [(DAY + timedelta(number), sales(count)) for number, count in enumerate(counts)]
+    replaced = list(held.replace_days(SALES, days))
+    assert [day for day, _ in replaced] == [day for day, _ in days]
+    assert [written.rows for _, written in replaced] == counts
+    assert held.marks(SALES) == {day: written.mark for day, written in replaced}
+
+
+def _version(held: Warehouse, day: date) -> int | None:
+    """The version that a day holds as a whole; ``None`` if it is not stored."""
+    counts = held.read_arrow(SALES, day, day).column("count").to_pylist()
+    assert len(counts) in (0, 3)
+    assert len(set(counts)) <= 1
+    return counts[0] if counts else None
+
+
+def _all_days(version: int) -> list[tuple[date, pa.Table]]:
+    return [(day, sales(3, day, count=version)) for day in MANY_DAYS]
+
+
+STOPPED = """
+import os, sys
+from feedback_assets.warehouse import local_files
+from feedback_assets.warehouse.warehouse import Warehouse
+from tests.warehouse.rows import SALES
+from tests.warehouse.test_replacing import _all_days
+step, left = sys.argv[2], int(sys.argv[3])
+do = getattr(local_files, step)
+def stopping(*given):
+    global left
+    if not left:
+        os._exit(9)
+    left -= 1
+    return do(*given)
+setattr(local_files, step, stopping)
+list(Warehouse(sys.argv[1]).replace_days(SALES, _all_days(1)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "done"),
+    [("_draft", 7), ("_flush", 0), ("_rename", 0), ("_rename", 7), ("sync_directory", 0)],
+)
+def test_a_process_that_ends_amid_a_batch_leaves_each_day_old_or_new(
+    tmp_path: Path, step: str, done: int
+) -> None:
+    held = Warehouse(str(tmp_path))
+    # Every other day is new.
+    list(held.replace_days(SALES, _all_days(0)[::2]))
+    before = {day: 0 if number % 2 == 0 else None for number, day in enumerate(MANY_DAYS)}
+    command = [sys.executable, "-c", STOPPED, str(tmp_path), step, str(done)]
+    stopped = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    assert stopped.returncode == 9
+    renamed = {"_rename": done, "sync_directory": len(MANY_DAYS)}.get(step, 0)
+    expected = before | dict.fromkeys(MANY_DAYS[:renamed], 1)
+    assert {day: _version(held, day) for day in MANY_DAYS} == expected
+
+    list(held.replace_days(SALES, _all_days(2)))
+    assert {_version(held, day) for day in MANY_DAYS} == {2}
+    files = [path.name for path in Path(held.directory(SALES)).glob("*/*")]
+    assert files == ["data.parquet"] * len(MANY_DAYS)
+
+
+@pytest.mark.parametrize("step", ["_draft", "_flush", "_rename"])
+def test_a_day_refused_by_the_disk_keeps_its_old_file_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    held = Warehouse(str(tmp_path))
+    list(held.replace_days(SALES, _all_days(0)))
+    refused = MANY_DAYS[5]
+    do = getattr(local_files, step)
+
+    def refusing(given: Any, *more: Any) -> Any:
+        if str(refused) in str(given if step == "_draft" else given.path):
+            raise OSError(28, "No space left on device")
+        return do(given, *more)
+
+    monkeypatch.setattr(local_files, step, refusing)
+    replaced: list[date] = []
+    with pytest.raises(NotWritten, match=f"day={refused}/.*No space left"):
+        _collect(held, _all_days(1), replaced)
+    assert replaced == MANY_DAYS[:5]
+    assert [_version(held, day) for day in MANY_DAYS[:6]] == [1] * 5 + [0]
+    assert {_version(held, day) for day in MANY_DAYS[6:]} <= {0, 1}
+    files = [path.name for path in Path(held.directory(SALES)).glob("*/*")]
+    assert files == ["data.parquet"] * len(MANY_DAYS)
+
+
+def test_a_day_with_the_wrong_columns_ends_the_sequence(tmp_path: Path) -> None:
+    held = Warehouse(str(tmp_path))
+    days = _all_days(1)
+    days[5] = (days[5][0], pa.table({"id": ["a"]}))
+    replaced: list[date] = []
+    with pytest.raises(ValueError, match="names"):
+        _collect(held, days, replaced)
+    assert replaced == held.days_held(SALES) == MANY_DAYS[:5]

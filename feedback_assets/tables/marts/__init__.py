@@ -4,6 +4,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.tables.marts.channel_scorecard import CHANNEL_SCORECARD
 from feedback_assets.tables.marts.customer_value import CUSTOMER_VALUE
 from feedback_assets.tables.marts.customer_value_spread import CUSTOMER_VALUE_SPREAD
+from feedback_assets.tables.marts.customers import CUSTOMERS
 from feedback_assets.tables.marts.detractor_queue import DETRACTOR_QUEUE
 from feedback_assets.tables.marts.match_coverage import MATCH_COVERAGE
 from feedback_assets.tables.marts.nps_by_attribution import NPS_BY_ATTRIBUTION
@@ -19,6 +20,7 @@ TABLES: tuple[Table, ...] = (
     NPS_DAILY,
     NPS_BY_ATTRIBUTION,
     NPS_BY_CHANNEL,
+    CUSTOMERS,
     CUSTOMER_VALUE,
     SURVEY_FUNNEL,
     PRODUCT_SCORES,
@@ -31,6 +33,7 @@ TABLES: tuple[Table, ...] = (
 
 __all__ = [
     "CHANNEL_SCORECARD",
+    "CUSTOMERS",
     "CUSTOMER_VALUE",
     "CUSTOMER_VALUE_SPREAD",
     "DETRACTOR_QUEUE",

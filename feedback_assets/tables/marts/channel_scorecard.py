@@ -1,7 +1,7 @@
 """What each channel brought: orders, customers, answers and spend."""
 
 from feedback_assets.schema.columns import INT32, INT64, TEXT, Column
-from feedback_assets.schema.table import ALL_DAYS, Table
+from feedback_assets.schema.table import ALL_DAYS, SAME_DAY, Depends, Table
 from feedback_assets.tables.marts.columns import IN_ANSWERS, IN_ATTRIBUTION, IN_ORDERS
 from feedback_assets.tables.marts.spread import column, counted, money, spread
 
@@ -17,6 +17,7 @@ _BOUGHT = (IN_ORDERS + "net_amount", *_WEIGHT)
 _PLACED = (IN_ORDERS + "ordered_at", *_WEIGHT)
 _FIRST = (*_PLACED, *_CUSTOMER, "wicked_reports.contacts.create_date")
 _NPS = "−100 to 100"
+_WINDOWS = Depends(span="match", back=729)
 
 
 def _name(part: str, also: str) -> Column:
@@ -289,10 +290,13 @@ CHANNEL_SCORECARD = Table(
     partitioned=False,
     depends={
         # The first: its last stored day is the last of every window.
-        "marts.nps_by_attribution": ALL_DAYS,
+        "marts.nps_by_attribution": SAME_DAY,
+        # Whether a customer's answer before the window was a promoter's.
         "marts.order_feedback": ALL_DAYS,
-        "unified.orders": ALL_DAYS,
-        "unified.attribution": ALL_DAYS,
+        "marts.customers": ALL_DAYS,
+        # The longest window, the one before it, and the orders that their answers are about.
+        "unified.orders": _WINDOWS,
+        "unified.attribution": _WINDOWS,
         "wicked_reports.contacts": ALL_DAYS,
         "ad_spend.daily": ALL_DAYS,
     },
@@ -301,6 +305,7 @@ CHANNEL_SCORECARD = Table(
         "windows",
         "models",
         "slots",
+        "counted_answers",
         "held_orders",
         "orders",
         "answers",

@@ -11,6 +11,7 @@ IN_ORDERS = "unified.orders."
 IN_ATTRIBUTION = "unified.attribution."
 IN_ANSWERS = "marts.order_feedback."
 IN_TRACKERS = "fullwhere.survey_trackers."
+IN_CUSTOMERS = "marts.customers."
 
 KEY_SOURCES = (
     IN_FEEDBACK + "customer_email",

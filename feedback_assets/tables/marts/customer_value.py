@@ -2,7 +2,7 @@
 
 from feedback_assets.schema.columns import FLOAT, INT64, MONEY_SUM, TEXT, Column
 from feedback_assets.schema.table import ALL_DAYS, Table
-from feedback_assets.tables.marts.columns import IN_ANSWERS, IN_ORDERS, KEY_SOURCES
+from feedback_assets.tables.marts.columns import IN_CUSTOMERS
 
 CUSTOMER_VALUE = Table(
     "marts",
@@ -14,21 +14,21 @@ CUSTOMER_VALUE = Table(
             TEXT,
             "Class of the customer's latest scored answer, or (no answer)",
             nullable=False,
-            source=(IN_ANSWERS + "nps_class",),
+            source=(IN_CUSTOMERS + "nps_class",),
         ),
         Column(
             "currency",
             TEXT,
             "ISO 4217 code; null is a currency of its own, and money is never added across "
             "currencies",
-            source=(IN_ORDERS + "currency",),
+            source=(IN_CUSTOMERS + "currency",),
         ),
         Column(
             "customers",
             INT64,
             "Customers with an order in the currency",
             unit="customers",
-            source=KEY_SOURCES,
+            source=(IN_CUSTOMERS + "customer_key",),
             nullable=False,
         ),
         Column(
@@ -36,7 +36,7 @@ CUSTOMER_VALUE = Table(
             INT64,
             "Their orders",
             unit="orders",
-            source=(IN_ORDERS + "order_id",),
+            source=(IN_CUSTOMERS + "orders",),
             nullable=False,
         ),
         Column(
@@ -44,29 +44,26 @@ CUSTOMER_VALUE = Table(
             MONEY_SUM,
             "Net amount of these orders",
             unit="currency",
-            source=(IN_ORDERS + "net_amount",),
+            source=(IN_CUSTOMERS + "net_amount",),
         ),
         Column(
             "net_amount_per_customer",
             MONEY_SUM,
             "net_amount / customers",
             unit="currency",
-            source=(IN_ORDERS + "net_amount",),
+            source=(IN_CUSTOMERS + "net_amount",),
         ),
         Column(
             "repeat_rate",
             FLOAT,
             "Share with two orders or more in the currency",
             unit="0–1",
-            source=(IN_ORDERS + "order_id",),
+            source=(IN_CUSTOMERS + "orders",),
         ),
     ),
     key=("nps_class", "currency"),
     order_by=("nps_class", "currency"),
     partitioned=False,
-    depends={
-        "marts.order_feedback": ALL_DAYS,
-        "unified.orders": ALL_DAYS,
-    },
+    depends={"marts.customers": ALL_DAYS},
     example='select * from "marts"."customer_value" order by currency, nps_class',
 )

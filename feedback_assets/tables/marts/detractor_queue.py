@@ -6,16 +6,13 @@ from feedback_assets.schema.columns import INT64, MONEY_SUM, STAMP, TEXT, Column
 from feedback_assets.schema.table import ALL_DAYS, Depends, Table
 from feedback_assets.tables.marts.columns import (
     IN_ANSWERS,
-    IN_ORDERS,
-    KEY_SOURCES,
+    IN_CUSTOMERS,
     customer_key,
     given_touches,
     kept,
 )
 from feedback_assets.tables.marts.order_feedback import ORDER_FEEDBACK
 from feedback_assets.tables.unified import FEEDBACK
-
-_DAYS_IN_QUEUE = Depends(back=29)
 
 DETRACTOR_QUEUE = Table(
     "marts",
@@ -58,7 +55,7 @@ DETRACTOR_QUEUE = Table(
             MONEY_SUM,
             "Net amount of all their orders in the row's currency; none counts as a currency",
             unit="currency",
-            source=(IN_ORDERS + "net_amount", *KEY_SOURCES),
+            source=(IN_CUSTOMERS + "net_amount",),
         ),
         *given_touches(("first_click", "last_click"), "marts.order_feedback.{model}_{part}"),
     ),
@@ -66,9 +63,8 @@ DETRACTOR_QUEUE = Table(
     order_by=(),
     partitioned=False,
     depends={
-        "marts.order_feedback": _DAYS_IN_QUEUE,
-        "unified.feedback": _DAYS_IN_QUEUE,
-        "unified.orders": ALL_DAYS,
+        "marts.order_feedback": Depends(back=29),
+        "marts.customers": ALL_DAYS,
     },
     example=(
         'select days_waiting, score, comment from "marts"."detractor_queue" '

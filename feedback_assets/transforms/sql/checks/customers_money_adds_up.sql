@@ -1,21 +1,24 @@
--- By currency, the customers' orders add up to the same as the orders with a customer.
+-- By currency, customers and their orders add up to the same as the orders with a customer.
 with
 
-orders as (
-    select order_id, currency, net_amount
+bought as (
+    select
+        currency,
+        count(*) as orders,
+        sum(net_amount) as net_amount,
+        count(distinct coalesce(customer_email, contact_id)) as customers
     from unified_orders_latest
     where customer_email is not null or contact_id is not null
-),
-
-bought as (
-    select currency, count(*) as orders, sum(net_amount) as net_amount
-    from orders
     group by currency
 ),
 
 counted as (
-    select currency, sum(orders) as orders, sum(net_amount) as net_amount
-    from marts.customer_value
+    select
+        currency,
+        sum(orders) as orders,
+        sum(net_amount) as net_amount,
+        count(*) as customers
+    from marts.customers
     group by currency
 )
 
@@ -27,6 +30,7 @@ select
             case
                 when coalesce(bought.orders, 0) <> coalesce(counted.orders, 0) then 1
                 when coalesce(bought.net_amount, 0) <> coalesce(counted.net_amount, 0) then 1
+                when coalesce(bought.customers, 0) <> coalesce(counted.customers, 0) then 1
                 else 0
             end
         ),

@@ -1,7 +1,8 @@
 -- "orders, net_amount = unified.orders of the window per currency; customers = distinct customers;
 -- new+unknown+repeat_orders = orders; new+unknown = customers whose first stored order is in the
 -- window; every model gives the same; net_amount_detractors ≤ net_amount_answered ≤ net_amount
--- (where no order's net is negative); level all = Σ channels".
+-- (where no order's net is negative); level all = Σ channels". First orders are compared over all
+-- currencies; an order without a customer is one.
 with
 
 orders as (
@@ -9,17 +10,16 @@ orders as (
         coalesce(currency, '(none)') as currency,
         coalesce(net_amount, 0) as net_amount,
         coalesce(customer_email, contact_id, '(order) ' || order_id) as customer,
-        ordered_at,
-        order_id,
+        customer_email is null and contact_id is null as is_nobodys,
         days_between(day, cast($last_day as date)) as age
     from unified_orders_latest
 ),
 
-placed as (
-    select
-        *,
-        row_number() over (partition by customer order by ordered_at, order_id) = 1 as is_first
-    from orders
+firsts as (
+    select days_between(cast(first_ordered_at as date), cast($last_day as date)) as age
+    from (select distinct customer_key, first_ordered_at from marts.customers) as customers
+    union all
+    select age from orders where is_nobodys
 ),
 
 windows as (
@@ -27,9 +27,16 @@ windows as (
 ),
 
 by_currency as (
-    select windows.window_days, placed.*
-    from placed
-    inner join windows on placed.age between 0 and windows.window_days - 1
+    select windows.window_days, orders.*
+    from orders
+    inner join windows on orders.age between 0 and windows.window_days - 1
+),
+
+first_orders as (
+    select windows.window_days, count(firsts.age) as first_orders
+    from windows
+    left join firsts on firsts.age between 0 and windows.window_days - 1
+    group by windows.window_days
 ),
 
 wanted as (
@@ -39,16 +46,17 @@ wanted as (
         count(*) as orders,
         sum(net_amount) as net_amount,
         count(distinct customer) as customers,
-        sum(case when is_first then 1 else 0 end) as first_orders,
+        null as first_orders,
         min(net_amount) < 0 as has_negative
     from by_currency
     group by window_days, currency
     union all
     select
-        window_days, '(all)', count(*), null, count(distinct customer),
-        sum(case when is_first then 1 else 0 end), false
+        by_currency.window_days, '(all)', count(*), null, count(distinct by_currency.customer),
+        max(first_orders.first_orders), false
     from by_currency
-    group by window_days
+    inner join first_orders on first_orders.window_days = by_currency.window_days
+    group by by_currency.window_days
 ),
 
 found as (
@@ -92,8 +100,7 @@ compared as (
         abs(coalesce(found.orders, 0) - coalesce(every.orders, 0)) as order_difference,
         abs(coalesce(found.net_amount, 0) - coalesce(every.net_amount, 0)) as money_difference,
         abs(coalesce(found.customers, 0) - coalesce(every.customers, 0)) as customer_difference,
-        abs(coalesce(found.first_orders, 0) - coalesce(every.first_orders, 0))
-            as first_difference,
+        coalesce(abs(found.first_orders - every.first_orders), 0) as first_difference,
         coalesce(found.not_told, 0) as not_told,
         coalesce(found.row_count, 0) as row_count,
         case when every.has_negative then 0 else coalesce(found.disorder, 0) end as disorder

@@ -1,67 +1,14 @@
 -- One row per NPS class and currency. "Money is never added across currencies."
 with
 
--- "a customer is a customer_key with an order". Customers are grouped by the text that customer_key
--- is made from, and hashed once: hashing every order took a third of the time.
-orders as (
-    select
-        order_id,
-        ordered_at,
-        currency,
-        net_amount,
-        coalesce(customer_email, contact_id) as customer
-    from unified_orders_latest
-    where customer_email is not null or contact_id is not null
-),
-
-bought as (
-    select
-        customer,
-        currency,
-        sum(net_amount) as net_amount,
-        as_double(coalesce(sum(net_amount), 0)) as total
-    from orders
-    group by customer, currency
-),
-
-customers as (
-    select customer, customer_key(customer, $inner_pad, $outer_pad) as customer_key
-    from (select distinct customer from bought) as buyers
-),
-
--- "class of the latest counted answer, as customer_value", and the first, after which customers are
--- followed. If two answers share an instant, the smaller feedback_id counts.
-answers as (
-    select
-        coalesce(orders.customer, customers.customer) as customer,
-        min(
-            {
-                'place': -unix_micros(feedback.responded_at),
-                'feedback_id': feedback.feedback_id,
-                'nps_class': feedback.nps_class
-            }
-        ) as latest,
-        min(
-            {
-                'place': unix_micros(feedback.responded_at),
-                'feedback_id': feedback.feedback_id,
-                'nps_class': feedback.nps_class,
-                'age': days_between(feedback.day, cast($last_day as date))
-            }
-        ) as earliest
-    from marts.order_feedback as feedback
-    left join orders on orders.order_id = feedback.order_id
-    left join customers on customers.customer_key = feedback.customer_key
-    where feedback.score is not null and not feedback.is_spam
-    group by coalesce(orders.customer, customers.customer)
-),
-
+-- "class of the latest counted answer, as customer_value"
 valued as (
     select
-        bought.*,
-        coalesce(answers.latest.nps_class, '(no answer)') as nps_class
-    from bought
-    left join answers on answers.customer = bought.customer
+        coalesce(nps_class, '(no answer)') as nps_class,
+        currency,
+        net_amount,
+        as_double(coalesce(net_amount, 0)) as total
+    from marts.customers
 ),
 
 means as (
@@ -126,41 +73,17 @@ spread as (
 ),
 
 -- Customers whose first counted answer, whose class counts here, is at least 30 days older than the
--- last stored day, and their orders within 30 days after it. Days have 24 hours, so that all
--- customers are followed for the same time.
-followed as (
-    select bought.customer, bought.currency, answers.earliest
-    from bought
-    inner join answers on answers.customer = bought.customer
-    where answers.earliest.age >= 30
-),
-
-afterwards as (
-    select
-        followed.customer,
-        followed.currency,
-        count(orders.order_id) as orders,
-        coalesce(sum(orders.net_amount), 0) as net_amount
-    from followed
-    left join orders
-        on orders.customer = followed.customer
-        and orders.currency is not distinct from followed.currency
-        and unix_micros(orders.ordered_at) - followed.earliest.place between 1 and 2592000000000
-    group by followed.customer, followed.currency
-),
-
+-- last stored day, and their orders within 30 days after it.
 returns as (
     select
-        followed.earliest.nps_class,
-        followed.currency,
+        first_nps_class as nps_class,
+        currency,
         count(*) as followed,
-        sum(case when afterwards.orders > 0 then 1 else 0 end) as returned,
-        sum(afterwards.net_amount) as net_amount
-    from followed
-    inner join afterwards
-        on afterwards.customer = followed.customer
-        and afterwards.currency is not distinct from followed.currency
-    group by followed.earliest.nps_class, followed.currency
+        sum(case when orders_30 > 0 then 1 else 0 end) as returned,
+        sum(coalesce(net_amount_30, 0)) as net_amount
+    from marts.customers
+    where days_between(cast(first_responded_at as date), cast($last_day as date)) >= 30
+    group by first_nps_class, currency
 )
 
 select

@@ -1,7 +1,8 @@
 -- One row per order, and what is known about its customer.
 with
 
--- "earliest, ties to the smaller order_id, any currency"
+-- "earliest, ties to the smaller order_id, any currency": the first of those read, which is the
+-- first of all if it is the customer's.
 placed as (
     select
         *,
@@ -19,14 +20,6 @@ several as (
     having min(account) < max(account)
 ),
 
--- "where ≥365 days are held before the order"
-ordered_days as (
-    select placed.day, count(days.day) as days_before
-    from (select distinct day from placed) as placed
-    left join parts.days on days.day < placed.day
-    group by placed.day
-),
-
 -- "the contact of that order is in wicked_reports.contacts with create_date on or after the first
 -- day held of orders (nobody orders before existing)"
 began as (
@@ -37,31 +30,33 @@ began as (
         >= (select cast(min(day) as timestamptz) as first_held from parts.days)
 ),
 
--- "NPS counts rows with a score that are not spam."
-answers as (
-    select feedback_id, responded_at, nps_class, order_id, customer_key
-    from marts.order_feedback
-    where score is not null and not is_spam
-),
-
 answered as (
     select order_id, min(responded_at) as first_at
-    from answers
+    from parts.counted_answers
     where order_id is not null
     group by order_id
 ),
 
-keys as (
-    select person, customer_key(person, $inner_pad, $outer_pad) as customer_key
-    from (select distinct person from parts.held_orders where person is not null) as people
+customers as (
+    select distinct customer_key, first_ordered_at, nps_class
+    from marts.customers
 ),
 
--- "the customer's latest counted answer ever held, as customer_value does": the matched order's
--- customer, else the one with the answer's e-mail. Of two of one instant the smaller feedback_id
--- counts.
-latest as (
+-- "the customer's latest counted answer ever held, as customer_value does"
+people as (
+    select keys.person, customers.first_ordered_at, customers.nps_class
+    from (
+        select person, customer_key(person, $inner_pad, $outer_pad) as customer_key
+        from (select distinct person from parts.held_orders where person is not null) as named
+    ) as keys
+    inner join customers on customers.customer_key = keys.customer_key
+),
+
+-- The latest answer about an order without a customer, unless a customer gave it. Of two of one
+-- instant the smaller feedback_id counts.
+nobodys as (
     select
-        coalesce(orders.person, keys.person, orders.customer) as customer,
+        orders.order_id,
         min(
             {
                 'before': -unix_micros(answers.responded_at),
@@ -69,36 +64,48 @@ latest as (
                 'nps_class': answers.nps_class
             }
         ) as answer
-    from answers
-    left join parts.held_orders as orders on orders.order_id = answers.order_id
-    left join keys on keys.customer_key = answers.customer_key
-    group by coalesce(orders.person, keys.person, orders.customer)
+    from parts.held_orders as orders
+    inner join parts.counted_answers as answers on answers.order_id = orders.order_id
+    left join customers on customers.customer_key = answers.customer_key
+    where orders.person is null and customers.customer_key is null
+    group by orders.order_id
+),
+
+known as (
+    select
+        placed.*,
+        placed.place = 1
+        and (placed.person is null or coalesce(placed.ordered_at = people.first_ordered_at, false))
+            as is_first,
+        coalesce(people.nps_class, nobodys.answer.nps_class) as nps_class
+    from placed
+    left join people on people.person = placed.person
+    left join nobodys on nobodys.order_id = placed.order_id
 )
 
 select
-    placed.order_id,
-    placed.ordered_at,
-    placed.account,
+    known.order_id,
+    known.ordered_at,
+    known.account,
     several.all_account,
-    placed.currency,
-    placed.net_amount,
-    age_bucket(days_between(placed.day, cast($last_day as date))) as bucket,
-    placed.place = 1 as is_first,
-    placed.place = 1
-    and (began.id is not null or ordered_days.days_before >= 365) as is_new,
+    known.currency,
+    known.net_amount,
+    age_bucket(days.age) as bucket,
+    known.is_first,
+    -- "where ≥365 days are held before the order"
+    known.is_first and (began.id is not null or days.days_before >= 365) as is_new,
     -- "share followed by another of the customer within 30 days": days of 24 hours.
     coalesce(
-        unix_micros(placed.next_at) - unix_micros(placed.ordered_at) <= 2592000000000, false
+        unix_micros(known.next_at) - unix_micros(known.ordered_at) <= 2592000000000, false
     ) as is_followed,
     -- "response_rate counts answers within 14 days of the order"
     coalesce(
-        unix_micros(answered.first_at) - unix_micros(placed.ordered_at) <= 1209600000000, false
+        unix_micros(answered.first_at) - unix_micros(known.ordered_at) <= 1209600000000, false
     ) as is_answered,
-    latest.customer is not null as is_of_answering,
-    coalesce(latest.answer.nps_class = 'detractor', false) as is_of_detractor
-from placed
-inner join ordered_days on ordered_days.day = placed.day
-left join several on several.customer = placed.customer
-left join began on began.id = placed.contact_id
-left join answered on answered.order_id = placed.order_id
-left join latest on latest.customer = placed.customer
+    known.nps_class is not null as is_of_answering,
+    coalesce(known.nps_class = 'detractor', false) as is_of_detractor
+from known
+inner join parts.days on days.day = known.day
+left join several on several.customer = known.customer
+left join began on began.id = known.contact_id
+left join answered on answered.order_id = known.order_id

@@ -19,7 +19,10 @@ latest as (
                 'nps_class': answers.nps_class,
                 'order_id': answers.order_id,
                 'ordered_at': answers.ordered_at,
-                'currency': answers.currency
+                'currency': case
+                    when answers.order_id is null then '(unmatched)'
+                    else coalesce(answers.currency, '(none)')
+                end
             } end
         ) as now,
         min(
@@ -29,8 +32,9 @@ latest as (
                 'nps_class': answers.nps_class
             } end
         ) as earlier
-    from parts.answers
+    from parts.counted_answers as answers
     cross join lengths
+    where answers.age >= 0
     group by lengths.window_days, answers.customer
 )
 

@@ -1,0 +1,1 @@
+"""Two brands of one agency, and a table over both."""

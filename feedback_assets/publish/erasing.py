@@ -1,0 +1,47 @@
+"""Erases at the targets what was erased in the warehouse."""
+
+from dataclasses import dataclass
+
+from feedback_assets.publish.owed import owe, owed_token, settle
+from feedback_assets.publish.targets import publish_to, targets_of
+from feedback_assets.publish.trouble import PublishTrouble
+from feedback_assets.settings import Settings
+from feedback_assets.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class ErasedAt:
+    """A target, and the reason if it could not be reached; empty if the erasure succeeded."""
+
+    target: str
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        if not self.trouble:
+            return f"published/{self.target}: brought up to date"
+        return (
+            f"published/{self.target}: may still contain their data: {self.trouble} The erasure is "
+            "queued, and the next publication (feedback-assets publish) completes it."
+        )
+
+
+def owe_everywhere(settings: Settings, warehouse: Warehouse) -> None:
+    """Queue the erasure for every target, before the first file is rewritten."""
+    for target in targets_of(settings):
+        owe(warehouse, target.name)
+
+
+def erase_everywhere(settings: Settings, warehouse: Warehouse) -> list[ErasedAt]:
+    """Publish the rewritten tables to every target that has been published to before."""
+    done = []
+    for target in targets_of(settings):
+        token = owed_token(warehouse, target.name)
+        try:
+            if target.behind(warehouse).last is not None:
+                publish_to(target, warehouse)
+            elif token is not None:
+                settle(warehouse, target.name, token)
+            done.append(ErasedAt(target.name))
+        except PublishTrouble as error:
+            done.append(ErasedAt(target.name, str(error)))
+    return done

@@ -1,0 +1,1 @@
+"""Publishing to Postgres: all days and tables of a publication in one transaction."""
