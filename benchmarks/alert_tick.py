@@ -101,7 +101,7 @@ def main() -> None:
         measure(int(sys.argv[2]))
         return
     chosen = options(__doc__, size=3_000, small=50, times=9)
-    held = 20 if chosen.small else 120
+    held = 3 if chosen.small else 120
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=held - 1)
     hook = subprocess.Popen(

@@ -56,7 +56,7 @@ def size_of(directory: Path, pattern: str) -> int:
 
 
 def main() -> None:
-    chosen = options(__doc__, size=365, small=4)
+    chosen = options(__doc__, size=365, small=2)
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=chosen.size - 1)
     each, ratios, years = [], [], []

@@ -113,7 +113,7 @@ def test_a_year_takes_at_most_a_fifth_more_requests_than_necessary(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = YESTERDAY - timedelta(days=364)
-    world = World(1, 400, 6000)
+    world = World(1, 400, 3000)
     with running_sandbox(world=world, faults=Faults(quotas=False)) as sandbox:
         configure(monkeypatch, sandbox)
         result = project.backfill(

@@ -23,7 +23,7 @@ from tests.conftest import YESTERDAY
 from tests.reliability.processes import ROOT, Runner, reading, running_runner
 from tests.reliability.reader import either, expected_of, wrong
 
-KILLS = int(os.environ.get("RELIABILITY_KILLS", "15"))
+KILLS = int(os.environ.get("RELIABILITY_KILLS", "6"))
 """Moments at which a backfill is killed; docs/reliability.md has the figures of 200."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 60 * KILLS)]
 
@@ -111,7 +111,7 @@ def shop_on_a_small_disk(tmp_path: Path) -> Iterator[Shop]:
 def open_shop(tmp_path: Path) -> Iterator[Shop]:
     (tmp_path / "tmp").mkdir()
     faults = Faults(quotas=False, malformed_rate=0.05)
-    with running_sandbox(seed=5, days=40, customers=1500, faults=faults) as sandbox:
+    with running_sandbox(seed=5, days=40, customers=600, faults=faults) as sandbox:
         environment = {
             **sandbox.environment(),
             "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
