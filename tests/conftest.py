@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import signal
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -134,6 +135,13 @@ def _umask_restored() -> Iterator[None]:
     os.umask(mask)
     yield
     os.umask(mask)
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A ``TMPDIR`` for commands; that of a test is too long for the socket that forks workers."""
+    with tempfile.TemporaryDirectory(prefix="fa-") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_
     project: Project, served: list[dict[str, Any]]
 ) -> None:
     wanted = ("--select", 'key:"wicked_reports/orders" or key:"unified/orders"')
-    mart = ("--select", 'key:"marts/customer_value"')
+    mart = ("--select", 'key:"marts/customers" or key:"marts/customer_value"')
     for day in (OLD, NEW):
         assert project.backfill(day, day, *wanted).exit_code == 0
     served[0] = _order("o1", NEW, 120)

@@ -44,11 +44,11 @@ Say = Callable[[str, Any], None]
 
 
 def test_after_chaos_settles_every_table_is_as_if_undisturbed(
-    project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Say
+    project: Project, short_tmp: Path, monkeypatch: pytest.MonkeyPatch, record_property: Say
 ) -> None:
     diary = Diary(SEED)
     try:
-        _chaos(project, monkeypatch, diary)
+        _chaos(project, short_tmp, monkeypatch, diary)
     except BaseException:
         print(diary)  # noqa: T201 - what pytest shows of a test that failed
         raise
@@ -56,10 +56,11 @@ def test_after_chaos_settles_every_table_is_as_if_undisturbed(
         record_property(kind, count)
 
 
-def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> None:
+def _chaos(
+    project: Project, temporary: Path, monkeypatch: pytest.MonkeyPatch, diary: Diary
+) -> None:
     root = project.home
-    temporary, log = root / "tmp", root / "log"
-    temporary.mkdir()
+    log = root / "log"
     faults = Faults(quotas=False, malformed_rate=0.03)
     with running_sandbox(seed=7, days=25, customers=250, faults=faults) as sandbox:
         configure(monkeypatch, sandbox)
@@ -106,7 +107,7 @@ def _chaos(project: Project, monkeypatch: pytest.MonkeyPatch, diary: Diary) -> N
         _records_match_the_files(project)
         assert mentions(project, texts) == []
         _no_lock_is_held(project)
-        assert _litter(root) == []
+        assert _litter(root / "warehouse", temporary) == []
         held = contents(project)
         shutil.copytree(root / "warehouse" / DIRECTORY, root / "clean" / DIRECTORY)
         monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(root / "clean"))
@@ -160,8 +161,8 @@ def _no_lock_is_held(project: Project) -> None:
         pass
 
 
-def _litter(root: Path) -> list[str]:
+def _litter(warehouse: Path, temporary: Path) -> list[str]:
     """Temporary files in the warehouse, and this project's spill files in TMPDIR."""
-    half_written = [*(root / "warehouse").rglob("*.tmp")]
-    waiting = [path for path in (root / "tmp").glob("feedback-assets*/**/*") if path.is_file()]
-    return [str(path.relative_to(root)) for path in (*half_written, *waiting)]
+    half_written = [*warehouse.rglob("*.tmp")]
+    waiting = [path for path in temporary.glob("feedback-assets*/**/*") if path.is_file()]
+    return [str(path) for path in (*half_written, *waiting)]

@@ -46,6 +46,7 @@ class Shop:
     """A project with an early and a late version of its days, currently the early one."""
 
     root: Path
+    temporary: Path
     sandbox: Sandbox
     runner: Runner
     early: dict[str, Any]
@@ -78,7 +79,7 @@ class Shop:
         ]
         ours = {".locks", "_generated", "customer_secret.json"}
         left = [path for path in beside if path.parts[0] not in ours]
-        waiting = (self.root / "tmp").rglob("feedback-assets.*")
+        waiting = self.temporary.rglob("feedback-assets.*")
         return [*map(str, left), *map(str, waiting)]
 
 
@@ -96,20 +97,19 @@ def mounted(place: Path, options: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with open_shop(tmp_path) as opened:
+def shop(tmp_path: Path, short_tmp: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path, short_tmp) as opened:
         yield opened
 
 
 @pytest.fixture
-def shop_on_a_small_disk(tmp_path: Path) -> Iterator[Shop]:
-    with mounted(tmp_path / "warehouse", "size=8m"), open_shop(tmp_path) as opened:
+def shop_on_a_small_disk(tmp_path: Path, short_tmp: Path) -> Iterator[Shop]:
+    with mounted(tmp_path / "warehouse", "size=8m"), open_shop(tmp_path, short_tmp) as opened:
         yield opened
 
 
 @contextmanager
-def open_shop(tmp_path: Path) -> Iterator[Shop]:
-    (tmp_path / "tmp").mkdir()
+def open_shop(tmp_path: Path, temporary: Path) -> Iterator[Shop]:
     faults = Faults(quotas=False, malformed_rate=0.05)
     with running_sandbox(seed=5, days=40, customers=600, faults=faults) as sandbox:
         environment = {
@@ -120,7 +120,7 @@ def open_shop(tmp_path: Path) -> Iterator[Shop]:
             "FEEDBACK_CUSTOMER_SECRET": "the same in every attempt",
             "FEEDBACK_WAREHOUSE": str(tmp_path / "warehouse"),
             "DAGSTER_HOME": str(tmp_path / "dagster_home"),
-            "TMPDIR": str(tmp_path / "tmp"),
+            "TMPDIR": str(temporary),
         }
         log = tmp_path / "log"
         with running_runner(environment, log) as runner:
@@ -131,7 +131,7 @@ def open_shop(tmp_path: Path) -> Iterator[Shop]:
                 status, seconds = runner.run(*BACKFILL, FEEDBACK_WAREHOUSE=root)
                 assert status == 0, log.read_text()
                 states.append(expected_of(Warehouse(root), NAMES))
-            yield Shop(tmp_path, sandbox, runner, states[1], states[0], seconds)
+            yield Shop(tmp_path, temporary, sandbox, runner, states[1], states[0], seconds)
 
 
 def kill_at_random(

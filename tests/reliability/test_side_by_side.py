@@ -34,7 +34,7 @@ def shops() -> Iterator[tuple[Sandbox, Sandbox]]:
         yield one, other
 
 
-def environment(sandbox: Sandbox, root: Path) -> dict[str, str]:
+def environment(sandbox: Sandbox, root: Path, temporary: Path) -> dict[str, str]:
     return {
         **sandbox.environment(),
         "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
@@ -42,15 +42,15 @@ def environment(sandbox: Sandbox, root: Path) -> dict[str, str]:
         "FEEDBACK_START_DATE": str(FIRST),
         "FEEDBACK_WAREHOUSE": str(root / "warehouse"),
         "DAGSTER_HOME": str(root / "dagster_home"),
-        "TMPDIR": str(root),
+        "TMPDIR": str(temporary),
     }
 
 
 def test_two_concurrent_runs_leave_each_day_as_one_complete_version(
-    shops: tuple[Sandbox, Sandbox], tmp_path: Path
+    shops: tuple[Sandbox, Sandbox], tmp_path: Path, short_tmp: Path
 ) -> None:
     log = tmp_path / "log"
-    one, other = (environment(sandbox, tmp_path) for sandbox in shops)
+    one, other = (environment(sandbox, tmp_path, short_tmp) for sandbox in shops)
     with running_runner(one, log) as runner, running_runner(other, log) as rival:
         held = []
         for who, place in ((rival, "other"), (runner, "warehouse")):

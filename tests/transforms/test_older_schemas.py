@@ -1,18 +1,22 @@
 """A directory with files of older and newer schemas, read by every reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
 from feedback_assets.schema.columns import INT8, INT64, MONEY, TEXT, Column, list_of, struct
 from feedback_assets.schema.table import Table
+from feedback_assets.transforms import spark
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 WIDE = pa.decimal128(38, 4)
 FIRST, SECOND = date(2026, 10, 1), date(2026, 10, 2)
@@ -98,14 +102,21 @@ def test_a_table_with_only_old_files_is_read_by_the_new_declaration(
     assert read(warehouse) == [AS_NEW | {"day": FIRST}]
 
 
-@pytest.mark.slow
-def test_spark_reads_old_and_new_files_together(tmp_path: Path) -> None:
+@pytest.fixture
+def session() -> Iterator["SparkSession"]:
+    """A local Spark, stopped afterwards: Spark gives a later test this session, not its own."""
     pytest.importorskip("pyspark")
-    from feedback_assets.transforms import spark
+    session = spark._session("local[1]")
+    yield session
+    session.stop()
+    spark._session.cache_clear()
 
+
+@pytest.mark.slow
+def test_spark_reads_old_and_new_files_together(tmp_path: Path, session: "SparkSession") -> None:
     warehouse = Warehouse(str(tmp_path))
     warehouse.replace_day(OLD, FIRST, pa.Table.from_pylist([OLD_ROW], schema=OLD.schema))
     warehouse.replace_day(NEW, SECOND, pa.Table.from_pylist([NEW_ROW], schema=NEW.schema))
-    frame = spark._partitions(spark._session("local[1]"), warehouse, NEW, (None, None))
+    frame = spark._partitions(session, warehouse, NEW, (None, None))
     rows = frame.toArrow().sort_by("id").to_pylist()
     assert rows == [NEW_ROW | {"day": SECOND}, AS_NEW | {"day": FIRST}]

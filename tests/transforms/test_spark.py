@@ -79,10 +79,9 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 _process("worker.Worker", place, logs / f"{number}", "Successfully registered")
             )
         yield url
-        from pyspark.sql import SparkSession
-
-        if (session := SparkSession.getActiveSession()) is not None:
-            session.stop()
+        if _session.cache_info().currsize:
+            _session(url).stop()
+            _session.cache_clear()
 
 
 def _hashes(engine: Engine, table: Table, first, last, warehouse: Warehouse) -> dict[str, str]:
@@ -108,6 +107,7 @@ def test_two_spark_workers_build_the_same_rows_as_duckdb(master: str, tmp_path: 
     held = history.History(days=int(os.environ.get("SPARK_DAYS", "45")), orders=1_000)
     history.write(held, warehouse)
     duckdb, spark = DuckDBEngine(), engine_of("spark", master)
+    assert _session(master).sparkContext.master == master
     seconds = {"duckdb": 0.0, "spark": 0.0}
     for table in DERIVED_TABLES:
         start = time.monotonic()
