@@ -233,10 +233,10 @@ def by_orders(sizes: list[int], tables: tuple[str, ...] = ()) -> None:
 
 
 def main() -> None:
-    chosen = options(__doc__, size=CUSTOMERS, small=100, times=1)
+    chosen = options(__doc__, size=CUSTOMERS, small=1000, times=1)
     if chosen.small:
         one = "group:wicked_reports"
-        by_customers([chosen.size, 4 * chosen.size], 1, one)
+        by_customers([chosen.size, 4 * chosen.size], 2, one)
         by_days(chosen.size, [1, 2], one)
         by_orders([100, 400], ("unified.orders",))
         return

@@ -52,7 +52,7 @@ LONGEST = (
     "test_ui_backfill.py",
     "test_a_week_of_alerts.py",
     "test_killed.py",
-    "test_a_week_of_refreshes.py",
+    "test_fourteen_days.py",
     "test_refresh_sensor.py",
     "test_ui.py",
     "test_one_server.py",

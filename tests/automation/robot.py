@@ -99,8 +99,10 @@ def reads(table: Table, day: Day, changed: set[tuple[str, Day]], settings: Setti
     """Whether a partition depends on a changed one, by the table's declaration."""
     for other, moved in changed:
         depends = table.depends.get(other)
-        if depends is None or moved is None:
+        if depends is None:
             continue
+        if moved is None:
+            return True
         back = depends.days_back(settings.feedback_match_days, settings.feedback_touch_days)
         if day is None or -back <= (moved - day).days <= depends.ahead:
             return True

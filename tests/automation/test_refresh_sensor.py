@@ -1,5 +1,5 @@
-"""Schedule and refresh sensor on a real instance; test_a_week_of_refreshes shows that only
-changes are built."""
+"""Schedule and refresh sensor on a real instance; test_fourteen_days shows that only changes are
+built."""
 
 import subprocess
 import sys
