@@ -40,6 +40,7 @@ BUILT = (
     "unified.attribution",
     "marts.order_feedback",
     "marts.nps_by_attribution",
+    "marts.customers",
     "marts.detractor_queue",
     "marts.channel_scorecard",
 )

@@ -17,7 +17,7 @@ from feedback_assets.scorecard.words import channel_label
 from feedback_assets.summary.reading import Scorecard
 from tests.scorecard.generated import scorecard
 
-SHOPS = int(os.environ.get("SHOPS", "8"))
+SHOPS = int(os.environ.get("SHOPS", "5"))
 
 
 def named_for_their_nps(found: Scorecard) -> dict[str, type]:
