@@ -50,7 +50,7 @@ def test_both_targets_are_published_checked_and_erased_and_a_target_that_is_down
         done = project.run("forget", PERSON)
         assert done.exit_code == 1
         assert "published/postgres: brought up to date" in done.output
-        assert "published/iceberg: may still hold their data" in done.output
+        assert "published/iceberg: may still contain their data" in done.output
         assert "✗ published/iceberg" in project.run("check").output
     finally:
         iceberg_server.start()
