@@ -219,7 +219,7 @@ def test_an_erasure_stays_queued_until_a_publication_reaches_the_target(
     monkeypatch.setenv("FEEDBACK_PUBLISH_POSTGRES_URL", DOWN)
     done = shop.run("forget", PERSON)
     assert done.exit_code == 1
-    assert "may still hold their data" in done.output
+    assert "may still contain their data" in done.output
     assert "feedback-assets publish" in done.output
     assert owed(shop) == ["erasure-owed-by-postgres.txt"]
     assert shop.run("publish").exit_code == 1
@@ -251,7 +251,7 @@ def test_a_role_is_granted_the_marts_by_the_command(
     role = f"readers_{postgres.name}"
     done = shop.run("publish", "--grant-to", role)
     assert done.exit_code == 0, done.output
-    assert "may read the marts" in done.output
+    assert "can read the marts" in done.output
     granted = postgres.run_sql(
         f"select has_table_privilege('{role}', 'feedback.marts__nps_daily', 'select')"
     )
