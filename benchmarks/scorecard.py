@@ -16,6 +16,7 @@ _BEFORE = (
     "unified.attribution",
     "marts.order_feedback",
     "marts.nps_by_attribution",
+    "marts.customers",
 )
 
 

@@ -190,6 +190,9 @@ def numbers(project: Project) -> Rows:
                 for name in ("customer_key", "comment", "reply")
                 if name in row
             }
+        if "customer_key" in table.order_by:
+            # An erased person has another key, and so another place.
+            found[table.full_name].sort(key=repr)
     return found
 
 
