@@ -115,7 +115,7 @@ def shop_on_a_small_disk(tmp_path: Path, short_tmp: Path) -> Iterator[Shop]:
 @contextmanager
 def open_shop(tmp_path: Path, temporary: Path) -> Iterator[Shop]:
     faults = Faults(quotas=False, malformed_rate=0.05)
-    with running_sandbox(seed=5, days=40, customers=600, faults=faults) as sandbox:
+    with running_sandbox(seed=5, days=40, customers=1500, faults=faults) as sandbox:
         environment = {
             **sandbox.environment(),
             "WICKED_REPORTS_REQUESTS_PER_MINUTE": "100000",
