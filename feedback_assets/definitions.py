@@ -90,6 +90,9 @@ def _own_defs() -> dg.Definitions:
     here = Path(__file__).resolve().parent
     if not (here.parent / "pyproject.toml").is_file():
         return dg.Definitions()
+    # Without any, looking for them would take a tenth of the time that loading takes.
+    if {path.name for path in (here / "defs").iterdir()} <= {"__init__.py", "__pycache__"}:
+        return dg.Definitions()
     return dg.load_from_defs_folder(path_within_project=here)
 
 
