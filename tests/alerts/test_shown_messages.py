@@ -22,6 +22,7 @@ DETRACTOR = Detractor(
     comment="Arrived broken. Call me: 0170 1234567",
     answered=False,
     replied_at=None,
+    # pragma: allowlist nextline secret
     customer_key="9f2c41d07be6a83f5d1e0c94b7a26d38ef51c07a4b9d82e6135fa0c8d7e4b291",
     order_id="WR-5016804",
     order_source_id="1042",

@@ -315,6 +315,7 @@ def test_no_file_is_read_to_find_out_how_far_a_target_is_behind(
 @pytest.mark.parametrize(
     ("url", "said", "transient"),
     [
+        # pragma: allowlist nextline secret
         ("postgresql://u:hunter22@127.0.0.1:9/x", "cannot be reached", True),
         ("{wrong password}", "password authentication failed", False),
         ("{no such database}", "does not exist", False),

@@ -26,6 +26,7 @@ from tests.servers.postgres import PostgresDatabase, PostgresServer
 KEY = dg.AssetKey(["published", "postgres"])
 NPS_DAILY = find_table("marts.nps_daily")
 FEEDBACK = find_table("unified.feedback")
+# pragma: allowlist nextline secret
 DOWN = "postgresql://u:hunter22@127.0.0.1:9/x"
 
 
