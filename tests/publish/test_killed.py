@@ -25,7 +25,7 @@ from tests.publish.rounds import day
 from tests.servers.iceberg import IcebergServer
 from tests.servers.postgres import PostgresDatabase
 
-KILLS = int(os.environ.get("PUBLISH_KILLS", "100"))
+KILLS = int(os.environ.get("PUBLISH_KILLS", "10"))
 TABLES = tuple(map(find_table, ("marts.order_feedback", "marts.nps_daily", "marts.customer_value")))
 Rows = list[str]
 # Imported before the processes are forked: otherwise most would be killed while they import.
