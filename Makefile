@@ -64,9 +64,9 @@ $(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
 	@touch $@
 
 # Three processes on two cores, since these tests mostly wait for daemons; tests/conftest.py starts
-# with the longest. The simulation of fourteen days takes minutes; six have every kind of day.
+# with the longest.
 slow: $(VENV)/.spark
-	SIMULATED_DAYS=$${SIMULATED_DAYS:-6} $(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
 # Every claim in docs/performance.md, including the peers: one to two hours on an idle machine.
 # Each peer has its own environment, since its pins conflict with this project's.
