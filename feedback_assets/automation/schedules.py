@@ -73,27 +73,28 @@ def monthly_schedule(
     job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
 ) -> dg.ScheduleDefinition:
     """Starts the job on the first of each month, hours after the daily schedule; off by default."""
-    return dg.ScheduleDefinition(
-        name=f"{job.name}_monthly",
-        job=job,
-        cron_schedule=_cron(settings, "1 * *", hours_after_daily),
-        execution_timezone=settings.feedback_refresh_timezone,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Starts {job.name} on the first of each month.",
-    )
+    cron = _cron(settings, "1 * *", hours_after_daily)
+    return _starting(job, settings, "monthly", cron, "on the first of each month")
 
 
 def weekly_schedule(
     job: dg.JobDefinition, settings: Settings, *, hours_after_daily: int
 ) -> dg.ScheduleDefinition:
     """Starts the job on Mondays, hours after the daily schedule; off by default."""
+    cron = _cron(settings, "* * 1", hours_after_daily)
+    return _starting(job, settings, "weekly", cron, "every Monday")
+
+
+def _starting(
+    job: dg.JobDefinition, settings: Settings, how_often: str, cron: str, when: str
+) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name=f"{job.name}_weekly",
+        name=f"{job.name}_{how_often}",
         job=job,
-        cron_schedule=_cron(settings, "* * 1", hours_after_daily),
+        cron_schedule=cron,
         execution_timezone=settings.feedback_refresh_timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Starts {job.name} every Monday.",
+        description=f"Starts {job.name} {when}.",
     )
 
 

@@ -1,16 +1,10 @@
 """A real Iceberg REST catalog on a real S3 store, on loopback: SeaweedFS in one process."""
 
-import json
 import os
-import secrets
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,40 +14,19 @@ from pyiceberg.exceptions import NoSuchNamespaceError, RESTError
 
 from feedback_assets.publish.iceberg.catalog import Place
 from feedback_assets.publish.trouble import PublishTrouble
-from tests.servers.object_store import weed
+from tests.servers.object_store import REGION
+from tests.servers.seaweed import PORTS, Seaweed, weed
 
 BUCKET = "lake"
-_WAIT_SECONDS = 60
-_PORTS = (
-    "master.port",
-    "master.port.grpc",
-    "volume.port",
-    "volume.port.grpc",
-    "filer.port",
-    "filer.port.grpc",
-    "s3.port",
-    "s3.port.grpc",
-    "s3.port.iceberg",
-)
 
 
 @dataclass
-class IcebergServer:
+class IcebergServer(Seaweed):
     """The catalog, its store, and the credential of both."""
-
-    directory: Path
-    ports: dict[str, int]
-    access_key: str
-    secret_key: str = field(repr=False)
-    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.ports['s3.port.iceberg']}"
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.ports['s3.port']}"
 
     @property
     def properties(self) -> dict[str, str]:
@@ -62,7 +35,7 @@ class IcebergServer:
             "s3.endpoint": self.endpoint,
             "s3.access-key-id": self.access_key,
             "s3.secret-access-key": self.secret_key,
-            "s3.region": "us-east-1",
+            "s3.region": REGION,
         }
 
     @property
@@ -80,31 +53,14 @@ class IcebergServer:
             "FEEDBACK_PUBLISH_ICEBERG_PROPERTIES": properties,
         }
 
-    def start(self) -> None:
-        """Start it with its previous ports and objects, and wait until it responds."""
-        command = [
+    def _command(self) -> list[str]:
+        return [
             weed(), "-logdir", str(self.directory), "mini", "-dir", str(self.directory / "held"),
             "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
             "-s3.config", str(self.directory / "credentials.json"),
             "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", "-master.telemetry=false",
             f"-tableBucket={BUCKET}",
-            *(f"-{name}={port}" for name, port in self.ports.items()),
         ]  # fmt: skip
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _WAIT_SECONDS
-        while not self._is_up():
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.stop()
-                raise RuntimeError((self.directory / "log").read_text(errors="replace")[-2000:])
-            time.sleep(0.1)
 
     def _is_up(self) -> bool:
         try:
@@ -123,51 +79,23 @@ class IcebergServer:
             access_key=self.access_key,
             secret_key=self.secret_key,
             endpoint_override=self.endpoint,
-            region="us-east-1",
+            region=REGION,
             allow_bucket_creation=True,
         )
         store.create_dir("probe")
         with store.open_output_stream("probe/up") as sink:
             sink.write(b"up")
 
-    def stop(self) -> None:
-        """Kill it; confirmed writes are on disk."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        for port in self.ports.values():
-            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                left.unlink(missing_ok=True)
-
 
 @contextmanager
 def running_iceberg() -> Iterator[IcebergServer]:
     """A fresh server, running until the block ends."""
-    directory = Path(tempfile.mkdtemp(prefix="feedback-iceberg-"))
-    (directory / "held").mkdir()
-    access_key, secret_key = f"key{secrets.token_hex(8)}", secrets.token_hex(20)
-    identity = {
-        "name": "tests",
-        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-    }
-    (directory / "credentials.json").write_text(json.dumps({"identities": [identity]}))
-    server = IcebergServer(directory, _free_ports(), access_key, secret_key)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _free_ports() -> dict[str, int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in _PORTS]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return {name: probe.getsockname()[1] for name, probe in zip(_PORTS, probes, strict=True)}
+    with tempfile.TemporaryDirectory(prefix="feedback-", ignore_cleanup_errors=True) as directory:
+        server = IcebergServer.started(Path(directory), (*PORTS, "s3.port.iceberg"))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="session")
