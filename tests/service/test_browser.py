@@ -5,13 +5,20 @@ Screenshots are saved in `screenshots/` (ignored by git) for inspection."""
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Response,
+    sync_playwright,
+)
 
 from feedback_assets.backfill.definitions import loaded_tables
 from feedback_assets.jobs.definitions import operation_jobs
@@ -50,6 +57,7 @@ class Reader:
     url: str
     troubles: list[str] = field(default_factory=list)
     _queries: list[Response] = field(default_factory=list)
+    _read: int = 0
 
     def __post_init__(self) -> None:
         self.page.on("console", self._said)
@@ -58,8 +66,8 @@ class Reader:
 
     def open(self, path: str, *wanted: str) -> None:
         """Open a page and wait until every text of ``wanted`` is shown."""
+        self.page.goto(f"{self.url}{path}", wait_until="commit")
         self._queries.clear()  # response bodies are lost with the page that is left
-        self.page.goto(f"{self.url}{path}", wait_until="domcontentloaded")
         self.sees(*wanted)
 
     def sees(self, *wanted: str) -> None:
@@ -71,6 +79,7 @@ class Reader:
         PICTURES.mkdir(exist_ok=True)
         self.page.wait_for_load_state("networkidle")
         self._read_answers()
+        assert self._read, "no response of GraphQL was read"
         self.page.screenshot(path=PICTURES / f"{name}.png")
         return self.page.inner_text("body")
 
@@ -86,9 +95,12 @@ class Reader:
 
     def _read_answers(self) -> None:
         for response in self._queries:
-            answer = response.json()
-            if "errors" in answer:
-                self.troubles.append(f"{response.url}: {answer['errors']}")
+            # Chromium discards bodies of a page that was left, and the oldest when there are many.
+            with suppress(Error):
+                answer = response.json()
+                self._read += 1
+                if "errors" in answer:
+                    self.troubles.append(f"{response.url}: {answer['errors']}")
         self._queries.clear()
 
 
