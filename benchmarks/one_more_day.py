@@ -20,6 +20,7 @@ from feedback_assets.warehouse.warehouse import Warehouse
 
 _SECONDS = re.compile(r"^(\S+) \d+ rows ([\d.]+) s$", re.MULTILINE)
 _MOST_SHOWN = 4
+CAMPAIGNS = 120
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
 
         def prepared(years: int) -> list[str]:
             root = str(directory / str(years))
-            history = History(years * year, years * year * chosen.size)
+            history = History(years * year, years * year * chosen.size, campaigns=CAMPAIGNS)
             write(history, Warehouse(root))
             run(module("benchmarks.support.build_tables", root, history.first, LAST, "-"))
             return module("benchmarks.support.build_tables", root, LAST, LAST, "-")
