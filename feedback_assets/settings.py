@@ -202,9 +202,12 @@ class Settings(PublishingSettings):
     def ad_spend(self) -> str | None:
         """Path, glob or URI of the spend files; a relative one is below the project root."""
         place = self.feedback_ad_spend
-        if place is None or "://" in place:
+        if place is None:
+            return None
+        protocol, found, rest = place.partition("://")
+        if found and protocol not in values.LOCAL:
             return place
-        return str(PROJECT_ROOT / Path(place).expanduser())
+        return str(PROJECT_ROOT / Path(rest if found else place).expanduser())
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -262,7 +265,7 @@ class Settings(PublishingSettings):
         return self.customer_secret() if made else None
 
     def erasure_secret(self) -> bytes:
-        """The key of the list of erased persons, generated likewise."""
+        """The key of the list of erased people, generated likewise."""
         if self.feedback_erasure_secret is not None:
             return self.feedback_erasure_secret.get_secret_value().encode()
         return kept_erasure_secret(self.erasure_secret_file, shared=self.coordination is not None)
@@ -333,7 +336,7 @@ def kept_secret(path: Path, variable: str, *, shared: bool) -> bytes:
 
 
 def kept_erasure_secret(path: Path, *, shared: bool) -> bytes:
-    """The key of the list of erased persons, stored as by ``kept_secret``."""
+    """The key of the list of erased people, stored as by ``kept_secret``."""
     return kept_secret(path, "FEEDBACK_ERASURE_SECRET", shared=shared)
 
 

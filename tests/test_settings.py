@@ -89,6 +89,8 @@ def test_without_settings_the_documented_defaults_and_every_provider_apply() -> 
         ("FEEDBACK_AD_SPEND", "s3://"),
         ("FEEDBACK_AD_SPEND", "s4q://bucket/spend.csv"),
         ("FEEDBACK_AD_SPEND", "/etc/passwd/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "file:///etc/passwd/spend.csv"),
+        ("FEEDBACK_AD_SPEND", "https://example.com/spend.csv?sig=secret"),
         ("DAGSTER_HOME", "/etc/passwd/home"),
     ],
 )
@@ -127,6 +129,8 @@ def test_a_valid_warehouse_is_accepted(root: str) -> None:
     [
         ("exports/*.csv", "{root}/exports/*.csv"),
         ("/srv/ad spend.parquet", "/srv/ad spend.parquet"),
+        ("file:///srv/spend/*.csv", "/srv/spend/*.csv"),
+        ("local://exports/*.csv", "{root}/exports/*.csv"),
         ("s3://bucket/ad-spend/**/*.csv", "s3://bucket/ad-spend/**/*.csv"),
         ("https://example.com/spend.csv", "https://example.com/spend.csv"),
     ],

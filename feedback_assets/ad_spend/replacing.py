@@ -95,7 +95,7 @@ def differing(
 
 
 def _known(spend: Spend, day: date, erased: Erased | None) -> pa.Table:
-    """The rows of a day as the table stores them, without erased persons."""
+    """The rows of a day as the table stores them, without erased people."""
     rows = spend.rows_of(day)
     return erase_rows(DAILY, rows, erased).rows if erased and rows.num_rows else rows
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
 SUPPORT, MARKETING, OPERATORS = ALERT_TAGS
 """The tags of those who receive detractors, the weekly summary and failures."""
+NO_RECEIVER = (
+    "No URL in FEEDBACK_ALERT_URLS has the tag {}, so nothing is sent; see docs/operations.md"
+)
 # A tick has 60 s, of which asking a provider may take 30. The next tick sends what did not fit.
 _SECONDS_EACH = 12.0
 _LONGEST_REASON = 200

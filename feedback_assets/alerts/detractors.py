@@ -206,7 +206,7 @@ def compose(
     if not found:
         return None
     if len(found) == 1:
-        title = f"Unhappy customer: {found[0].score} of 10 at {found[0].provider}"
+        title = f"Unhappy customer: {found[0].score} of 10 via {found[0].provider}"
     else:
         title = f"{len(found)} unhappy customers"
     parts = [opening] if opening else []
@@ -229,7 +229,7 @@ def _by_provider(found: Sequence[Detractor]) -> Iterator[str]:
 
 
 def _lines(one: Detractor) -> Iterator[str]:
-    yield f"{one.score} of 10 at {one.provider}, {_moment(one.responded_at)}"
+    yield f"{one.score} of 10 via {one.provider}, {_moment(one.responded_at)}"
     # Masked first: half of an address or a number would not be recognised.
     comment = harmless(one.comment and masked(one.comment), _LONGEST_COMMENT)
     yield f"Comment: “{comment}”" if comment else "No comment."
@@ -246,9 +246,9 @@ def _lines(one: Detractor) -> Iterator[str]:
         last = (one.last_click_source, one.last_click_medium, one.last_click_campaign)
         yield f"First click: {_channel(first)}; last click: {_channel(last)}"
     if one.answered:
-        yield f"Answered{f', {_moment(one.replied_at)}' if one.replied_at else ''}."
+        yield f"Replied{f', {_moment(one.replied_at)}' if one.replied_at else ''}."
     else:
-        yield "Not answered yet."
+        yield "No reply yet."
     yield f"Customer {one.customer_key or 'unknown'}; feedback {harmless(one.feedback_id, 120)}"
 
 

@@ -139,7 +139,7 @@ def _of_step(event: dg.DagsterEvent, subjects: tuple[str, ...]) -> Failure:
         subjects,
         f"{name} failed: {kind}",
         own or "The error message is on the run's page. Downstream tables were not built.",
-        "look at the run's page, fix it, and run it again",
+        "look at the run's page, fix the cause, and start the run again",
     )
 
 

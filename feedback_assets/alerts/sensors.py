@@ -24,7 +24,7 @@ from feedback_assets.alerts.book import (
     write_book,
 )
 from feedback_assets.alerts.delivery import (
-    NOT_SET,
+    NO_RECEIVER,
     OPERATORS,
     SUPPORT,
     Target,
@@ -74,7 +74,7 @@ def _on_detractors(
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NOT_SET)
+            return dg.SkipReason(NO_RECEIVER.format(SUPPORT))
         state = cursors.decode(context.cursor, detractor_alerts.State)
         mark = _mark(context.instance, settings.names, DETRACTOR_QUEUE, ORDER_FEEDBACK)
         if mark is None:
@@ -85,7 +85,9 @@ def _on_detractors(
             moment = now()
             is_same = state is not None and state.mark == mark
             if is_same and not any(book.left_to_morning(moment) for book in books.values()):
-                return dg.SkipReason("marts.detractor_queue has not been built since.")
+                return dg.SkipReason(
+                    "marts.detractor_queue has not been rebuilt since the last tick."
+                )
             found = [
                 one
                 for one in detractor_alerts.recent_detractors(
@@ -145,7 +147,7 @@ def _on_failed_runs(
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NOT_SET)
+            return dg.SkipReason(NO_RECEIVER.format(OPERATORS))
         instance = context.instance
         state = cursors.decode(context.cursor, failure_alerts.State)
         if state is None:

@@ -12,7 +12,7 @@ import duckdb
 from feedback_assets.alerts import quiet, weekly
 from feedback_assets.alerts.delivery import (
     MARKETING,
-    NOT_SET,
+    NO_RECEIVER,
     Message,
     for_tag,
     send_pending,
@@ -43,7 +43,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
     )
     def send(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NOT_SET)
+            return dg.SkipReason(NO_RECEIVER.format(MARKETING))
         moment = now()
         monday = weekly.monday_of(settings, moment)
         before = cursors.decode(context.cursor, weekly.State)

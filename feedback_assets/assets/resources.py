@@ -55,13 +55,13 @@ class ProviderResource(dg.ConfigurableResource[Any]):
 class WarehouseResource(dg.ConfigurableResource[Any]):
     """The root under which all tables lie: a local path or an fsspec URI.
 
-    The key of the list of erased persons is ``erasure_secret``, else what is in
+    The key of the list of erased people is ``erasure_secret``, else what is in
     ``erasure_secret_file``.
     """
 
     root: str = Field(description="Local path or fsspec URI of the tables")
     erasure_secret: str = Field(
-        default="", repr=False, description="Key of the list of erased persons"
+        default="", repr=False, description="Key of the list of erased people"
     )
     erasure_secret_file: str = Field(default="", description="File with that key")
     account: str = Field(default="", description="Prefix of the account")

@@ -44,6 +44,16 @@ def feeds(settings: Settings) -> tuple[Feed, ...]:
     )
 
 
+def without_list(settings: Settings) -> list[tuple[str, str]]:
+    """Watched providers without a list of new answers, each with the variable that is missing."""
+    there = {feed.provider for feed in feeds(settings)}
+    return [
+        (provider.name, f"{provider.name}_{provider.feed.needs}".upper())
+        for provider in REGISTRY
+        if provider.name in settings.watched and provider.feed and provider.name not in there
+    ]
+
+
 class Requested(msgspec.Struct, frozen=True):
     """The rows owed for a day when it was last requested, with the last and first request date."""
 

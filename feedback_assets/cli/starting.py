@@ -219,9 +219,16 @@ def _listed(switches: "Iterable[Switch]") -> Grid:
 
 
 def _remarks(settings: Settings, status: "Status") -> list[str]:
+    from feedback_assets.automation.new_answers import without_list
+
     lines = []
     if not all(each.switched for each in status.switches):
-        lines.append("* not part of `automation on`: polls the provider every few minutes")
+        lines.append("* not part of `automation on`: switch it on by itself, for example in the UI")
+    for provider, variable in without_list(settings):
+        lines.append(
+            f"Without {variable}, {provider} has no list of new answers: its detractors are "
+            "reported after the daily run."
+        )
     if not settings.alert_urls:
         lines.append("Without FEEDBACK_ALERT_URLS, `automation on` leaves the alerts off.")
     if status.daemon_runs:

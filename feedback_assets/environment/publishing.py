@@ -68,5 +68,16 @@ class PublishingSettings(BaseSettings):
         return {text for text in found if text}
 
 
+_SECRET_WORDS = (
+    "key",
+    "token",
+    "secret",
+    "password",
+    "credential",
+    "connection-string",
+    "authorization",
+)
+
+
 def _is_secret(name: str) -> bool:
-    return any(word in name for word in ("key", "token", "secret", "password", "credential"))
+    return any(word in name.lower() for word in _SECRET_WORDS)

@@ -24,6 +24,8 @@ _NOT_STORES = {
     "cached",
     "blockcache",
 }
+LOCAL = ("file", "local")
+"""The protocols of URIs that name a path on this machine."""
 _LONGEST_PATH = 4096
 _EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
@@ -113,12 +115,16 @@ def warehouse_root(text: str, root: Path) -> str:
 def readable_files(text: str, root: Path) -> str:
     """A local path or glob, or a URI of a file system that fsspec can read from."""
     protocol, found, rest = text.partition("://")
-    if not found:
-        _refuse_broken_uri(text)
-        directory(str(Path(text).parent), root)
-        if len(text.encode()) > _LONGEST_PATH:
+    if not found or protocol in LOCAL:
+        if not found:
+            _refuse_broken_uri(text)
+        path = rest if found else text
+        directory(str(Path(path).parent), root)
+        if len(path.encode()) > _LONGEST_PATH:
             raise ValueError("cannot be a file: the name is too long")
-    elif protocol not in fsspec.available_protocols() or protocol in ("file", "local"):
+    elif protocol in ("http", "https") and any(mark in rest for mark in "?#"):
+        raise ValueError("has a query, which would be shown in errors; use a URL without one")
+    elif protocol not in fsspec.available_protocols():
         raise ValueError(
             "is not a file system that fsspec can read; use a path or a URI such as "
             "s3://bucket/ad-spend/*.csv"

@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +40,9 @@ from feedback_assets.http.retrying import RetryPolicy, retry_after_of
 from feedback_assets.http.transport import Deadline, open_session, proxies_for
 from feedback_assets.http.transport_errors import Trouble
 
-USER_AGENT = "feedback-assets/0.1 (+https://pypi.org/project/feedback-assets)"
+USER_AGENT = (
+    f"feedback-assets/{version('feedback-assets')} (+https://pypi.org/project/feedback-assets)"
+)
 LARGEST_BODY = 256 * 1024 * 1024
 """Limit for a decoded body, in bytes; a page of 1,000 orders is about 1 MB."""
 

@@ -7,7 +7,7 @@ interpret.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from feedback_assets.ingest.parse import parse_page
 from feedback_assets.providers.wicked_reports.client import WickedReports
 from feedback_assets.providers.wicked_reports.contact_clicks import EARLIEST
 from feedback_assets.providers.wicked_reports.tables import CLICKS, ORDERS
+from feedback_assets.schema.free_text import masked
 from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import normal_email, present
 from feedback_assets.schema.typing import Typing
@@ -38,7 +39,7 @@ _LONGEST = 600
 _MODELS = (
     ("first click", "firstClick"),
     ("first opt-in", "firstOptin"),
-    ("re-opt-in", "reOptin"),
+    ("last opt-in", "reOptin"),
 )
 # Characters with a meaning within a line; text never starts a line.
 _MARKDOWN = re.compile(r"[\\`*_~\[\](){}<>&!|#^$=]")
@@ -203,6 +204,16 @@ def _feedback(
         return tuple(ask(connection, _HELD, values).to_pylist())
 
 
+def with_masked_texts(customer: Customer) -> Customer:
+    """The customer with addresses and numbers in comments and replies masked, to be stored."""
+
+    def mask(answer: Mapping[str, Any]) -> dict[str, Any]:
+        texts = {name: answer[name] and masked(answer[name]) for name in ("comment", "reply")}
+        return {**answer, **texts}
+
+    return replace(customer, feedback=tuple(map(mask, customer.feedback)))
+
+
 def sections(customer: Customer) -> tuple[Section, ...]:
     """The sections on a customer, in the order in which they are read."""
     return (
@@ -223,7 +234,7 @@ def sections(customer: Customer) -> tuple[Section, ...]:
         ),
         _list(
             "Feedback",
-            ("when", "provider", "score", "comment", "reply", "status", "order", "met by"),
+            ("when", "provider", "score", "comment", "reply", "status", "order", "matched by"),
             customer.feedback,
             _answer,
             "stored in the warehouse",

@@ -29,6 +29,7 @@ from feedback_assets.jobs.contact import (
     look_up,
     markdown,
     sections,
+    with_masked_texts,
 )
 from feedback_assets.jobs.submissions import Created, Submission, create_submission
 from feedback_assets.jobs.survey_links import (
@@ -58,9 +59,11 @@ class SurveyTrackersConfig(dg.Config):
 
     day: str = Field(description="UTC day of the orders, YYYY-MM-DD")
     dry_run: bool = Field(
-        default=True, description="Report how many orders would be requested; send no requests"
+        default=True, description="Report how many links would be requested; send no requests"
     )
-    limit: int | None = Field(default=None, description="Maximum number of orders to request")
+    limit: int | None = Field(
+        default=None, description="Maximum number of orders to request links for"
+    )
 
 
 class SubmissionConfig(dg.Config):
@@ -244,7 +247,7 @@ def _refresh_contact(settings: Settings) -> dg.JobDefinition:
         customer = _without_retry(find)
         context.add_output_metadata(
             {
-                "customer": dg.MetadataValue.md(markdown(sections(customer))),
+                "customer": dg.MetadataValue.md(markdown(sections(with_masked_texts(customer)))),
                 "orders": len(customer.orders),
                 "clicks": len(customer.clicks),
                 "feedback": len(customer.feedback),
@@ -297,8 +300,7 @@ def _check_providers(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         name=names.called("check_providers"),
         tags=account_tags(names),
-        description="Whether each provider is configured, reachable and authorised: "
-        "`feedback-assets check` as a run.",
+        description="Checks whether each provider is configured, reachable and authorised.",
     )
     def job() -> None:
         check()

@@ -260,6 +260,6 @@ def _alone(warehouse: Warehouse, day: date) -> Iterator[None]:
             held.enter_context(warehouse.locks.alone_with(f"survey links of {day}", wait=False))
         except LockTaken:
             raise Busy(
-                f"another run is requesting the orders of {day}: wait for it to finish"
+                f"another run is requesting links for the orders of {day}: wait for it to finish"
             ) from None
         yield

@@ -1,4 +1,4 @@
-"""Searches for erased persons in tables, quarantine, page and any other files of the warehouse.
+"""Searches for erased people in tables, quarantine, page and any other files of the warehouse.
 
 The same search finds what to rewrite, and afterwards verifies that nothing is left.
 """

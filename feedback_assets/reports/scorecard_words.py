@@ -40,16 +40,16 @@ def is_remark(found: Finding) -> bool:
 
 _STEPS = {
     "look at": "Read what its detractors write and compare it with what the campaign promises. "
-    "Do not raise its budget before you know why. Whether a smaller one would lose orders, only a "
-    "test shows: pause it in one region or for two weeks.",
+    "Do not raise its budget before you know why. Only a test shows whether a smaller budget "
+    "would lose orders: pause the campaign in one region or for two weeks.",
     "known already": "Keep it. These people knew you before, so a larger budget here may not "
     "bring more of them.",
     "brings promoters": "Try a larger budget for a month, and watch its new customers and its cost "
     "per promoter in the table below.",
     "costs": "Compare the new customers of both, then move part of the budget for a month and "
     "watch the cost per promoter: it rises if the cheaper channel is exhausted.",
-    "fell": "Find out what changed since: the offer, the audience, the product or delivery.",
-    "rose": "Find out what changed since, and keep it.",
+    "fell": "Find out what changed: the offer, the audience, the product or delivery.",
+    "rose": "Find out what changed, and keep it.",
     "answer": "Reply to each; their comments are below, with the days they have waited.",
     "careful": "Take what follows as provisional until the data is complete.",
     "nothing": "Leave the budgets as they are, and ask more customers.",

@@ -133,13 +133,13 @@ def against_before(period: Period) -> str:
     difference = period.difference
     if period.before is None:
         held = counted(period.days_before, "day")
-        return f"only {held} of the {window} days before have data, too few to compare"
+        return f"only {held} of the previous {window} have data, too few to compare"
     if difference is None:
-        return f"no answers in the {window} days before"
+        return f"no answers in the previous {window} days"
     if points(difference) == "about the same":
-        return f"about the same as in the {window} days before"
+        return f"about the same as in the previous {window} days"
     verdict = "more than chance explains" if difference.beyond_chance() else "which may be chance"
-    return f"{points(difference)} than in the {window} days before, {verdict}"
+    return f"{points(difference)} than in the previous {window} days, {verdict}"
 
 
 def answers_against_before(period: Period) -> str:
@@ -148,7 +148,7 @@ def answers_against_before(period: Period) -> str:
         return "no full previous period"
     change = period.now.responses / period.before.responses - 1
     if abs(change) < 0.005:
-        return f"as many as in the {period.window_days} days before"
+        return f"as many as in the previous {period.window_days} days"
     return f"{percent(abs(change))} {'more' if change > 0 else 'fewer'} than before"
 
 
@@ -172,7 +172,7 @@ def values(found: Sequence[Value]) -> str:
     mine = {value.nps_class: value for value in found if value.currency == currency}
     promoter, detractor = mine.get("promoter"), mine.get("detractor")
     if promoter is None or detractor is None:
-        return f"Not both promoters and detractors have an order in {_currency(currency)} yet."
+        return f"No orders in {_currency(currency)} from both promoters and detractors yet."
     difference = returned_difference(promoter, detractor)
     if difference is None:
         return "No answer is 30 days old yet, so what customers do after it is not known."
@@ -322,7 +322,7 @@ def replied(report: Report) -> str:
     ]
     if not parts:
         return ""
-    return f"Answered within a day, over the last 30 days: {', '.join(parts)}."
+    return f"Replied to within a day, over the last 30 days: {', '.join(parts)}."
 
 
 def behind(comment: Comment) -> str:

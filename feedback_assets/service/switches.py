@@ -185,13 +185,14 @@ def _switch_of(
 
 
 def next_tick(cron: str, zone: str, now: datetime) -> datetime | None:
-    """The next tick of one of this project's schedules, which run daily or once a month."""
-    minute, hour, wanted, _, _ = cron.split()
+    """The next tick of one of this project's schedules: daily, once a week or once a month."""
+    minute, hour, wanted, _, weekday = cron.split()
     today = now.astimezone(ZoneInfo(zone)).date()
     for ahead in range(62):
         day = today + timedelta(days=ahead)
         moment = datetime.combine(day, time(int(hour), int(minute)), ZoneInfo(zone))
-        if moment > now and wanted in ("*", str(day.day)):
+        fits = wanted in ("*", str(day.day)) and weekday in ("*", str(day.isoweekday() % 7))
+        if moment > now and fits:
             return moment.astimezone(UTC)
     return None
 

@@ -1,4 +1,4 @@
-"""The list of erased persons: keyed hashes of their identifiers, stored beside the tables.
+"""The list of erased people: keyed hashes of their identifiers, stored beside the tables.
 
 ``<root>/erased/<hash of its content>.json``, one file for each addition. Files are never changed,
 so concurrent additions from several machines lose nothing. Nothing in it can be reversed without
@@ -45,11 +45,11 @@ _HEAD = 56
 
 
 class ErasureKeyMissing(RuntimeError):
-    """There are erased persons, but the erasure key is missing or different."""
+    """There are erased people, but the erasure key is missing or different."""
 
     def __init__(self) -> None:
         super().__init__(
-            "FEEDBACK_ERASURE_SECRET is not the one that the list of erased persons was made "
+            "FEEDBACK_ERASURE_SECRET is not the one that the list of erased people was made "
             "with, so nothing is written, lest they come back: set it as it was then (by default "
             "it is the file erasure_secret in the DAGSTER_HOME where forget was run)"
         )
@@ -57,7 +57,7 @@ class ErasureKeyMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Erased:
-    """The erased persons: hash → the person's own hash.
+    """The erased people: hash → the person's own hash.
 
     ``customer_keys`` maps the hash of a customer key to the key that replaces it. ``own_keys`` are
     the keys of pseudonyms; if given, any other key on an erased person's row was made with a lost
@@ -114,7 +114,7 @@ class Erased:
         return key[_HEAD:] == self._digest(f"customer key:{key[:_HEAD]}")[_HEAD:]
 
     def scrubbed(self, text: str) -> str:
-        """The text without erased persons' e-mails, and without their ids in fields named as ids.
+        """The text without erased people' e-mails, and without their ids in fields named as ids.
 
         E-mails are found however they are written: see ``addresses``.
         """
@@ -308,4 +308,4 @@ def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, Any]:
 
 def _key_mark(key: bytes) -> str:
     """Identifies the key, so that a different one is noticed."""
-    return hmac.digest(key, b"the key of the list of erased persons", "sha256").hex()[:16]
+    return hmac.digest(key, b"the key of the list of erased people", "sha256").hex()[:16]

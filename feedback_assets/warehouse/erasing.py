@@ -40,7 +40,7 @@ _PLAIN = re.compile(PLAIN)
 
 @dataclass(frozen=True)
 class ErasedRows:
-    """Rows without erased persons, the number of their rows, and their newly found identifiers."""
+    """Rows without erased people, the number of their rows, and their newly found identifiers."""
 
     rows: pa.Table
     theirs: int = 0

@@ -63,7 +63,7 @@ def set_aside(
 ) -> None:
     """Add ``records`` to the table's quarantine; records already there stay unchanged.
 
-    Records of erased persons are stored without their personal data.
+    Records of erased people are stored without their personal data.
     """
     kept = list(records)
 
@@ -181,7 +181,7 @@ def _append(warehouse: Warehouse, stem: str, path: str, new: pa.Table) -> None:
 
 
 def erase_quarantine(warehouse: Warehouse, table: Table) -> int:
-    """Remove erased persons from the table's existing quarantine; return the number of records."""
+    """Remove erased people from the table's existing quarantine; return the number of records."""
     count = 0
 
     # Once the current writers are done, every later record is checked against the new list. So
@@ -206,7 +206,7 @@ def _wait_for_writers(warehouse: Warehouse) -> None:
 def _erase_file(
     warehouse: Warehouse, table: Table, path: str, erased: Erased, theirs: set[str]
 ) -> None:
-    """Remove erased persons from these records of one file."""
+    """Remove erased people from these records of one file."""
     with warehouse.locks.changing(alone=True):
         # They may have been removed since they were found.
         rows = read_quarantine_file(warehouse, path).to_pylist()

@@ -1,4 +1,4 @@
-"""Replaces partitions as a whole, without erased persons and under the write lock."""
+"""Replaces partitions as a whole, without erased people and under the write lock."""
 
 import os
 from collections import deque
@@ -62,7 +62,7 @@ Done = tuple[list[Written], Exception | None]
 class Writer:
     """Writes to a place under ``locks``, without the persons erased under ``erasure_secret``.
 
-    If there is a list of erased persons but no key for it, writing raises ``ErasureKeyMissing``.
+    If there is a list of erased people but no key for it, writing raises ``ErasureKeyMissing``.
     """
 
     place: Place
@@ -109,7 +109,7 @@ class Writer:
         return _written(*written[-1]) if written else None
 
     def erased(self) -> Erased | None:
-        """The current list of erased persons, None if it is empty."""
+        """The current list of erased people, None if it is empty."""
         listed = list_files(self.place, f"{self.place.base}/{DIRECTORY}")
         additions = (path for path in listed if path.endswith(".json"))
         return load_erased(
@@ -119,7 +119,7 @@ class Writer:
     def add_erased(self, additions: Iterable[Addition]) -> Erased:
         """Add persons to the list; waits for writes in progress to finish."""
         if self.erasure_secret is None:
-            raise ValueError("this warehouse was opened without the key of the erased persons")
+            raise ValueError("this warehouse was opened without the key of the erased people")
         key = self.erasure_secret()
 
         def add() -> None:

@@ -36,7 +36,7 @@ _OWN_HOME = ".feedback-assets"
 class Warehouse(Place):
     """The Parquet tables under one root: a local path or any fsspec URI.
 
-    Data is always written without erased persons, whose list has the key ``erasure_secret``; if
+    Data is always written without erased people, whose list has the key ``erasure_secret``; if
     there is a list but no key, writing fails. Writers are synchronised through ``coordination``;
     without it, between the processes of this machine by files beside the tables, or for a remote
     warehouse in ``home``, the ``DAGSTER_HOME``.
@@ -159,7 +159,7 @@ class Warehouse(Place):
         return self._writer.change(table, day, change)
 
     def erased(self) -> Erased | None:
-        """The current list of erased persons, ``None`` if it is empty.
+        """The current list of erased people, ``None`` if it is empty.
 
         Raises ``ErasureKeyMissing`` if there is a list and its key is not this warehouse's.
         """

@@ -126,14 +126,14 @@ def test_a_new_detractor_triggers_one_alert_with_the_amount_at_stake(
     alerted.build(old, answer(2))
     assert alerted.tick() == "Sent: URL 1 (JSON)."
     ((title, body),) = alerted.messages
-    assert title == "Unhappy customer: 2 of 10 at thanx"
+    assert title == "Unhappy customer: 2 of 10 via thanx"
     for part in (
         "AB-2 / 1002",
         "59.90 EUR",
         "320.00 EUR",
         "google / cpc / spring",
         "newsletter / (none) / (none)",
-        "Not answered yet",
+        "No reply yet",
         "https://dagster.shop.example/assets/marts/detractor_queue",
         "thanx:2",
         "order_id = 'AB-2'",
@@ -200,7 +200,7 @@ def test_no_alert_is_sent_about_an_erased_person_even_if_only_the_order_is_their
     alerted.build(answer(1), answer(2), answer(3), answer(4))
     alerted.tick()
     ((title, body),) = alerted.messages
-    assert title == "Unhappy customer: 2 of 10 at thanx"
+    assert title == "Unhappy customer: 2 of 10 via thanx"
     assert "feedback thanx:4" in body
 
 

@@ -150,7 +150,7 @@ def test_a_new_detractor_alerts_in_the_next_tick_and_never_again(watched: Watche
     number = watched.answer(2, text_feedback=COMMENT)
     assert "Sent: URL 1 (JSON)." in watched.tick()
     ((title, body),) = watched.messages
-    assert title == "Unhappy customer: 2 of 10 at feedbackpulse"
+    assert title == "Unhappy customer: 2 of 10 via feedbackpulse"
     assert "Cold! Call me: [phone number]" in body
     assert "@channel" not in body
     assert "No matching order was found." in body
@@ -253,7 +253,7 @@ def test_no_alert_is_sent_about_an_erased_person(watched: Watched) -> None:
     watched.tick()
     watched.tick()
     ((title, body),) = watched.messages
-    assert title == "Unhappy customer: 3 of 10 at feedbackpulse"
+    assert title == "Unhappy customer: 3 of 10 via feedbackpulse"
     assert "gone" not in body
 
 

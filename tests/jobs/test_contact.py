@@ -16,6 +16,7 @@ from feedback_assets.jobs.contact import (
     markdown,
     plain,
     sections,
+    with_masked_texts,
 )
 from feedback_assets.providers.wicked_reports.client import WickedReports
 from feedback_assets.sandbox.server import Sandbox
@@ -110,6 +111,14 @@ def test_the_job_stores_the_page_only_as_markdown_metadata(
     telling = [event for event in run.events if email in event.lower()]
     assert len(telling) == 1
     assert "STEP_OUTPUT" in telling[0]
+
+
+def test_the_stored_page_masks_addresses_and_numbers_in_comments_and_replies() -> None:
+    answer = {"comment": "Write to ann@example.com", "reply": None, "score": 3}
+    customer = Customer({}, (), (), (answer,))
+    (masked,) = with_masked_texts(customer).feedback
+    assert masked == {"comment": "Write to [e-mail]", "reply": None, "score": 3}
+    assert customer.feedback == (answer,)
 
 
 def test_an_unknown_key_is_reported_as_unknown(shop: Project) -> None:

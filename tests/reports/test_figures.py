@@ -359,7 +359,7 @@ def test_the_share_answered_within_a_day_is_of_providers_that_report_reply_times
     report = read_report(marts.warehouse)
     assert report.said.replies == (Replies("thanx", 3, 1),)
     assert words.replied(report) == (
-        "Answered within a day, over the last 30 days: "
+        "Replied to within a day, over the last 30 days: "
         f"{words.percent(1 / 3)} of the 3 detractors at Thanx."
     )
 

@@ -270,9 +270,9 @@ def test_the_page_is_stored_next_to_the_tables_and_replaced_atomically(
 def test_the_sentences_match_the_numbers(report: Report) -> None:
     assert re.fullmatch(
         r"NPS −?\d+ \(−?\d+ to −?\d+\) in the last 30 days; "
-        r"(\d+ points? (higher|lower) than in the 30 days before, "
+        r"(\d+ points? (higher|lower) than in the previous 30 days, "
         r"(which may be chance|more than chance explains)|"
-        r"about the same as in the 30 days before)\.",
+        r"about the same as in the previous 30 days)\.",
         words.headline(report),
     )
     view = report.scorecard.view(90, "last_click", "campaign")

@@ -64,16 +64,19 @@ def test_status_reports_whether_a_daemon_runs_on_this_home(project: Project) -> 
 @given(
     now=st.integers(1_704_067_200, 1_893_456_000).map(lambda at: datetime.fromtimestamp(at, UTC)),
     hour=st.integers(0, 23),
-    monthly=st.booleans(),
+    days=st.sampled_from(["* * *", "1 * *", "* * 1", "* * 0"]),
     zone=st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"]),
 )
-def test_the_next_tick_is_at_the_configured_hour_within_a_day_or_a_month(
-    now: datetime, hour: int, monthly: bool, zone: str
+def test_the_next_tick_is_at_the_configured_hour_within_a_day_a_week_or_a_month(
+    now: datetime, hour: int, days: str, zone: str
 ) -> None:
-    found = next_tick(f"30 {hour} {'1' if monthly else '*'} * *", zone, now)
+    found = next_tick(f"30 {hour} {days}", zone, now)
     assert found is not None
-    assert now < found <= now + (timedelta(days=32) if monthly else timedelta(hours=26))
+    longest = {"* * *": timedelta(hours=26), "1 * *": timedelta(days=32)}
+    assert now < found <= now + longest.get(days, timedelta(days=7, hours=2))
     local = found.astimezone(ZoneInfo(zone))
     # An hour skipped by the clock is replaced by the next one.
     assert (local.hour, local.minute) in {(hour, 30), (hour + 1, 30)}
-    assert not monthly or local.day == 1
+    assert days != "1 * *" or local.day == 1
+    weekday = days.rsplit(maxsplit=1)[-1]
+    assert weekday in ("*", str(local.isoweekday() % 7))

@@ -126,11 +126,13 @@ class Thanx(Client):
     def ping(self) -> None:
         """The cheapest authorised read: one row for a merchant, the list for a user."""
         if self.merchant_id:
-            params = {"merchant_id": self.merchant_id, "per_page": 1, "page": 1}
-            body = self._http.get("/partner/feedbacks", params)
+            path, params = (
+                "/partner/feedbacks",
+                {"merchant_id": self.merchant_id, "per_page": 1, "page": 1},
+            )
         else:
-            body = self._http.get("/feedbacks")
-        _reply(self._http, "GET /feedbacks", body)
+            path, params = "/feedbacks", {}
+        _reply(self._http, f"GET {path}", self._http.get(path, params))
 
     def _moment(self, endpoint: str, moment: datetime) -> str:
         if moment.tzinfo is None:

@@ -122,7 +122,7 @@ class Place:
     def _trouble(self, what: str, cure: str, *, transient: bool = False) -> PublishTrouble:
         return PublishTrouble(
             f"the Iceberg catalog of {SETTING} ({self.address}) {what}. Tables that were not yet "
-            f"committed are unchanged. What to do: {cure}, then run it again.",
+            f"committed are unchanged. What to do: {cure}, then publish again.",
             transient=transient,
         )
 

@@ -208,7 +208,7 @@ class _Work:
         if not is_ours(there.metadata):
             raise PublishTrouble(
                 f"the Iceberg catalog has a table {'.'.join(self.name)} that feedback-assets did "
-                "not create. Rename or drop it, then run it again."
+                "not create. Rename or drop that table, then publish again."
             )
         if bool(there.spec().fields) != self.table.partitioned:
             self.catalog.drop_table(self.name)

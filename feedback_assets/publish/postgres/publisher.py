@@ -75,7 +75,7 @@ class Postgres:
                     raise PublishTrouble(
                         f"{error.table} cannot be written to the Postgres at {self.address}, "
                         "which is unchanged: its rows break a constraint that feedback-assets "
-                        "did not add. Drop that constraint, then run it again."
+                        "did not add. Drop that constraint, then publish again."
                     ) from None
                 relaxed.add(error.table)
         if erase:
@@ -199,8 +199,8 @@ class _Work:
         elif name not in self.state.partitions:
             raise PublishTrouble(
                 f"the Postgres at {session.address} has a table {schema}.{name} that "
-                "feedback-assets did not create. Nothing was published. Rename or drop it, then "
-                "run it again."
+                "feedback-assets did not create. Nothing was published. Rename or drop that "
+                "table, then publish again."
             )
         else:
             rebuilt = at_target.alter(session, table, existing, relaxed=name in self.relaxed)

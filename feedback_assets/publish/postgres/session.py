@@ -244,7 +244,7 @@ def trouble(error: Any, address: str) -> PublishTrouble:
 def _failed(address: str, what: str, cure: str, *, transient: bool = False) -> PublishTrouble:
     return PublishTrouble(
         f"the Postgres of {SETTING} ({address}) {what}. Nothing was published; its tables are "
-        f"unchanged. What to do: {cure}, then run it again.",
+        f"unchanged. What to do: {cure}, then publish again.",
         transient=transient,
     )
 
