@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 NOT_SET = "FEEDBACK_ALERT_URLS is not set, so no alerts are sent; see docs/operations.md"
 SUPPORT, MARKETING, OPERATORS = ALERT_TAGS
 """The tags of those who receive detractors, the weekly summary and failures."""
-NO_RECEIVER = (
-    "No URL in FEEDBACK_ALERT_URLS has the tag {}, so nothing is sent; see docs/operations.md"
-)
 # A tick has 60 s, of which asking a provider may take 30. The next tick sends what did not fit.
 _SECONDS_EACH = 12.0
 _LONGEST_REASON = 200
@@ -128,6 +125,13 @@ def targets(settings: Settings) -> tuple[Target, ...]:
             zip(settings.alert_routes, known[mark], strict=True), start=1
         )
     )
+
+
+def no_receiver(settings: Settings, tag: str) -> str:
+    """Why nobody receives what has this tag."""
+    if not settings.alert_urls:
+        return NOT_SET
+    return f"No URL in FEEDBACK_ALERT_URLS has the tag {tag}; see docs/operations.md"
 
 
 def for_tag(targets: Iterable[Target], tag: str) -> tuple[Target, ...]:

@@ -24,11 +24,11 @@ from feedback_assets.alerts.book import (
     write_book,
 )
 from feedback_assets.alerts.delivery import (
-    NO_RECEIVER,
     OPERATORS,
     SUPPORT,
     Target,
     for_tag,
+    no_receiver,
     send_pending,
     targets,
 )
@@ -74,7 +74,7 @@ def _on_detractors(
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NO_RECEIVER.format(SUPPORT))
+            return dg.SkipReason(no_receiver(settings, SUPPORT))
         state = cursors.decode(context.cursor, detractor_alerts.State)
         mark = _mark(context.instance, settings.names, DETRACTOR_QUEUE, ORDER_FEEDBACK)
         if mark is None:
@@ -147,7 +147,7 @@ def _on_failed_runs(
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NO_RECEIVER.format(OPERATORS))
+            return dg.SkipReason(no_receiver(settings, OPERATORS))
         instance = context.instance
         state = cursors.decode(context.cursor, failure_alerts.State)
         if state is None:

@@ -12,9 +12,9 @@ import duckdb
 from feedback_assets.alerts import quiet, weekly
 from feedback_assets.alerts.delivery import (
     MARKETING,
-    NO_RECEIVER,
     Message,
     for_tag,
+    no_receiver,
     send_pending,
     targets,
 )
@@ -43,7 +43,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
     )
     def send(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not chosen:
-            return dg.SkipReason(NO_RECEIVER.format(MARKETING))
+            return dg.SkipReason(no_receiver(settings, MARKETING))
         moment = now()
         monday = weekly.monday_of(settings, moment)
         before = cursors.decode(context.cursor, weekly.State)

@@ -179,7 +179,7 @@ def test_warehouses_in_one_bucket_must_not_overlap_either(root: Path) -> None:
     assert "brand_a and brand_b have overlapping" in refusal(root)
 
 
-@pytest.mark.parametrize(("one", "other"), [("s3", "s3a"), ("gs", "gcs"), ("az", "abfss")])
+@pytest.mark.parametrize(("one", "other"), [("s3", "s3a"), ("gs", "gcs")])
 def test_two_spellings_of_a_bucket_are_one_warehouse(root: Path, one: str, other: str) -> None:
     add_account(defs_of(root), "brand_a", warehouse=f"{one}://bucket/brands")
     add_account(defs_of(root), "brand_b", warehouse=f"{other}://bucket/brands")

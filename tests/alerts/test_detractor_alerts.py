@@ -150,7 +150,7 @@ def test_rebuilding_marts_or_repeating_a_tick_repeats_no_alert(alerted: Shop) ->
     alerted.tick()
     alerted.build(answer(1), answer(2))
     alerted.tick()
-    assert alerted.tick() == "marts.detractor_queue has not been built since."
+    assert alerted.tick() == "marts.detractor_queue has not been rebuilt since the last tick."
     alerted.build(answer(1), answer(2, score=0, comment="again"), customer="400")
     assert alerted.tick() == "No new detractors."
     assert len(alerted.messages) == 1
@@ -175,7 +175,7 @@ def test_a_detractor_already_answered_is_reported_as_answered(alerted: Shop) -> 
     alerted.build(answer(1), answer(2, reply="We are sorry", replied_at=NOW))
     alerted.tick()
     ((_, body),) = alerted.messages
-    assert "Answered, 2026-03-10 09:00 UTC" in body
+    assert "Replied, 2026-03-10 09:00 UTC" in body
     assert "We are sorry" not in body
 
 
@@ -253,6 +253,8 @@ def test_without_a_url_or_a_mart_the_tick_reports_why_it_skips(
     assert "not been built yet" in alerted.tick()
     monkeypatch.delenv("FEEDBACK_ALERT_URLS")
     assert "FEEDBACK_ALERT_URLS is not set" in alerted.tick()
+    monkeypatch.setenv("FEEDBACK_ALERT_URLS", "marketing=json://localhost/hook")
+    assert "No URL in FEEDBACK_ALERT_URLS has the tag support" in alerted.tick()
     assert alerted.cursor is None
 
 

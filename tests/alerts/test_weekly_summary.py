@@ -139,7 +139,7 @@ def test_it_says_what_the_page_says_to_do_and_how_nps_changed(marketing: Marketi
     week = report.period(7)
     assert week is not None
     assert "in the last 7 days" in message.body
-    assert "than in the 7 days before" in message.body
+    assert "than in the previous 7 days" in message.body
     assert message.body.endswith("Full page: https://ui.example/assets/reports/nps")
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._daemon.types import DaemonHeartbeat
 from hypothesis import given
@@ -47,6 +48,16 @@ def test_off_stops_everything_and_status_includes_earlier_location_names(
             LOCATION,
             MODULE,
         }
+
+
+def test_status_names_the_variable_without_which_thanx_has_no_list_of_new_answers(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Without THANX_MERCHANT_ID, thanx has no list of new answers"
+    monkeypatch.delenv("THANX_MERCHANT_ID", raising=False)
+    assert said in " ".join(project.run("automation", "status").stdout.split())
+    monkeypatch.setenv("THANX_MERCHANT_ID", "m1")
+    assert said not in " ".join(project.run("automation", "status").stdout.split())
 
 
 def test_status_reports_whether_a_daemon_runs_on_this_home(project: Project) -> None:
