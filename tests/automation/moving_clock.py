@@ -3,8 +3,7 @@
 The loops of the daemon process run here step by step, on the project's real instance and code
 location. Differences from production: the code location and the runs live in this process, because
 a moved clock only affects one process; and, to save time, the definitions are built once per set of
-settings, and all run events are in one SQLite file instead of one per run. Both together halve the
-time of a simulated day."""
+settings."""
 
 import functools
 import logging
@@ -142,22 +141,12 @@ def _carry_out(steps: Iterator[Any]) -> None:
         assert not isinstance(step, SerializableErrorInfo), step
 
 
-def _single_event_file(directory: Path) -> dict[str, Any]:
-    return {
-        "event_log_storage": {
-            "module": "dagster._core.storage.event_log",
-            "class": "ConsolidatedSqliteEventLogStorage",
-            "config": {"base_dir": str(directory)},
-        }
-    }
-
-
 def make_home(project: Project) -> None:
     """Create ``DAGSTER_HOME`` with the project's `dagster.yaml` before Dagster creates it."""
     home = project.settings.dagster_home
     home.mkdir(parents=True)
     config = (PROJECT_ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
-    settings = yaml.safe_load(config) | _single_event_file(home / "events")
+    settings = yaml.safe_load(config)
     # Runs are executed in this process, where two threads that set up logging wait for each other.
     settings["run_queue"]["dequeue_use_threads"] = False
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
