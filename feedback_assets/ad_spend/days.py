@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from feedback_assets.ad_spend.files import SpendFile, find_files, read_file
 from feedback_assets.ad_spend.records import read_records
-from feedback_assets.ad_spend.rows import BadRow, SpendRow, read_row
+from feedback_assets.ad_spend.rows import NONE, BadRow, SpendRow, read_row
 from feedback_assets.schema.text import channel_name
 from feedback_assets.tables.ad_spend import DAILY
 
@@ -114,7 +114,7 @@ def combined(files: Iterable[OfFile]) -> Spend:
         refusals += [one.refusal] if one.refusal else []
         own: dict[tuple[date, str], list[SpendRow]] = defaultdict(list)
         for row in one.rows:
-            own[row.day, channel_name(row.source) or ""].append(row)
+            own[row.day, channel_name(row.source) or NONE].append(row)
         for place, rows in own.items():
             replaced[place[0]] += len(kept.get(place, ()))
             kept[place] = rows
