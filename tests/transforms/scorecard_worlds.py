@@ -135,7 +135,7 @@ def _spend(draw: st.DrawFn) -> list[Row]:
     rows: dict[tuple[Any, ...], Row] = {}
     for _ in range(draw(st.sampled_from([0, 0, 1, 4, 8]))):
         day = LAST - timedelta(days=draw(st.sampled_from(_AGES)))
-        reach = timedelta(days=draw(st.sampled_from([0, 6, 90, 800])))
+        reach = timedelta(days=draw(st.sampled_from([-1, 0, 6, 90, 800])))
         row = _row(
             "ad_spend.daily",
             day=day,
