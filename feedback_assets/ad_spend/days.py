@@ -2,26 +2,27 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
 
+from feedback_assets.ad_spend.coverage import Place, Span, around_rows, without
 from feedback_assets.ad_spend.files import SpendFile, find_files, read_file
 from feedback_assets.ad_spend.records import read_records
-from feedback_assets.ad_spend.rows import BadRow, SpendRow, read_row
+from feedback_assets.ad_spend.rows import NONE, BadRow, SpendRow, read_row
 from feedback_assets.schema.text import channel_name
 from feedback_assets.tables.ad_spend import DAILY
-
-Span = tuple[date, date]
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Covered:
-    """A row that counts, and the first and last day for which it covers its source."""
+    """A row that counts, and the first and last day for which it covers its source.
+
+    A row that covers nothing, not even its own day, has the last day before the first.
+    """
 
     row: SpendRow
     first: date
@@ -100,8 +101,9 @@ def of_file(file: SpendFile, content: bytes) -> OfFile:
 
 def combined(files: Iterable[OfFile]) -> Spend:
     """Merge the files in order: later ones replace earlier ones."""
-    kept: dict[tuple[date, str], list[SpendRow]] = {}
-    spans: dict[tuple[date, str], Span] = {}
+    kept: dict[Place, list[SpendRow]] = {}
+    spans: dict[Place, Span] = {}
+    unknown: set[Place] = set()
     added: Counter[date] = Counter()
     replaced: Counter[date] = Counter()
     bad: list[BadRow] = []
@@ -112,16 +114,21 @@ def combined(files: Iterable[OfFile]) -> Spend:
         added += one.added
         bad += one.bad
         refusals += [one.refusal] if one.refusal else []
-        own: dict[tuple[date, str], list[SpendRow]] = defaultdict(list)
+        own: dict[Place, list[SpendRow]] = defaultdict(list)
         for row in one.rows:
-            own[row.day, channel_name(row.source) or ""].append(row)
+            own[row.day, channel_name(row.source) or NONE].append(row)
+        # What a file fails to say is known only if the rows of another file stand for it.
+        unsaid = _unsaid(one)
+        unknown -= own.keys() - unsaid
+        unknown |= unsaid - (kept.keys() - own.keys())
         for place, rows in own.items():
             replaced[place[0]] += len(kept.get(place, ()))
             kept[place] = rows
-        for place, span in _covered(own.keys()).items():
+        for place, span in around_rows(own.keys()).items():
             # All spans of a day contain that day, so their union is one span.
             earlier = spans.get(place, span)
             spans[place] = min(span[0], earlier[0]), max(span[1], earlier[1])
+    spans = without(unknown, spans)
     days: dict[date, list[Covered]] = defaultdict(list)
     for place, rows in kept.items():
         days[place[0]] += [Covered(row, *spans[place]) for row in rows]
@@ -135,30 +142,15 @@ def combined(files: Iterable[OfFile]) -> Spend:
     )
 
 
-def _covered(places: Iterable[tuple[date, str]]) -> dict[tuple[date, str], Span]:
-    """For each day of a source in one file, the span up to the source's previous and next rows.
-
-    Together the spans of a source are the days from the file's first row to its last. So appending
-    a day to a file changes only the day before it.
-    """
-    by_source: dict[str, list[date]] = defaultdict(list)
-    for day, source in sorted(places):
-        by_source[source].append(day)
-    if not by_source:
-        return {}
-    first = min(days[0] for days in by_source.values())
-    last = max(days[-1] for days in by_source.values())
+def _unsaid(one: OfFile) -> set[Place]:
+    """The days and sources of rows that cannot be read; every source if theirs cannot be either."""
+    sources = {row.source for row in one.rows} | {bad.source for bad in one.bad if bad.source}
     return {
-        (day, source): span
-        for source, days in by_source.items()
-        for day, span in zip(days, _spans(days, first, last), strict=True)
+        (bad.day, channel_name(source) or NONE)
+        for bad in one.bad
+        if bad.day is not None
+        for source in (sources if bad.source is None else (bad.source,))
     }
-
-
-def _spans(days: list[date], first: date, last: date) -> Iterator[Span]:
-    for number, _ in enumerate(days):
-        start = days[number - 1] + _DAY if number else first
-        yield start, (days[number + 1] - _DAY if number + 1 < len(days) else last)
 
 
 def _sum(rows: list[SpendRow]) -> SpendRow:

@@ -88,7 +88,12 @@ def _delimiter(text: str) -> str:
     """The delimiter that splits the first line into the most known columns."""
 
     def named(delimiter: str) -> int:
-        first = next(csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter), [])
+        lines = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter)
+        try:
+            first = next(lines, [])
+        except csv.Error:
+            # A quote follows this delimiter and is never closed. Reading the file says where.
+            return len(KNOWN)
         return len(KNOWN.intersection(map(_column_name, first)))
 
     return max(_DELIMITERS, key=named)
@@ -151,8 +156,10 @@ def _texts(name: str, column: str, values: pa.ChunkedArray) -> list[str | None]:
     """Values as a CSV would have them: a time at midnight is its day, a NaN of pandas is blank."""
     kind = values.type
     if pa.types.is_timestamp(kind):
-        # Microseconds, which Python can hold; a zone other than UTC would be another day.
-        return [_day_or_time(value) for value in values.cast(pa.timestamp("us")).to_pylist()]
+        # Without a zone: one other than UTC would be another day. As Arrow's text, which holds
+        # nanoseconds and years that Python cannot.
+        times = pc.cast(values.cast(pa.timestamp(kind.unit)), pa.string())
+        return [_day_or_time(text) for text in times.to_pylist()]
     try:
         texts = pc.cast(values, pa.string()).to_pylist()
         if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -175,5 +182,10 @@ def _plain_number(text: str | None) -> str | None:
     return format(number, "f") if number.is_finite() else text
 
 
-def _day_or_time(value: object) -> str | None:
-    return None if value is None else str(value).removesuffix(" 00:00:00")
+def _day_or_time(text: str | None) -> str | None:
+    """The day of a time at midnight, and others with six digits of a second, or all it has."""
+    if text is None:
+        return None
+    time, _, fraction = text.partition(".")
+    digits = fraction.rstrip("0")
+    return f"{time}.{digits:0<6}" if digits else time.removesuffix(" 00:00:00")

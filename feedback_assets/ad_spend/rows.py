@@ -49,11 +49,12 @@ class SpendRow:
 
 @dataclass(frozen=True)
 class BadRow:
-    """One record that cannot be read: its day if known, the reason, and its fields as JSON."""
+    """One record that cannot be read: its day and source if known, the reason, and its fields."""
 
     day: date | None
     reason: str
     payload: str
+    source: str | None = None
 
 
 def read_row(record: Record) -> SpendRow | BadRow:
@@ -76,7 +77,8 @@ def read_row(record: Record) -> SpendRow | BadRow:
     clicks = take("clicks", read_count)
     impressions = take("impressions", read_count)
     if problems or day is None or source is None or currency is None or spend is None:
-        return BadRow(day, f"{'; '.join(problems)} ({record.place})", _payload(record))
+        reason = f"{'; '.join(problems)} ({record.place})"
+        return BadRow(day, reason, _payload(record), None if record.problem else source)
     return SpendRow(
         day=day,
         source=source,

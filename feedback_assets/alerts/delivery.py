@@ -99,6 +99,8 @@ class Sent:
 def targets(settings: Settings) -> tuple[Target, ...]:
     """The configured URLs; raises ``SettingsError`` if Apprise does not support one.
 
+    A URL that is listed twice is one target with the tags of both.
+
     Apprise's parse results are cached in ``DAGSTER_HOME``: it loads about a hundred services, which
     takes 0.7 s, and each run's process loads the project.
     """
@@ -119,12 +121,16 @@ def targets(settings: Settings) -> tuple[Target, ...]:
             draft = kept.with_name(f".{kept.name}.{os.getpid()}")
             draft.write_text(json.dumps(known), encoding="utf-8")
             draft.replace(kept)
-    return tuple(
-        Target(number, service, _mark(url), SecretStr(url), tags)
-        for number, ((tags, url), service) in enumerate(
-            zip(settings.alert_routes, known[mark], strict=True), start=1
-        )
-    )
+    found: dict[str, Target] = {}
+    for number, ((tags, url), service) in enumerate(
+        zip(settings.alert_routes, known[mark], strict=True), start=1
+    ):
+        target = Target(number, service, _mark(url), SecretStr(url), tags)
+        same = found.setdefault(target.key, target)
+        # Without tags it receives everything, whatever its other tags are.
+        both = same.tags | tags if same.tags and tags else frozenset()
+        found[target.key] = replace(same, tags=both)
+    return tuple(found.values())
 
 
 def no_receiver(settings: Settings, tag: str) -> str:
@@ -195,7 +201,7 @@ def send_pending(
         reasons = dict(zip(messages, pool.map(deliver, messages, messages.values()), strict=True))
     for target, reason in reasons.items():
         if not reason:
-            del left[target.key]
+            left.pop(target.key, None)
     return Sent(
         left,
         tuple(target.name for target, reason in reasons.items() if not reason),

@@ -109,7 +109,8 @@ def _affected(step: str, run: dg.DagsterRun, names: Names) -> tuple[str, ...]:
     mine = []
     for subject in subjects:
         group, _, name = subject.partition(".")
-        if step.startswith(names.called(f"{group}__")) and f"__{name}" in step:
+        start = names.called(f"{group}__")
+        if step.startswith(start) and name in step.removeprefix(start).split("__"):
             mine.append(subject)
     return tuple(mine) or subjects
 

@@ -164,12 +164,16 @@ def _views(
     views = []
     for (window, model, level), found in groups.items():
         tests = tested.get((window, model, level), _Tests())
-        labels = _labels(found)
-        lines = [_line(names, labels[names], of, tests, currencies) for names, of in found.items()]
+        labels = _labels(level, found)
+        lines = [
+            _line(names, labels[names], of, tests, currencies, verdict=_verdict(names, of, tests))
+            for names, of in found.items()
+        ]
         lines.sort(key=lambda line: _place(line, tests.places))
         whole = wholes.get((window, model), {})
         if whole:
-            lines.append(_line((ALL, ALL, ALL), "All", whole, _Tests(), currencies))
+            names = (ALL, ALL, ALL)
+            lines.append(_line(names, "All", whole, _Tests(), currencies, verdict="whole"))
         views.append(
             View(
                 window,
@@ -183,13 +187,13 @@ def _views(
     return tuple(views)
 
 
-def _labels(found: Collection[Names]) -> dict[Names, str]:
-    rows = [ChannelRow(0, "", "", *names, currency=ALL) for names in found]
+def _labels(level: str, found: Collection[Names]) -> dict[Names, str]:
+    rows = [ChannelRow(0, "", level, *names, currency=ALL) for names in found]
     labels = {}
     for row in rows:
-        if row.source in UNCREDITED | {SMALLER} or row.medium == ALL:
+        if row.source in UNCREDITED | {SMALLER} or level == "source":
             labels[row.channel] = short(row.source)
-        elif row.campaign == ALL:
+        elif level == "medium":
             labels[row.channel] = short(f"{row.source}/{row.medium}")
         else:
             labels[row.channel] = channel_label(row, rows)
@@ -202,6 +206,8 @@ def _line(
     rows: Mapping[str, Row],
     tests: _Tests,
     currencies: Sequence[str],
+    *,
+    verdict: str,
 ) -> Line:
     answers = rows.get(ALL, {})
     money: dict[str, Cells] = {
@@ -212,7 +218,7 @@ def _line(
     return Line(
         names,
         label,
-        _verdict(names, answers, tests),
+        verdict,
         answers.get("channels", 1),
         tests.changed.get(names, 0),
         answer_cells(answers),
@@ -220,14 +226,13 @@ def _line(
     )
 
 
-def _verdict(names: Names, answers: Row, tests: _Tests) -> str:
-    source = names[0]
+def _verdict(names: Names, rows: Mapping[str, Row], tests: _Tests) -> str:
+    """The verdict on a channel; ``whole`` is for the level of all, whatever a channel is called."""
+    source, answers = names[0], rows.get(ALL, {})
     if source in UNCREDITED:
         return "uncredited"
     if source == SMALLER:
         return "smaller"
-    if source == ALL:
-        return "whole"
     if source in UNNAMED:
         return "unnamed"
     if answers.get("effective_responses", 0) < FEW_TESTED:

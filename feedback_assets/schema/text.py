@@ -21,6 +21,8 @@ INVISIBLE = (
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# What the marts write where there is no channel, or all of them. Anyone can write it in a link too.
+RESERVED = ("(all)", "(unattributed)", "(unmatched)")
 _INVISIBLE = re.compile(INVISIBLE)
 _IN_BRACKETS = re.compile(r"<([^<>]*)>\Z")
 _EMAIL = re.compile(r"[^@]+@[^@]+|erased:[0-9a-f]{32}")
@@ -57,8 +59,12 @@ def first_normal_email(text: str) -> str:
 
 
 def channel_name(text: str | None) -> str | None:
-    """The canonical name of a source, medium or campaign in the marts; ``None`` if blank."""
-    return None if text is None else folded(text).strip(WHITE_SPACE) or None
+    """The canonical name of a source, medium or campaign in the marts.
+
+    ``None`` if blank, or if it is one of ``RESERVED``.
+    """
+    name = "" if text is None else folded(text).strip(WHITE_SPACE)
+    return name if name and name not in RESERVED else None
 
 
 def folded(text: str) -> str:

@@ -73,7 +73,7 @@ class ChannelRow:
 
     @property
     def is_named(self) -> bool:
-        return self.source not in UNNAMED and self.source != ALL
+        return self.source not in UNNAMED and self.level != "all"
 
     @property
     def is_tested(self) -> bool:

@@ -10,7 +10,7 @@ from math import factorial
 
 import pyarrow as pa
 
-from feedback_assets.schema.text import INVISIBLE, WHITE_SPACE
+from feedback_assets.schema.text import INVISIBLE, RESERVED, WHITE_SPACE
 from feedback_assets.transforms.function import Function
 from feedback_assets.transforms.scorecard_functions import SCORECARD_FUNCTIONS
 
@@ -41,6 +41,7 @@ _IS_ASCII = "strlen(t) = length(t)"
 # What a folded text must match to be an e-mail.
 _EMAIL = "([^@]+@[^@]+|erased:[0-9a-f]{32})"
 _PLAIN_EMAIL = "[!-;=?A-~]+@[!-;=?A-~]+"
+_NO_NAMES = ("", *RESERVED)
 _PAID = "('approved', 'manual', 'partially refunded')"
 _DOUBLED = "cast(2 * cast(abs(total) * 10000 as decimal(38, 0)) + n as decimal(38, 0))"
 
@@ -138,16 +139,24 @@ FUNCTIONS = (
             ''
         )""",
     ),
+    # A folded and trimmed name; null if it is blank or means something else in the marts.
+    Function(
+        "unreserved",
+        ("t",),
+        duckdb=f"case when t not in {_NO_NAMES} then t end",
+        spark=f"case when t not in {_NO_NAMES} then t end",
+    ),
     # The canonical name of a source, medium or campaign, as in ``schema.text.channel_name``; null
-    # if blank.
+    # if blank or reserved.
     Function(
         "channel_name",
         ("t",),
         duckdb=f"""case
-            when {_BEGINS_VISIBLY} and t[-1] between '!' and '~' and {_IS_ASCII} then lower(t)
-            else nullif(trim(folded(t), '{WHITE_SPACE}'), '')
+            when {_BEGINS_VISIBLY} and t[-1] between '!' and '~' and {_IS_ASCII}
+                then unreserved(lower(t))
+            else unreserved(trim(folded(t), '{WHITE_SPACE}'))
         end""",
-        spark="nullif(trimmed(folded(t)), '')",
+        spark="unreserved(trimmed(folded(t)))",
     ),
     # A currency code: trimmed and in upper case, null if blank. (Spark turns ß into two letters; no
     # currency code has it.)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,53 @@ def test_a_row_that_cannot_be_read_neither_counts_nor_replaces_nor_covers() -> N
     (bad,) = spend.bad
     assert bad.reason.endswith("(line 2 of 2.csv)")
     assert not spend.refusals
+
+
+@pytest.mark.parametrize(
+    ("bad", "google", "tiktok"),
+    [
+        (line(5, "google", "1€"), {1, 2, 3, 4, 6, 7, 8, 9}, set(range(1, 10))),
+        (line(5, "GOOGLE", '"1,000.00"'), {1, 2, 3, 4, 6, 7, 8, 9}, set(range(1, 10))),
+        (line(5, ""), {1, 2, 3, 4, 6, 7, 8, 9}, {1, 2, 3, 4, 6, 7, 8, 9}),
+        (line(5, "google", "1,5"), {1, 2, 3, 4, 6, 7, 8, 9}, {1, 2, 3, 4, 6, 7, 8, 9}),
+        (line(5, "other", "1€"), set(range(1, 10)), set(range(1, 10))),
+        (line(1, "google", "1€"), {2, 3, 4, 5, 6, 7, 8, 9}, set(range(1, 10))),
+        ("1 May,google,cpc,c,USD,1,,,", set(range(1, 10)), set(range(1, 10))),
+    ],
+)
+def test_a_day_with_a_row_that_cannot_be_read_is_not_covered(
+    bad: str, google: set[int], tiktok: set[int]
+) -> None:
+    lines = [line(day, source) for day in (1, 3, 9) for source in ("google", "tiktok")]
+    spend = combined([file(1, *lines, bad)])
+    assert covered(spend, "google") == google
+    assert covered(spend, "tiktok") == tiktok
+
+
+def test_the_readable_rows_of_a_day_with_one_that_cannot_be_read_count_but_do_not_cover() -> None:
+    lines = [line(0, "google"), line(2, "google", "5"), line(4, "google"), line(2, "google", "1€")]
+    spend = combined([file(1, *lines)])
+    assert spent(spend)[2, "google", "c"] == Decimal(5)
+    assert covered(spend, "google") == {0, 1, 3, 4}
+    (row,) = spend.rows_of(START + timedelta(days=2)).to_pylist()
+    assert row["covered_from"] > row["covered_to"]
+    last = "9999-12-31,google,cpc,c,USD"
+    first = "0001-01-01,google,cpc,c,USD"
+    edges = combined([file(1, *(f"{day},{cost},,," for day in (first, last) for cost in "1x"))])
+    assert {row.first > row.last for rows in edges.days.values() for row in rows} == {True}
+
+
+def test_a_day_that_cannot_be_read_is_covered_once_the_rows_of_another_file_stand_for_it() -> None:
+    good = file(1, line(0, "google"), line(2, "google"), line(4, "google"))
+    gap = file(1, line(0, "google"), line(4, "google"))
+    broken = file(2, line(2, "google", "1€"), line(3, "google"))
+    partial = file(2, line(2, "google", "1€"), line(2, "google", "3"))
+    assert covered(combined([good, broken]), "google") == {0, 1, 2, 3, 4}
+    assert covered(combined([broken, good]), "google") == {0, 1, 2, 3, 4}
+    assert covered(combined([partial, good]), "google") == {0, 1, 2, 3, 4}
+    assert covered(combined([good, partial]), "google") == {0, 1, 3, 4}, "its rows replace"
+    assert covered(combined([gap, broken]), "google") == {0, 1, 3, 4}
+    assert covered(combined([broken, gap]), "google") == {0, 1, 3, 4}
 
 
 def test_a_file_without_a_readable_row_is_refused_with_the_first_reason() -> None:

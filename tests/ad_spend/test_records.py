@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_assets.ad_spend.records import Record, read_records
-from feedback_assets.ad_spend.rows import SpendRow, read_row
+from feedback_assets.ad_spend.rows import BadRow, SpendRow, read_row
 from feedback_assets.ad_spend.trouble import SpendTrouble
 
 HEADER = "day,source,medium,campaign,currency,spend,clicks,impressions"
@@ -102,6 +102,19 @@ def test_unclosed_quotes_are_reported_at_the_line_where_they_begin() -> None:
     )
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_unclosed_quotes_in_the_header_of_a_large_file_are_reported_at_its_line(
+    delimiter: str,
+) -> None:
+    text = 'day,"source,currency,spend\n' + "2024-05-01,x,USD,1\n" * 10_000
+    text = text.replace(",", delimiter)
+    assert len(text) > csv.field_size_limit()
+    for blank in ("", "\n \n"):
+        message = trouble(blank + text)
+        assert message.startswith(f"spend.csv, line {1 + blank.count(chr(10))}: ")
+        assert "quotes are not closed" in message
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [(b"PK\x03\x04rest", "Excel workbook"), (b"\x1f\x8brest", "gzip"), (b"PAR1rest", "Parquet")],
@@ -166,6 +179,38 @@ def test_parquet_is_read_with_any_type_for_days_and_amounts(days: Any, spend: An
     )  # fmt: skip
     assert row.extra == {"tag": "[1, 2]"}
     assert found.place == "row 1"
+
+
+def test_any_time_in_parquet_is_read_and_only_midnight_is_a_day() -> None:
+    def texts(values: list[int], unit: str, zone: str | None = None) -> list[str | None]:
+        days = pa.array(values, pa.timestamp(unit, zone))
+        some = [1.0] * len(values)
+        content = parquet(day=days, source=["x"] * len(some), currency=["usd"] * len(some),
+                          spend=some, exported_at=days)  # fmt: skip
+        found = records(content)
+        assert [each.fields["exported_at"] for each in found] == [
+            each.fields["day"] for each in found
+        ]
+        return [each.fields["day"] for each in found]
+
+    midnight = 1_714_521_600
+    nanoseconds = [midnight * 10**9 + more for more in (0, 1, 500_000_000, 1_000)]
+    for zone in (None, "UTC", "Asia/Tokyo"):
+        assert texts(nanoseconds, "ns", zone) == [
+            "2024-05-01",
+            "2024-05-01 00:00:00.000000001",
+            "2024-05-01 00:00:00.500000",
+            "2024-05-01 00:00:00.000001",
+        ]
+    assert texts([midnight * 1000, midnight * 1000 + 5], "ms") == [
+        "2024-05-01",
+        "2024-05-01 00:00:00.005000",
+    ]
+    (far,) = records(
+        parquet(day=pa.array([2**62], pa.timestamp("us")), source=["x"], currency=["usd"],
+                spend=[1.0])
+    )  # fmt: skip
+    assert isinstance(read_row(far), BadRow), "no year of a calendar"
 
 
 @given(st.decimals(min_value=0, max_value=10**11, places=2, allow_nan=False))

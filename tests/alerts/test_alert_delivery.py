@@ -98,6 +98,25 @@ def test_only_the_url_that_failed_is_retried(
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "tags"),
+    [
+        ("{0},support={0}", set()),
+        ("support={0},{0}", set()),
+        ("support={0},marketing={0},support+operators={0}", {"support", "marketing", "operators"}),
+    ],
+)
+def test_a_url_listed_twice_receives_each_message_once_and_has_the_tags_of_both(
+    httpserver: HTTPServer, written: str, tags: set[str]
+) -> None:
+    (target, other) = chosen(written.format(hook(httpserver)), hook(httpserver, "/other"))
+    assert (target.name, target.tags) == ("URL 1 (JSON)", tags)
+    assert other.number > 2, "the number in the setting"
+    sent = send_pending([target], {target.key: ["a"]}, lambda _: Message("title", "body"))
+    assert sent.pending == {}
+    assert [request.path for request, _ in httpserver.log] == ["/hook"]
+
+
 def test_an_alert_url_does_not_follow_redirects(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data(
         "", 302, headers={"Location": httpserver.url_for("/elsewhere")}

@@ -47,11 +47,14 @@ class Operator:
             self.messages.append((body["title"], body["message"]))
         return Response("", self.status)
 
-    def run(self, table: str, first: date = YESTERDAY, last: date = YESTERDAY) -> bool:
+    def run(
+        self, table: str, first: date = YESTERDAY, last: date = YESTERDAY, *, also: str = ""
+    ) -> bool:
         found = find_table(table)
+        tables = [found, *([find_table(also)] if also else [])]
         return self.job.execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey(NO_PREFIX.key(found))],
+            asset_selection=[dg.AssetKey(NO_PREFIX.key(each)) for each in tables],
             tags=range_tags(first, last) if found.partitioned else {},
             run_config=QUIET,
             raise_on_error=False,
@@ -123,6 +126,25 @@ def test_a_failed_table_is_named_without_any_of_its_content(
     assert "marts.nps_daily; 1 run, 1 day" in body
     assert "run's page" in body
     assert "ana@example.com" not in body
+
+
+def test_a_failed_table_is_told_from_one_whose_name_its_own_begins_with(
+    operator: Operator,
+) -> None:
+    operator.tick()
+    value, spread = "marts.customer_value", "marts.customer_value_spread"
+    (alone,) = {*find_table(spread).depends} - {*find_table(value).depends, "unified.orders"}
+    warehouse = operator.shop.warehouse
+    table = find_table(alone)
+    warehouse.replace_day(table, YESTERDAY, table.schema.empty_table())
+    (path,) = warehouse.files(table)
+    Path(path).write_bytes(b"not Parquet")
+    assert not operator.run(spread, also=value)
+    operator.tick()
+    ((title, body),) = operator.messages
+    assert title.startswith(f"{spread} failed: ")
+    assert f"{spread}; 1 run" in body
+    assert f"{value}," not in body
 
 
 def test_a_run_whose_process_died_triggers_an_alert_unless_it_is_retried(

@@ -212,6 +212,22 @@ def test_spend_without_orders_is_listed_beside_channels_without_spend(full: Mart
     assert card.unsold[0].spend == 700
 
 
+@pytest.mark.parametrize("name", ["(all)", "(unmatched)", "(smaller ones)"])
+def test_a_channel_that_has_the_name_of_a_sum_does_not_stop_the_page(
+    marts: Marts, name: str
+) -> None:
+    found = [*CHANNELS[:3], Shown(name, name, "x", 40, 0.5, 0.2)]
+    marts.put("marts.nps_daily", daily(days=40))
+    marts.put("marts.nps_by_attribution", by_day(found))
+    marts.put("marts.channel_scorecard", scorecard(found))
+    views = read_report(marts.warehouse).scorecard.views
+    assert views
+    for view in views:
+        assert [line.verdict for line in view.lines].count("whole") == 1
+        assert view.lines[-1].label == "All"
+        assert len(view.lines) == len(found) + 1
+
+
 def test_a_trend_has_a_gap_where_few_answered(full: Marts) -> None:
     shown = read_report(full.warehouse).scorecard.shown
     assert shown

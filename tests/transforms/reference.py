@@ -39,7 +39,8 @@ def email(text: str | None) -> str | None:
 
 
 def channel_of(text: str | None) -> str | None:
-    return None if text is None else _plain(text) or None
+    name = _plain(text or "")
+    return None if name in ("", "(all)", "(unattributed)", "(unmatched)") else name
 
 
 def _plain(text: str) -> str:

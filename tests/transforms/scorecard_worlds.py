@@ -21,6 +21,7 @@ _AGES = [0, 0, 1, 6, 7, 13, 14, 29, 30, 36, 37, 59, 60, 89, 90, 200]
 _AGES += [364, 365, 394, 395, 729, 730, 900]
 _TIMES = [timedelta(0), timedelta(hours=12), timedelta(days=1) - timedelta(microseconds=1)]
 _NAMES = [None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"]
+_RESERVED = ["(all)", " (ALL)", "(unmatched)", "(unattributed)"]
 _MONEY = [None, "0", "10", "10", "3.3333", "250", "-2.5", "99999999999999.99"]
 
 
@@ -73,9 +74,9 @@ def _touches(draw: st.DrawFn, orders: list[Row]) -> list[Row]:
                         model=model,
                         touch_index=index + 1,
                         touch_count=count,
-                        source=draw(st.sampled_from(_NAMES)),
-                        medium=draw(st.sampled_from([None, "cpc", "CPC"])),
-                        campaign=draw(st.sampled_from([None, "x"])),
+                        source=draw(st.sampled_from([*_NAMES, *_RESERVED])),
+                        medium=draw(st.sampled_from([None, "cpc", "CPC", "(all)", "(unmatched)"])),
+                        campaign=draw(st.sampled_from([None, "x", "(all)", "(unmatched)"])),
                         weight=part / sum(parts),
                     )
                 )
@@ -134,13 +135,13 @@ def _spend(draw: st.DrawFn) -> list[Row]:
     rows: dict[tuple[Any, ...], Row] = {}
     for _ in range(draw(st.sampled_from([0, 0, 1, 4, 8]))):
         day = LAST - timedelta(days=draw(st.sampled_from(_AGES)))
-        reach = timedelta(days=draw(st.sampled_from([0, 6, 90, 800])))
+        reach = timedelta(days=draw(st.sampled_from([-1, 0, 6, 90, 800])))
         row = _row(
             "ad_spend.daily",
             day=day,
-            source=draw(st.sampled_from(["google", "GOOGLE", "podcast"])),
-            medium=draw(st.sampled_from(["cpc", "(none)"])),
-            campaign=draw(st.sampled_from(["x", "X ", "(none)"])),
+            source=draw(st.sampled_from(["google", "GOOGLE", "podcast", *_RESERVED])),
+            medium=draw(st.sampled_from(["cpc", "(none)", "(all)"])),
+            campaign=draw(st.sampled_from(["x", "X ", "(none)", "(all)"])),
             currency=draw(st.sampled_from(["EUR", "EUR", "USD"])),
             spend=Decimal(draw(st.sampled_from(["0", "10", "0.3333"]))),
             clicks=draw(st.sampled_from([None, 0, 3])),

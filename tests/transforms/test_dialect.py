@@ -31,6 +31,9 @@ PIECES = (
         "none",
         "-",
         "(none)",
+        "(all)",
+        "(Unmatched)",
+        "(unattributed)",
     ),
     *("erased:" + "0123456789abcdef" * 2, "ERASED:" + "0" * 32, "erased:", "f" * 31),
 )
@@ -128,6 +131,11 @@ def test_every_spelling_of_an_email_is_one_address(
         ("Cafe\u0301", "café"),
         ("(none)", "(none)"),
         *((text, None) for text in (None, "", " \u00a0", "\u200b", " \ufeff ")),
+        *(
+            (text, None)
+            for text in ("(all)", " (ALL)", "(un\u200bmatched)", "(unattributed)\u00a0")
+        ),
+        ("(all) (all)", "(all) (all)"),
     ],
 )
 def test_every_spelling_of_a_channel_is_one_name(

@@ -103,7 +103,16 @@ def test_every_spelling_of_a_currency_is_one_and_a_missing_currency_is_separate(
 
 
 def test_every_spelling_of_a_channel_is_one_in_marts_and_unchanged_in_attribution() -> None:
-    ways = ["Facebook", "facebook", "\u2003FACE\u200bBOOK ", "(none)", " ", None]
+    ways = [
+        "Facebook",
+        "facebook",
+        "\u2003FACE\u200bBOOK ",
+        "(none)",
+        " ",
+        None,
+        "(all)",
+        "(Unmatched)",
+    ]
     orders = [
         _order(
             f"o{number}",
@@ -122,16 +131,16 @@ def test_every_spelling_of_a_channel_is_one_in_marts_and_unchanged_in_attributio
             for row in built[f"marts.{mart}"]
             if row["model"] == "first_click" and row.get("window_days", 7) == 7
         }
-        assert credited == {("facebook",) * 3: 3.0, ("(none)",) * 3: 3.0}, mart
+        assert credited == {("facebook",) * 3: 3.0, ("(none)",) * 3: 5.0}, mart
     for mart in ("order_feedback", "detractor_queue"):
         names = {
             row["feedback_id"][-1]: row["first_click_source"] for row in built[f"marts.{mart}"]
         }
-        assert [names[key] for key in sorted(names)] == ["facebook"] * 3 + ["(none)", None, None]
+        assert [names[key] for key in sorted(names)] == [*["facebook"] * 3, "(none)", *[None] * 4]
     served = [
         row["source"] for row in built["unified.attribution"] if row["model"] == "first_click"
     ]
-    assert served == [*ways[:4], None, None]
+    assert served == [*ways[:4], None, None, *ways[6:]]
 
 
 @pytest.mark.parametrize("status", ["Refunded ", "REFUNDED", "\u00a0refunded\t"])

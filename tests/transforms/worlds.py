@@ -53,7 +53,10 @@ statuses = st.sampled_from(
     ]
 )
 tags = st.sampled_from(
-    [None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"]
+    [
+        *(None, "", "google", "Google ", "\u2003GOO\u200bGLE", "mail", "É", "e\u0301"),
+        *("(none)", "(all)", "(Unmatched)", " (unattributed)"),
+    ]
 )
 utms = st.one_of(
     st.none(),
