@@ -66,9 +66,8 @@ def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) 
     ]
     session.run_together(statements)
     describe(session, table, existing)
-    # A new column is null in the published rows, as in the warehouse. A column that was replaced
-    # has lost its values.
-    return bool(other & wanted.keys()) or ("day" in wanted) != ("day" in existing.columns)
+    # A column that was added has no values, also if somebody else had dropped it.
+    return bool(wanted.keys() - kept) or "day" in other
 
 
 def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Iterator[str]:
