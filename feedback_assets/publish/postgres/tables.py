@@ -1,5 +1,6 @@
 """Brings one table at the target to its declared shape, and fills it."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -25,6 +26,8 @@ _ROWS_AT_ONCE = 20_000
 _NESTED_AT_ONCE = 2_000
 _STAGE = "stage"
 _json = msgspec.json.Encoder(decimal_format="number")
+# Read from left to right, an escaped backslash takes its pair: what follows is text, not an escape.
+_ESCAPE = re.compile(r"\\(?:u0000|.)")
 
 
 def create(session: Session, table: Table) -> None:
@@ -193,12 +196,16 @@ def _storable(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _storable_array(values: pa.Array) -> pa.Array:
     if pa.types.is_nested(values.type):
-        values = pa.array(
-            [None if one is None else _json.encode(one).decode() for one in values.to_pylist()],
-            pa.string(),
-        )
-        # After an even number of backslashes, it is the escape itself, not text that spells it.
-        return pc.replace_substring_regex(values, r"((?:^|[^\\])(?:\\\\)*)\\u0000", r"\1\\ufffd")
+        return pa.array([_storable_json(one) for one in values.to_pylist()], pa.string())
     if pa.types.is_string(values.type) and pc.any(pc.match_substring(values, "\0")).as_py():
         return pc.replace_substring(values, "\0", "\ufffd")
     return values
+
+
+def _storable_json(value: object) -> str | None:
+    if value is None:
+        return None
+    text = _json.encode(value).decode()
+    if "\\u0000" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: found[0].replace("\\u0000", "\\ufffd"), text)
