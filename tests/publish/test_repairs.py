@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from adbc_driver_postgresql import dbapi
 
+from feedback_assets.publish.postgres import publisher
 from feedback_assets.publish.postgres.publisher import Postgres
+from feedback_assets.publish.postgres.session import Session
+from feedback_assets.publish.postgres.target import State, read_state
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import find_table
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -64,3 +68,52 @@ def test_every_nul_in_a_nested_column_is_replaced_and_no_text_that_spells_one(
         "select attributions#>>'{last_click,source}' as name from feedback.wicked_reports__orders"
     )
     assert fetch(postgres.url, query)["name"].to_pylist() == [stored]
+
+
+def test_a_change_that_is_committed_after_the_publication_began_is_repaired_by_the_next(
+    postgres: PostgresDatabase, warehouse: Warehouse
+) -> None:
+    published = target(postgres, NPS_DAILY)
+    published.publish(warehouse)
+    postgres.run_sql("delete from feedback.marts__nps_daily where day = '2026-03-01'")
+    with dbapi.connect(postgres.url, autocommit=False) as other, other.cursor() as cursor:
+        # The first change is already recorded; this one is not visible yet.
+        cursor.execute(
+            "insert into feedback.marts__nps_daily (day, provider, responses, promoters, passives, "
+            "detractors, score_sum) values ('1999-01-01', 'x', 1, 1, 0, 0, 10)"
+        )
+        published.publish(warehouse)
+        other.commit()
+    assert published.publish(warehouse).partitions == 3
+    assert in_postgres(postgres.url, NPS_DAILY) == in_warehouse(warehouse, NPS_DAILY)
+
+
+def test_a_change_between_reading_the_state_and_taking_over_is_repaired(
+    postgres: PostgresDatabase, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = target(postgres, NPS_DAILY)
+    published.publish(warehouse)
+
+    def read_then_changed(session: Session) -> State:
+        state = read_state(session)
+        postgres.run_sql("update feedback.marts__nps_daily set responses = 0")
+        return state
+
+    monkeypatch.setattr(publisher, "read_state", read_then_changed)
+    assert published.publish(warehouse).partitions == 3
+    assert in_postgres(postgres.url, NPS_DAILY) == in_warehouse(warehouse, NPS_DAILY)
+
+
+def test_a_schema_of_version_0_2_0_records_every_change_after_the_next_publication(
+    postgres: PostgresDatabase, warehouse: Warehouse
+) -> None:
+    published = target(postgres, NPS_DAILY)
+    published.publish(warehouse)
+    function = postgres.run_sql("select pg_get_functiondef('feedback._mark_touched'::regproc)")
+    old = function.replace("values ($1)'", "values ($1) on conflict do nothing'")
+    postgres.run_sql(f"alter table feedback._touched add primary key (table_name); {old}")
+    published.publish(warehouse)
+    for seed in range(2):
+        postgres.run_sql(f"update feedback.marts__nps_daily set responses = {seed}")
+    assert postgres.run_sql("select count(*) from feedback._touched") == "2"
+    assert published.publish(warehouse).partitions == 3

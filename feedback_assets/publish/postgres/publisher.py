@@ -112,7 +112,7 @@ class Postgres:
             session.run(f"set local lock_timeout = {int(_DDL_LOCK_SECONDS * 1000)}")
             state = read_state(session)
             prepare(session, self.schema, state.tables)
-            take_over(session)
+            state = take_over(session, state)
             marks = {table: warehouse.marks(table) for table in self.tables}
             held = [table for table in self.tables if marks[table]]
             if not held and state.partitions:
