@@ -1,5 +1,7 @@
 """What somebody else changed in Postgres, or an older declaration left there, is repaired."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -117,3 +119,33 @@ def test_a_schema_of_version_0_2_0_records_every_change_after_the_next_publicati
         postgres.run_sql(f"update feedback.marts__nps_daily set responses = {seed}")
     assert postgres.run_sql("select count(*) from feedback._touched") == "2"
     assert published.publish(warehouse).partitions == 3
+
+
+def redeclared(nullable: Collection[str] = (), key: tuple[str, ...] = NPS_DAILY.key) -> Table:
+    columns = tuple(
+        replace(one, nullable=one.nullable or one.name in nullable) for one in NPS_DAILY.columns
+    )
+    return replace(NPS_DAILY, columns=columns, key=key)
+
+
+@pytest.mark.parametrize(
+    ("other", "there"),
+    [
+        (redeclared(nullable=["provider"]), "f|{day,provider}"),
+        (redeclared(key=("provider", "responses")), "t|{day,provider,responses}"),
+    ],
+    ids=["nullable", "another column"],
+)
+def test_a_key_that_is_declared_otherwise_is_replaced(
+    postgres: PostgresDatabase, warehouse: Warehouse, other: Table, there: str
+) -> None:
+    key = (
+        "select indisprimary, (select array_agg(attname order by attnum) from pg_attribute where "
+        "attrelid = indexrelid) from pg_index where indexrelid = "
+        "'feedback.marts__nps_daily__key'::regclass"
+    )
+    for table, wanted in ((NPS_DAILY, "t|{day,provider}"), (other, there)) * 2:
+        done = target(postgres, table).publish(warehouse)
+        assert done.left_out == ()
+        assert postgres.run_sql(key) == wanted
+        assert in_postgres(postgres.url, NPS_DAILY) == in_warehouse(warehouse, NPS_DAILY)

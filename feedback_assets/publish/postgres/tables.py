@@ -74,9 +74,10 @@ def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) 
 
 
 def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Iterator[str]:
-    place, indexes = quoted(table_name(table)), {one.name for one in indexes_of(table)}
-    for name in sorted(existing.indexes):
-        if name.startswith(f"{table_name(table)}__") and (relaxed or name not in indexes):
+    place, declared = quoted(table_name(table)), set(indexes_of(table))
+    for name, there in sorted(existing.indexes.items()):
+        # A key has the same name whatever its kind and columns.
+        if name.startswith(f"{table_name(table)}__") and (relaxed or there not in declared):
             # Dropping the constraint drops a primary key; the other statement then does nothing.
             yield f"alter table {place} drop constraint if exists {quoted(name)}"
             yield f"drop index if exists {quoted(name)}"
@@ -109,7 +110,7 @@ def constrain(session: Session, table: Table, existing: Existing) -> None:
         clauses = ", ".join(f"alter column {quoted(name)} set not null" for name in missing)
         session.run(_if_it_fits(f"alter table {place} {clauses}"))
     for index in indexes_of(table):
-        if index.name not in existing.indexes:
+        if existing.indexes.get(index.name) != index:
             session.run(_if_it_fits(index.create(table_name(table))))
 
 
@@ -117,7 +118,7 @@ def left_out(table: Table, existing: Existing) -> Iterator[str]:
     """Descriptions of what ``constrain`` could not add."""
     name = table_name(table)
     for index in indexes_of(table):
-        if index.name not in existing.indexes:
+        if existing.indexes.get(index.name) != index:
             what = "index" if index.kind == "index" else "key"
             yield f"{what} ({', '.join(index.columns)}) of {name}"
     for one in columns_of(table):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from feedback_assets.publish.names import table_name
 from feedback_assets.publish.plan import Day, Held, Published
 from feedback_assets.publish.postgres.session import Session
-from feedback_assets.publish.postgres.shape import PgColumn, literal, quoted
+from feedback_assets.publish.postgres.shape import Index, PgColumn, literal, quoted
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sql_files import sql_file
 
@@ -28,7 +28,7 @@ class Existing:
     """A table in the schema: its columns with their types, its indexes, its comment."""
 
     columns: dict[str, PgColumn] = field(default_factory=dict)
-    indexes: frozenset[str] = frozenset()
+    indexes: dict[str, Index] = field(default_factory=dict)
     comment: str = ""
 
 
@@ -105,13 +105,10 @@ def read_tables(session: Session) -> dict[str, Existing]:
     for table, about, name, kind, required, comment in session.rows(sql_file(_PACKAGE, "columns")):
         columns[table][name] = PgColumn(name, kind, not required, comment)
         comments[table] = about
-    indexes: dict[str, set[str]] = defaultdict(set)
-    for table, name in session.rows(sql_file(_PACKAGE, "indexes")):
-        indexes[table].add(name)
-    return {
-        table: Existing(columns[table], frozenset(indexes[table]), comments[table])
-        for table in columns
-    }
+    indexes: dict[str, dict[str, Index]] = defaultdict(dict)
+    for table, name, kind, parts in session.rows(sql_file(_PACKAGE, "indexes")):
+        indexes[table][name] = Index(name, tuple(parts), kind)
+    return {table: Existing(columns[table], indexes[table], comments[table]) for table in columns}
 
 
 def take_over(session: Session, state: State) -> State:
