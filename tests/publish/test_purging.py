@@ -133,3 +133,20 @@ def test_a_statement_timeout_of_the_database_does_not_stop_an_erasure(
         release.start()
         erased.publish(warehouse, erase=True)
         release.join()
+
+
+def test_an_error_after_the_commit_does_not_say_that_nothing_was_published(
+    postgres: PostgresDatabase,
+    warehouse: Warehouse,
+    erased: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(purging, "_SESSION", ("set lock_timeout = '100ms'",))
+    erased.publish(warehouse)
+    with dbapi.connect(postgres.url, autocommit=False) as other, other.cursor() as cursor:
+        cursor.execute(f"lock table {TABLE} in share update exclusive mode")
+        with pytest.raises(PublishTrouble, match="did not release a lock") as raised:
+            erased.publish(warehouse, erase=True)
+        other.rollback()
+    assert "up to date, but may still keep deleted rows" in str(raised.value)
+    assert "Nothing was published" not in str(raised.value)
