@@ -78,6 +78,17 @@ def test_no_statistics_have_a_sample_of_an_erased_person(
     assert PERSON not in sampled(postgres)
 
 
+def test_no_statistics_of_a_table_that_is_now_empty_have_a_sample(
+    postgres: PostgresDatabase, warehouse: Warehouse, erased: Postgres
+) -> None:
+    warehouse.replace_day(FEEDBACK, day(0), made_up(FEEDBACK, day(0), 0))
+    erased.publish(warehouse, erase=True)
+    assert sampled(postgres) == ""
+    with_person(warehouse, "erased")
+    assert erased.publish(warehouse).partitions == 1
+    assert erased.publish(warehouse).left_out == ()
+
+
 def test_an_erasure_fails_while_an_older_transaction_can_see_the_rows(
     postgres: PostgresDatabase, warehouse: Warehouse, erased: Postgres
 ) -> None:

@@ -1,6 +1,7 @@
 """Removes what Postgres keeps of deleted rows, for an erasure: dead rows, and sampled values."""
 
 import time
+from collections import defaultdict
 from collections.abc import Collection
 
 from feedback_assets.publish.postgres.session import Session, outside_transactions
@@ -29,6 +30,7 @@ def purge(url: str, schema: str, names: Collection[str]) -> None:
         for name in names:
             # Before VACUUM, whose count of dead rows is exact: that of ANALYZE is an estimate.
             session.run(f"analyze {quoted(name)}")
+        _forget_samples_of_empty(session, names)
         left = _vacuumed(session, names)
         for seconds in _PAUSES:
             if not left:
@@ -45,6 +47,19 @@ def purge(url: str, schema: str, names: Collection[str]) -> None:
         if _owns_database(session):
             # Replaced samples; only the owner of the database may do this.
             session.run("vacuum pg_catalog.pg_statistic")
+
+
+def _forget_samples_of_empty(session: Session, names: Collection[str]) -> None:
+    """Remove the statistics of tables that are now empty, which ANALYZE leaves as they are."""
+    columns: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, column, kind in session.rows(sql_file(_PACKAGE, "sampled")):
+        columns[name].append((column, kind))
+    for name in columns.keys() & set(names):
+        if session.rows(f"select 1 from {quoted(name)} limit 1"):
+            continue
+        # A column whose type is set, even to the same one, loses its statistics.
+        clauses = [f"alter column {quoted(column)} type {kind}" for column, kind in columns[name]]
+        session.run(f"alter table {quoted(name)} {', '.join(clauses)}")
 
 
 def _vacuumed(session: Session, names: Collection[str]) -> list[str]:
