@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from feedback_assets.publish.owed import owe, owed_token, settle
+from feedback_assets.publish.owed import owe, owed, settle
 from feedback_assets.publish.targets import publish_to, targets_of
 from feedback_assets.publish.trouble import PublishTrouble
 from feedback_assets.settings import Settings
@@ -35,12 +35,12 @@ def erase_everywhere(settings: Settings, warehouse: Warehouse) -> list[ErasedAt]
     """Publish the rewritten tables to every target that has been published to before."""
     done = []
     for target in targets_of(settings):
-        token = owed_token(warehouse, target.name)
+        erasures = owed(warehouse, target.name)
         try:
             if target.behind(warehouse).last is not None:
                 publish_to(target, warehouse)
-            elif token is not None:
-                settle(warehouse, target.name, token)
+            else:
+                settle(warehouse, erasures)
             done.append(ErasedAt(target.name))
         except PublishTrouble as error:
             done.append(ErasedAt(target.name, str(error)))

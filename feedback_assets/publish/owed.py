@@ -1,9 +1,11 @@
 """Erasures still to be made at a target, queued beside the tables until a publication reaches it.
 
-Each file names a target and contains a random token, but nothing about a person.
+Each is a file of its own, so that completing some cannot remove one that is queued meanwhile. Its
+name has the target and a random token, but nothing about a person.
 """
 
 import secrets
+from collections.abc import Collection
 
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -12,23 +14,25 @@ _DIRECTORY = "_publishing"
 
 def owe(warehouse: Warehouse, target: str) -> None:
     """Queue an erasure: the next publication to the target has to remove all old rows."""
-    warehouse.write_bytes(_path(warehouse, target), secrets.token_hex(16).encode())
+    name = f"{_start(target)}{secrets.token_hex(16)}.txt"
+    warehouse.write_bytes(f"{warehouse.base}/{_DIRECTORY}/{name}", b"queued\n")
 
 
-def owed_token(warehouse: Warehouse, target: str) -> str | None:
-    """The token of the queued erasure, read before a publication; None if none is queued."""
-    path = _path(warehouse, target)
-    try:
-        return warehouse.read_bytes(path).decode() if warehouse.exists(path) else None
-    except FileNotFoundError:
-        return None
+def owed(warehouse: Warehouse, target: str) -> tuple[str, ...]:
+    """The paths of the queued erasures, read before a publication."""
+    return tuple(
+        path
+        for path in warehouse.list_files(f"{warehouse.base}/{_DIRECTORY}")
+        if path.rsplit("/", 1)[-1].startswith(_start(target)) and path.endswith(".txt")
+    )
 
 
-def settle(warehouse: Warehouse, target: str, token: str) -> None:
-    """Remove the erasure from the queue, unless another was queued during the publication."""
-    if owed_token(warehouse, target) == token:
-        warehouse.remove(_path(warehouse, target))
+def settle(warehouse: Warehouse, erasures: Collection[str]) -> None:
+    """Remove these erasures from the queue; those queued since they were read stay."""
+    for path in erasures:
+        warehouse.remove(path)
 
 
-def _path(warehouse: Warehouse, target: str) -> str:
-    return f"{warehouse.base}/{_DIRECTORY}/erasure-owed-by-{target}.txt"
+def _start(target: str) -> str:
+    # Version 0.2.0 had one file for all erasures: its name is this and "txt".
+    return f"erasure-owed-by-{target}."

@@ -6,7 +6,7 @@ from feedback_assets.publish.iceberg.catalog import Place
 from feedback_assets.publish.iceberg.publisher import Iceberg
 from feedback_assets.publish.names import ASSET_GROUP, schema_name
 from feedback_assets.publish.outcome import Behind, Outcome
-from feedback_assets.publish.owed import owed_token, settle
+from feedback_assets.publish.owed import owed, settle
 from feedback_assets.publish.postgres.publisher import Postgres
 from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import ALL_DAYS, Table
@@ -90,9 +90,8 @@ def published_definition(settings: Settings, name: str) -> Definition:
 
 
 def publish_to(target: Target, warehouse: Warehouse, *, everything: bool = False) -> Outcome:
-    """Publish, and complete a queued erasure; raises ``PublishTrouble``."""
-    token = owed_token(warehouse, target.name)
-    done = target.publish(warehouse, everything=everything, erase=token is not None)
-    if token is not None:
-        settle(warehouse, target.name, token)
+    """Publish, and complete the queued erasures; raises ``PublishTrouble``."""
+    erasures = owed(warehouse, target.name)
+    done = target.publish(warehouse, everything=everything, erase=bool(erasures))
+    settle(warehouse, erasures)
     return done

@@ -221,6 +221,14 @@ def test_tables_that_somebody_else_committed_to_are_sent_again(
     lake.assert_equal(warehouse, NPS_DAILY)
 
 
+def test_a_column_that_somebody_dropped_comes_back_filled(lake: Lake, warehouse: Warehouse) -> None:
+    lake.target(ORDER_FEEDBACK).publish(filled(warehouse))
+    with lake.load(ORDER_FEEDBACK).update_schema() as update:
+        update.delete_column("comment")
+    assert lake.target(ORDER_FEEDBACK).publish(warehouse).partitions == 3
+    assert lake.rows(ORDER_FEEDBACK) == in_warehouse(warehouse, ORDER_FEEDBACK)
+
+
 @pytest.mark.parametrize("existing", [True, False])
 def test_two_publishers_without_a_common_lock_leave_one_state(
     lake: Lake, warehouse: Warehouse, tmp_path: Path, existing: bool

@@ -56,7 +56,8 @@ def test_both_targets_are_published_checked_and_erased_and_a_target_that_is_down
         iceberg_server.start()
     assert any(PERSON in row for row in in_iceberg(place, FEEDBACK))
     owed = Path(warehouse.base) / "_publishing"
-    assert [path.name for path in owed.iterdir()] == ["erasure-owed-by-iceberg.txt"]
+    (queued,) = owed.iterdir()
+    assert queued.name.startswith("erasure-owed-by-iceberg.")
     assert project.run("publish").exit_code == 0
     assert not list(owed.iterdir())
     assert in_iceberg(place, FEEDBACK) == in_warehouse(warehouse, FEEDBACK)

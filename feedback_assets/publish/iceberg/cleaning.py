@@ -64,14 +64,22 @@ def _is_due(table: "IcebergTable", now: datetime) -> bool:
 
 
 def remove_unreferenced(table: "IcebergTable", *, before: datetime) -> int:
-    """Remove the files in the table's location that none of its snapshots refers to."""
-    kept = set(map(_path, _referenced(table)))
+    """Remove the files in the table's location that none of its snapshots refers to.
+
+    Raises ``PublishTrouble``, and removes nothing, if the location lacks the table's own metadata.
+    """
     filesystem, root = _store(table)
-    gone = [
-        found.path
-        for found in _files(filesystem, root)
-        if found.path not in kept and found.changed < before
-    ]
+    there = _files(filesystem, root)
+    # If the store lists paths in another form than the table has them, no file would be kept.
+    if _path(table, table.metadata_location) not in {found.path for found in there}:
+        raise PublishTrouble(
+            f"{'.'.join(table.name())} has its metadata at {table.metadata_location}, which is not "
+            f"among the files listed in {table.location()}. The table is up to date, but its old "
+            "files were left, since it is unclear which are in use. What to do: remove them with "
+            "the catalog's own maintenance."
+        )
+    kept = {_path(table, location) for location in _referenced(table)}
+    gone = [found.path for found in there if found.path not in kept and found.changed < before]
     for path in gone:
         filesystem.delete_file(path)
     return len(gone)
@@ -115,6 +123,13 @@ def _store(table: "IcebergTable") -> tuple[Any, str]:
     return io.fs_by_scheme(scheme, place), path.rstrip("/")
 
 
+def _path(table: "IcebergTable", location: str) -> str:
+    """A location in the form in which the table's file system lists it."""
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    return PyArrowFileIO.parse_location(location, table.io.properties)[2]
+
+
 def _files(filesystem: Any, root: str) -> list[_Found]:
     from pyarrow.fs import FileSelector
 
@@ -124,8 +139,3 @@ def _files(filesystem: Any, root: str) -> list[_Found]:
         for found in filesystem.get_file_info(selector)
         if found.is_file
     ]
-
-
-def _path(location: str) -> str:
-    """A location without its scheme, as the file system lists it."""
-    return location.partition("://")[2] or location

@@ -150,14 +150,15 @@ def evolve(transaction: "Transaction", table: Table) -> bool:
     with transaction.update_schema() as update:
         for name, field in wanted.items():
             if name not in kept:
-                # Rows that were published before have no value.
+                # Optional: until they are sent again, the rows have no value.
                 update.add_column(name, field.field_type, field.doc)
                 continue
             if there[name].required and not field.required:
                 update.make_column_optional(name)
             if there[name].doc != field.doc:
                 update.update_column(name, doc=field.doc)
-    return bool(other & wanted.keys())
+    # Also if somebody else had dropped a column: the warehouse still has its values.
+    return bool(wanted.keys() - kept)
 
 
 def _spelt(kind: "IcebergType") -> str:

@@ -1,21 +1,20 @@
 """One publication to Postgres, in one transaction: readers see all of it or nothing."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from feedback_assets.publish.names import table_name
 from feedback_assets.publish.outcome import Behind, Outcome, Sent
 from feedback_assets.publish.plan import Day, Published, changes, difference
 from feedback_assets.publish.postgres import tables as at_target
+from feedback_assets.publish.postgres.purging import purge
 from feedback_assets.publish.postgres.readers import grant_marts, grant_to
 from feedback_assets.publish.postgres.session import (
     SETTING,
     DoesNotFit,
     Session,
     address_of,
-    explained,
-    outside_transactions,
     transaction,
 )
 from feedback_assets.publish.postgres.shape import literal, quoted
@@ -62,8 +61,8 @@ class Postgres:
     ) -> Outcome:
         """Make the schema equal to the warehouse; if it raises ``PublishTrouble``, nothing changed.
 
-        ``everything`` also sends unchanged partitions. ``erase`` also frees the space of deleted
-        rows, so that the tables' files no longer contain them.
+        ``everything`` also sends unchanged partitions. ``erase`` also removes, after the commit,
+        what Postgres keeps of deleted rows; raises ``PublishTrouble`` if some remain.
         """
         relaxed: set[str] = set()
         while True:
@@ -79,7 +78,8 @@ class Postgres:
                     ) from None
                 relaxed.add(error.table)
         if erase:
-            self._vacuum(done.tables)
+            published = {table.full_name: table_name(table) for table in self.tables}
+            purge(self.url, self.schema, [published[name] for name in done.tables])
         return done
 
     def behind(self, warehouse: Warehouse) -> Behind:
@@ -112,7 +112,7 @@ class Postgres:
             session.run(f"set local lock_timeout = {int(_DDL_LOCK_SECONDS * 1000)}")
             state = read_state(session)
             prepare(session, self.schema, state.tables)
-            take_over(session)
+            state = take_over(session, state)
             marks = {table: warehouse.marks(table) for table in self.tables}
             held = [table for table in self.tables if marks[table]]
             if not held and state.partitions:
@@ -164,13 +164,6 @@ class Postgres:
                 f"the Postgres at {self.address} has version {version // 10_000}; publishing "
                 f"needs {OLDEST_SERVER} or later"
             )
-
-    def _vacuum(self, names: Iterable[str]) -> None:
-        published = {table.full_name: table_name(table) for table in self.tables}
-        with outside_transactions(self.url) as session:
-            for name in names:
-                with explained(self.address):
-                    session.run(f"vacuum {quoted(self.schema)}.{quoted(published[name])}")
 
 
 @dataclass

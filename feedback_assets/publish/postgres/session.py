@@ -32,6 +32,8 @@ _SESSION = (
 _REFUSES = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied")
 _PASSING = ("08", "57P", "40")
 _FULL, _LOCKED = "53", "55P03"
+_UNCHANGED = "Nothing was published; its tables are unchanged."
+_PUBLISHED = "Its tables are up to date, but may still keep deleted rows."
 _CURES = {
     "42501": (
         "denies a permission",
@@ -68,16 +70,20 @@ def address_of(url: str) -> str:
 
 @dataclass(frozen=True)
 class Session:
-    """An open transaction; it is rolled back unless committed."""
+    """An open transaction; it is rolled back unless committed.
+
+    ``after_failure``: what an error says about the tables.
+    """
 
     connection: Any
     cursor: Any
     address: str
+    after_failure: str = _UNCHANGED
 
     def run(self, *statements: str) -> None:
         """Execute statements that return nothing."""
         for statement in statements:
-            with explained(self.address):
+            with explained(self.address, self.after_failure):
                 self.cursor.execute(statement)
 
     def run_together(self, statements: Iterable[str]) -> None:
@@ -88,7 +94,7 @@ class Session:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        with explained(self.address):
+        with explained(self.address, self.after_failure):
             self.cursor.execute(query)
             found = self.cursor.fetch_arrow_table()
         # Not fetchall, which takes five times as long for thousands of rows.
@@ -160,7 +166,7 @@ def transaction(url: str, schema: str) -> Iterator[Session]:
 
 @contextmanager
 def outside_transactions(url: str) -> Iterator[Session]:
-    """A connection on which each statement is its own transaction."""
+    """A connection after a publication, on which each statement is its own transaction."""
     with _connection(url, autocommit=True) as session:
         yield session
 
@@ -175,13 +181,13 @@ def _connection(url: str, *, autocommit: bool) -> Iterator[Session]:
     from adbc_driver_manager import Error
     from adbc_driver_postgresql import dbapi
 
-    address = address_of(url)
-    with explained(address):
+    address, after = address_of(url), _PUBLISHED if autocommit else _UNCHANGED
+    with explained(address, after):
         connection = dbapi.connect(_with_options(url), autocommit=autocommit)
     try:
         cursor = connection.cursor()
         try:
-            yield Session(connection, cursor, address)
+            yield Session(connection, cursor, address, after)
         finally:
             _quietly(cursor.close, Error)
             if not autocommit:
@@ -205,14 +211,14 @@ def _with_options(url: str) -> str:
 
 
 @contextmanager
-def explained(address: str) -> Iterator[None]:
+def explained(address: str, after: str = _UNCHANGED) -> Iterator[None]:
     """Convert errors of the driver to ``PublishTrouble``."""
     from adbc_driver_manager import Error
 
     try:
         yield
     except Error as error:
-        failure = trouble(error, address)
+        failure = trouble(error, address, after)
     else:
         return
     # Outside the block, so that the driver's error, which may quote a row, is not chained.
@@ -223,30 +229,28 @@ def _misfit_or_trouble(error: Any, name: str, address: str) -> Exception:
     return DoesNotFit(name) if error.sqlstate in _DOES_NOT_FIT else trouble(error, address)
 
 
-def trouble(error: Any, address: str) -> PublishTrouble:
+def trouble(error: Any, address: str, after: str = _UNCHANGED) -> PublishTrouble:
     """The driver's error as one line, without data from rows."""
-    state, reason = error.sqlstate or "", _reason(str(error))
-    if not state:
-        if any(words in reason for words in _REFUSES):
-            return _failed(address, f"refuses: {reason}", "fix user, password and database in it")
-        return _failed(
-            address, f"cannot be reached: {reason}", "start it, or fix the URL", transient=True
-        )
-    if state in _CURES:
-        what, cure = _CURES[state]
-        return _failed(address, f"{what}: {reason}", cure, transient=state == _LOCKED)
-    if state.startswith(_FULL):
-        return _failed(address, f"is out of resources: {reason}", "free disk space or connections")
-    passing = state.startswith(_PASSING)
-    return _failed(address, f"failed ({state}): {reason}", "check its log", transient=passing)
-
-
-def _failed(address: str, what: str, cure: str, *, transient: bool = False) -> PublishTrouble:
+    what, cure, transient = _explanation(error.sqlstate or "", _reason(str(error)))
     return PublishTrouble(
-        f"the Postgres of {SETTING} ({address}) {what}. Nothing was published; its tables are "
-        f"unchanged. What to do: {cure}, then publish again.",
+        f"the Postgres of {SETTING} ({address}) {what}. {after} What to do: {cure}, then publish "
+        "again.",
         transient=transient,
     )
+
+
+def _explanation(state: str, reason: str) -> tuple[str, str, bool]:
+    """What happened, what to do, and whether the same publication may succeed in a minute."""
+    if not state:
+        if any(words in reason for words in _REFUSES):
+            return f"refuses: {reason}", "fix user, password and database in it", False
+        return f"cannot be reached: {reason}", "start it, or fix the URL", True
+    if state in _CURES:
+        what, cure = _CURES[state]
+        return f"{what}: {reason}", cure, state == _LOCKED
+    if state.startswith(_FULL):
+        return f"is out of resources: {reason}", "free disk space or connections", False
+    return f"failed ({state}): {reason}", "check its log", state.startswith(_PASSING)
 
 
 def _reason(text: str) -> str:

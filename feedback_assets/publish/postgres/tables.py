@@ -1,5 +1,6 @@
 """Brings one table at the target to its declared shape, and fills it."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -25,6 +26,8 @@ _ROWS_AT_ONCE = 20_000
 _NESTED_AT_ONCE = 2_000
 _STAGE = "stage"
 _json = msgspec.json.Encoder(decimal_format="number")
+# Read from left to right, an escaped backslash takes its pair: what follows is text, not an escape.
+_ESCAPE = re.compile(r"\\(?:u0000|.)")
 
 
 def create(session: Session, table: Table) -> None:
@@ -66,15 +69,15 @@ def alter(session: Session, table: Table, existing: Existing, *, relaxed: bool) 
     ]
     session.run_together(statements)
     describe(session, table, existing)
-    # A new column is null in the published rows, as in the warehouse. A column that was replaced
-    # has lost its values.
-    return bool(other & wanted.keys()) or ("day" in wanted) != ("day" in existing.columns)
+    # A column that was added has no values, also if somebody else had dropped it.
+    return bool(wanted.keys() - kept) or "day" in other
 
 
 def _outdated_indexes(table: Table, existing: Existing, *, relaxed: bool) -> Iterator[str]:
-    place, indexes = quoted(table_name(table)), {one.name for one in indexes_of(table)}
-    for name in sorted(existing.indexes):
-        if name.startswith(f"{table_name(table)}__") and (relaxed or name not in indexes):
+    place, declared = quoted(table_name(table)), set(indexes_of(table))
+    for name, there in sorted(existing.indexes.items()):
+        # A key has the same name whatever its kind and columns.
+        if name.startswith(f"{table_name(table)}__") and (relaxed or there not in declared):
             # Dropping the constraint drops a primary key; the other statement then does nothing.
             yield f"alter table {place} drop constraint if exists {quoted(name)}"
             yield f"drop index if exists {quoted(name)}"
@@ -107,7 +110,7 @@ def constrain(session: Session, table: Table, existing: Existing) -> None:
         clauses = ", ".join(f"alter column {quoted(name)} set not null" for name in missing)
         session.run(_if_it_fits(f"alter table {place} {clauses}"))
     for index in indexes_of(table):
-        if index.name not in existing.indexes:
+        if existing.indexes.get(index.name) != index:
             session.run(_if_it_fits(index.create(table_name(table))))
 
 
@@ -115,7 +118,7 @@ def left_out(table: Table, existing: Existing) -> Iterator[str]:
     """Descriptions of what ``constrain`` could not add."""
     name = table_name(table)
     for index in indexes_of(table):
-        if index.name not in existing.indexes:
+        if existing.indexes.get(index.name) != index:
             what = "index" if index.kind == "index" else "key"
             yield f"{what} ({', '.join(index.columns)}) of {name}"
     for one in columns_of(table):
@@ -194,12 +197,16 @@ def _storable(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _storable_array(values: pa.Array) -> pa.Array:
     if pa.types.is_nested(values.type):
-        values = pa.array(
-            [None if one is None else _json.encode(one).decode() for one in values.to_pylist()],
-            pa.string(),
-        )
-        # After an even number of backslashes, it is the escape itself, not text that spells it.
-        return pc.replace_substring_regex(values, r"((?:^|[^\\])(?:\\\\)*)\\u0000", r"\1\\ufffd")
+        return pa.array([_storable_json(one) for one in values.to_pylist()], pa.string())
     if pa.types.is_string(values.type) and pc.any(pc.match_substring(values, "\0")).as_py():
         return pc.replace_substring(values, "\0", "\ufffd")
     return values
+
+
+def _storable_json(value: object) -> str | None:
+    if value is None:
+        return None
+    text = _json.encode(value).decode()
+    if "\\u0000" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: found[0].replace("\\u0000", "\\ufffd"), text)

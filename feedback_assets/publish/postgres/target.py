@@ -2,8 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -11,13 +11,14 @@ import pyarrow as pa
 from feedback_assets.publish.names import table_name
 from feedback_assets.publish.plan import Day, Held, Published
 from feedback_assets.publish.postgres.session import Session
-from feedback_assets.publish.postgres.shape import PgColumn, literal, quoted
+from feedback_assets.publish.postgres.shape import Index, PgColumn, literal, quoted
 from feedback_assets.schema.table import Table
 from feedback_assets.transforms.sql_files import sql_file
 
 PARTITIONS, READERS, PUBLICATIONS = "_partitions", "_readers", "_publications"
 TOUCHED = "_touched"
 """The publisher's own tables, beside the published ones."""
+_OLD_KEY = "_touched_pkey"
 _PACKAGE = "feedback_assets.publish.postgres"
 _NONE: dict[Day, Published] = {}
 
@@ -27,7 +28,7 @@ class Existing:
     """A table in the schema: its columns with their types, its indexes, its comment."""
 
     columns: dict[str, PgColumn] = field(default_factory=dict)
-    indexes: frozenset[str] = frozenset()
+    indexes: dict[str, Index] = field(default_factory=dict)
     comment: str = ""
 
 
@@ -60,11 +61,12 @@ def lock(session: Session, schema: str, seconds: float) -> None:
     session.rows(f"select pg_advisory_xact_lock(hashtextextended({key}, 0))::text")
 
 
-def prepare(session: Session, schema: str, tables: Collection[str]) -> None:
-    """Create the schema and the publisher's own tables where they are missing."""
+def prepare(session: Session, schema: str, tables: Mapping[str, Existing]) -> None:
+    """Create the schema and the publisher's own tables where they are missing or outdated."""
     if not session.rows(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
         session.run(f"create schema {quoted(schema)}")
-    if not {PARTITIONS, READERS, PUBLICATIONS, TOUCHED}.issubset(tables):
+    own = {PARTITIONS, READERS, PUBLICATIONS, TOUCHED}
+    if not own.issubset(tables) or _OLD_KEY in tables[TOUCHED].indexes:
         session.run_together(statements("own_tables"))
         session.run(sql_file(_PACKAGE, "mark_touched"))
 
@@ -103,21 +105,22 @@ def read_tables(session: Session) -> dict[str, Existing]:
     for table, about, name, kind, required, comment in session.rows(sql_file(_PACKAGE, "columns")):
         columns[table][name] = PgColumn(name, kind, not required, comment)
         comments[table] = about
-    indexes: dict[str, set[str]] = defaultdict(set)
-    for table, name in session.rows(sql_file(_PACKAGE, "indexes")):
-        indexes[table].add(name)
-    return {
-        table: Existing(columns[table], frozenset(indexes[table]), comments[table])
-        for table in columns
-    }
+    indexes: dict[str, dict[str, Index]] = defaultdict(dict)
+    for table, name, kind, parts in session.rows(sql_file(_PACKAGE, "indexes")):
+        indexes[table][name] = Index(name, tuple(parts), kind)
+    return {table: Existing(columns[table], indexes[table], comments[table]) for table in columns}
 
 
-def take_over(session: Session) -> None:
-    """Delete the records of other people's changes, and record none in this transaction.
+def take_over(session: Session, state: State) -> State:
+    """The state with the changes that others have committed, whose records are deleted.
 
-    A change that is committed later is recorded for the next publication.
+    The publisher's own changes are not recorded in this transaction. A change that is committed
+    later is recorded for the next publication.
     """
-    session.run("set local feedback.publishing = 'on'", "delete from _touched")
+    session.run("set local feedback.publishing = 'on'")
+    # Read and deleted in one statement, so that none is deleted unread.
+    found = session.rows("delete from _touched returning table_name")
+    return replace(state, touched=frozenset(name for (name,) in found))
 
 
 def delete_partitions(session: Session, table: Table, days: Collection[Day]) -> None:

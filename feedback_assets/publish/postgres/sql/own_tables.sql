@@ -16,8 +16,10 @@ comment on table _partitions is
 create table if not exists _readers (role text primary key);
 comment on table _readers is 'The roles of feedback-assets publish --grant-to';
 
--- The tables whose rows somebody else has changed since they were published.
-create table if not exists _touched (table_name text primary key);
+-- The tables whose rows somebody else has changed since they were published, a row for each change.
+create table if not exists _touched (table_name text not null);
+-- Version 0.2.0 had a key.
+alter table _touched drop constraint if exists _touched_pkey;
 comment on table _touched is 'Tables that somebody else changed; the next publication repairs them';
 
 -- For readers: how fresh the tables are, even if nothing has changed.
