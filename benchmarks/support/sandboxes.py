@@ -28,9 +28,9 @@ def sandbox(customers: int, days: int, *more: object) -> Iterator[dict[str, str]
 
 
 @contextmanager
-def sandbox_without_limits(customers: int, days: int) -> Iterator[dict[str, str]]:
+def sandbox_without_limits(customers: int, days: int, *more: object) -> Iterator[dict[str, str]]:
     """The same without quotas."""
-    with sandbox(customers, days, "--quota-scale", 1000) as settings:
+    with sandbox(customers, days, "--quota-scale", 1000, *more) as settings:
         yield settings | _NO_LIMITS
 
 

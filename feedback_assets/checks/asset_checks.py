@@ -170,22 +170,21 @@ def _settled(
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
     """The numbers of a check, without partitions whose inputs changed since they were built."""
-    compares = any(rule.name == name and len(rule.reads) > 1 for rule in RULES)
-    if not numbers["violations"] or not compares:
+    read = next((rule.reads for rule in RULES if rule.name == name), ())
+    if not numbers["violations"] or len(read) < 2:
         return numbers
+    # Tables that are compared with the table without being its inputs are built beside it.
+    for beside in (find_table(one) for one in read if one not in {table.full_name, *table.depends}):
+        is_built = bool(warehouse.files(beside))
+        if not is_built or _changed(beside, [None], warehouse, settings, instance):
+            why = (
+                f"{beside.full_name} is not built from the same data; checked after the next build"
+            )
+            return {**numbers, "violations": 0, "not_compared": why}
     held: list[Day] = [None]
     if table.partitioned:
         held = [*(days_between(*days) if days else warehouse.days_held(table))]
-    definition = definition_of(table, settings).text
-    changed = changed_since(
-        table,
-        held,
-        instance,
-        warehouse,
-        names=settings.names,
-        spans=spans(settings),
-        definition=definition,
-    )
+    changed = _changed(table, held, warehouse, settings, instance)
     if not changed:
         return numbers
     unchanged = ranges(day for day in held if day is not None and day not in changed)
@@ -196,6 +195,24 @@ def _settled(
         if other == name
     )
     return {**numbers, "violations": violations, "not_compared": _not_compared(changed)}
+
+
+def _changed(
+    table: Table,
+    held: Collection[Day],
+    warehouse: Warehouse,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+) -> set[Day]:
+    return changed_since(
+        table,
+        held,
+        instance,
+        warehouse,
+        names=settings.names,
+        spans=spans(settings),
+        definition=definition_of(table, settings).text,
+    )
 
 
 def _not_compared(changed: set[Day]) -> str:

@@ -189,6 +189,26 @@ def test_a_check_compares_only_partitions_built_from_the_stored_inputs(shop: Pro
     assert checked(shop, mart, check).passed
 
 
+@pytest.mark.slow
+def test_a_check_waits_for_a_table_that_is_built_beside_its_own(shop: Project) -> None:
+    mart, check = "marts.channel_scorecard", "scorecard_answers_add_up"
+    everything = ("--select", '+key:"marts/channel_scorecard"')
+    result = shop.backfill(FIRST, YESTERDAY, *everything)
+    assert result.exit_code == 0
+    assert "check failed" not in result.stderr
+    evaluation = checked(shop, mart, check)
+    assert evaluation.passed
+    beside = "marts.nps_by_channel"
+    assert str(evaluation.metadata["not_compared"].value).startswith(f"{beside} is not built from")
+
+    select = ("--select", f'key:"{beside.replace(".", "/")}"')
+    assert shop.backfill(FIRST, YESTERDAY, *select).exit_code == 0
+    assert "not_compared" not in checked(shop, mart, check).metadata
+    table = find_table(beside)
+    shop.warehouse.replace_whole(table, shop.warehouse.read_arrow(table).slice(1))
+    assert not checked(shop, mart, check).passed, "both are built from the stored data"
+
+
 def _only_comparable_days_of_a_range_are_compared(shop: Project) -> None:
     name, check = "marts.order_feedback", "every_answer_once"
     answers, table = find_table("unified.feedback"), find_table(name)
