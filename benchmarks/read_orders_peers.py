@@ -54,6 +54,7 @@ def main() -> None:
                 lambda peer=peer: read(peer, served, directory),
                 lambda: backfill(served, directory),
                 chosen,
+                warm=False,
             )
             theirs, ours = compared.medians(wall)
             say(
