@@ -81,7 +81,7 @@ def _charts(report: Report) -> tuple[dict[str, charts.Spec], dict[str, list[rows
         "weeks": rows_of.week_rows(report.weeks, few),
         "classes": rows_of.class_rows(month.now) if month else [],
         "locations": rows_of.location_rows(default_locations(report), few),
-        "funnel": rows_of.funnel_rows(report.surveys),
+        "funnel": rows_of.funnel_rows(report.funnel),
         "products": rows_of.product_rows(report.products),
         "coverage": rows_of.coverage_rows(report.coverage),
     }

@@ -18,6 +18,7 @@ from feedback_assets.reports.report import (
     ByCustomers,
     Comment,
     Freshness,
+    Funnel,
     Location,
     Period,
     Product,
@@ -79,6 +80,7 @@ def read_report(
     with connected(warehouse, _READ, last, memory_limit) as ask:
         products, products_in_all = _products(ask, bounds)
         locations, locations_in_all = _locations(ask, windows, bounds)
+        surveys = ask("funnel")
         sources = _sources(warehouse, read_at or {})
         return Report(
             built_at=built_at,
@@ -95,7 +97,8 @@ def read_report(
             weeks=_weeks(ask, held_days),
             scorecard=read_scorecard(ask, bounds, windows, summary),
             values=_values(ask, bounds),
-            surveys=tuple(_survey(row) for row in ask("funnel")[: bounds.surveys]),
+            surveys=tuple(_survey(row) for row in surveys[: bounds.surveys]),
+            funnel=_funnel(surveys),
             locations=locations,
             locations_in_all=locations_in_all,
             products=products,
@@ -199,6 +202,11 @@ def _by_customers(row: Row | None, now: Counts) -> ByCustomers | None:
 def _survey(row: Row) -> Survey:
     named = ("survey_name", "sending_type")
     return Survey(**row | {name: row[name] and bounded(row[name]) for name in named})
+
+
+def _funnel(rows: Sequence[Row]) -> Funnel:
+    steps = ("planned", "sent", "clicked", "answered")
+    return Funnel(len(rows), **{step: sum(row[step] for row in rows) for step in steps})
 
 
 def _values(ask: Ask, bounds: Bounds) -> tuple[Value, ...]:

@@ -147,6 +147,17 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Funnel:
+    """The sums over all ``kinds`` of surveys, those included that ``Report.surveys`` leaves out."""
+
+    kinds: int = 0
+    planned: int = 0
+    sent: int = 0
+    clicked: int = 0
+    answered: int = 0
+
+
+@dataclass(frozen=True)
 class Product:
     """Mean score of one product with its 95 % interval; ``is_enough`` if it can be ranked."""
 
@@ -260,6 +271,7 @@ class Report:
     scorecard: Scorecard = field(default_factory=Scorecard)
     values: tuple[Value, ...] = ()
     surveys: tuple[Survey, ...] = ()
+    funnel: Funnel = Funnel()
     locations: tuple[Location, ...] = ()
     locations_in_all: Mapping[int, int] = field(default_factory=dict)
     products: tuple[Product, ...] = ()

@@ -5,7 +5,7 @@ from typing import Any
 
 from feedback_assets.reports import words
 from feedback_assets.reports.names import short
-from feedback_assets.reports.report import Location, Product, Survey, Value, Week
+from feedback_assets.reports.report import Funnel, Location, Product, Value, Week
 from feedback_assets.reports.statistics import Counts
 
 Row = dict[str, Any]
@@ -99,10 +99,15 @@ def location_rows(locations: Iterable[Location], few: int) -> list[Row]:
     ]
 
 
-def funnel_rows(surveys: Iterable[Survey]) -> list[Row]:
+def funnel_rows(found: Funnel) -> list[Row]:
     """A bar for each step from planned to answered; empty if none was planned."""
-    planned, sent, clicked, answered = words.funnel_steps(surveys)
-    steps = (("Planned", planned), ("Sent", sent), ("Clicked", clicked), ("Answered", answered))
+    sent = found.sent
+    steps = (
+        ("Planned", found.planned),
+        ("Sent", sent),
+        ("Clicked", found.clicked),
+        ("Answered", found.answered),
+    )
     return [
         {
             "name": step,
@@ -114,7 +119,7 @@ def funnel_rows(surveys: Iterable[Survey]) -> list[Row]:
             "tip": f"{step}: {words.counted(count, 'survey')}",
         }
         for place, (step, count) in enumerate(steps)
-        if planned
+        if found.planned
     ]
 
 

@@ -1,6 +1,6 @@
 """The findings as sentences, and the format of numbers, money and days on the page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,11 +8,11 @@ from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.names import short
 from feedback_assets.reports.report import (
     Comment,
+    Funnel,
     Location,
     Period,
     Product,
     Report,
-    Survey,
     Value,
     Week,
 )
@@ -230,33 +230,21 @@ def locations(found: Sequence[Location], few: int) -> str:
     return f"{text} Their intervals overlap, so the order may be chance." if high >= low else text
 
 
-def funnel(found: Sequence[Survey]) -> str:
+def funnel(found: Funnel) -> str:
     """The step at which most answers are lost."""
-    planned, sent, clicked, answered = funnel_steps(found)
-    if not planned:
+    if not found.planned:
         return "No surveys in the last 90 days."
-    if not sent:
-        return f"None of the {counted(planned, 'planned survey')} has been sent."
+    if not found.sent:
+        return f"None of the {counted(found.planned, 'planned survey')} has been sent."
     losses = {
-        "before they are sent": planned - sent,
-        "between sending and the click": sent - clicked,
-        "between the click and the answer": clicked - answered,
+        "before they are sent": found.planned - found.sent,
+        "between sending and the click": found.sent - found.clicked,
+        "between the click and the answer": found.clicked - found.answered,
     }
     worst = max(losses, key=lambda step: losses[step])
     return (
-        f"Of {counted(sent, 'survey')} sent in the last 90 days, {percent(answered / sent)} "
-        f"were answered; most answers are lost {worst} ({number(losses[worst])})."
-    )
-
-
-def funnel_steps(found: Iterable[Survey]) -> tuple[int, int, int, int]:
-    """Planned, sent, clicked, answered, over all surveys."""
-    found = list(found)
-    return (
-        sum(s.planned for s in found),
-        sum(s.sent for s in found),
-        sum(s.clicked for s in found),
-        sum(s.answered for s in found),
+        f"Of {counted(found.sent, 'survey')} sent in the last 90 days, "
+        f"{percent(found.answered / found.sent)} were answered; most answers are lost {worst} ({number(losses[worst])})."
     )
 
 
