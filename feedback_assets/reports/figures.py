@@ -141,7 +141,7 @@ def _weeks(ask: Ask, held_days: Collection[date]) -> tuple[Week, ...]:
 def _locations(
     ask: Ask, windows: Sequence[int], bounds: Bounds
 ) -> tuple[tuple[Location, ...], dict[int, int]]:
-    rows = ask("locations", windows=list(windows), most=bounds.locations)
+    rows = ask("locations", windows=list(windows), few=bounds.few_answers, most=bounds.locations)
     found = tuple(
         Location(row["window_days"], row["provider"], bounded(row["location_ref"]), counts(row))
         for row in rows
