@@ -67,7 +67,7 @@ def decide(rows: Iterable[ChannelRow], facts: Facts) -> Decisions:
     ranked: list[Finding] = [*said]
     if facts.waiting:
         ranked.append(_queue(facts, currency))
-    ranked.sort(key=_by_money)
+    ranked.sort(key=lambda finding: _by_money(finding, currency))
     first: list[Finding] = [*_careful(facts)]
     if not said:
         differ = any(each.row is not None for each in withheld)
@@ -263,7 +263,10 @@ def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:
             withheld.append(Withheld(type(each), each.row, Reason.SAID_ALREADY))
         else:
             said[each.row.channel] = each
-    free = sorted((each for each in costs if each.row.channel not in said), key=_by_money)
+    free = sorted(
+        (each for each in costs if each.row.channel not in said),
+        key=lambda each: _by_money(each, each.at_stake.currency),
+    )
     taken = free[:1]
     withheld += [
         Withheld(PromoterCosts, each.row, Reason.SAID_ALREADY)
@@ -274,10 +277,12 @@ def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:
 
 
 def _queue(facts: Facts, currency: str | None) -> AnswerDetractors:
-    bought = facts.waiting_bought.get(currency) if currency is not None else None
-    return AnswerDetractors(
-        facts.waiting, Money(bought, currency) if bought and currency is not None else None
-    )
+    """With purchases in the shop's currency or else, where there are none, in their largest."""
+    bought = {code: amount for code, amount in facts.waiting_bought.items() if amount > 0}
+    if not bought:
+        return AnswerDetractors(facts.waiting, None)
+    shown = currency if currency in bought else min(bought, key=lambda c: (-bought[c], c))
+    return AnswerDetractors(facts.waiting, Money(bought[shown], shown))
 
 
 def _net_amount(own: ChannelRow | None, currency: str | None) -> Money:
@@ -285,10 +290,12 @@ def _net_amount(own: ChannelRow | None, currency: str | None) -> Money:
     return Money(amount or Decimal(0), currency or ALL)
 
 
-def _by_money(finding: Finding) -> tuple[Decimal, str, Channel]:
-    """Highest amount first; equal amounts by kind and channel, for a deterministic order."""
+def _by_money(finding: Finding, currency: str | None) -> tuple[Decimal, str, Channel]:
+    """Highest amount in ``currency`` first; equal ones by kind and channel, so always the same."""
     stake = getattr(finding, "at_stake", None)
     row = getattr(finding, "row", None)
-    amount = stake.amount if isinstance(stake, Money) else Decimal(0)
+    amount = Decimal(0)
+    if isinstance(stake, Money) and stake.currency == currency:
+        amount = stake.amount
     channel = row.channel if isinstance(row, ChannelRow) else ("", "", "")
     return -amount, type(finding).__name__, channel

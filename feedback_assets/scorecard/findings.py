@@ -95,7 +95,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class AnswerDetractors:
-    """Detractors await a reply; ``at_stake`` is their purchases, None if unknown."""
+    """Detractors await a reply; ``at_stake`` is their purchases, None if none are known."""
 
     waiting: int
     at_stake: Money | None

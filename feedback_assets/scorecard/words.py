@@ -181,7 +181,8 @@ def _vanishes(tipping: float | None) -> str:
 def _queue(finding: AnswerDetractors) -> str:
     detractors = counted(finding.waiting, "detractor")
     if finding.at_stake is None:
-        return f"Answer {detractors}; they have no known orders."
+        # Whether customers behind unmatched answers bought anything is unknown.
+        return f"Answer {detractors}."
     return f"Answer {detractors}; they spent {amount(finding.at_stake)}."
 
 

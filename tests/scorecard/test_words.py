@@ -99,7 +99,7 @@ USD = Money(Decimal("3336.2"), "USD")
             "facebook/spring-sale rose 20 points, from −38 to −17; 1 promoter won.",
         ),
         (AnswerDetractors(31, USD), "Answer 31 detractors; they spent USD\u00a03,336."),
-        (AnswerDetractors(1, None), "Answer 1 detractor; they have no known orders."),
+        (AnswerDetractors(1, None), "Answer 1 detractor."),
         (
             NothingStandsOut(140, differ=False),
             "No channel differs beyond chance; 20 points need about 140 customers who answer.",
