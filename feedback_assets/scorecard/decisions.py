@@ -267,13 +267,15 @@ def _one_a_channel(found: Found) -> tuple[list[OfChannel], list[Withheld]]:
         (each for each in costs if each.row.channel not in said),
         key=lambda each: _by_money(each, each.at_stake.currency),
     )
-    taken = free[:1]
+    withheld += [
+        Withheld(PromoterCosts, each.row, Reason.MORE_MONEY_ELSEWHERE) for each in free[1:]
+    ]
     withheld += [
         Withheld(PromoterCosts, each.row, Reason.SAID_ALREADY)
         for each in costs
         if each.row.channel in said
     ]
-    return [*said.values(), *taken], withheld
+    return [*said.values(), *free[:1]], withheld
 
 
 def _queue(facts: Facts, currency: str | None) -> AnswerDetractors:

@@ -193,9 +193,13 @@ def test_the_biggest_spender_is_compared_with_the_cheapest_channel() -> None:
         channel("c/x", money=priced(900, 30, 35, 40)),
         channel("d/x", money=priced(5, 8, 10, 15)),
     )
-    (finding,) = decide(rows, FINE).findings
+    decided = decide(rows, FINE)
+    (finding,) = decided.findings
     assert isinstance(finding, PromoterCosts)
     assert (finding.cheaper.source, finding.row.source) == ("d", "c")
+    assert reasons(decided) == [
+        (PromoterCosts, source, Reason.MORE_MONEY_ELSEWHERE) for source in ("b", "a")
+    ]
 
 
 @pytest.mark.parametrize(
