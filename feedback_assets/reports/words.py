@@ -134,6 +134,8 @@ def against_before(period: Period) -> str:
     if period.before is None:
         held = counted(period.days_before, "day")
         return f"only {held} of the previous {window} have data, too few to compare"
+    if period.now.nps is None:
+        return "no answers to compare"
     if difference is None:
         return f"no answers in the previous {window} days"
     if points(difference) == "about the same":
@@ -144,8 +146,10 @@ def against_before(period: Period) -> str:
 
 def answers_against_before(period: Period) -> str:
     """The change in the number of answers."""
-    if period.before is None or not period.before.responses:
+    if period.before is None:
         return "no full previous period"
+    if not period.before.responses:
+        return "none before"
     change = period.now.responses / period.before.responses - 1
     if abs(change) < 0.005:
         return f"as many as in the previous {period.window_days} days"
@@ -155,8 +159,10 @@ def answers_against_before(period: Period) -> str:
 def rate_against_before(period: Period) -> str:
     """The change of the response rate since the period before."""
     difference = period.rate_difference
-    if difference is None:
+    if period.before is None:
         return "no full previous period"
+    if difference is None:
+        return "none before"
     if not round(difference.points, 1):
         return "as before"
     sign = "+" if difference.points > 0 else ""
@@ -173,9 +179,15 @@ def values(found: Sequence[Value]) -> str:
     promoter, detractor = mine.get("promoter"), mine.get("detractor")
     if promoter is None or detractor is None:
         return f"No orders in {_currency(currency)} from both promoters and detractors yet."
+    if not any(value.followed for value in mine.values()):
+        return "No answer is 30 days old yet, so what customers do after it is not known."
     difference = returned_difference(promoter, detractor)
     if difference is None:
-        return "No answer is 30 days old yet, so what customers do after it is not known."
+        recent = " or ".join(each.nps_class for each in (promoter, detractor) if not each.followed)
+        return (
+            f"No {recent} who pays in {_currency(currency)} has a first answer that is 30 days old "
+            "yet, so what promoters and detractors do after it cannot be compared."
+        )
     return (
         f"In the 30 days after their first answer {percent(promoter.returned or 0)} of promoters "
         f"ordered again and {percent(detractor.returned or 0)} of detractors, a difference "

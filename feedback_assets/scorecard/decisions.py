@@ -188,7 +188,7 @@ def _changes(
     chosen: Sequence[ChannelRow], money: Mapping[Channel, ChannelRow], currency: str | None
 ) -> Iterator[OfChannel | Withheld]:
     tested = [row for row in chosen if row.is_tested]
-    if tested and all(row.nps_before is None and row.change_z is None for row in tested):
+    if tested and all(row.responses_before is None for row in tested):
         yield Withheld(Changed, None, Reason.DAYS_BEFORE_NOT_HELD)
     found = changed(chosen)
     for row in chosen:

@@ -254,6 +254,11 @@ def test_changes_are_withheld_if_earlier_days_are_missing() -> None:
     assert reasons(decided) == [(Changed, "", Reason.DAYS_BEFORE_NOT_HELD)]
 
 
+def test_no_day_is_called_missing_if_nobody_answered_before() -> None:
+    silent = {"change_z": None, "nps_before": None, "responses_before": 0.0}
+    assert decide(shop(channel("a/x", **silent), channel("b/x", **silent)), FINE).withheld == ()
+
+
 def test_waiting_detractors_need_an_answer() -> None:
     bought = {"USD": Decimal(777), "EUR": Decimal(5)}
     decided = decide(shop(channel("a/x")), replace(FINE, waiting=12, waiting_bought=bought))

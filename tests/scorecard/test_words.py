@@ -175,7 +175,7 @@ def test_withheld_findings_give_a_reason() -> None:
         "b/x, above the rest: answers about first orders are no better than the shop’s.",
         "c/x, below the rest: detractors bought nothing.",
     ]
-    before = {"change_z": None, "nps_before": None}
+    before = {"change_z": None, "nps_before": None, "responses_before": None}
     (whole,) = decide(shop(channel("a/x", **before)), FINE).withheld
     assert words.withheld(whole) == "Changed: some days of the previous window have no data."
 
