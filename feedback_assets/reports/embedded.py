@@ -76,7 +76,7 @@ def _charts(report: Report) -> tuple[dict[str, charts.Spec], dict[str, list[rows
         "products": charts.intervals(page),
         "coverage": charts.shares(page, list(rows_of.METHODS), methods),
     }
-    month, few = report.period(30), report.bounds.few_answers
+    month, few = report.month, report.bounds.few_answers
     rows: dict[str, list[rows_of.Row]] = {
         "weeks": rows_of.week_rows(report.weeks, few),
         "classes": rows_of.class_rows(month.now) if month else [],

@@ -77,7 +77,7 @@ def render(report: Report) -> str:
             held=report.span_days,
             few=report.bounds.few_answers,
             few_reviews=report.bounds.few_reviews,
-            month=report.period(30) or next(iter(report.periods), None),
+            month=report.month,
             currencies=charted_currencies(report),
             locations=default_locations(report),
             kinds=_kinds(report),

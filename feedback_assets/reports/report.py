@@ -285,6 +285,11 @@ class Report:
         return next((p for p in self.periods if p.window_days == window_days), None)
 
     @property
+    def month(self) -> Period | None:
+        """The last 30 days or, while fewer than eight are stored, the only period."""
+        return self.period(30) or next(iter(self.periods), None)
+
+    @property
     def span_days(self) -> int:
         """Days from the first to the last stored one."""
         return span_days(self.first_day, self.last_day)

@@ -114,7 +114,7 @@ def window(days: int, held: int) -> str:
 
 def headline(report: Report) -> str:
     """The overall result in one or two sentences."""
-    period = report.period(30) or next(iter(report.periods), None)
+    period = report.month
     if period is None or period.now.nps is None:
         longest = max(report.periods, key=lambda p: p.now.responses, default=None)
         if period is None or longest is None or longest.now.nps is None:

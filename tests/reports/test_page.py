@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -226,6 +226,15 @@ def test_answers_without_a_score_do_not_count_towards_nps(marts: Marts) -> None:
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
     assert "No scored answers yet" in page.text
     assert "nan" not in page.text.lower().split()
+
+
+def test_the_classes_are_charted_from_the_first_week_on(marts: Marts) -> None:
+    marts.put("marts.nps_daily", daily(days=3))
+    page = Page(render(read_report(marts.warehouse, built_at=AT)))
+    parts = {row["part"]: row["value"] for row in page.data["rows"]["classes"]}
+    assert (
+        tuple(parts.values()) == marts.sums("marts.nps_daily", LAST - timedelta(days=6), LAST)[1:]
+    )
 
 
 def test_stale_data_is_reported_at_the_top(full: Marts) -> None:
