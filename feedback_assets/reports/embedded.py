@@ -160,7 +160,9 @@ def _view(view: View, names: dict[tuple[str, ...], int]) -> dict[str, Any]:
 
 def label_of(line: Line) -> str:
     """The name of a channel, or how many make up the row."""
-    return f"{line.channels:,} smaller channels" if line.verdict == "smaller" else line.label
+    if line.verdict != "smaller":
+        return line.label
+    return words.counted(line.channels, "smaller channel")
 
 
 def _arrays(cells: Sequence[Any]) -> dict[str, list[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from feedback_assets.reports.queries import Row
 from feedback_assets.reports.scorecard_report import Line, View
-from feedback_assets.scorecard.numbers import number
+from feedback_assets.scorecard.numbers import counted, number
 from feedback_assets.scorecard.rows import FEW_SHOWN
 
 FEW_FOR_MEDIAN, FEW_FOR_MEAN = 10, 30
@@ -27,6 +27,7 @@ VERDICTS = {
 }
 MOVED = {1: "risen, beyond chance", -1: "fallen, beyond chance"}
 POINTS, SIGNED, COUNT, MONEY, RATIO, SHARE = "points", "signed", "count", "money", "ratio", "share"
+DAYS = "days"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ COLUMNS = (
         "spend",
         "Spend",
         "money",
-        ("{spend_days_missing} days missing",),
+        ("{spend_days_missing} missing",),
     ),
     Column("cost_per_order", "Cost per order", "money"),
     Column("roas", "ROAS", "money", ("{roas_covers} of orders",)),
@@ -90,11 +91,12 @@ KINDS = {
     **dict.fromkeys(("nps_change", "nps_change_low", "nps_change_high"), SIGNED),
     **dict.fromkeys(("responses", "promoters", "passives", "detractors", "effective"), COUNT),
     **dict.fromkeys(("promoters_share", "detractors_share", "roas_covers"), SHARE),
-    **dict.fromkeys(("orders", "new_customers", "new_most", "spend_days_missing"), COUNT),
+    **dict.fromkeys(("orders", "new_customers", "new_most"), COUNT),
     **dict.fromkeys(("net_amount", "per_customer", "per_low", "per_high", "q1", "q3"), MONEY),
     **dict.fromkeys(("spend", "cost_per_order", "cost_per_promoter"), MONEY),
     **dict.fromkeys(("cost_low", "cost_high"), MONEY),
     "roas": RATIO,
+    "spend_days_missing": DAYS,
 }
 """How each value is written."""
 
@@ -214,6 +216,8 @@ def written(value: float, kind: str) -> str:
         return number(value, 0 if abs(value) >= 100 else 2)
     if kind == RATIO:
         return f"{number(value, 1)}×"
+    if kind == DAYS:
+        return counted(value, "day")
     if kind == SHARE:
         return f"{number(100 * value)}\u00a0%"
     return number(value)

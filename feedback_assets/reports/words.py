@@ -256,7 +256,8 @@ def funnel(found: Funnel) -> str:
     worst = max(losses, key=lambda step: losses[step])
     return (
         f"Of {counted(found.sent, 'survey')} sent in the last 90 days, "
-        f"{percent(found.answered / found.sent)} were answered; most answers are lost {worst} ({number(losses[worst])})."
+        f"{percent(found.answered / found.sent)} were answered; most answers are lost {worst} "
+        f"({number(losses[worst])})."
     )
 
 

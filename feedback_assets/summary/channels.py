@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from feedback_assets.scorecard import words
 from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW, main_currency
-from feedback_assets.scorecard.numbers import number, span
+from feedback_assets.scorecard.numbers import counted, number, span
 from feedback_assets.scorecard.ranking import pull
 from feedback_assets.scorecard.rows import (
     ALL,
@@ -83,8 +83,9 @@ def channels_of(scorecard: Scorecard) -> Channels:
     if any(line.bought.spend is not None and line.bought.spend_days_missing for line in ordered):
         notes.append("No cost where spend is unknown on some days.")
     if len(lines) > MOST_CHANNELS:
-        more = number(len(lines) - MOST_CHANNELS)
-        notes.append(f"{more} channels with less net amount are not shown.")
+        left = len(lines) - MOST_CHANNELS
+        verb = "is" if left == 1 else "are"
+        notes.append(f"{counted(left, 'channel')} with less net amount {verb} not shown.")
     return Channels(
         _title(scorecard),
         tuple(_name(line.row, chosen) for line in ordered),

@@ -145,7 +145,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Two months of every mart, with malicious comments; read-only."""
     marts = Marts(Warehouse(str(tmp_path_factory.mktemp("full"))))
     marts.put("marts.nps_daily", daily())
-    marts.put("marts.channel_scorecard", scorecard(CHANNELS))
+    part = {"spend_days_missing": 1}
+    marts.put(
+        "marts.channel_scorecard",
+        (row | (part if row["source"] == "print" else {}) for row in scorecard(CHANNELS)),
+    )
     marts.put("marts.nps_by_attribution", by_day(CHANNELS))
     marts.put(
         "marts.customer_value_spread",

@@ -5,7 +5,7 @@ import pytest
 from feedback_assets.reports import scorecard_words
 from feedback_assets.reports.figures import read_report
 from feedback_assets.reports.page import render
-from feedback_assets.reports.report import Report
+from feedback_assets.reports.report import Bounds, Report
 from feedback_assets.reports.scorecard_report import LEVELS
 from feedback_assets.scorecard import words as findings_words
 from tests.reports.conftest import Marts
@@ -74,7 +74,8 @@ def test_the_scorecard_shows_orders_money_cost_and_opinions_of_each_channel(page
         "100 90.00 to 115", "100 at most 150", "4,000", "10.00", "5.0×", "14.29 13.17 to 15.79",
     ]  # fmt: skip
     assert table.rows["mail/news no clear difference"][9:] == ["–"] * 4, "nothing, not 0"
-    assert table.rows["print/flyer too few customers to compare"][8:11] == ["0", "700", "–"]
+    flyer = table.rows["print/flyer too few customers to compare"]
+    assert flyer[8:11] == ["0", "700 1 day missing", "–"]
 
 
 def test_what_the_script_needs_for_every_view_is_in_the_page(page: Page, report: Report) -> None:
@@ -155,6 +156,14 @@ def test_only_choices_that_differ_are_offered(marts: Marts) -> None:
     page = Page(render(read_report(marts.warehouse, built_at=AT)))
     names = [a["name"] for tag, a in page.tags if tag == "select"]
     assert names == ["level"], "one model, one window, one currency"
+
+
+@pytest.mark.parametrize(("most", "label"), [(6, "1 smaller channel"), (5, "2 smaller channels")])
+def test_one_smaller_channel_is_in_the_singular(marts: Marts, most: int, label: str) -> None:
+    alike = [Shown("s", "m", f"c{n}", 40 + n, 0.5, 0.25) for n in range(7)]
+    put_channels(marts, alike)
+    page = Page(render(read_report(marts.warehouse, built_at=AT, bounds=Bounds(channels=most))))
+    assert label in [names[0] for names in page.data["scorecard"]["names"]]
 
 
 @pytest.mark.slow

@@ -126,6 +126,8 @@ def test_the_channels_with_most_money_are_shown_and_the_others_counted() -> None
     found = shown(*many)
     assert set(found.names) == {f"source{n}/c" for n in range(1000 - MOST_CHANNELS, 1000)}
     assert found.notes[-1] == "980 channels with less net amount are not shown."
+    found = shown(*many[: MOST_CHANNELS + 1])
+    assert found.notes[-1] == "1 channel with less net amount is not shown."
 
 
 def test_the_title_says_how_much_of_the_window_is_loaded() -> None:

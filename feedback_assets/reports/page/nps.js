@@ -67,7 +67,12 @@
     const sign = value < 0 && Number(text) !== 0 ? "−" : "";
     return sign + text.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ",");
   };
+  const counted = (value, noun) => {
+    const count = whole(value, 0);
+    return `${count} ${noun}${count === "1" ? "" : "s"}`;
+  };
   const written = {
+    days: (value) => counted(value, "day"),
     points: (value) => whole(value, 0),
     count: (value) => whole(value, 0),
     signed: (value) => (value > 0 && whole(value, 0) !== "0" ? "+" : "") + whole(value, 0),
@@ -248,12 +253,12 @@
       .map((place) => {
         const [low, high] = [answers.nps_low?.[place] ?? null, answers.nps_high?.[place] ?? null];
         const nps = whole(answers.nps[place], 0);
-        const count = whole(answers.responses[place], 0);
+        const count = answers.responses[place];
         const interval = low === null ? "" : ` (${whole(low, 0)} to ${whole(high, 0)})`;
         return {
           name: view.names[place], shown: label(view, place)[0], value: answers.nps[place],
-          low, high, verdict: view.verdict[place], whole: all, note: `${nps} · ${count}`,
-          tip: `${label(view, place)[0]}: NPS ${nps}${interval}, ${count} answers, `
+          low, high, verdict: view.verdict[place], whole: all, note: `${nps} · ${whole(count, 0)}`,
+          tip: `${label(view, place)[0]}: NPS ${nps}${interval}, ${counted(count, "answer")}, `
             + card.verdicts[view.verdict[place]],
         };
       });
