@@ -19,7 +19,7 @@ from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
-from feedback_assets.warehouse.erasing import PLAIN
+from feedback_assets.warehouse.owners import PLAIN, is_placeholder
 from feedback_assets.warehouse.warehouse import Warehouse
 
 KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
@@ -148,7 +148,7 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
 
 def _names_in(kind: PointsAt, text: str) -> list[str]:
     if kind != "email":
-        return [text] if same_text(kind, text) else []
+        return [text] if same_text(kind, text) and not is_placeholder(text) else []
     meant = [found.address for found in whole_addresses(text)]
     # A phone number may occur in place of an e-mail.
     return [text, *meant] if "@" in text or meant else []
