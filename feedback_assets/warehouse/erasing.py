@@ -181,28 +181,34 @@ def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
 
 
 def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
-    for path, kind, prefix in _pointing(table):
-        value = value_at(record, path)
+    for path, kind, prefix, unless in _pointing(table):
+        value = None if unless and value_at(record, unless) else value_at(record, path)
         if isinstance(value, str | int):
             yield kind, f"{prefix}{value}"
 
 
 @lru_cache(maxsize=64)
-def _pointing(table: Table) -> tuple[tuple[str, PointsAt, str], ...]:
+def _pointing(table: Table) -> tuple[tuple[str, PointsAt, str, str], ...]:
+    found = _json_leaves(table.columns)
+    served = {path: in_json for path, in_json, _ in found}
     return tuple(
-        (path, column.points_at, column.prefix)
-        for path, column in _json_leaves(table.columns)
+        (in_json, column.points_at, column.prefix, served.get(column.unless, ""))
+        for _, in_json, column in found
         if column.points_at
     )
 
 
-def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[str, Column]]:
+def _json_leaves(
+    columns: tuple[Column, ...], prefix: str = "", json_prefix: str = ""
+) -> list[tuple[str, str, Column]]:
+    """Path, path in the provider's JSON, and column of every value outside lists."""
     found = []
     for column in columns:
+        path, in_json = f"{prefix}{column.name}", f"{json_prefix}{column.json_name}"
         if column.shape == "struct":
-            found += _json_leaves(column.fields, f"{prefix}{column.json_name}.")
+            found += _json_leaves(column.fields, f"{path}.", f"{in_json}.")
         elif column.shape == "value" and column is not EXTRA:
-            found.append((f"{prefix}{column.json_name}", column))
+            found.append((path, in_json, column))
     return found
 
 
