@@ -165,6 +165,7 @@ def _due_metadata(due: Due, limit: int | None) -> dict[str, Any]:
         "orders": due.orders,
         "with_tracker": due.with_tracker,
         "asked_before": due.asked_before,
+        "erased": due.erased,
         "without_source_id": due.without_source_id,
         "to_ask": len(due.due) if limit is None else min(limit, len(due.due)),
     }

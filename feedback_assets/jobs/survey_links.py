@@ -15,9 +15,12 @@ from feedback_assets.ingest.parse import parse_page
 from feedback_assets.providers.fullwhere.client import Fullwhere
 from feedback_assets.providers.fullwhere.survey_links import GENERATED
 from feedback_assets.providers.fullwhere.tables import SURVEY_TRACKERS
+from feedback_assets.schema.columns import personal_paths
 from feedback_assets.schema.typing import Typing
 from feedback_assets.tables.unified import ORDERS
 from feedback_assets.transforms.sources import ask, connect
+from feedback_assets.warehouse.erased import is_pseudonym
+from feedback_assets.warehouse.owners import find_owners
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
 from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
@@ -49,6 +52,9 @@ _ORDERS_OF_DAY = """
     select
         order_id,
         trimmed(source_id) as source_id,
+        contact_id,
+        contact_source_id,
+        customer_email,
         ordered_at,
         coalesce(trimmed(source_id) in (select id from tracked), false)
             or trimmed(order_id) in (select id from tracked) as has_tracker,
@@ -83,6 +89,7 @@ class Due:
     orders: int
     with_tracker: int
     asked_before: int
+    erased: int
     without_source_id: int
     due: tuple[Order, ...]
     days_held: int
@@ -107,7 +114,7 @@ def find_due(warehouse: Warehouse, day: date) -> Due:
     """The orders of ``day`` without a tracker in the warehouse that were not requested before.
 
     A tracker belongs to an order if its purchase id is the order's source id or id; trackers to be
-    sent on that day or later are considered.
+    sent on that day or later are considered. Orders of erased people are not due.
     """
     days = {
         ORDERS.full_name: (day, day),
@@ -115,8 +122,15 @@ def find_due(warehouse: Warehouse, day: date) -> Due:
         GENERATED.full_name: (day, day),
     }
     with connect(warehouse, (ORDERS, SURVEY_TRACKERS, GENERATED), days=days) as connection:
-        rows = ask(connection, _ORDERS_OF_DAY).to_pylist()
-    left = [row for row in rows if not row["has_tracker"] and not row["was_asked"]]
+        found = ask(connection, _ORDERS_OF_DAY)
+    rows = found.to_pylist()
+    gone = _of_erased_people(warehouse, found)
+    waiting = {
+        place: row
+        for place, row in enumerate(rows)
+        if not row["has_tracker"] and not row["was_asked"]
+    }
+    left = [row for place, row in waiting.items() if place not in gone]
     due = [
         Order(row["order_id"], row["source_id"], row["ordered_at"])
         for row in left
@@ -127,11 +141,22 @@ def find_due(warehouse: Warehouse, day: date) -> Due:
         orders=len(rows),
         with_tracker=sum(row["has_tracker"] for row in rows),
         asked_before=sum(row["was_asked"] and not row["has_tracker"] for row in rows),
+        erased=len(waiting) - len(left),
         without_source_id=len(left) - len(due),
         due=tuple(due),
         days_held=len(warehouse.files(ORDERS, day, day)),
         tracker_days_held=len(warehouse.files(SURVEY_TRACKERS, day)),
     )
+
+
+def _of_erased_people(warehouse: Warehouse, orders: pa.Table) -> set[int]:
+    """Positions of the orders that the list or a pseudonym marks as an erased person's."""
+    erased = warehouse.erased()
+    places = set(find_owners(ORDERS, orders, erased)) if erased else set()
+    for name in personal_paths(ORDERS.columns):
+        texts = orders.column(name).to_pylist()
+        places.update(place for place, text in enumerate(texts) if text and is_pseudonym(text))
+    return places
 
 
 def generate_links(

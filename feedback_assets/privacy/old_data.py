@@ -17,6 +17,7 @@ from feedback_assets.transforms.dialect import quoted
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
+from feedback_assets.warehouse.owners import is_placeholder
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -131,7 +132,9 @@ def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, .
     names: list[Name] = []
     for kind, text in found:
         same = same_text(kind, text) if kind and text else ""
+        if not kind or not same or is_pseudonym(same):
+            continue
         # A phone number may occur in place of an e-mail.
-        if kind and same and not is_pseudonym(same) and (kind != "email" or "@" in same):
+        if "@" in same if kind == "email" else not is_placeholder(same):
             names.append((kind, same))
     return tuple(names)

@@ -1,11 +1,12 @@
 """Identifies a person in the warehouse: from an e-mail to all their identifiers.
 
 ``Column.points_at`` declares the links: an e-mail to the ids in its row, an id to the orders, an
-order to its answers and to the ids of those who gave them, until nothing new is found.
+order to its answers and to the ids of those who gave them, until nothing new is found. A record in
+the quarantine links its identifiers like a row.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -14,12 +15,14 @@ import pyarrow as pa
 from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, leaves
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
-from feedback_assets.tables import STORED_TABLES
+from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
-from feedback_assets.warehouse.erasing import PLAIN
+from feedback_assets.warehouse.erasing import names_in_payload
+from feedback_assets.warehouse.owners import PLAIN, Name, is_placeholder
+from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
 from feedback_assets.warehouse.warehouse import Warehouse
 
 KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
@@ -68,10 +71,14 @@ class Person:
 
 @again_if_replaced
 def find_person(warehouse: Warehouse, email: str) -> Person:
-    """All identifiers linked to the e-mail in the tables; only the e-mail if there are none."""
+    """All identifiers linked to the e-mail in tables and quarantine; the e-mail if there are none.
+
+    Names are collected from tables only.
+    """
     person = Person()
     person.known["email"].add(email)
     held = [table for table in STORED_TABLES if warehouse.files(table)]
+    quarantined = list(_quarantined(warehouse))
     with connect(warehouse, held) as connection:
         odd = odd_emails(connection, held)
         size = 0
@@ -79,7 +86,35 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
             _suggest(connection, person, odd)
             for table in held:
                 _add_names_beside(connection, table, person)
+            _add_quarantined(quarantined, person)
     return person
+
+
+def _quarantined(warehouse: Warehouse) -> Iterator[dict[Name, str]]:
+    """The identifiers in each quarantined record that links several, and how they are written."""
+    for table in READ_TABLES:
+        for path in quarantine_files(warehouse, table):
+            for payload in read_quarantine_file(warehouse, path).column("payload").to_pylist():
+                names = {
+                    (kind, same): text
+                    for kind, served in names_in_payload(table, payload)
+                    if kind in KINDS and not is_pseudonym(served)
+                    for text in _names_in(kind, served)
+                    if (same := same_text(kind, text))
+                }
+                if len(names) > 1:
+                    yield names
+
+
+def _add_quarantined(records: Iterable[dict[Name, str]], person: Person) -> None:
+    """Add the identifiers in records that contain a known one."""
+    known = {
+        (kind, same_text(kind, text)) for kind, texts in person.known.items() for text in texts
+    }
+    for names in records:
+        if not known.isdisjoint(names):
+            for (kind, _), text in names.items():
+                person.known[kind].add(text)
 
 
 def odd_emails(
@@ -148,7 +183,7 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
 
 def _names_in(kind: PointsAt, text: str) -> list[str]:
     if kind != "email":
-        return [text] if same_text(kind, text) else []
+        return [text] if same_text(kind, text) and not is_placeholder(text) else []
     meant = [found.address for found in whole_addresses(text)]
     # A phone number may occur in place of an e-mail.
     return [text, *meant] if "@" in text or meant else []

@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets.runtime.instance import compute_logs
+from feedback_assets.runtime.run_launcher import PROCESS_TAG
 from feedback_assets.runtime.runs import belongs
 from feedback_assets.schema.names import Names
 from feedback_assets.schema.text import folded
@@ -35,6 +36,8 @@ _WORD_JOINER = "\u2060"
 # A four-digit number may be anything.
 _SHORTEST_NUMBER = 5
 _LONGEST_NAME = 6
+# Written by Dagster and the launcher; a process id in them may equal a contact id.
+_OWN_TAG = re.compile(rf"\.?dagster/|{re.escape(PROCESS_TAG)}$")
 _WORD = re.compile(r"\w[\w.+@-]*")
 _AT_SIGN = re.compile(AT_SIGN_PATTERN.encode())
 _AROUND = 600
@@ -167,7 +170,8 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
 
 
 def _mentions(instance: dg.DagsterInstance, run: dg.DagsterRun, wanted: Wanted) -> bool:
-    if wanted.stand_in(_plain({"config": run.run_config, "tags": dict(run.tags)})):
+    tags = {name: text for name, text in run.tags.items() if not _OWN_TAG.match(name)}
+    if wanted.stand_in(_plain({"config": run.run_config, "tags": tags})):
         return True
     # Events of a run that materialised tables contain counts and are not worth searching.
     if run.job_name.startswith(_ASSET_JOB) and run.is_success:

@@ -23,7 +23,8 @@ from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
 from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
-from feedback_assets.warehouse.erasing import PLAIN, erase_rows
+from feedback_assets.warehouse.erasing import erase_rows
+from feedback_assets.warehouse.owners import PLAIN
 from feedback_assets.warehouse.quarantine import (
     quarantine_files,
     quarantine_of,

@@ -18,24 +18,24 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, leaves
+from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt
 from feedback_assets.schema.table import EXTRA, Table
-from feedback_assets.schema.text import WHITE_SPACE, normal_email
+from feedback_assets.schema.text import normal_email
 from feedback_assets.warehouse.erased import WORDS, Addition, Erased, same_text
+from feedback_assets.warehouse.owners import (
+    column_at,
+    find_owners,
+    identify,
+    is_plain,
+    owner_by,
+    value_at,
+)
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 # A record that is not valid JSON is searched word by word.
 _WORD = re.compile(r"[^\s\"',:;{}\[\]()<>]+")
 _FIELD = re.compile(r"[\w.\[\]]+")
-# A row identified by one of these adds its other ids and its order to the person's identifiers.
-_LEARNED: tuple[PointsAt, ...] = ("contact", "order")
-
-
-PLAIN = r"[\w.+-][\w.+'-]*@[\w.-]+"
-"""Exactly one e-mail with nothing around it: a column of e-mails is compared as a whole, so that
-``o'brien@example.com`` does not match ``brien@example.com``."""
-_PLAIN = re.compile(PLAIN)
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,8 @@ class ErasedRows:
 
 def erase_rows(table: Table, rows: pa.Table, erased: Erased) -> ErasedRows:
     """``rows`` in the table's order, as if the persons had been erased before reading."""
-    learned: dict[str, set[str]] = {}
-    owners = _owners(table, rows, erased)
-    # A person identified by e-mail in these rows is from now on also identified by the ids there.
-    while EXTRA in table.columns and (found := _new_names(table, rows, owners, erased)):
-        for person, hashes in found.items():
-            learned.setdefault(person, set()).update(hashes)
-            erased = erased.with_more(Addition(person, frozenset(hashes)))
-        owners = _owners(table, rows, erased)
+    owners, additions, erased = identify(table, rows, erased)
     concerned = sorted(owners.keys() | _mentions(rows, table, erased))
-    additions = tuple(Addition(person, frozenset(hashes)) for person, hashes in learned.items())
     if not concerned:
         return ErasedRows(rows, learned=additions)
     replacer = _Replacer(table, erased)
@@ -82,7 +74,7 @@ class Concerned:
 
 def concerned_rows(table: Table, rows: pa.Table, erased: Erased) -> Concerned:
     """Find the rows that ``erase_rows`` changes."""
-    owned = frozenset(_owners(table, rows, erased))
+    owned = frozenset(find_owners(table, rows, erased))
     return Concerned(owned, frozenset(_mentions(rows, table, erased)) - owned)
 
 
@@ -142,67 +134,6 @@ def _scrubbed_value(value: Any, column: Column, erased: Erased) -> Any:
     return erased.scrubbed(value)
 
 
-def is_plain(text: str) -> bool:
-    """Whether a value of a column of e-mails is exactly one address."""
-    return _PLAIN.fullmatch(text.strip(WHITE_SPACE)) is not None
-
-
-def _owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
-    """Position → person, for the rows that belong to an erased person."""
-    owners: dict[int, str] = {}
-    for path, column in leaves(table.columns):
-        kind = column.points_at
-        if kind is None:
-            continue
-        texts = _column(rows, path).cast(TEXT)
-        if column.unless:
-            beside = pc.utf8_trim_whitespace(_column(rows, column.unless).cast(TEXT))
-            empty = pc.fill_null(pc.equal(beside, ""), fill_value=True)
-            texts = pc.if_else(empty, texts, None)
-        found = {
-            text: person
-            for text in pc.unique(texts).to_pylist()
-            if text and (person := _owner(kind, f"{column.prefix}{text}", erased))
-        }
-        if found:
-            places = pc.indices_nonzero(pc.is_in(texts, pa.array(list(found), TEXT)))
-            for place, text in zip(places.to_pylist(), texts.take(places).to_pylist(), strict=True):
-                owners.setdefault(place, found[text])
-    return owners
-
-
-def _owner(kind: PointsAt, text: str, erased: Erased) -> str | None:
-    person = erased.person_of(kind, text)
-    if person is None and kind == "email" and not is_plain(text):
-        return erased.person_in(text)
-    return person
-
-
-def _new_names(
-    table: Table, rows: pa.Table, owners: Mapping[int, str], erased: Erased
-) -> dict[str, set[str]]:
-    """By person, the hashes of ids and orders in their rows that are not on the list yet."""
-    found: dict[str, set[str]] = {}
-    if not owners:
-        return found
-    for record, person in zip(rows.take(list(owners)).to_pylist(), owners.values(), strict=True):
-        for path, column in leaves(table.columns):
-            value = _value_at(record, path)
-            kind = column.points_at
-            if (
-                kind not in _LEARNED
-                or value is None
-                or (column.unless and _value_at(record, column.unless))
-            ):
-                continue
-            text = str(value)
-            if same_text(kind, text) and erased.pseudonym(kind, text) != text:
-                name = erased.hash_of(kind, text)
-                if name not in erased.persons:
-                    found.setdefault(person, set()).add(name)
-    return found
-
-
 def _mentions(rows: pa.Table, table: Table, erased: Erased) -> set[int]:
     """Positions of the rows with a text that mentions an erased person."""
     places: set[int] = set()
@@ -237,7 +168,7 @@ def _texts(
 
 
 def _identifies_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
-    return any(_owner(kind, text, erased) for kind, text in _names(record, table))
+    return any(owner_by(kind, text, erased) for kind, text in _names(record, table))
 
 
 def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
@@ -250,28 +181,34 @@ def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
 
 
 def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
-    for path, kind, prefix in _pointing(table):
-        value = _value_at(record, path)
+    for path, kind, prefix, unless in _pointing(table):
+        value = None if unless and value_at(record, unless) else value_at(record, path)
         if isinstance(value, str | int):
             yield kind, f"{prefix}{value}"
 
 
 @lru_cache(maxsize=64)
-def _pointing(table: Table) -> tuple[tuple[str, PointsAt, str], ...]:
+def _pointing(table: Table) -> tuple[tuple[str, PointsAt, str, str], ...]:
+    found = _json_leaves(table.columns)
+    served = {path: in_json for path, in_json, _ in found}
     return tuple(
-        (path, column.points_at, column.prefix)
-        for path, column in _json_leaves(table.columns)
+        (in_json, column.points_at, column.prefix, served.get(column.unless, ""))
+        for _, in_json, column in found
         if column.points_at
     )
 
 
-def _json_leaves(columns: tuple[Column, ...], prefix: str = "") -> list[tuple[str, Column]]:
+def _json_leaves(
+    columns: tuple[Column, ...], prefix: str = "", json_prefix: str = ""
+) -> list[tuple[str, str, Column]]:
+    """Path, path in the provider's JSON, and column of every value outside lists."""
     found = []
     for column in columns:
+        path, in_json = f"{prefix}{column.name}", f"{json_prefix}{column.json_name}"
         if column.shape == "struct":
-            found += _json_leaves(column.fields, f"{prefix}{column.json_name}.")
+            found += _json_leaves(column.fields, f"{path}.", f"{in_json}.")
         elif column.shape == "value" and column is not EXTRA:
-            found.append((f"{prefix}{column.json_name}", column))
+            found.append((path, in_json, column))
     return found
 
 
@@ -347,21 +284,9 @@ def _put_back(rows: pa.Table, places: list[int], replacements: pa.Table) -> pa.T
 def _in_order(rows: pa.Table, table: Table) -> pa.Table:
     if not table.order_by:
         return rows.combine_chunks()
-    keys = pa.table({path: _column(rows, path) for path in table.order_by})
+    keys = pa.table({path: column_at(rows, path) for path in table.order_by})
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
     return rows.take(order).combine_chunks()
-
-
-def _column(rows: pa.Table, path: str) -> pa.ChunkedArray:
-    first, *rest = path.split(".")
-    column = rows.column(first)
-    return pc.struct_field(column, rest) if rest else column
-
-
-def _value_at(record: Any, path: str) -> Any:
-    for name in path.split("."):
-        record = record.get(name) if isinstance(record, dict) else None
-    return record
 
 
 def _decoded(payload: str) -> Any:

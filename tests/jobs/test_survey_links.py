@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 import pytest
+from pyarrow import Table
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -14,7 +15,9 @@ from feedback_assets.providers.fullwhere.client import Fullwhere
 from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import OPERATION_TABLES, find_table
 from feedback_assets.transforms.sources import ArrowTables, connect
+from feedback_assets.warehouse.erased import Addition, Erased
 from feedback_assets.warehouse.quarantine import quarantine_files, read_quarantine_file
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 from tests.jobs.launching import fill, launch
 
@@ -101,6 +104,30 @@ def test_every_order_without_a_tracker_is_requested_once_and_its_link_stored(
     assert len({row["tracker_id"] for row in rows}) == len(due)
     assert any("AssetMaterialization" in event for event in second.events)
     assert not any("survey.example" in event for run in (first, second) for event in run.events)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_no_survey_is_requested_for_an_order_of_an_erased_person(
+    orders: Project, day: date, sandbox: Sandbox, listed: bool
+) -> None:
+    unified = find_table("unified.orders")
+    due = find_due(orders.warehouse, day).due
+    if listed:
+        # As if forget were running: the list is complete, the table is not rewritten yet.
+        writing = Warehouse(orders.settings.warehouse, orders.settings.erasure_secret)
+        key = Erased(orders.settings.erasure_secret())
+        hashes = frozenset({key.hash_of("order", due[0].source_id)})
+        writing.add_erased(Addition("somebody", hashes))
+    else:
+        rows = orders.warehouse.read_arrow(unified, day, day).drop_columns("day").to_pylist()
+        (theirs,) = [row for row in rows if row["order_id"] == due[0].order_id]
+        theirs["contact_id"] = "erased:" + "0" * 32
+        orders.warehouse.replace_day(unified, day, Table.from_pylist(rows, schema=unified.schema))
+    run = launch(orders, JOB, {"day": str(day), "dry_run": False})
+    assert run.success
+    assert (run.metadata["erased"], run.metadata["asked"]) == (1, len(due) - 1)
+    assert sandbox.requests[ASKED] == len(due) - 1
+    assert {row["order_id"] for row in links(orders)} == {order.order_id for order in due[1:]}
 
 
 def test_links_can_be_queried(orders: Project, day: date) -> None:
