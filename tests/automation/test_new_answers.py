@@ -310,6 +310,17 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
     ]
 
 
+def test_a_list_that_shifts_is_asked_for_the_same_time_again() -> None:
+    later = MORNING + timedelta(minutes=5)
+    shifted = News({MONDAY: {"a": "1"}}, shifted=True)
+    state, due = settle(State(MORNING), shifted, empty_warehouse, later, 30)
+    assert (state.asked, len(due)) == (MORNING, 1)
+    assert settle(state, News({}), empty_warehouse, later, 30)[0].asked == later
+    # A flood may shift each time, and its days are read in any case.
+    flood = News({}, flood=True, shifted=True)
+    assert settle(state, flood, empty_warehouse, later, 30)[0].asked == later
+
+
 @pytest.mark.parametrize("cursor", [None, "", "not json", '{"other": 1}'])
 def test_an_unreadable_cursor_is_reset_to_now(cursor: str | None) -> None:
     here = MORNING.astimezone(ZoneInfo("Europe/Paris"))
