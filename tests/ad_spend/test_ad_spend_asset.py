@@ -265,6 +265,29 @@ def test_the_sensor_requests_changed_days_once(shop: Shop) -> None:
     assert tick(cursor) == ([], cursor)
 
 
+def test_files_that_return_to_earlier_content_are_read_again_and_a_failed_run_is_not(
+    shop: Shop,
+) -> None:
+    sensor = next(one for one in shop.project.defs.sensors or () if one.name == NAME)
+    assert isinstance(sensor, dg.SensorDefinition)
+
+    def run_key() -> str | None:
+        with dg.build_sensor_context(shop.instance, definitions=shop.project.defs) as context:
+            (request,) = sensor.evaluate_tick(context).run_requests or ()
+        return request.run_key
+
+    keys = []
+    for spend in ("5", "6", "5", "6"):
+        shop.write("ads.csv", line(YESTERDAY, "google", spend))
+        keys.append(run_key())
+        shop.write("ads.csv", line(YESTERDAY, "google", "not a number"))
+        assert not shop.load(YESTERDAY, YESTERDAY).success
+        shop.write("ads.csv", line(YESTERDAY, "google", spend))
+        assert run_key() == keys[-1]
+        assert shop.load(YESTERDAY, YESTERDAY).success
+    assert len(set(keys)) == 4
+
+
 SELECT = ("--select", 'key:"ad_spend/daily"')
 
 

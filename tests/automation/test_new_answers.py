@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from feedback_assets.assets.recorded import record_days
 from feedback_assets.automation.cursors import encode
 from feedback_assets.automation.new_answers import (
     GIVEN_UP_AFTER,
@@ -27,6 +28,7 @@ from feedback_assets.ingest.sources import source_of
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project, configure
@@ -202,6 +204,24 @@ def test_a_failed_run_is_requested_again_only_on_the_next_day(
     assert str(DAY) in first
     assert str(DAY) not in watcher.tick(midnight + timedelta(minutes=5), run=False)[0]
     assert str(DAY) in watcher.tick(midnight + timedelta(days=1), run=False)[0]
+
+
+def test_an_answer_still_owed_after_a_read_is_requested_under_a_new_run_key(
+    watched: tuple[Project, Sandbox],
+) -> None:
+    watcher = Watcher(*watched, "retargeting")
+    table = find_table(TABLES["retargeting"])
+    after = NOON + timedelta(days=1)
+    since = encode(State(NOON))
+    watcher.cursor = since
+    assert str(DAY) in watcher.tick(after, run=False)[0]
+    # The daemon lost its cursor, and no run has read the day.
+    watcher.cursor = since
+    assert watcher.tick(after, run=False)[0] == []
+    # It was read, and the answer has been changed back since.
+    record_days(watcher.instance, table, NO_PREFIX, {DAY: {"content_hash": "another"}})
+    watcher.cursor = since
+    assert str(DAY) in watcher.tick(after, run=False)[0]
 
 
 def test_answers_beyond_the_first_page_are_detected(
