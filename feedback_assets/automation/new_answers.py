@@ -26,6 +26,8 @@ from feedback_assets.providers.provider import Feed
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.settings import Settings
+from feedback_assets.warehouse.erased import Erased
+from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
@@ -104,10 +106,19 @@ def remembered(text: str | None, now: datetime) -> State:
     return cursors.decode(text, State) or State(asked=now)
 
 
-def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> News:
+def look(
+    client: Any,
+    feed: Feed,
+    since: datetime,
+    zone: str,
+    start: date,
+    *,
+    erased: Erased | None = None,
+) -> News:
     """Read the feed since a moment; one request if the result fits on a page.
 
-    Rows before the day ``start`` are only counted. Raises ``ProviderError``.
+    Rows before the day ``start`` are only counted. Rows of ``erased`` people count as the warehouse
+    holds them; ``News.served`` has all rows as served. Raises ``ProviderError``.
     """
     rows: dict[str, tuple[date, str]] = {}
     too_old = 0
@@ -120,7 +131,8 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
         own = source.parts(page)[feed.table.full_name]
         parsed = parse_page(own.records, feed.table, source.typing(zone)).rows
         served.append(parsed)
-        for row in _select(parsed, feed.table).to_pylist():
+        held = erase_rows(feed.table, parsed, erased).rows if erased else parsed
+        for row in _select(held, feed.table).to_pylist():
             if all(row[name] is None for name in feed.answer):
                 continue
             day = row[feed.table.event_time].astimezone(UTC).date()

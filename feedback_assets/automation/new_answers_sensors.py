@@ -100,9 +100,12 @@ def _sensor(
         since = state.asked
         if alerts:
             since = min(since, alerts.since(context.instance, feed.provider, moment))
+        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+        erased = warehouse.erased()
         try:
             with _client_for_tick(feed.provider, settings) as client:
-                news = look(client, feed, since, settings.zone(feed.provider), start)
+                zone = settings.zone(feed.provider)
+                news = look(client, feed, since, zone, start, erased=erased)
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
             reason = (
@@ -113,7 +116,6 @@ def _sensor(
         alerted = ""
         if alerts and news.served is not None:
             alerted = alerts.take(context.instance, feed, news.served, since, moment)
-        warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,
             news,

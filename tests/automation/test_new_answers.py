@@ -31,6 +31,8 @@ from feedback_assets.sandbox.server import Sandbox, running_sandbox
 from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import find_table
+from feedback_assets.warehouse.erased import Addition
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 NOON = datetime.combine(YESTERDAY - timedelta(days=3), time(12), UTC)
@@ -222,6 +224,26 @@ def test_an_answer_still_owed_after_a_read_is_requested_under_a_new_run_key(
     record_days(watcher.instance, table, NO_PREFIX, {DAY: {"content_hash": "another"}})
     watcher.cursor = since
     assert str(DAY) in watcher.tick(after, run=False)[0]
+
+
+def test_the_answer_of_an_erased_person_is_not_new_once_its_day_is_read(
+    watched: tuple[Project, Sandbox],
+) -> None:
+    project, _ = watched
+    answers = given_since(project, "feedbackpulse", NOON).values()
+    email = next(
+        row["customer_email"] for day, row in answers if day == DAY and row["text_feedback"]
+    )
+    warehouse = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
+    hashes = warehouse.add_erased(Addition("x", frozenset())).hashes_of("email", email)
+    warehouse.add_erased(Addition(min(hashes), frozenset(hashes)))
+    watcher = Watcher(*watched, "feedbackpulse")
+    watcher.cursor = encode(State(NOON))
+    assert str(DAY) in watcher.tick(NOON + timedelta(days=1))[0]
+    assert email not in str(project.warehouse.read_arrow(find_table(TABLES["feedbackpulse"])))
+    watcher.cursor = encode(State(NOON))
+    assert watcher.tick(NOON + timedelta(days=1))[0] == []
+    assert not set(remembered(watcher.cursor, NOON).owed) & {DAY}
 
 
 def test_answers_beyond_the_first_page_are_detected(
