@@ -32,7 +32,8 @@ def read_recorded(
     built_from: dict[Day, str] = {}
     built_by: dict[Day, str] = {}
     files: dict[Day, str] = {}
-    for day, metadata in _latest(instance, table, names, days):
+    events: dict[Day, int] = {}
+    for day, event, metadata in _latest(instance, table, names, days):
         if "content_hash" in metadata:
             rows = metadata.get("dagster/partition_row_count")
             content[day] = "" if rows == 0 else str(metadata["content_hash"])
@@ -42,7 +43,8 @@ def read_recorded(
             built_by[day] = str(metadata["definition"])
         if metadata.get("file"):
             files[day] = str(metadata["file"])
-    return Recorded(content, built_from, built_by, files)
+        events[day] = event
+    return Recorded(content, built_from, built_by, files, events)
 
 
 def latest_metadata(
@@ -58,7 +60,7 @@ def latest_metadata(
             for name, value in metadata.items()
             if isinstance(value, str | int | float) and name not in _OF_THE_RUN
         }
-        for day, metadata in _latest(instance, table, names, span)
+        for day, _, metadata in _latest(instance, table, names, span)
         if day in wanted
     }
 
@@ -90,6 +92,18 @@ def latest_ids(
     }
 
 
+def latest_ids_of_days(
+    instance: dg.DagsterInstance, table: Table, names: Names, first: date, last: date
+) -> dict[str, int]:
+    """The storage id of the last materialisation of each day that has one, in one query."""
+    found = instance.get_latest_storage_id_by_partition(
+        dg.AssetKey(names.key(table)),
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        {day.isoformat() for day in days_between(first, last)},
+    )
+    return dict(found)
+
+
 def failed_days(
     instance: dg.DagsterInstance, table: Table, names: Names, start: date
 ) -> list[date]:
@@ -107,12 +121,12 @@ def failed_days(
 
 def _latest(
     instance: dg.DagsterInstance, table: Table, names: Names, days: tuple[date, date] | None
-) -> Iterator[tuple[Day, Mapping[str, Any]]]:
+) -> Iterator[tuple[Day, int, Mapping[str, Any]]]:
     key = dg.AssetKey(names.key(table))
     if not table.partitioned:
-        event = instance.get_latest_materialization_event(key)
-        if event is not None and event.asset_materialization is not None:
-            yield None, _values(event.asset_materialization)
+        for record in instance.fetch_materializations(key, limit=1).records:
+            if record.asset_materialization is not None:
+                yield None, record.storage_id, _values(record.asset_materialization)
         return
     wanted = None if days is None else {day.isoformat() for day in days_between(*days)}
     latest = instance.get_latest_storage_id_by_partition(
@@ -128,7 +142,7 @@ def _latest(
             materialization = record.asset_materialization
             if materialization is not None and materialization.partition is not None:
                 day = date.fromisoformat(materialization.partition)
-                yield day, _values(materialization)
+                yield day, record.storage_id, _values(materialization)
 
 
 def _values(materialization: dg.AssetMaterialization) -> dict[str, Any]:

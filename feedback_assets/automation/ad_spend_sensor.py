@@ -40,7 +40,7 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
         today = datetime.now(UTC).date()
-        warehouse = Warehouse(settings.warehouse)
+        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
         # Listed before anything is read, so that an edit meanwhile is seen by the next tick.
         mark = _mark(place, settings, warehouse, today)
         if mark == context.cursor:

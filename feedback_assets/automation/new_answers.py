@@ -26,6 +26,8 @@ from feedback_assets.providers.provider import Feed
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.schema.table import EXTRA, Table
 from feedback_assets.settings import Settings
+from feedback_assets.warehouse.erased import Erased
+from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.warehouse import Warehouse
 
 MOST_PAGES = 20
@@ -65,8 +67,8 @@ class Requested(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """The state between ticks.
 
-    ``asked``: when the provider last responded. ``owed``: for each day, row digests by key digest.
-    ``flooded``: the last day on which all recent days were requested.
+    ``asked``: when the provider last served a whole list. ``owed``: for each day, row digests by
+    key digest. ``flooded``: the last day on which all recent days were requested.
     """
 
     asked: datetime
@@ -79,13 +81,15 @@ class State(msgspec.Struct, frozen=True):
 class News:
     """The result of one tick: rows by day, whether there were more, and how many are too old.
 
-    ``served``: the rows themselves, in the order in which they came.
+    ``served``: the rows themselves, in the order in which they came. ``shifted``: the list shifted
+    while it was read, so rows may be missing.
     """
 
     rows: Mapping[date, Mapping[str, str]]
     flood: bool = False
     too_old: int = 0
     served: pa.Table | None = None
+    shifted: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,21 +106,33 @@ def remembered(text: str | None, now: datetime) -> State:
     return cursors.decode(text, State) or State(asked=now)
 
 
-def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> News:
+def look(
+    client: Any,
+    feed: Feed,
+    since: datetime,
+    zone: str,
+    start: date,
+    *,
+    erased: Erased | None = None,
+) -> News:
     """Read the feed since a moment; one request if the result fits on a page.
 
-    Rows before the day ``start`` are only counted. Raises ``ProviderError``.
+    Rows before the day ``start`` are only counted. Rows of ``erased`` people count as the warehouse
+    holds them; ``News.served`` has all rows as served. Raises ``ProviderError``.
     """
     rows: dict[str, tuple[date, str]] = {}
     too_old = 0
+    shifted = False
     source = source_of(feed.table)
     pages = feed.ask(client, (since - feed.margin).astimezone(UTC))
     served = [feed.table.schema.empty_table()]
     for page in islice(pages, MOST_PAGES):
+        shifted |= page.shifted
         own = source.parts(page)[feed.table.full_name]
         parsed = parse_page(own.records, feed.table, source.typing(zone)).rows
         served.append(parsed)
-        for row in _select(parsed, feed.table).to_pylist():
+        held = erase_rows(feed.table, parsed, erased).rows if erased else parsed
+        for row in _select(held, feed.table).to_pylist():
             if all(row[name] is None for name in feed.answer):
                 continue
             day = row[feed.table.event_time].astimezone(UTC).date()
@@ -128,7 +144,7 @@ def look(client: Any, feed: Feed, since: datetime, zone: str, start: date) -> Ne
     by_day: dict[date, dict[str, str]] = {}
     for key, (day, digest) in rows.items():
         by_day.setdefault(day, {})[key] = digest
-    return News(by_day, flood, too_old, pa.concat_tables(served))
+    return News(by_day, flood, too_old, pa.concat_tables(served), shifted)
 
 
 def settle(
@@ -179,7 +195,9 @@ def settle(
             Reading(one, other, f"flood {today}")
             for one, other in ranges({*days_between(first, yesterday), *due})
         ]
-    return State(now, owed, requested, flooded), readings
+    # After a shift, the next tick asks for the same time again; a flood is read by days anyway.
+    asked = state.asked if news.shifted and not news.flood else now
+    return State(asked, owed, requested, flooded), readings
 
 
 def windows(feed: Feed, readings: Sequence[Reading], start: date) -> Iterator[Reading]:

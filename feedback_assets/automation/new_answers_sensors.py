@@ -5,6 +5,7 @@ the tables computed from those days.
 """
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Protocol
 import dagster as dg
 import pyarrow as pa
 
+from feedback_assets.assets.recorded import latest_ids_of_days
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers import (
     Reading,
@@ -98,9 +100,12 @@ def _sensor(
         since = state.asked
         if alerts:
             since = min(since, alerts.since(context.instance, feed.provider, moment))
+        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+        erased = warehouse.erased()
         try:
             with _client_for_tick(feed.provider, settings) as client:
-                news = look(client, feed, since, settings.zone(feed.provider), start)
+                zone = settings.zone(feed.provider)
+                news = look(client, feed, since, zone, start, erased=erased)
         except ProviderError as error:
             # The state is unchanged, so the next response covers everything since the last one.
             reason = (
@@ -111,7 +116,6 @@ def _sensor(
         alerted = ""
         if alerts and news.served is not None:
             alerted = alerts.take(context.instance, feed, news.served, since, moment)
-        warehouse = Warehouse(settings.warehouse)
         state, readings = settle(
             state,
             news,
@@ -120,7 +124,10 @@ def _sensor(
             settings.feedback_refresh_days,
         )
         today = moment.astimezone(UTC).date()
-        requests = [_request(part, names, keys) for part in windows(feed, readings, start)]
+        requests = [
+            _request(part, names, keys, _last_reads(context.instance, feed, settings, part))
+            for part in windows(feed, readings, start)
+        ]
         waiting = sum(len(rows) for day, rows in state.owed.items() if day >= today)
         seen = sum(len(rows) for rows in news.rows.values())
         messages = [
@@ -173,11 +180,22 @@ def _suppress_if_late(late: threading.Event) -> Iterator[None]:
             raise
 
 
-def _request(reading: Reading, names: str, keys: list[dg.AssetKey]) -> dg.RunRequest:
+def _last_reads(
+    instance: dg.DagsterInstance, feed: Feed, settings: Settings, reading: Reading
+) -> str:
+    """A digest that changes once a day of the reading has been read."""
+    found = latest_ids_of_days(instance, feed.table, settings.names, reading.first, reading.last)
+    return hashlib.sha256(str(sorted(found.items())).encode()).hexdigest()[:12]
+
+
+def _request(
+    reading: Reading, names: str, keys: list[dg.AssetKey], last_reads: str
+) -> dg.RunRequest:
     # The key includes the version of the owed rows and the date: Dagster never reuses a run key,
-    # even of a failed run, and a tick whose cursor was lost requests the same key again.
+    # even of a failed run, and a tick whose cursor was lost requests the same key again. It
+    # includes the last reads too, as an answer may be changed back.
     return dg.RunRequest(
-        run_key=f"{names} {reading.first}..{reading.last} {reading.version}",
+        run_key=f"{names} {reading.first}..{reading.last} {reading.version} {last_reads}",
         asset_selection=keys,
         tags=range_tags(reading.first, reading.last),
     )

@@ -110,7 +110,8 @@ def _stale(
     Includes those whose inputs will change once missing days have been read, and days of edited
     spend files.
     """
-    warehouse = Warehouse(settings.warehouse)
+    # With the key: files are compared with what is stored, without erased people.
+    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
     new = {
         table.full_name: set(days).difference(held[table.full_name])
         for table in tables

@@ -18,9 +18,9 @@ from feedback_assets.transforms.inputs import Day, Recorded, Spans, days_read, i
 class Build:
     """A contiguous range of stale partitions of one table; no days for a table without days.
 
-    ``version`` identifies what they were built from and what they would be built from now: a
-    failed build has the same version when it is planned again; a build from other content, even
-    if it equals earlier content, has another.
+    ``version`` identifies their last builds and what they would be built from now: a failed build
+    has the same version when it is planned again; a build after another one, even from the same
+    content as an earlier build, has another.
     """
 
     table: Table
@@ -61,13 +61,14 @@ def plan_refresh(
             waiting.append(table)
             unsettled.add(table.full_name)
             continue
-        known = recorded.get(table.full_name, Recorded()).built_from
+        of_table = recorded.get(table.full_name, Recorded())
+        known = of_table.built_from
         wanted = _wanted(table, recorded, first, last)
         now = inputs_hashes(table, wanted, contents, spans, definitions[table.full_name])
         due = {day: inputs for day, inputs in now.items() if known.get(day) != inputs}
         if due:
             unsettled.add(table.full_name)
-            builds += _builds(table, due, known)
+            builds += _builds(table, due, of_table)
     return RefreshPlan(tuple(builds), tuple(waiting))
 
 
@@ -128,7 +129,7 @@ def _wanted(
     yield from (day for day in held if day is not None and first <= day <= last)
 
 
-def _builds(table: Table, due: Mapping[Day, str], known: Mapping[Day, str]) -> Iterator[Build]:
+def _builds(table: Table, due: Mapping[Day, str], known: Recorded) -> Iterator[Build]:
     if not table.partitioned:
         yield Build(table, None, None, _version(due, known, [None]))
         return
@@ -137,8 +138,10 @@ def _builds(table: Table, due: Mapping[Day, str], known: Mapping[Day, str]) -> I
         yield Build(table, start, end, _version(due, known, [d for d in days if start <= d <= end]))
 
 
-def _version(due: Mapping[Day, str], known: Mapping[Day, str], days: Iterable[Day]) -> str:
+def _version(due: Mapping[Day, str], known: Recorded, days: Iterable[Day]) -> str:
     digest = hashlib.sha256()
     for day in days:
-        digest.update(f"{day} {known.get(day)} {due[day]}\n".encode())
+        # The event, as inputs may go back and forth between the same two states.
+        last = f"{known.events.get(day)} {known.built_from.get(day)}"
+        digest.update(f"{day} {last} {due[day]}\n".encode())
     return digest.hexdigest()[:16]

@@ -27,6 +27,7 @@ def changed_days(
 ) -> dict[date, str]:
     """The days since ``FEEDBACK_START_DATE`` that must be read again, each with a version.
 
+    A version is the same until the files change or the day is read.
     Raises ``SpendTrouble`` or ``StoreTrouble`` if the files cannot be read.
     """
     if settings.ad_spend is None:
@@ -50,7 +51,9 @@ def _changed(
         for day, definition in recorded.built_by.items()
         if day in held and day >= settings.feedback_start_date and definition != now
     }
-    return by_another | differing(spend, warehouse, days, held)
+    found = by_another | differing(spend, warehouse, days, held)
+    # Files may return to earlier content, so the version includes the last read.
+    return {day: f"{recorded.events.get(day)} {version}" for day, version in found.items()}
 
 
 def numbers(

@@ -6,6 +6,7 @@ is no way to continue (no `next`). Pages that bring nothing new (the same page a
 turn, empty pages) end it too; a short page of rows already seen is passed on like any other, since
 rows that move while a list is read may come again on a page of their own. Finally rows are counted
 against the last announced total; if there are fewer, `RowsMissing` is raised after the last page.
+Where no total counts rows by id, a page that repeats rows of an earlier page is marked as shifted.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Page:
     """Rows as served: `records` is a JSON array in UTF-8, `count` the number of its rows.
 
     `number` counts the pages of the read from 1, `total` is the total announced with it.
-    `served`: the array as served if `records` was derived from it.
+    `served`: the array as served if `records` was derived from it. `shifted`: it repeats rows of an
+    earlier page and no total of ids can show that none was skipped, so read the list again.
     """
 
     records: bytes
@@ -53,6 +55,7 @@ class Page:
     number: int = 1
     total: int | None = None
     served: bytes | None = None
+    shifted: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,10 @@ class _Rows:
     count: int
     ids: list[int]
     others: list[int]
+
+    @property
+    def distinct(self) -> int:
+        return len(set(self.ids)) + len(set(self.others))
 
     def same_as(self, other: _Rows | None) -> bool:
         """Whether the other page has the same rows, in any order."""
@@ -184,9 +191,17 @@ class _Account:
             pages = -(-reply.total // reply.size)
         self.pages = pages if pages is not None else self.pages
 
-    def has_new_rows(self, rows: _Rows) -> bool:
-        """Whether any of these rows is new in this read."""
-        return bool(self.ids.missing(rows.ids) or self.others.missing(rows.others))
+    def new_rows(self, rows: _Rows) -> int:
+        """How many distinct rows of these are new in this read."""
+        return len(self.ids.missing(rows.ids)) + len(self.others.missing(rows.others))
+
+    def shifted(self, rows: _Rows, new: int) -> bool:
+        """Whether a page repeats earlier rows, and others may have been skipped unnoticed.
+
+        Ids are counted against the total; rows without one are not, as equal ones may be distinct.
+        """
+        counted = self.total is not None and not rows.others
+        return not counted and new < rows.distinct and not rows.same_as(self.rows)
 
     def take(self, rows: _Rows, size: int, *, news: bool) -> None:
         """Count a page that is passed on."""
@@ -271,7 +286,8 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
             account.settle("the provider refuses the next page", stuck=False)
             return
         rows = _rows(reply.records, has_ids=listing.has_ids)
-        news = account.has_new_rows(rows)
+        new = account.new_rows(rows)
+        news = new > 0
         account.record_announcement(reply)
         size = reply.size or listing.limit
         stuck = rows.count >= size or rows.same_as(account.rows)
@@ -280,9 +296,10 @@ def read_pages(listing: Listing, ask: Ask) -> Iterator[Page]:
             return
         if key is not None:
             asked.add(key)
+        shifted = account.shifted(rows, new)
         account.take(rows, size, news=news)
         if rows.count:
-            yield Page(reply.records, rows.count, number, reply.total)
+            yield Page(reply.records, rows.count, number, reply.total, shifted=shifted)
         if account.at_end():
             return
         if account.exhausted():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -154,16 +155,20 @@ def read_window(
 
     All pages are read before the first partition is replaced. If the provider announced more rows
     than it served, the window is read once more, since lists change while they are read; the second
-    ``RowsMissing`` is raised. After an error while reading, all partitions are unchanged; if one
-    cannot be written, those before it and at most one after it are replaced. Raises
-    ``EverythingSetAside`` for tables of which no record could be parsed, after the others have been
-    replaced. ``whole_list``: the provider serves records of any day, whatever dates are requested.
+    ``RowsMissing`` is raised. After a read with a shifted page, the rows of both reads are kept,
+    since a busy list may shift each time. After an error while reading, all partitions are
+    unchanged; if one cannot be written, those before it and at most one after it are replaced.
+    Raises ``EverythingSetAside`` for tables of which no record could be parsed, after the others
+    have been replaced. ``whole_list``: the provider serves records of any day, whatever dates are
+    requested.
     """
     tallies = {table: _Tally(table, first, last, Spool(table)) for table in tables}
     try:
-        if not _read(pages, tables, tallies):
+        result = _read(pages, tables, tallies)
+        if result == "missing":
             for tally in tallies.values():
                 tally.clear()
+        if result != "complete":
             _read(pages, tables, tallies, again=True)
         refused = {}
         for table, tally in tallies.items():
@@ -189,16 +194,24 @@ def _read(
     tallies: Mapping[Table, _Tally],
     *,
     again: bool = False,
-) -> bool:
-    """Whether all announced rows came; otherwise raises ``RowsMissing`` if ``again``."""
+) -> Literal["complete", "missing", "shifted"]:
+    """Whether all rows came; if announced rows are missing, raises ``RowsMissing`` if ``again``."""
+    shifted = False
+
+    def watched() -> Iterator[Mapping[str, paging.Page]]:
+        nonlocal shifted
+        for page in pages():
+            shifted |= any(part.shifted for part in page.values())
+            yield page
+
     try:
-        for table, parsed in _typed(_prefetched(_parts(pages(), tables)), tables):
+        for table, parsed in _typed(_prefetched(_parts(watched(), tables)), tables):
             tallies[table].add(parsed.rows, parsed.bad)
     except RowsMissing:
         if again:
             raise
-        return False
-    return True
+        return "missing"
+    return "shifted" if shifted else "complete"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,7 +76,7 @@ class Source:
             return {own: page}
         parts = self.reshape(page.records)
         # The list's own quarantined records are stored as served.
-        whole = Page(parts[own].records, parts[own].count, served=page.records)
+        whole = replace(parts[own], served=page.records, shifted=page.shifted)
         return {**parts, own: whole}
 
     def windows(self, first: date, last: date) -> Iterator[tuple[date, date]]:

@@ -34,13 +34,14 @@ class Recorded:
     ``content`` has ``""`` for a day without rows. ``built_from`` has the ``inputs_hash`` of each
     partition, and is empty for a table read from a provider. ``built_by`` has the definition of
     each partition, ``files`` the mark of its file (``warehouse.marks``); the first version recorded
-    neither.
+    neither. ``events`` has the id of each record, which a failed run leaves as it is.
     """
 
     content: Mapping[Day, str] = field(default_factory=dict)
     built_from: Mapping[Day, str] = field(default_factory=dict)
     built_by: Mapping[Day, str] = field(default_factory=dict)
     files: Mapping[Day, str] = field(default_factory=dict)
+    events: Mapping[Day, int] = field(default_factory=dict)
 
     def of_files(self, there: Mapping[Day, str]) -> "Recorded":
         """The recorded state of the existing files, given the mark of each.
@@ -58,6 +59,7 @@ class Recorded:
             },
             self.built_by,
             self.files,
+            self.events,
         )
 
     def content_of(self, there: Mapping[Day, str]) -> dict[Day, str]:

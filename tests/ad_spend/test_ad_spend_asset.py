@@ -17,6 +17,8 @@ from feedback_assets.query.run import run_query
 from feedback_assets.runtime.tags import FIRST_PARTITION, LAST_PARTITION, range_tags
 from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.tables.ad_spend import DAILY
+from feedback_assets.warehouse.erased import Addition
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project
 
 FIRST = YESTERDAY - timedelta(days=60)
@@ -265,7 +267,44 @@ def test_the_sensor_requests_changed_days_once(shop: Shop) -> None:
     assert tick(cursor) == ([], cursor)
 
 
+def test_files_that_return_to_earlier_content_are_read_again_and_a_failed_run_is_not(
+    shop: Shop,
+) -> None:
+    sensor = next(one for one in shop.project.defs.sensors or () if one.name == NAME)
+    assert isinstance(sensor, dg.SensorDefinition)
+
+    def run_key() -> str | None:
+        with dg.build_sensor_context(shop.instance, definitions=shop.project.defs) as context:
+            (request,) = sensor.evaluate_tick(context).run_requests or ()
+        return request.run_key
+
+    keys = []
+    for spend in ("5", "6", "5", "6"):
+        shop.write("ads.csv", line(YESTERDAY, "google", spend))
+        keys.append(run_key())
+        shop.write("ads.csv", line(YESTERDAY, "google", "not a number"))
+        assert not shop.load(YESTERDAY, YESTERDAY).success
+        shop.write("ads.csv", line(YESTERDAY, "google", spend))
+        assert run_key() == keys[-1]
+        assert shop.load(YESTERDAY, YESTERDAY).success
+    assert len(set(keys)) == 4
+
+
 SELECT = ("--select", 'key:"ad_spend/daily"')
+
+
+def test_edited_days_are_found_when_people_have_been_erased(shop: Shop) -> None:
+    settings = shop.project.settings
+    Warehouse(settings.warehouse, settings.erasure_secret).add_erased(Addition("x", frozenset()))
+    shop.write("ads.csv", line(YESTERDAY, "google", "5"))
+    sensor = next(one for one in shop.project.defs.sensors or () if one.name == NAME)
+    assert isinstance(sensor, dg.SensorDefinition)
+    with dg.build_sensor_context(shop.instance, definitions=shop.project.defs) as context:
+        assert len(sensor.evaluate_tick(context).run_requests or ()) == 1
+    days = ("--from", str(YESTERDAY), "--to", str(YESTERDAY))
+    result = shop.project.run("backfill", "--missing", *days, *SELECT)
+    assert result.exit_code == 0, result.output
+    assert shop.spent() == {(str(YESTERDAY), "google"): 5}
 
 
 def test_backfill_loads_it_with_the_other_tables_and_missing_rereads_edited_days(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from feedback_assets.assets.recorded import record_days
 from feedback_assets.automation.cursors import encode
 from feedback_assets.automation.new_answers import (
     GIVEN_UP_AFTER,
@@ -27,8 +28,11 @@ from feedback_assets.ingest.sources import source_of
 from feedback_assets.providers.registry import REGISTRY
 from feedback_assets.sandbox.faults import Faults
 from feedback_assets.sandbox.server import Sandbox, running_sandbox
+from feedback_assets.schema.names import NO_PREFIX
 from feedback_assets.settings import load_settings
 from feedback_assets.tables import find_table
+from feedback_assets.warehouse.erased import Addition
+from feedback_assets.warehouse.warehouse import Warehouse
 from tests.conftest import YESTERDAY, Project, configure
 
 NOON = datetime.combine(YESTERDAY - timedelta(days=3), time(12), UTC)
@@ -204,6 +208,44 @@ def test_a_failed_run_is_requested_again_only_on_the_next_day(
     assert str(DAY) in watcher.tick(midnight + timedelta(days=1), run=False)[0]
 
 
+def test_an_answer_still_owed_after_a_read_is_requested_under_a_new_run_key(
+    watched: tuple[Project, Sandbox],
+) -> None:
+    watcher = Watcher(*watched, "retargeting")
+    table = find_table(TABLES["retargeting"])
+    after = NOON + timedelta(days=1)
+    since = encode(State(NOON))
+    watcher.cursor = since
+    assert str(DAY) in watcher.tick(after, run=False)[0]
+    # The daemon lost its cursor, and no run has read the day.
+    watcher.cursor = since
+    assert watcher.tick(after, run=False)[0] == []
+    # It was read, and the answer has been changed back since.
+    record_days(watcher.instance, table, NO_PREFIX, {DAY: {"content_hash": "another"}})
+    watcher.cursor = since
+    assert str(DAY) in watcher.tick(after, run=False)[0]
+
+
+def test_the_answer_of_an_erased_person_is_not_new_once_its_day_is_read(
+    watched: tuple[Project, Sandbox],
+) -> None:
+    project, _ = watched
+    answers = given_since(project, "feedbackpulse", NOON).values()
+    email = next(
+        row["customer_email"] for day, row in answers if day == DAY and row["text_feedback"]
+    )
+    warehouse = Warehouse(project.settings.warehouse, project.settings.erasure_secret)
+    hashes = warehouse.add_erased(Addition("x", frozenset())).hashes_of("email", email)
+    warehouse.add_erased(Addition(min(hashes), frozenset(hashes)))
+    watcher = Watcher(*watched, "feedbackpulse")
+    watcher.cursor = encode(State(NOON))
+    assert str(DAY) in watcher.tick(NOON + timedelta(days=1))[0]
+    assert email not in str(project.warehouse.read_arrow(find_table(TABLES["feedbackpulse"])))
+    watcher.cursor = encode(State(NOON))
+    assert watcher.tick(NOON + timedelta(days=1))[0] == []
+    assert not set(remembered(watcher.cursor, NOON).owed) & {DAY}
+
+
 def test_answers_beyond_the_first_page_are_detected(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +350,17 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
     assert [(r.first, r.last) for r in windows(feed, parts, date(2024, 1, 1))] == [
         (date(2026, 1, 5), MONDAY)
     ]
+
+
+def test_a_list_that_shifts_is_asked_for_the_same_time_again() -> None:
+    later = MORNING + timedelta(minutes=5)
+    shifted = News({MONDAY: {"a": "1"}}, shifted=True)
+    state, due = settle(State(MORNING), shifted, empty_warehouse, later, 30)
+    assert (state.asked, len(due)) == (MORNING, 1)
+    assert settle(state, News({}), empty_warehouse, later, 30)[0].asked == later
+    # A flood may shift each time, and its days are read in any case.
+    flood = News({}, flood=True, shifted=True)
+    assert settle(state, flood, empty_warehouse, later, 30)[0].asked == later
 
 
 @pytest.mark.parametrize("cursor", [None, "", "not json", '{"other": 1}'])

@@ -44,6 +44,8 @@ class Simulated:
         self.content: dict[str, dict[Day, str]] = {}
         self.built_of: dict[tuple[str, Day], Inputs] = {}
         self.recorded: dict[str, dict[Day, str]] = {}
+        self.events: dict[str, dict[Day, int]] = {}
+        self.builds = 0
         self.definitions = dict(DEFINITIONS)
 
     def inputs(self, table: Table, day: Day) -> Inputs:
@@ -82,12 +84,15 @@ class Simulated:
         )[day]
         self.content.setdefault(table.full_name, {})[day] = chosen
         self.built_of[table.full_name, day] = inputs
+        self.builds += 1
+        self.events.setdefault(table.full_name, {})[day] = self.builds
 
     def plan(self) -> tuple[Build, ...]:
         recorded = {
             table.full_name: Recorded(
                 self.content.get(table.full_name, {}),
                 self.recorded.get(table.full_name, {}),
+                events=self.events.get(table.full_name, {}),
             )
             for table in PROVIDER_TABLES + DERIVED_TABLES
         }
@@ -196,14 +201,14 @@ def test_a_table_that_a_new_version_adds_is_built_before_the_tables_that_read_it
 def test_content_that_returns_gets_a_new_version_each_time() -> None:
     world, versions = Simulated(), []
     orders = find_table("unified.orders")
-    for rows in ("a", "b", "a"):
+    for rows in ("a", "b", "a", "b"):
         world.content["wicked_reports.orders"] = {START: rows}
         (build,) = [build for build in world.plan() if build.table is orders]
         (same,) = [build for build in world.plan() if build.table is orders]
         assert build == same
         versions.append(build.version)
         world.settle()
-    assert len(set(versions)) == 3
+    assert len(set(versions)) == 4
 
 
 def test_a_longer_window_is_a_different_input() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from feedback_assets.ingest.sources import SOURCES
 from feedback_assets.ingest.window import EverythingSetAside, asked, read_window
@@ -54,3 +55,41 @@ def test_a_quarantined_feedback_keeps_its_reviews_and_the_reviews_land(
     (row,) = read_quarantine_file(warehouse, path).to_pylist()
     assert json.loads(row["payload"]) == bad
     assert row["reason"] == "score: not in 0–10"
+
+
+@pytest.mark.parametrize("shifts", [1, 2])
+def test_a_row_skipped_by_a_list_that_shifts_lands_even_if_the_second_read_shifts_too(
+    httpserver: HTTPServer, tmp_path: Path, shifts: int
+) -> None:
+    listed = [{"id": f"f{n}", "purchased_at": "2024-03-02T10:00:00Z"} for n in range(250)]
+    reads = 0
+
+    def serve(request: Request) -> Response:
+        nonlocal reads
+        number = int(request.args["page"])
+        part = listed[(number - 1) * 100 : number * 100]
+        if number == 1:
+            reads += 1
+            # A record of the first page is updated, and moves to the end of the list.
+            if reads <= shifts:
+                listed.append(listed.pop(50))
+        said = {"current_page": number, "per_page": 100, "total_pages": 3}
+        return Response(json.dumps({"feedbacks": part, "pagination": said}))
+
+    httpserver.expect_request("/partner/feedbacks").respond_with_handler(serve)
+    (source,) = (source for source in SOURCES if source.provider == "thanx")
+    (table,) = source.tables
+    warehouse = Warehouse(str(tmp_path / "held"))
+    arguments = {"url": httpserver.url_for(""), "access_token": "t", "merchant_id": "m"}
+    with find_provider("thanx").connect(arguments, None) as client:
+        (day,) = read_window(
+            lambda: source.read(client, *asked(DAY, DAY)),
+            {table: source.typing("UTC")},
+            DAY,
+            DAY,
+            warehouse,
+            whole_list=True,
+        )[table]
+    held = warehouse.read_arrow(table)["id"].to_pylist()
+    assert sorted(held) == sorted(row["id"] for row in listed)
+    assert (reads, day.rows, day.fetched) == (2, 250, 500)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,18 @@ def test_a_window_with_missing_rows_is_reread_once_from_the_start(warehouse: War
     assert column(counts, "rows") == [1, 1, 0]
     assert column(counts, "fetched") == [1, 1, 0]
     assert set_aside(warehouse) == []
+
+
+def test_after_a_shift_the_rows_of_two_reads_are_kept(warehouse: Warehouse) -> None:
+    shifted = replace(page(ORDERS, order(1, 1))[ORDERS.full_name], shifted=True)
+    readings = Readings(
+        [page(ORDERS, order(1, 1), order(2, 2)), {ORDERS.full_name: shifted}],
+        [page(ORDERS, order(1, 1, amount=7), order(3, 2)), {ORDERS.full_name: shifted}],
+    )
+    counts = read_window(readings, {ORDERS: typing_of(ORDERS)}, FIRST, LAST, warehouse)[ORDERS]
+    assert column(counts, "rows") == [1, 2, 0]
+    assert column(counts, "fetched") == [4, 2, 0]
+    assert readings.left == []
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,23 @@ def test_equal_clicks_are_counted_as_separate_rows():
     assert read(CLICKS, [Reply(body, page=1, pages=1, total=2, next="x")])[1:] == (1, None)
 
 
+@pytest.mark.parametrize(
+    ("listing", "total", "shifted"),
+    [(NUMBERED, None, True), (NUMBERED, 14, False), (CLICKS, None, True), (CLICKS, 15, True)],
+)
+def test_a_page_that_repeats_earlier_rows_is_marked_unless_a_total_counts_ids(
+    listing, total, shifted
+):
+    parts = [page(range(10), total=total, next="k"), page([0, 10, 11, 12, 13], total=total)]
+    got = list(read_pages(listing, lambda number, _key: ([*parts, page([])])[number - 1]))
+    assert [part.shifted for part in got] == [False, shifted]
+
+
+def test_a_row_repeated_within_a_page_is_no_shift():
+    parts = [page([0, 0, *range(1, 9)]), page([9, 9]), page([])]
+    assert not any(p.shifted for p in read_pages(NUMBERED, lambda n, _key: parts[n - 1]))
+
+
 def test_clicks_repeated_with_the_same_key_are_counted_once():
     body = json.dumps([{"contactId": str(i)} for i in range(10)]).encode()
     _, asked, error = read(CLICKS, [Reply(body, total=20, next="same")])
