@@ -8,13 +8,13 @@ credited as (
         turned.is_won,
         turned.currency,
         slots.model,
-        levels.channel,
+        memberships.channel,
         of_slot(slots.slot, weight_1, weight_2, weight_3) as weight
     from parts.turned
     left join parts.versions
         on versions.order_id = turned.order_id and versions.ordered_at = turned.ordered_at
     inner join parts.touches on coalesce(versions.version, 0) = touches.version
-    inner join parts.levels on levels.campaign_channel = touches.campaign_channel
+    inner join parts.memberships on memberships.campaign_channel = touches.campaign_channel
     inner join parts.slots on slots.track = touches.track
 ),
 

@@ -14,7 +14,7 @@ summed as (
     select
         held.window_days,
         held.track,
-        levels.channel,
+        memberships.channel,
         held.account,
         sum(held.weight_1) as weight_1,
         sum(held.weight_2) as weight_2,
@@ -23,14 +23,14 @@ summed as (
         sum(held.money_2) as money_2,
         sum(held.money_3) as money_3
     from held
-    inner join parts.levels on levels.campaign_channel = held.campaign_channel
-    where levels.channel > 0
-    group by held.window_days, held.track, levels.channel, held.account
+    inner join parts.memberships on memberships.campaign_channel = held.campaign_channel
+    where memberships.channel > 0
+    group by held.window_days, held.track, memberships.channel, held.account
     union all
     select
         held.window_days,
         held.track,
-        levels.channel,
+        memberships.channel,
         held.all_account as account,
         sum(held.weight_1) as weight_1,
         sum(held.weight_2) as weight_2,
@@ -39,9 +39,9 @@ summed as (
         null as money_2,
         null as money_3
     from held
-    inner join parts.levels on levels.campaign_channel = held.campaign_channel
-    where levels.channel > 0 and held.all_account is not null
-    group by held.window_days, held.track, levels.channel, held.all_account
+    inner join parts.memberships on memberships.campaign_channel = held.campaign_channel
+    where memberships.channel > 0 and held.all_account is not null
+    group by held.window_days, held.track, memberships.channel, held.all_account
 )
 
 -- "s=W/T"

@@ -15,21 +15,38 @@ named as (
     union all
     select campaign_channel, 'source' as level, source, '(all)' as medium, '(all)' as campaign
     from campaigns
-    union all
+),
+
+-- Channels of different levels with the same campaigns have the same figures, and so one number. Of
+-- two channels that share a campaign, one contains the other: the first campaign and the number of
+-- campaigns tell them apart.
+numbered as (
     select
-        campaign_channel,
-        'all' as level,
-        '(all)' as source,
-        '(all)' as medium,
-        '(all)' as campaign
-    from campaigns
+        level,
+        source,
+        medium,
+        campaign,
+        dense_rank() over (order by min(campaign_channel), count(*)) as channel
+    from named
+    group by level, source, medium, campaign
 )
 
--- The number says the level as well. All channels together have the number 0.
-select
-    *,
-    case
-        when level = 'all' then 0
-        else dense_rank() over (order by level, source, medium, campaign)
-    end as channel
+select named.*, numbered.channel
 from named
+inner join numbered
+    on numbered.level = named.level
+    and numbered.source = named.source
+    and numbered.medium = named.medium
+    and numbered.campaign = named.campaign
+
+union all
+
+-- All channels together have the number 0.
+select
+    campaign_channel,
+    'all' as level,
+    '(all)' as source,
+    '(all)' as medium,
+    '(all)' as campaign,
+    0 as channel
+from campaigns

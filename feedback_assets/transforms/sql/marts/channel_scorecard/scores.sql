@@ -1,6 +1,89 @@
 -- One row per window, span of it, channel and currency: what answers add up to over customers.
 with
 
+holders as (
+    select window_days, span, version, score, account
+    from parts.window_answers
+    union all
+    select window_days, span, version, score, all_account as account
+    from parts.window_answers
+    where all_account is not null
+),
+
+-- "Per customer W=Σw, X=Σw·x (x=1,0,−1)", in units
+by_customer as (
+    select
+        holders.window_days,
+        holders.span,
+        touches.track,
+        memberships.channel,
+        holders.account,
+        sum(touches.weight_1) as weight_1,
+        sum(touches.weight_2) as weight_2,
+        sum(touches.weight_3) as weight_3,
+        sum(touches.weight_1 * holders.score) as score_1,
+        sum(touches.weight_2 * holders.score) as score_2,
+        sum(touches.weight_3 * holders.score) as score_3,
+        sum(case when holders.score = 1 then touches.weight_1 else 0 end) as promoters_1,
+        sum(case when holders.score = 1 then touches.weight_2 else 0 end) as promoters_2,
+        sum(case when holders.score = 1 then touches.weight_3 else 0 end) as promoters_3
+    from holders
+    inner join parts.touches on touches.version = holders.version
+    inner join parts.memberships on memberships.campaign_channel = touches.campaign_channel
+    where memberships.channel > 0
+    group by
+        holders.window_days, holders.span, touches.track, memberships.channel, holders.account
+),
+
+customer_answers as (
+    select
+        respondents.window_days,
+        respondents.span,
+        by_customer.track,
+        by_customer.channel,
+        respondents.currency,
+        respondents.is_several,
+        respondents.answers,
+        respondents.score,
+        of_small_units(by_customer.weight_1) as weight_1,
+        of_small_units(by_customer.weight_2) as weight_2,
+        of_small_units(by_customer.weight_3) as weight_3,
+        of_small_units(by_customer.score_1) as score_1,
+        of_small_units(by_customer.score_2) as score_2,
+        of_small_units(by_customer.score_3) as score_3,
+        of_small_units(by_customer.promoters_1) as promoters_1,
+        of_small_units(by_customer.promoters_2) as promoters_2,
+        of_small_units(by_customer.promoters_3) as promoters_3
+    from by_customer
+    inner join parts.respondents
+        on respondents.window_days = by_customer.window_days
+        and respondents.span = by_customer.span
+        and respondents.account = by_customer.account
+
+    union all
+
+    -- Of all channels together each customer has the whole.
+    select
+        window_days,
+        span,
+        0 as track,
+        0 as channel,
+        currency,
+        is_several,
+        answers,
+        score,
+        as_double(answers) as weight_1,
+        null as weight_2,
+        null as weight_3,
+        as_double(score) as score_1,
+        null as score_2,
+        null as score_3,
+        as_double(promoters) as promoters_1,
+        null as promoters_2,
+        null as promoters_3
+    from parts.respondents
+),
+
 held as (
     select
         customer_answers.window_days,
@@ -14,7 +97,7 @@ held as (
         of_slot(slots.slot, weight_1, weight_2, weight_3) as w,
         of_slot(slots.slot, score_1, score_2, score_3) as x,
         of_slot(slots.slot, promoters_1, promoters_2, promoters_3) as p
-    from parts.customer_answers
+    from customer_answers
     inner join parts.slots on slots.track = customer_answers.track
 ),
 

@@ -58,7 +58,7 @@ by_campaign as (
 
 select
     by_campaign.model,
-    levels.channel,
+    memberships.channel,
     by_campaign.currency,
     by_campaign.bucket,
     sum(by_campaign.orders) as orders,
@@ -70,5 +70,5 @@ select
     sum(by_campaign.net_amount_answered) as net_amount_answered,
     sum(by_campaign.net_amount_detractors) as net_amount_detractors
 from by_campaign
-inner join parts.levels on levels.campaign_channel = by_campaign.campaign_channel
-group by by_campaign.model, levels.channel, by_campaign.currency, by_campaign.bucket
+inner join parts.memberships on memberships.campaign_channel = by_campaign.campaign_channel
+group by by_campaign.model, memberships.channel, by_campaign.currency, by_campaign.bucket
