@@ -114,7 +114,7 @@ class Erased:
         return key[_HEAD:] == self._digest(f"customer key:{key[:_HEAD]}")[_HEAD:]
 
     def scrubbed(self, text: str) -> str:
-        """The text without erased people' e-mails, and without their ids in fields named as ids.
+        """The text without erased people's e-mails, and without their ids in fields named as ids.
 
         E-mails are found however they are written: see ``addresses``.
         """
@@ -308,4 +308,5 @@ def _parsed(path: str, read: Callable[[str], bytes]) -> dict[str, Any]:
 
 def _key_mark(key: bytes) -> str:
     """Identifies the key, so that a different one is noticed."""
-    return hmac.digest(key, b"the key of the list of erased people", "sha256").hex()[:16]
+    # Stored in every list: with another text, no existing list would match its key.
+    return hmac.digest(key, b"the key of the list of erased persons", "sha256").hex()[:16]
