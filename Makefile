@@ -66,7 +66,7 @@ $(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
 # Three processes on two cores, since these tests mostly wait for daemons; tests/conftest.py starts
 # with the longest.
 slow: $(VENV)/.spark
-	$(BIN)/pytest -m slow -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
 # Every claim in docs/performance.md, including the peers: one to two hours on an idle machine.
 # Each peer has its own environment, since its pins conflict with this project's.
