@@ -13,7 +13,7 @@ from pydantic import Field
 from feedback_assets.assets.resources import WarehouseResource
 from feedback_assets.definitions import SCHEDULES, SENSORS, build_defs
 from feedback_assets.environment.account import Account
-from feedback_assets.environment.values import LOCAL
+from feedback_assets.files.places import local_path
 from feedback_assets.providers.registry import PROVIDERS
 from feedback_assets.scaffolding import AccountScaffolder
 from feedback_assets.schema.names import Names
@@ -289,11 +289,11 @@ _SAME_STORE = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
 
 
 def _place(settings: Settings) -> tuple[str, ...]:
-    root = settings.warehouse
-    protocol, found, rest = root.partition("://")
-    if found and protocol not in LOCAL:
-        return (_SAME_STORE.get(protocol, protocol), *filter(None, rest.split("/")))
-    return Path(rest if found else root).resolve().parts
+    path = local_path(settings.warehouse)
+    if path is not None:
+        return Path(path).resolve().parts
+    protocol, _, rest = settings.warehouse.partition("://")
+    return (_SAME_STORE.get(protocol, protocol), *filter(None, rest.split("/")))
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -24,6 +24,7 @@ from feedback_assets.environment.account import ALONE, Account
 from feedback_assets.environment.dotenv import line_of, load_dotenv
 from feedback_assets.environment.publishing import PublishingSettings
 from feedback_assets.environment.variables import Variables, is_secret, one_line
+from feedback_assets.files.places import local_path
 from feedback_assets.files.secret import SHORTEST
 from feedback_assets.files.secret import kept_secret as generated_secret
 from feedback_assets.files.unusable import Unusable
@@ -202,12 +203,8 @@ class Settings(PublishingSettings):
     def ad_spend(self) -> str | None:
         """Path, glob or URI of the spend files; a relative one is below the project root."""
         place = self.feedback_ad_spend
-        if place is None:
-            return None
-        protocol, found, rest = place.partition("://")
-        if found and protocol not in values.LOCAL:
-            return place
-        return str(PROJECT_ROOT / Path(rest if found else place).expanduser())
+        path = None if place is None else local_path(place)
+        return place if path is None else str(PROJECT_ROOT / Path(path).expanduser())
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -117,10 +117,10 @@ def combined(files: Iterable[OfFile]) -> Spend:
         own: dict[Place, list[SpendRow]] = defaultdict(list)
         for row in one.rows:
             own[row.day, channel_name(row.source) or NONE].append(row)
-        # What a file fails to say is known only if the rows of another file stand for it.
-        unsaid = _unsaid(one)
-        unknown -= own.keys() - unsaid
-        unknown |= unsaid - (kept.keys() - own.keys())
+        # A row that cannot be read leaves its day unknown, unless another file has rows for it.
+        unreadable = _unreadable(one)
+        unknown -= own.keys() - unreadable
+        unknown |= unreadable - (kept.keys() - own.keys())
         for place, rows in own.items():
             replaced[place[0]] += len(kept.get(place, ()))
             kept[place] = rows
@@ -142,7 +142,7 @@ def combined(files: Iterable[OfFile]) -> Spend:
     )
 
 
-def _unsaid(one: OfFile) -> set[Place]:
+def _unreadable(one: OfFile) -> set[Place]:
     """The days and sources of rows that cannot be read; every source if theirs cannot be either."""
     sources = {row.source for row in one.rows} | {bad.source for bad in one.bad if bad.source}
     return {

@@ -201,7 +201,7 @@ def send_pending(
         reasons = dict(zip(messages, pool.map(deliver, messages, messages.values()), strict=True))
     for target, reason in reasons.items():
         if not reason:
-            left.pop(target.key, None)
+            del left[target.key]
     return Sent(
         left,
         tuple(target.name for target, reason in reasons.items() if not reason),

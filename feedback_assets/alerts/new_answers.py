@@ -28,12 +28,12 @@ from feedback_assets.alerts.book import (
 from feedback_assets.alerts.delivery import SUPPORT, Message, for_tag, send_pending, targets
 from feedback_assets.alerts.detractors import Detractor, compose, pending_of
 from feedback_assets.alerts.served import Answer, Served
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.providers.provider import Feed
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.content import content_hash
 from feedback_assets.warehouse.erased import ErasureKeyMissing
-from feedback_assets.warehouse.warehouse import Warehouse
 
 _FIRST = timedelta(days=1)
 """The first tick asks for this period, so that an answer changed later is already known."""
@@ -98,7 +98,7 @@ class NewAnswerAlerts:
                 msgspec.structs.replace(book, asked=now),
             )
             return ""
-        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+        warehouse = open_warehouse(settings)
         with Served(settings, warehouse, now) as current:
             answers = current.answers(feed.table, served, warehouse.erased())
             after = notice(book, answers, [target.key for target in self._targets], since, now)

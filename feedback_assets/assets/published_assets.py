@@ -9,7 +9,7 @@ from feedback_assets.assets.code_references import code_references
 from feedback_assets.assets.defined import code_version, definition_of
 from feedback_assets.assets.derived_assets import inputs_now
 from feedback_assets.assets.failures import in_one_line
-from feedback_assets.assets.resources import WAREHOUSE, warehouse_of
+from feedback_assets.assets.resources import WAREHOUSE, open_warehouse, warehouse_of
 from feedback_assets.assets.specs import FRESHNESS, RETRY, owners
 from feedback_assets.publish.outcome import Behind, Outcome, lines
 from feedback_assets.publish.targets import Target, publish_to, published_tables, targets_of
@@ -18,7 +18,6 @@ from feedback_assets.runtime.instance import existing_instance
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.transforms.inputs import Day
-from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def published_assets(settings: Settings, tables: Collection[Table]) -> list[dg.AssetsDefinition]:
@@ -65,9 +64,7 @@ def _asset(
 
 def publish_by_hand(settings: Settings, target: Target, *, everything: bool = False) -> Outcome:
     """Publish without a run, and record the materialisation if there is a Dagster instance."""
-    warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
-    )
+    warehouse = open_warehouse(settings)
     table = next(table for table in published_tables(settings) if table.name == target.name)
     with existing_instance(settings) as instance:
         if instance is None:

@@ -93,13 +93,16 @@ def latest_ids(
 
 
 def latest_ids_of_days(
-    instance: dg.DagsterInstance, table: Table, names: Names, first: date, last: date
+    instance: dg.DagsterInstance, table: Table, names: Names, days: tuple[date, date] | None
 ) -> dict[str, int]:
-    """The storage id of the last materialisation of each day that has one, in one query."""
+    """The storage id of the last materialisation of each day that has one, in one query.
+
+    Of all days if ``days`` is None.
+    """
     found = instance.get_latest_storage_id_by_partition(
         dg.AssetKey(names.key(table)),
         dg.DagsterEventType.ASSET_MATERIALIZATION,
-        {day.isoformat() for day in days_between(first, last)},
+        None if days is None else {day.isoformat() for day in days_between(*days)},
     )
     return dict(found)
 
@@ -128,11 +131,7 @@ def _latest(
             if record.asset_materialization is not None:
                 yield None, record.storage_id, _values(record.asset_materialization)
         return
-    wanted = None if days is None else {day.isoformat() for day in days_between(*days)}
-    latest = instance.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted
-    )
-    newest = list(latest.values())
+    newest = list(latest_ids_of_days(instance, table, names, days).values())
     for start in range(0, len(newest), _AT_ONCE):
         ids = newest[start : start + _AT_ONCE]
         found = instance.fetch_materializations(

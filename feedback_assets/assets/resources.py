@@ -173,6 +173,13 @@ def provider_of(context: _WithResources, names: Names, provider: str) -> Provide
     return resource
 
 
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The account's warehouse, with the key of the erased people and the locks for writing."""
+    return Warehouse(
+        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
+    )
+
+
 def warehouse_of(context: _WithResources, names: Names) -> Warehouse:
     """The account's warehouse, whose resource the step must require by its key."""
     resource: WarehouseResource = getattr(context.resources, names.called(WAREHOUSE))

@@ -8,6 +8,7 @@ import dagster as dg
 from feedback_assets.ad_spend.files import find_files, listing
 from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definition_of
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.automation.refresh_sensor import unfinished
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.out_of_date import spans_to_ask
@@ -40,7 +41,7 @@ def _sensor(place: str, settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
         today = datetime.now(UTC).date()
-        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+        warehouse = open_warehouse(settings)
         # Listed before anything is read, so that an edit meanwhile is seen by the next tick.
         mark = _mark(place, settings, warehouse, today)
         if mark == context.cursor:

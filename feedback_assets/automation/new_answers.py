@@ -38,22 +38,25 @@ GIVEN_UP_AFTER = timedelta(days=3)
 
 def feeds(settings: Settings) -> tuple[Feed, ...]:
     """The feeds of watched providers whose required settings are present."""
-    found = (provider.feed for provider in REGISTRY if provider.name in settings.watched)
-    return tuple(
-        feed
-        for feed in found
-        if feed and (not feed.needs or settings.of(feed.provider, feed.needs) is not None)
-    )
+    return tuple(feed for feed in _watched(settings) if not _lacks(settings, feed))
 
 
 def without_list(settings: Settings) -> list[tuple[str, str]]:
     """Watched providers without a list of new answers, each with the variable that is missing."""
-    there = {feed.provider for feed in feeds(settings)}
     return [
-        (provider.name, f"{provider.name}_{provider.feed.needs}".upper())
-        for provider in REGISTRY
-        if provider.name in settings.watched and provider.feed and provider.name not in there
+        (feed.provider, f"{feed.provider}_{feed.needs}".upper())
+        for feed in _watched(settings)
+        if _lacks(settings, feed)
     ]
+
+
+def _watched(settings: Settings) -> list[Feed]:
+    watched = [provider for provider in REGISTRY if provider.name in settings.watched]
+    return [provider.feed for provider in watched if provider.feed]
+
+
+def _lacks(settings: Settings, feed: Feed) -> bool:
+    return bool(feed.needs) and settings.of(feed.provider, feed.needs) is None
 
 
 class Requested(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import dagster as dg
 import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_ids_of_days
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.automation import cursors
 from feedback_assets.automation.new_answers import (
     Reading,
@@ -34,7 +35,6 @@ from feedback_assets.ingest.sources import source_of
 from feedback_assets.providers.provider import Feed
 from feedback_assets.runtime.tags import range_tags
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.warehouse import Warehouse
 
 # Dagster aborts a tick after 60 s; the next tick is the retry. Alerts need part of that time.
 _RETRY = RetryPolicy(attempts=2, longest_wait=5, connect=5, read=12, total=12)
@@ -100,7 +100,7 @@ def _sensor(
         since = state.asked
         if alerts:
             since = min(since, alerts.since(context.instance, feed.provider, moment))
-        warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+        warehouse = open_warehouse(settings)
         erased = warehouse.erased()
         try:
             with _client_for_tick(feed.provider, settings) as client:
@@ -184,7 +184,8 @@ def _last_reads(
     instance: dg.DagsterInstance, feed: Feed, settings: Settings, reading: Reading
 ) -> str:
     """A digest that changes once a day of the reading has been read."""
-    found = latest_ids_of_days(instance, feed.table, settings.names, reading.first, reading.last)
+    days = (reading.first, reading.last)
+    found = latest_ids_of_days(instance, feed.table, settings.names, days)
     return hashlib.sha256(str(sorted(found.items())).encode()).hexdigest()[:12]
 
 

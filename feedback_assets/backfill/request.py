@@ -8,6 +8,7 @@ import dagster as dg
 
 from feedback_assets.ad_spend.trouble import SpendTrouble
 from feedback_assets.assets.defined import definitions_of, spans
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.backfill.plan import BUILT, EVERYTHING, Partitions, Plan, make_plan
 from feedback_assets.days import days_between, last_complete_day
 from feedback_assets.freshness import on_disk
@@ -111,7 +112,7 @@ def _stale(
     spend files.
     """
     # With the key: files are compared with what is stored, without erased people.
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = open_warehouse(settings)
     new = {
         table.full_name: set(days).difference(held[table.full_name])
         for table in tables

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import fsspec
 from pydantic import SecretStr
 
+from feedback_assets.files.places import LOCAL, local_path
+
 # Protocols that fsspec supports, but that are read-only or end with the process.
 _NOT_STORES = {
     "http",
@@ -24,8 +26,6 @@ _NOT_STORES = {
     "cached",
     "blockcache",
 }
-LOCAL = ("file", "local")
-"""The protocols of URIs that name a path on this machine."""
 _LONGEST_PATH = 4096
 _EARLIEST = date(2000, 1, 1)
 _OWNER = re.compile(r"team:\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
@@ -106,19 +106,19 @@ def warehouse_root(text: str, root: Path) -> str:
             "is not a file system that fsspec can write to; use a path or a URI such as "
             "s3://bucket/warehouse"
         )
-    elif not rest.strip("/") or (rest.startswith("/") and protocol not in ("file", "local")):
-        example = "/directory" if protocol in ("file", "local") else "bucket/warehouse"
+    elif not rest.strip("/") or (rest.startswith("/") and protocol not in LOCAL):
+        example = "/directory" if protocol in LOCAL else "bucket/warehouse"
         raise ValueError(f"names no bucket or directory; use {protocol}://{example}")
     return text
 
 
 def readable_files(text: str, root: Path) -> str:
     """A local path or glob, or a URI of a file system that fsspec can read from."""
-    protocol, found, rest = text.partition("://")
-    if not found or protocol in LOCAL:
-        if not found:
+    protocol, _, rest = text.partition("://")
+    path = local_path(text)
+    if path is not None:
+        if path == text:
             _refuse_broken_uri(text)
-        path = rest if found else text
         directory(str(Path(path).parent), root)
         if len(path.encode()) > _LONGEST_PATH:
             raise ValueError("cannot be a file: the name is too long")

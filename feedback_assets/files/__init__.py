@@ -1,4 +1,4 @@
-"""Files on this machine: locks, private directories, and writes that survive a power failure.
+"""Files on this machine: paths, locks, private directories, writes that survive a power failure.
 
 Independent of the files' content.
 """

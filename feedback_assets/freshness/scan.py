@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from feedback_assets.assets.defined import definition_of
 from feedback_assets.assets.recorded import latest_metadata, read_recorded, record_days
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.ingest.again import SecondReading, read_again
 from feedback_assets.ingest.sources import source_of
 from feedback_assets.schema.definition import FIRST_VERSION
@@ -36,7 +37,7 @@ def scan(
     last: date,
 ) -> Scanned:
     """Scan the days from ``first`` to ``last`` that have no definition, and record the result."""
-    warehouse = Warehouse(settings.warehouse, settings.erasure_secret, settings.coordination)
+    warehouse = open_warehouse(settings)
     erased = warehouse.erased()
     unknown = {
         table: _unknown_days(instance, warehouse, table, settings.names, (first, last))

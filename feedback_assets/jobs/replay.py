@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.ingest.parse import parse_page
 from feedback_assets.ingest.sources import source_of
 from feedback_assets.ingest.spool import Spool, days_of
@@ -95,9 +96,7 @@ def replay(
     with one key the one fetched last wins. Changes are recorded on the instance so that the sensor
     rebuilds the tables computed from them.
     """
-    warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
-    )
+    warehouse = open_warehouse(settings)
     results: dict[Table, Replayed] = {}
     for table in tables:
         if not quarantine_files(warehouse, table):

@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.privacy.person import (
     KINDS,
     Person,
@@ -129,9 +130,7 @@ def forget(
 
 def writable(settings: Settings) -> Warehouse:
     """The warehouse, for erasing; raises ``OtherSecret`` if it was built with another secret."""
-    warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
-    )
+    warehouse = open_warehouse(settings)
     # Otherwise the person's customer keys would not be found.
     confirm_secret(warehouse, settings.customer_secret_if_any())
     return warehouse

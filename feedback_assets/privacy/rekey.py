@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
+from feedback_assets.assets.resources import open_warehouse
 from feedback_assets.days import last_complete_day
 from feedback_assets.schema.names import Names
 from feedback_assets.settings import Settings
 from feedback_assets.tables import DERIVED_TABLES, REPORT_PAGES
 from feedback_assets.warehouse.customer_secret import accept_secret
-from feedback_assets.warehouse.warehouse import Warehouse
 
 
 def selection(names: Names) -> str:
@@ -32,9 +32,7 @@ def rekey(settings: Settings) -> Rekeyed:
     Rebuilds nothing itself: a backfill or the sensor does, and until then marts count a customer
     twice.
     """
-    warehouse = Warehouse(
-        settings.warehouse, settings.erasure_secret, settings.coordination, settings.state_dir
-    )
+    warehouse = open_warehouse(settings)
     if not accept_secret(warehouse, settings.customer_secret()):
         return Rekeyed(changed=False)
     yesterday = last_complete_day()

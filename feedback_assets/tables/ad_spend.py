@@ -27,8 +27,8 @@ DAILY = Table(
             "covered_from",
             DATE,
             "First day of the span covered by this row. The source is covered on each day from "
-            "`covered_from` to `covered_to` of any of its rows; others is missing. "
-            "A row that covers no day has a `covered_to` before its `covered_from`",
+            "`covered_from` to `covered_to` of any of its rows; on other days its spend "
+            "is missing. A row that covers no day has a `covered_to` before its `covered_from`",
             nullable=False,
         ),
         Column("covered_to", DATE, "Last day of that span", nullable=False),

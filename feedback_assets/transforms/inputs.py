@@ -34,7 +34,7 @@ class Recorded:
     ``content`` has ``""`` for a day without rows. ``built_from`` has the ``inputs_hash`` of each
     partition, and is empty for a table read from a provider. ``built_by`` has the definition of
     each partition, ``files`` the mark of its file (``warehouse.marks``); the first version recorded
-    neither. ``events`` has the id of each record, which a failed run leaves as it is.
+    neither. ``events`` has the id of each record, which a failed run does not change.
     """
 
     content: Mapping[Day, str] = field(default_factory=dict)

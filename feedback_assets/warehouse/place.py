@@ -14,11 +14,11 @@ from typing import Any
 
 import fsspec
 
+from feedback_assets.files.places import local_path
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.remote import store_errors
 
 FILE = "data.parquet"
-_LOCAL = ("file://", "local://")
 _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+\.parquet$")
 
 
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        return "://" not in self.root or self.root.startswith(_LOCAL)
+        return local_path(self.root) is not None
 
     @cached_property
     def local_root(self) -> Path:

@@ -135,7 +135,7 @@ def test_the_readable_rows_of_a_day_with_one_that_cannot_be_read_count_but_do_no
     assert {row.first > row.last for rows in edges.days.values() for row in rows} == {True}
 
 
-def test_a_day_that_cannot_be_read_is_covered_once_the_rows_of_another_file_stand_for_it() -> None:
+def test_a_day_that_cannot_be_read_is_covered_once_another_file_has_its_rows() -> None:
     good = file(1, line(0, "google"), line(2, "google"), line(4, "google"))
     gap = file(1, line(0, "google"), line(4, "google"))
     broken = file(2, line(2, "google", "1€"), line(3, "google"))

@@ -128,7 +128,7 @@ def test_a_failed_table_is_named_without_any_of_its_content(
     assert "ana@example.com" not in body
 
 
-def test_a_failed_table_is_told_from_one_whose_name_its_own_begins_with(
+def test_a_failed_table_is_not_mistaken_for_one_whose_name_is_a_prefix(
     operator: Operator,
 ) -> None:
     operator.tick()

@@ -47,7 +47,7 @@ def test_an_erasure_that_is_queued_during_another_is_made_by_the_next_publicatio
     assert len(owed(warehouse, "iceberg")) == 1
 
 
-def test_an_erasure_that_is_queued_while_another_is_removed_is_made(tmp_path: Path) -> None:
+def test_an_erasure_that_is_queued_while_another_is_removed_is_completed(tmp_path: Path) -> None:
     class Racing(Warehouse):
         """Another process queues an erasure just before the first is removed."""
 

@@ -59,7 +59,7 @@ def test_a_column_that_somebody_dropped_comes_back_filled(
         ('"\0\\u0000\0"', '"\ufffd\\u0000\ufffd"'),
     ],
 )
-def test_every_nul_in_a_nested_column_is_replaced_and_no_text_that_spells_one(
+def test_every_nul_in_a_nested_column_is_replaced_but_not_text_that_spells_one(
     postgres: PostgresDatabase, warehouse: Warehouse, text: str, stored: str
 ) -> None:
     rows = made_up(ORDERS, day(0), 1).to_pylist()

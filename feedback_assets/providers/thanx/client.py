@@ -125,13 +125,11 @@ class Thanx(Client):
 
     def ping(self) -> None:
         """The cheapest authorised read: one row for a merchant, the list for a user."""
+        path = "/feedbacks"
+        params: dict[str, Any] = {}
         if self.merchant_id:
-            path, params = (
-                "/partner/feedbacks",
-                {"merchant_id": self.merchant_id, "per_page": 1, "page": 1},
-            )
-        else:
-            path, params = "/feedbacks", {}
+            path = "/partner/feedbacks"
+            params = {"merchant_id": self.merchant_id, "per_page": 1, "page": 1}
         _reply(self._http, f"GET {path}", self._http.get(path, params))
 
     def _moment(self, endpoint: str, moment: datetime) -> str:

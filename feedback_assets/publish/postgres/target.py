@@ -118,7 +118,7 @@ def take_over(session: Session, state: State) -> State:
     later is recorded for the next publication.
     """
     session.run("set local feedback.publishing = 'on'")
-    # Read and deleted in one statement, so that none is deleted unread.
+    # One statement reads and deletes: a record committed between two would be lost.
     found = session.rows("delete from _touched returning table_name")
     return replace(state, touched=frozenset(name for (name,) in found))
 
