@@ -19,7 +19,9 @@ class Faults:
     """
 
     latency: float = 0.0
-    """Seconds of delay before each response."""
+    """Seconds of delay before each response of the slow providers."""
+    slow: frozenset[str] = frozenset(PROVIDERS)
+    """Providers that respond after this delay."""
     error_rate: float = 0.0
     """Share of requests answered with 500, 502, 503 or 504."""
     reset_rate: float = 0.0
@@ -58,7 +60,7 @@ class Faults:
         for name in ("error_rate", "reset_rate", "truncate_rate", "malformed_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1")
-        unknown = set(self.down) - set(PROVIDERS)
+        unknown = (self.down | self.slow) - set(PROVIDERS)
         if unknown:
             raise ValueError(f"no such provider: {', '.join(sorted(unknown))}")
         ZoneInfo(self.filter_timezone)
@@ -70,6 +72,7 @@ class Faults:
         if unknown:
             raise ValueError(f"no such switch: {', '.join(sorted(unknown))}")
         chosen = dict(values)
-        if "down" in chosen:
-            chosen["down"] = frozenset(chosen["down"])
+        for name in ("down", "slow"):
+            if name in chosen:
+                chosen[name] = frozenset(chosen[name])
         return cls(**chosen)

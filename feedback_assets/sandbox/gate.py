@@ -138,7 +138,7 @@ class Gate:
 
     async def _pass(self, provider: str, scope: Scope, receive: Receive, send: Send) -> None:
         faults = self.state.faults
-        if faults.latency:
+        if faults.latency and provider in faults.slow:
             await asyncio.sleep(faults.latency)
         if provider in faults.down:
             body = error_body(provider, 503, "Service Unavailable")

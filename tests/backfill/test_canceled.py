@@ -52,7 +52,7 @@ def wait_until_the_second_window_is_read(
         if asked_before is None and shop.warehouse.days_held(TABLES[1]):
             asked_before = asked()
             # Slow enough that it cannot finish before the stop signal.
-            sandbox.set_faults(Faults(quotas=False, latency=3))
+            sandbox.set_faults(Faults(quotas=False, latency=30))
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

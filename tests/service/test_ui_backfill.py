@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,9 @@ mutation ($id: String!) {
 """
 DAYS = 30
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)
-# Shorter than the time limit of a request, longer than the daemon takes to cancel.
-HELD_UP = Faults(quotas=False, latency=50)
-UNHURRIED = Faults(quotas=False, latency=1)
+UNHURRIED = Faults(quotas=False, latency=5)
+# Requests stay unanswered for minutes: clients wait up to a minute, five times.
+HELD_UP = Faults(quotas=False, latency=600)
 TRACKERS = find_table("fullwhere.survey_trackers")
 ORDERS = find_table("wicked_reports.orders")
 READ = [TRACKERS, ORDERS]
@@ -146,9 +147,12 @@ def test_a_canceled_backfill_ends_and_resumes_without_rereading(
     with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run"):
         sandbox.set_faults(UNHURRIED)
         backfill = served.backfill(TABLES, FIRST, YESTERDAY)
+        served.wait_until(lambda: sandbox.requests, 300)
         # One run at a time: the second provider is asked when the first table is complete.
+        (asked,) = providers(sandbox)
+        (first,) = [table for table in READ if table.group == asked]
+        sandbox.set_faults(replace(HELD_UP, slow=HELD_UP.slow - {asked}))
         served.wait_until(lambda: len(providers(sandbox)) == len(READ), 300)
-        sandbox.set_faults(HELD_UP)
         assert served.ask(CANCEL, id=backfill)["cancelPartitionBackfill"]["__typename"] == (
             "CancelBackfillSuccess"
         )
@@ -156,7 +160,7 @@ def test_a_canceled_backfill_ends_and_resumes_without_rereading(
         runs = instance.get_runs()
         assert all(run.is_finished for run in runs)
         assert dg.DagsterRunStatus.CANCELED in {run.status for run in runs}
-        (first,) = [table for table in READ if versions(instance, table)]
+        assert [table for table in READ if versions(instance, table)] == [first]
         assert len(shop.warehouse.days_held(first)) == DAYS
 
         sandbox.set_faults(Faults(quotas=False))
