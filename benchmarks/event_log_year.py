@@ -27,16 +27,15 @@ from benchmarks.support.sandboxes import sandbox_without_limits
 from feedback_assets.automation.old_run_logs import KEEP_DAYS, KEEP_SUPERSEDED_DAYS
 from feedback_assets.runtime.event_history import remove_run_logs, remove_superseded
 
-_DAYS = 30
 _MOST_MB = 300
 _WEEK = 7
 Entries = list[dg.EventLogEntry]
 
 
-def morning(customers: int, home: Path, warehouse: Path) -> list[Entries]:
+def morning(customers: int, days: int, home: Path, warehouse: Path) -> list[Entries]:
     """The events of each run of a refresh of all tables of a shop."""
     last = datetime.now(UTC).date() - timedelta(days=1)
-    first = last - timedelta(days=_DAYS - 1)
+    first = last - timedelta(days=days - 1)
     with sandbox_without_limits(customers, 90) as settings:
         env = clean_environment(home, warehouse) | settings
         env["FEEDBACK_START_DATE"] = str(first)
@@ -107,9 +106,10 @@ def megabytes(instance: dg.DagsterInstance) -> tuple[float, float]:
 
 def main() -> None:
     chosen = options(__doc__, size=365, small=3, times=1)
+    days = 2 if chosen.small else 30
     with scratch() as directory:
         home = directory / "home"
-        runs = morning(300, home, directory / "warehouse")
+        runs = morning(300, days, home, directory / "warehouse")
         with opened(home) as instance:
             index, logs = megabytes(instance)
         year = directory / "year"
@@ -122,7 +122,7 @@ def main() -> None:
         f"a year of daily refreshes, largest event log against {_MOST_MB} MB",
         (largest + kept) / _MOST_MB,
         "≤ 1",
-        f"{chosen.size} mornings of {len(runs)} runs over {_DAYS} days; the first {index:.1f} MB "
+        f"{chosen.size} mornings of {len(runs)} runs over {days} days; the first {index:.1f} MB "
         f"of index and {logs:.1f} MB of logs of runs; at most {largest:.0f} and {kept:.0f} MB",
     )
 

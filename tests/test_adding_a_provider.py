@@ -23,6 +23,9 @@ from werkzeug import Request, Response
 
 from tests.ingest.documents import ORDERS, documented
 
+# Each command is a process of seconds.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "adding-a-provider.md"
 KEY = "key-of-the-shop"
@@ -165,7 +168,6 @@ def rows(run: Run, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.stdout)))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_documented_provider_is_checked_read_and_matched_with_orders(
     package: Path, run: Run
@@ -254,7 +256,6 @@ assert "read_new_delighted" in [sensor.name for sensor in defs.sensors]
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 def test_its_declared_lineage_matches_its_sql(package: Path) -> None:
     """Run the test for the answers of all providers, which includes installed ones."""
     tests = [str(ROOT / "tests" / "tables" / "test_answers.py"), "-k", "delighted"]

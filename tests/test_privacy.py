@@ -76,6 +76,7 @@ def open_to_others(root: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_a_command_writes_private_files_with_any_umask(project: Project) -> None:
     command = [sys.executable, "-m", "feedback_assets.cli", "limits"]
     subprocess.run(command, check=True, capture_output=True, umask=0, timeout=120)

@@ -44,6 +44,7 @@ def built(shop: Project) -> Project:
     return shop
 
 
+@pytest.mark.slow
 def test_after_a_backfill_every_check_passes_and_reports_its_row_count(
     built: Project,
 ) -> None:

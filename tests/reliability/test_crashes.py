@@ -24,7 +24,7 @@ from tests.conftest import YESTERDAY
 from tests.reliability.processes import ROOT, Runner, reading, running_runner
 from tests.reliability.reader import either, expected_of, wrong
 
-KILLS = int(os.environ.get("RELIABILITY_KILLS", "6"))
+KILLS = int(os.environ.get("RELIABILITY_KILLS", "4"))
 """Moments at which a backfill is killed; docs/reliability.md has the figures of 200."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 60 * KILLS)]
 

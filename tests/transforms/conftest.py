@@ -1,4 +1,4 @@
-"""How many worlds the property tests try: 25 locally, 200 with HYPOTHESIS_PROFILE=ci."""
+"""How many worlds the property tests try: 15 locally, 200 with HYPOTHESIS_PROFILE=ci."""
 
 import os
 import sys
@@ -13,6 +13,6 @@ _COMMON = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
-settings.register_profile("transforms", max_examples=25, **_COMMON)
+settings.register_profile("transforms", max_examples=15, **_COMMON)
 settings.register_profile("ci", max_examples=200, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "transforms"))
