@@ -43,6 +43,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+SLOW_SECONDS = 1800
+"""The time limit of a slow test: it ends one that hangs, on any machine."""
 # Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
     "test_walk.py",
@@ -103,10 +105,13 @@ BIG_FILES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark unit tests; run the longest first and keep the order of the others."""
+    """Mark unit tests and limit slow ones; run the longest first, the others in their order."""
     for item in items:
         big = item.path.name in BIG_FILES or BIG_FIXTURES & set(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("slow") is None and not big:
+        if item.get_closest_marker("slow") is not None:
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+        elif not big:
             item.add_marker("unit")
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))

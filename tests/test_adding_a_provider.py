@@ -168,7 +168,6 @@ def rows(run: Run, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.stdout)))
 
 
-@pytest.mark.timeout(600)
 def test_the_documented_provider_is_checked_read_and_matched_with_orders(
     package: Path, run: Run
 ) -> None:

@@ -342,7 +342,7 @@ def _in_ascii(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "feedback_assets.cli", *arguments]
     env = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
     return subprocess.run(
-        command, env=env, capture_output=True, check=False, encoding="ascii", timeout=60
+        command, env=env, capture_output=True, check=False, encoding="ascii", timeout=240
     )
 
 

@@ -25,7 +25,6 @@ SUMS = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_every_table_has_the_served_rows_and_a_second_run_changes_nothing(
     shop: Project, sandbox: Sandbox
 ) -> None:
@@ -91,7 +90,6 @@ def test_malformed_records_are_quarantined_once_and_the_rest_of_their_pages_land
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_flaky_provider_is_read_completely(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +108,6 @@ def test_a_flaky_provider_is_read_completely(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_rereading_days_picks_up_late_rows_refunds_and_replies(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,7 @@ def executed(
             assert done.exit_code == 0, done.output
         notebook = nbformat.read(NOTEBOOK, as_version=4)
         notebook.cells.append(new_code_cell(_FIGURES))
-        client = NotebookClient(notebook, timeout=150, kernel_name="python3", env=dict(os.environ))
+        client = NotebookClient(notebook, timeout=600, kernel_name="python3", env=dict(os.environ))
         client.execute()
         figures = json.loads(notebook.cells.pop().outputs[0].text)
         yield notebook, figures, project.warehouse
@@ -127,7 +127,6 @@ def _rows(sql: str, warehouse: Warehouse, figures: dict[str, Any]) -> list[dict[
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_the_notebook_shows_each_result_and_no_cell_fails(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
@@ -141,7 +140,6 @@ def test_the_notebook_shows_each_result_and_no_cell_fails(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_its_cohorts_match_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
@@ -155,7 +153,6 @@ def test_its_cohorts_match_sql(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_its_campaign_before_and_after_matches_sql(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:
@@ -173,7 +170,6 @@ def test_its_campaign_before_and_after_matches_sql(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_its_regression_fits_the_promoters_and_recovers_the_generated_effects(
     executed: tuple[NotebookNode, dict[str, Any], Warehouse],
 ) -> None:

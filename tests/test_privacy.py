@@ -100,7 +100,6 @@ def test_a_home_that_dagster_opened_first_is_private(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("permissive_umask")
 def test_files_written_by_a_backfill_are_private(shop: Project) -> None:
     home = shop.settings.dagster_home
@@ -127,7 +126,6 @@ def test_temporary_files_are_in_a_private_directory(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_no_mart_or_report_reveals_an_email_name_number_or_link(shop: Project) -> None:
     first = YESTERDAY - timedelta(days=20)
     filled = shop.backfill(first, YESTERDAY)

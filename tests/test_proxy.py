@@ -26,7 +26,7 @@ from tests.servers.machines import free_ports
 from tests.servers.proxy import DOORS, PASSWORD, lay_out_proxy, nginx
 
 ROOT = Path(__file__).parents[1]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 RELOAD = "mutation { reloadWorkspace { __typename } }"
 VERSION = {"query": "{ version }"}
 

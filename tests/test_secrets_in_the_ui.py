@@ -15,7 +15,7 @@ from tests.servers.webserver import LAUNCH_RUN, RUN
 from tests.service.test_ui import LOCATIONS, _one_day, webserver
 from tests.test_secrets import LOG_ALL, SECRETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 RUNS = """
 { runsOrError { ... on Runs { results {
     runId status runConfigYaml tags { key value } eventConnection(limit: 1000) { events {

@@ -32,7 +32,7 @@ class Installed:
         """What the code prints, run outside the repository."""
         return subprocess.run(
             [self.python, "-c", code], cwd=self.directory, check=True, capture_output=True,
-            text=True, timeout=120, env={"PATH": "/usr/bin:/bin"},
+            text=True, timeout=300, env={"PATH": "/usr/bin:/bin"},
         ).stdout.strip()  # fmt: skip
 
 

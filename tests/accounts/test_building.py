@@ -47,7 +47,7 @@ def test_runs_of_an_instance_without_pools_do_not_build_at_the_same_time(
     )
     building: list[str] = []
     most: list[int] = []
-    both_started = threading.Barrier(2, timeout=30)
+    both_started = threading.Barrier(2, timeout=120)
     really = derived_assets._build
 
     def noted(table, *arguments):  # type: ignore[no-untyped-def]

@@ -29,7 +29,7 @@ from tests.conftest import YESTERDAY
 from tests.servers.supervised import wait_until
 from tests.servers.webserver import Asked
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 BRANDS = ("brand_a", "brand_b")
 FIRST = YESTERDAY - timedelta(days=4)
 MORNING = datetime.combine(YESTERDAY + timedelta(days=1), time(6), UTC).timestamp()
@@ -122,7 +122,7 @@ def host(
     (host.home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     subprocess.run(
         [installed.program("create-dagster"), "project", "brands", "--no-uv-sync"], cwd=directory,
-        env=host.environment, check=True, capture_output=True, timeout=120,
+        env=host.environment, check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     for brand in BRANDS:
         host.run("dg", "scaffold", "defs", TYPE, brand)

@@ -95,7 +95,6 @@ def test_files_of_any_fsspec_file_system_are_read_and_the_later_one_counts() -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_files_in_an_object_store_are_found_with_the_credentials_of_the_warehouse(
     s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

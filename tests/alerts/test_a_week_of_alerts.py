@@ -28,7 +28,7 @@ from feedback_assets.tables import PROVIDER_TABLES
 from tests.automation.moving_clock import Clock, Daemon, daemon, make_home, moving_clock
 from tests.conftest import Project, configure
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2025, 10, 6)
 DAYS = 7

@@ -259,7 +259,6 @@ def test_without_a_url_or_a_mart_the_tick_reports_why_it_skips(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_marts_built_by_a_backfill_trigger_alerts(
     shop: Project,
 ) -> None:

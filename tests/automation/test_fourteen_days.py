@@ -24,7 +24,7 @@ from tests.automation.moving_clock import Clock, Daemon, daemon, make_home, movi
 from tests.automation.robot import contents, reads
 from tests.conftest import Project, configure
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.slow
 
 # The last day is the first of a month, so the monthly schedule runs too. All days since the first
 # are within the 30 days that are reread by default, so the end state must match exactly.

@@ -163,7 +163,6 @@ def test_the_job_reports_what_it_removed_and_automation_includes_its_schedule(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_in_postgres_the_logs_are_rows_and_the_rest_stays(
     home: Path, postgres: PostgresDatabase
 ) -> None:
@@ -203,7 +202,6 @@ _PAGES = """
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_removing_logs_leaves_asset_pages_sensors_and_missing_days_unchanged(shop: Project) -> None:
     table = find_table("feedbackpulse.submissions")
     select = 'key:"feedbackpulse/submissions"'

@@ -83,7 +83,6 @@ def _switch_daily(command: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_the_daemon_reads_at_the_configured_time_builds_what_was_read_and_then_rests(
     small: tuple[Project, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,7 +108,6 @@ def test_any_subset_of_providers_builds_every_mart(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_year_takes_at_most_a_fifth_more_requests_than_necessary(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

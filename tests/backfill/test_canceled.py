@@ -19,7 +19,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
 from tests.conftest import YESTERDAY, Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 FIRST = YESTERDAY - timedelta(days=83)
 COMMAND = Path(sys.executable).with_name("feedback-assets")
 TABLES = tuple(
@@ -64,7 +64,7 @@ def test_a_stopped_backfill_leaves_no_active_run_and_resumes_where_it_stopped(
     process = start("backfill", *days, "--select", SELECT)
     wait_until_the_second_window_is_read(shop, sandbox, process)
     process.send_signal(stop)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 128 + stop
     with open_instance(shop.settings) as instance:
         statuses = [run.status for run in instance.get_runs()]

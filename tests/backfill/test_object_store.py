@@ -19,7 +19,7 @@ from tests.conftest import YESTERDAY, Project
 from tests.servers.door import running_door
 from tests.servers.object_store import ObjectStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 FIRST = YESTERDAY - timedelta(days=3)
 NPS = "select provider, sum(responses) as n, sum(score_sum) as s from marts.nps_daily group by 1"
 WHOM = """

@@ -16,7 +16,7 @@ from feedback_assets.tables import find_table
 from feedback_assets.warehouse.content import content_hash
 from tests.conftest import YESTERDAY, Project, configure
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 FIRST = YESTERDAY - timedelta(days=39)
 PER_MINUTE = 30
 TABLES = [

@@ -29,7 +29,7 @@ from tests.conftest import YESTERDAY, Project
 FIRST = YESTERDAY - timedelta(days=55)
 SELECT = 'key:"wicked_reports/orders" or key:"fullwhere/survey_trackers" or key:"unified/orders"'
 TRACKERS = dg.AssetKey(["fullwhere", "survey_trackers"])
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 def wait_for(found: Callable[[], Any]) -> Any:
@@ -53,7 +53,8 @@ def test_the_server_that_forks_workers_loads_their_module() -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sandbox) -> None:
-    sandbox.set_faults(Faults(quotas=False, latency=0.3))
+    # Its read cannot end before the kill; those of other providers are not delayed.
+    sandbox.set_faults(Faults(quotas=False, latency=600, slow=frozenset({"fullwhere"})))
     with open_instance(shop.settings) as instance:
 
         def kill() -> None:
@@ -76,9 +77,8 @@ def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sand
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_no_process_outlives_a_killed_command(shop: Project, sandbox: Sandbox) -> None:
-    sandbox.set_faults(Faults(quotas=False, latency=3))
+    sandbox.set_faults(Faults(quotas=False, latency=5))
     command = Path(sys.executable).with_name("feedback-assets")
     days = ("--from", str(FIRST), "--to", str(YESTERDAY))
     with (

@@ -16,7 +16,6 @@ _NOT_INSTALLED = "not installed"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_every_benchmark_runs_small_and_prints_a_ratio() -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--small"],

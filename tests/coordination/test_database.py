@@ -63,7 +63,7 @@ def test_a_restarting_server_is_waited_for(
 
     def start_once_waited_for() -> None:
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: "waiting for it" in caplog.text, 30, every=0.05)
+            wait_until(lambda: "waiting for it" in caplog.text, 120, every=0.05)
         postgres.server.start()
 
     starting = threading.Thread(target=start_once_waited_for)

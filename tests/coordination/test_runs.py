@@ -41,12 +41,12 @@ def test_a_backfill_uses_quota_and_lock_in_postgres(
     )
     with SharedLocks(Coordination(postgres.url)).changing(alone=True):
         run.start()
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + 240
         while postgres.run_sql(WAITING) == "0":
             assert time.monotonic() < ends, "nothing waits for the lock"
             time.sleep(0.1)
         assert not list((sharing.home / "warehouse").rglob("*.parquet"))
-    run.join(60)
+    run.join(240)
     assert [result.exit_code for result in done] == [0], done
     assert list((sharing.home / "warehouse").rglob("*.parquet"))
     assert postgres.run_sql("select distinct name from feedback_quota") == "wicked_reports"

@@ -122,7 +122,7 @@ def test_a_full_or_read_only_home_fails_a_backfill_in_one_line(
                 (home / "filler").unlink()
                 subprocess.run(["mount", "-o", "remount,ro", home], check=True)
             done = subprocess.run(
-                command, env=environ, capture_output=True, text=True, check=False, timeout=120
+                command, env=environ, capture_output=True, text=True, check=False, timeout=300
             )
             assert done.returncode == 1, (how, done.stdout)
             assert "Traceback" not in done.stderr, (how, done.stderr)

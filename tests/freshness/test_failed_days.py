@@ -74,7 +74,6 @@ def test_the_sensor_names_failed_days_as_ranges_until_they_recover(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_an_unavailable_provider_fails_its_days_blocks_no_other_and_recovers(
     shop: Project, sandbox: Sandbox
 ) -> None:

@@ -144,7 +144,6 @@ def _apply(refreshed: Refreshed, change: Change, other: World) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @settings(
     max_examples=int(os.environ.get("INCREMENTAL_EXAMPLES", "4")),
     deadline=None,

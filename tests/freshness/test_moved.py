@@ -70,7 +70,6 @@ def _check(project: Project, table: Table) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_moved_order_is_named_with_both_days_counted_once_and_fixed_after_the_monthly_run(
     project: Project, served: list[dict[str, Any]]
 ) -> None:

@@ -213,7 +213,7 @@ def test_a_new_home_learns_the_stored_partitions_without_requests(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300 + 120 * KILLS)
+@pytest.mark.timeout(1800 + 120 * KILLS)
 def test_a_killed_reread_leaves_no_stale_mart(
     project: Project, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
 ) -> None:

@@ -135,7 +135,7 @@ def test_every_documented_command_runs(
         words[0] = str(Path(sys.executable).with_name(Path(words[0]).name))
         Path(os.environ["DAGSTER_HOME"]).mkdir(exist_ok=True)
         done = subprocess.run(
-            words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+            words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
     sandbox.forget_written()

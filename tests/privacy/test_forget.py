@@ -224,7 +224,6 @@ def start(project: Project, instance: dg.DagsterInstance, job: str, config: dict
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(480)
 def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> None:
     project, email = shop.project, shop.email
     wanted, before = texts_of(read(project), email), numbers(project)
@@ -252,7 +251,6 @@ def test_an_erased_person_leaves_no_byte_and_no_figure_changes(shop: Shop) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_runs_that_name_the_person_are_deleted_completely_and_others_stay(
     project: Project, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -446,9 +444,9 @@ def test_a_concurrent_writer_does_not_restore_the_person(small: Project) -> None
     for thread in threads:
         thread.start()
     try:
-        wrote.acquire(timeout=20)
+        wrote.acquire(timeout=120)
         operation.forget(settings, small.defs, EMAIL)
-        wrote.acquire(timeout=20)
+        wrote.acquire(timeout=120)
     finally:
         stop.set()
         for thread in threads:

@@ -47,7 +47,7 @@ def test_four_processes_on_an_empty_directory_use_the_quota_and_never_exceed_it(
         worker.start()
     taken = [one for _ in workers for one in queue.get(timeout=120)]
     for worker in workers:
-        worker.join(30)
+        worker.join(120)
         assert worker.exitcode == 0
     assert len(taken) == 4 * requests
     assert most_in_any_window(taken, allowance.seconds) <= allowance.requests

@@ -35,7 +35,7 @@ PRELOADED = (
     "pyiceberg.io.pyarrow",
     "pyiceberg.table",
 )
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 5 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 + 5 * KILLS)]
 
 
 def to_postgres(url: str, root: str) -> None:

@@ -138,7 +138,7 @@ def test_ctrl_c_stops_an_endless_query(project: Project, presses: int) -> None:
         try:
             # More CPU time than imports take: the query is running.
             usage = Path(f"/proc/{process.pid}/stat")
-            wait_until(lambda: int(usage.read_text().split()[13]) > 400, 60)
+            wait_until(lambda: int(usage.read_text().split()[13]) > 400, 240)
             assert process.poll() is None
             began = time.monotonic()
             while process.poll() is None and time.monotonic() < began + 60:
@@ -206,7 +206,7 @@ def test_ctrl_c_during_startup_shows_no_traceback(project: Project, seconds: flo
         [program, "query", "select 1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         wait_until(
-            lambda: b"feedback-assets" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), 9
+            lambda: b"feedback-assets" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), 60
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)

@@ -54,7 +54,7 @@ def reading(root: Path, expected: dict[str, Any], place: Path) -> Iterator[Reade
     try:
         assert _line(process) == "reading"
         yield seen
-        said = json.loads(process.communicate(timeout=60)[0])
+        said = json.loads(process.communicate(timeout=300)[0])
         seen.rounds, seen.again, seen.trouble = said["rounds"], said["again"], said["trouble"]
     finally:
         process.kill()

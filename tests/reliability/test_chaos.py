@@ -37,7 +37,7 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "0"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900 + 2 * SECONDS),
+    pytest.mark.timeout(1800 + 2 * SECONDS),
     pytest.mark.skipif(not SECONDS, reason="random, and takes minutes: set CHAOS_SECONDS=60"),
 ]
 

@@ -12,7 +12,7 @@ from tests.ingest.documents import DOCUMENTED
 from tests.reliability.processes import ROOT
 from tests.reliability.wire import Exchange, gzipped, running_wire
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 READING = """
 import json, sys

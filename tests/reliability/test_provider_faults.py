@@ -31,7 +31,7 @@ from tests.conftest import YESTERDAY, configure
 from tests.reliability.faults import ALL, FAULTS, TRANSIENT, Fault
 from tests.reliability.wire import Wire, pass_on, running_wire
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 DAY = YESTERDAY - timedelta(days=2)
 NOON = datetime.combine(DAY, time(12), UTC)

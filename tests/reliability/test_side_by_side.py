@@ -14,7 +14,7 @@ from tests.conftest import YESTERDAY
 from tests.reliability.processes import reading, running_runner
 from tests.reliability.reader import either, expected_of, wrong
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 LAST = YESTERDAY - timedelta(days=1)
 FIRST = LAST - timedelta(days=4)

@@ -38,7 +38,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ class Seen:
 @contextmanager
 def opened(browser: Browser, address: str, **options: object) -> Iterator[Seen]:
     context = browser.new_context(**{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     seen = Seen(page, address)
     page.on("console", lambda message: seen.console.append(message.text))

@@ -58,7 +58,7 @@ def begun(
 ) -> dg.DagsterRun:
     """A run as a task that Celery reports as started; it ends once a file ``end`` exists."""
     task = launcher.celery.send_task("wait", [seconds, str(end)], queue="dagster")
-    wait_until(lambda: task.state == state, 60, every=0.1)
+    wait_until(lambda: task.state == state, 240, every=0.1)
     return dg.DagsterRun(job_name="any", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
 
 
@@ -92,7 +92,7 @@ def test_a_briefly_unresponsive_worker_keeps_its_run(redis: str) -> None:
             assert look(2, answered=False) == [LIVES, LIVES]
             os.kill(worker.pid, signal.SIGCONT)
             # It responds again: earlier misses no longer count.
-            wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 30)
+            wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 240)
             assert look(1) == [LIVES]
 
 
@@ -101,7 +101,7 @@ def test_a_worker_restarted_under_its_old_name_has_lost_its_run(redis: str) -> N
     with working(redis):
         look = looks(launcher, begun(launcher, 600, "STARTED"))
     with working(redis):
-        wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 60)
+        wait_until(lambda: launcher.celery.control.inspect(timeout=2).ping(), 240)
         assert look(3) == [LIVES, LIVES, LOST]
 
 
@@ -111,7 +111,7 @@ def test_a_worker_shutting_down_keeps_the_run_it_waits_for(redis: str, tmp_path:
     with working(redis) as worker:
         run = begun(launcher, 600, "STARTED", end)
         os.kill(worker.pid, signal.SIGTERM)
-        wait_until(lambda: not launcher.celery.control.inspect(timeout=2).ping(), 60)
+        wait_until(lambda: not launcher.celery.control.inspect(timeout=2).ping(), 240)
         assert looks(launcher, run)(5, answered=False) == [LIVES] * 5
         assert launcher.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG]).state == "STARTED"
         end.touch()
@@ -175,7 +175,7 @@ def test_a_run_is_not_launched_without_a_free_worker_slot(
 
         assert refused()
         with working(redis):
-            wait_until(lambda: not refused(), 60)
+            wait_until(lambda: not refused(), 240)
             begun(launcher, 600, "STARTED")
             # A worker that does not reply in time has no known task either.
             monkeypatch.setattr(celery_launcher, "PLACES_SECONDS", 5.0)

@@ -42,7 +42,6 @@ def true_sides() -> dict[Channel, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_without_effects_at_most_one_shop_in_five_names_a_channel(tmp_path: Path) -> None:
     naming = {
         seed: named
@@ -53,7 +52,6 @@ def test_without_effects_at_most_one_shop_in_five_names_a_channel(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_with_effects_at_most_one_in_twenty_channels_beyond_chance_is_on_the_wrong_side(
     tmp_path: Path,
 ) -> None:
@@ -68,7 +66,6 @@ def test_with_effects_at_most_one_in_twenty_channels_beyond_chance_is_on_the_wro
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_demo_names_the_channels_that_the_sandbox_makes_good_and_bad(tmp_path: Path) -> None:
     found = scorecard(tmp_path, 1, effects=True, spend=True)
     assert named_for_their_nps(found) == {

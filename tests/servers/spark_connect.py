@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-WAIT_SECONDS = 90
+WAIT_SECONDS = 240
 _STARTED = re.compile(r"Spark Connect server started")
 
 

@@ -16,7 +16,7 @@ from tests.servers.postgres import PostgresDatabase
 from tests.servers.redis import running_redis
 from tests.servers.supervised import TELEMETRY_OFF, Supervised, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 BINARIES = Path(sys.executable).parent
 CONF = "server/supervisord.conf"
@@ -86,7 +86,7 @@ def test_without_the_variable_a_webserver_uploads_and_deletes_logs(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait_until(lambda: uploaded, 120)
+        wait_until(lambda: uploaded, 300)
         assert not (home / "logs" / "mine.log").exists()
     finally:
         process.terminate()
@@ -99,7 +99,7 @@ def test_one_server_keeps_its_logs_local_and_shows_process_output(
     with head("server", postgres_environment(postgres), own_log) as server:
         home = server.machine.home
         for program in ("code", "webserver", "daemon"):
-            assert wait_until(lambda name=program: said(CONF, server.machine, name), 120)
+            assert wait_until(lambda name=program: said(CONF, server.machine, name), 300)
             assert list((home / "process_logs").glob(f"{program}-stdout*"))
         nothing_left(home, uploaded)
         assert server.machine.stop() == 0
@@ -119,8 +119,8 @@ def test_the_machines_of_a_cluster_keep_their_logs_local(
             head("cluster", shared, own_log) as first,
             worker("one@here", shared, own_log) as second,
         ):
-            assert wait_until(lambda: said(CONF, first.machine, "webserver"), 120)
-            assert wait_until(lambda: said("cluster/worker.conf", second, "worker"), 120)
+            assert wait_until(lambda: said(CONF, first.machine, "webserver"), 300)
+            assert wait_until(lambda: said("cluster/worker.conf", second, "worker"), 300)
             for machine in (first.machine, second):
                 nothing_left(machine.home, uploaded)
 

@@ -13,7 +13,7 @@ from tests.servers.machines import head, postgres_environment
 from tests.servers.postgres import PostgresDatabase
 from tests.servers.supervised import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
 FIRST = YESTERDAY - timedelta(days=6)
 TABLES = [find_table("fullwhere.survey_trackers"), find_table("wicked_reports.orders")]

@@ -25,7 +25,7 @@ from tests.servers.postgres import PostgresDatabase
 from tests.servers.redis import Redis, redis_server
 from tests.servers.supervised import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
 DAYS = 60
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)

@@ -28,7 +28,7 @@ from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 from tests.service.test_ui import ROOT, Webserver, webserver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 DAYS = 10
 FIRST = YESTERDAY - timedelta(days=DAYS - 1)

@@ -59,7 +59,6 @@ def test_each_section_has_only_commands_of_the_project() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_every_documented_operator_command_works_as_written(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

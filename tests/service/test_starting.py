@@ -16,7 +16,7 @@ from tests.conftest import YESTERDAY
 from tests.servers.supervised import wait_until
 from tests.servers.webserver import Asked
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 THANX = find_table("thanx.feedbacks")
 OVERVIEW = """
@@ -97,7 +97,7 @@ def test_dagster_dev_uses_the_home_and_keeps_running_instigators(
             "defaultPoolLimit": 1,
             "poolGranularity": "run",
         }
-        wait_until(lambda: daemons_are_healthy(served), 120)
+        wait_until(lambda: daemons_are_healthy(served), 240)
         read_a_day(served)
         assert has_history(served.ask(OVERVIEW)) == [str(before), str(YESTERDAY)]
     assert not list(copy.root.glob(".tmp_dagster_home_*/history"))
@@ -138,7 +138,7 @@ def test_ui_and_its_runs_prefer_the_environment_and_end_on_sigterm(
         ]
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
-        wait_until(lambda: not given.processes(), 30)
+        wait_until(lambda: not given.processes(), 120)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert len(instance.get_runs()) == 1
 

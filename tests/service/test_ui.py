@@ -38,7 +38,7 @@ OF_EACH_KIND = [
         "marts.product_scores",
     )
 ]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.slow
 
 LOCATIONS = """
 { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }

@@ -30,7 +30,7 @@ from tests.runtime import counted_batches
 from tests.servers.webserver import BACKFILL
 from tests.service.test_ui import ROOT, Webserver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 CANCEL = """
 mutation ($id: String!) {

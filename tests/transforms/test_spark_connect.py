@@ -17,7 +17,7 @@ from tests.servers.object_store import ObjectStore
 from tests.servers.spark_connect import running_spark_connect
 from tests.transforms.test_spark import _build, _hashes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 OF_A_PATH = "unified.feedback"
 OF_AN_OBJECT_STORE = "marts.nps_by_channel"

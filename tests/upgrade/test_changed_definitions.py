@@ -173,7 +173,6 @@ def copy(tmp_path: Path) -> Copy:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_changed_formula_or_column_rebuilds_only_its_dependants(
     built: Project, copy: Copy
 ) -> None:

@@ -31,7 +31,7 @@ from tests.servers.object_store import ObjectStore
 from tests.warehouse.rows import DAY, SALES, sales
 from tests.warehouse.test_replacing import start_writer, stop, versions_seen
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 NPS_DAILY = find_table("marts.nps_daily")
 
