@@ -71,15 +71,15 @@ LONGEST = (
 )
 
 
+# A test that uses one of these is slow: it needs a program that may not be installed.
+SERVICES = {"iceberg_server", "object_store", "postgres_server"}
 # A test that uses one of these is no unit test: servers, Dagster instances, tables of many rows.
 BIG_FIXTURES = {
     "_session_sandbox",
     "full",
     "httpserver",
     "marts",
-    "object_store",
     "package",
-    "postgres",
     "project",
     "session",
     "upgraded",
@@ -105,9 +105,12 @@ BIG_FILES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark unit tests and limit slow ones; run the longest first, the others in their order."""
+    """Mark unit tests and slow ones; run the longest first, the others in their order."""
     for item in items:
-        big = item.path.name in BIG_FILES or BIG_FIXTURES & set(getattr(item, "fixturenames", ()))
+        used = set(getattr(item, "fixturenames", ()))
+        big = item.path.name in BIG_FILES or BIG_FIXTURES & used
+        if SERVICES & used:
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("slow") is not None:
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
