@@ -1,6 +1,6 @@
 """The full pipeline: five providers over HTTP, Parquet by day, answers joined with orders, NPS."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pyarrow.compute as pc
@@ -105,40 +105,3 @@ def test_a_flaky_provider_is_read_completely(
         for table in PROVIDER_TABLES:
             rows = project.warehouse.read_arrow(table)
             assert rows.num_rows == truth[table.full_name]["rows"], table.full_name
-
-
-@pytest.mark.slow
-def test_rereading_days_picks_up_late_rows_refunds_and_replies(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = YESTERDAY - timedelta(days=19)
-    last = YESTERDAY - timedelta(days=8)
-    with running_sandbox(seed=11, days=60, customers=300, faults=Faults(quotas=False)) as sandbox:
-        configure(monkeypatch, sandbox)
-        monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "the same for both")
-        early = datetime.combine(last + timedelta(days=1), time.min, UTC)
-        sandbox.set_now(early)
-        assert project.backfill(first, last).exit_code == 0
-        before = _contents(project)
-        served_early = sandbox.truth(first, last)
-
-        sandbox.set_now(early + timedelta(days=8))
-        assert project.backfill(first, last).exit_code == 0
-        again = _contents(project)
-        served_late = sandbox.truth(first, last)
-        assert served_late != served_early
-        for table in PROVIDER_TABLES:
-            rows = project.warehouse.read_arrow(table)
-            assert rows.num_rows == served_late[table.full_name]["rows"], table.full_name
-
-        monkeypatch.setenv("FEEDBACK_WAREHOUSE", str(project.home / "from_nothing"))
-        assert project.backfill(first, last).exit_code == 0
-        from_nothing = _contents(project)
-    assert again == from_nothing
-    assert before["marts.order_feedback"] != again["marts.order_feedback"]
-
-
-def _contents(project: Project) -> dict[str, str]:
-    return {
-        table.full_name: content_hash(project.warehouse.read_arrow(table)) for table in ALL_TABLES
-    }
