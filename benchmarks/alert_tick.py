@@ -102,7 +102,7 @@ def main() -> None:
         return
     chosen = options(__doc__, size=3_000, small=50, times=9)
     held = 3 if chosen.small else 120
-    chosen_tables = ("--select", "+group:unified") if chosen.small else ()
+    only = ("--select", "+group:unified") if chosen.small else ()
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=held - 1)
     hook = subprocess.Popen(
@@ -117,7 +117,7 @@ def main() -> None:
                 "FEEDBACK_ALERT_URLS": f"json://127.0.0.1:{hook.stdout.readline().strip()}/x",
             }
             days = ("--from", first, "--to", last)
-            run(module("feedback_assets.cli", "backfill", *days, *chosen_tables), env)
+            run(module("feedback_assets.cli", "backfill", *days, *only), env)
             said = run(module("benchmarks.alert_tick", "measure", chosen.times), env).output
     finally:
         hook.terminate()

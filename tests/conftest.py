@@ -44,7 +44,7 @@ hypothesis.settings.load_profile("any machine")
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 SLOW_SECONDS = 1800
-"""The time limit of a slow test: it ends one that hangs, on any machine."""
+"""The time limit of a slow test; only a test that hangs reaches it, even on a busy machine."""
 # Slow files come first, so that no worker starts one when the others are done.
 LONGEST = (
     "test_walk.py",
@@ -72,7 +72,7 @@ LONGEST = (
 
 
 # A test that uses one of these is slow: it needs a program that may not be installed.
-SERVICES = {"iceberg_server", "object_store", "postgres_server"}
+SERVICES = {"iceberg_server", "postgres_server", "s3"}
 # A test that uses one of these is no unit test: servers, Dagster instances, tables of many rows.
 BIG_FIXTURES = {
     "_session_sandbox",
@@ -105,7 +105,7 @@ BIG_FILES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark unit tests and slow ones; run the longest first, the others in their order."""
+    """Mark unit and slow tests; run the longest first and keep the order of the others."""
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         big = item.path.name in BIG_FILES or BIG_FIXTURES & used

@@ -53,7 +53,7 @@ def test_the_server_that_forks_workers_loads_their_module() -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_fails_only_its_own_tables(shop: Project, sandbox: Sandbox) -> None:
-    # Its read cannot end before the kill; those of other providers are not delayed.
+    # The read of the trackers cannot end before the kill; other reads are not delayed.
     sandbox.set_faults(Faults(quotas=False, latency=600, slow=frozenset({"fullwhere"})))
     with open_instance(shop.settings) as instance:
 

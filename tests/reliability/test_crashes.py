@@ -179,7 +179,7 @@ def test_a_killed_backfill_leaves_each_day_old_or_new_and_the_next_completes_it(
     # An instance whose creation was killed must still be usable.
     shutil.rmtree(shop.root / "dagster_home")
     killed, rounds = kill_at_random(shop, BACKFILL, NAMES, shop.seconds, KILLS)
-    assert killed
+    assert killed >= KILLS // 2
     record_property("killed", killed)
     record_property("rounds of reading", rounds)
 
@@ -191,7 +191,7 @@ def test_a_killed_read_leaves_each_day_old_or_new_and_the_next_completes_it(
     assert status == 0, (shop.root / "log").read_text()
     names = [table.full_name for table in PROVIDER_TABLES]
     killed, rounds = kill_at_random(shop, READ, names, seconds, KILLS)
-    assert killed
+    assert killed >= KILLS // 2
     record_property("killed", killed)
     record_property("rounds of reading", rounds)
 
