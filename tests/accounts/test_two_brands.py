@@ -213,9 +213,7 @@ def _switch_on(host: Host, asked: Asked) -> None:
 
 def _build_in_the_ui(asked: Asked) -> None:
     """A run of the project's own executor, in processes, launched by the daemon."""
-    run = asked.run([find_table("unified.orders")], YESTERDAY, YESTERDAY)
-    wait_until(lambda: asked.run_status(run), 240, every=1)
-    assert asked.run_status(run) == "SUCCESS"
+    asked.wait_for_run(asked.run([find_table("unified.orders")], YESTERDAY, YESTERDAY), 240)
 
 
 def _compare(host: Host, sandboxes: dict[str, Sandbox]) -> None:

@@ -28,7 +28,6 @@ from tests.servers.machines import head, postgres_environment, worker
 from tests.servers.object_store import running_object_store
 from tests.servers.postgres import PostgresDatabase, running_postgres
 from tests.servers.redis import running_redis
-from tests.servers.supervised import wait_until
 from tests.servers.webserver import Asked
 
 LAST = datetime.now(UTC).date() - timedelta(days=1)
@@ -64,16 +63,10 @@ def over_the_ui(ui: Asked, first: date) -> float:
     """A backfill of all provider tables, then a run of all daily tables, then of the rest."""
     began = time.monotonic()
     backfill = ui.backfill(PROVIDER_TABLES, first, LAST)
-    _succeeded(partial(ui.backfill_status, backfill), "COMPLETED_SUCCESS")
-    _succeeded(partial(ui.run_status, ui.run(BY_DAY, first, LAST)), "SUCCESS")
-    _succeeded(partial(ui.run_status, ui.run(WHOLE, None, None)), "SUCCESS")
+    ui.wait_for_backfill(backfill, _PATIENCE)
+    ui.wait_for_run(ui.run(BY_DAY, first, LAST), _PATIENCE)
+    ui.wait_for_run(ui.run(WHOLE, None, None), _PATIENCE)
     return time.monotonic() - began
-
-
-def _succeeded(status: Callable[[], str], wanted: str) -> None:
-    ended = wait_until(status, _PATIENCE)
-    if ended != wanted:
-        raise SystemExit(f"{ended} where {wanted} was expected")
 
 
 def on_a_server(first: date, directory: Path) -> Built:

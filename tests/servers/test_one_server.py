@@ -40,7 +40,7 @@ def test_a_backfill_survives_the_loss_of_its_code_server_and_a_postgres_restart(
         wait_until(lambda: sandbox.requests, 400)
         postgres.server.restart()
         sandbox.set_faults(Faults(quotas=False))
-        assert wait_until(lambda: server.ui.backfill_status(backfill), 400) == "COMPLETED_SUCCESS"
+        server.ui.wait_for_backfill(backfill, 400)
         assert server.machine.pid("code") not in (0, killed)
         # As on shutdown: each ends on its stop signal, in time.
         assert server.machine.stop() == 0

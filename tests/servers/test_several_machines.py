@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,10 +136,9 @@ def _build_and_lose_machines(shared: dict[str, str], redis: Redis) -> tuple[int,
         redis.start()
         first_head.machine.lost()
         ui = stack.enter_context(head("cluster", shared)).ui
-        assert wait_until(lambda: ui.backfill_status(backfill), 600) == "COMPLETED_SUCCESS"
+        ui.wait_for_backfill(backfill, 600)
         for tables, first, last in ((BY_DAY, FIRST, YESTERDAY), (WHOLE, None, None)):
-            run = ui.run(tables, first, last)
-            assert wait_until(partial(ui.run_status, run), 400) == "SUCCESS"
+            ui.wait_for_run(ui.run(tables, first, last), 400)
         lost = {run.parent for run in ui.runs() if run.parent}
     return len(lost), recovered
 

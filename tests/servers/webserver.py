@@ -10,6 +10,7 @@ import requests
 from feedback_assets.days import days_between
 from feedback_assets.schema.names import NO_PREFIX, Names
 from feedback_assets.schema.table import Table
+from tests.servers.supervised import wait_until
 
 _LAUNCH_BACKFILL = """
 mutation ($params: LaunchBackfillParams!) {
@@ -34,11 +35,25 @@ mutation ($params: ExecutionParams!) {
   }
 }
 """
-RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUNS = """
 {
   runsOrError {
     ... on Runs { results { runId parentRunId status assetSelection { path } tags { key value } } }
+  }
+}
+"""
+_ERRORS = """
+query ($id: ID!) {
+  logsForRun(runId: $id) {
+    ... on EventConnection {
+      events {
+        __typename
+        ... on MessageEvent { message }
+        ... on ExecutionStepFailureEvent { error { message causes { message } } }
+        ... on RunFailureEvent { error { message causes { message } } }
+      }
+    }
   }
 }
 """
@@ -109,6 +124,26 @@ class Asked:
             return ""
         return "" if found in ("REQUESTED", "COMPLETED") else found
 
+    def failures(self) -> str:
+        """What the failed runs say of their failures, to analyse a failed test."""
+        return "\n".join(
+            f"run {run.id} of {sorted(run.groups)}: {event}"
+            for run in self.runs()
+            if run.status == "FAILURE"
+            for event in self.ask(_ERRORS, id=run.id)["logsForRun"]["events"]
+            if event["__typename"].endswith("FailureEvent")
+        )
+
+    def wait_for_backfill(self, backfill: str, seconds: float) -> None:
+        """Wait until it has succeeded."""
+        ended = wait_until(lambda: self.backfill_status(backfill), seconds, every=1)
+        assert ended == "COMPLETED_SUCCESS", f"{ended}\n{self.failures()}"
+
+    def wait_for_run(self, run: str, seconds: float) -> None:
+        """Wait until it has succeeded."""
+        ended = wait_until(lambda: self.run_status(run), seconds, every=1)
+        assert ended == "SUCCESS", f"{ended}\n{self.failures()}"
+
     def run(self, tables: Sequence[Table], first: date | None, last: date | None) -> str:
         """Start one run that builds these tables, for these days if partitioned; return its id."""
         tags = [
@@ -148,7 +183,7 @@ class Asked:
 
     def run_status(self, run: str) -> str:
         """Its final status; empty while it runs."""
-        found = str(self.ask(RUN, id=run)["runOrError"]["status"])
+        found = str(self.ask(_RUN, id=run)["runOrError"]["status"])
         return found if found in ("SUCCESS", "FAILURE", "CANCELED") else ""
 
 

@@ -59,8 +59,7 @@ def has_history(overview: Any) -> list[str]:
 
 
 def read_a_day(served: Asked) -> None:
-    run = served.run([THANX], YESTERDAY, YESTERDAY)
-    assert wait_until(lambda: served.run_status(run), 240) == "SUCCESS"
+    served.wait_for_run(served.run([THANX], YESTERDAY, YESTERDAY), 240)
 
 
 def daemons_are_healthy(served: Asked) -> bool:

@@ -22,7 +22,7 @@ from feedback_assets.warehouse.content import content_hash
 from tests.clone import clone
 from tests.conftest import YESTERDAY, Project
 from tests.servers.supervised import wait_until
-from tests.servers.webserver import LAUNCH_RUN, RUN, Asked
+from tests.servers.webserver import LAUNCH_RUN, Asked
 
 ROOT = Path(__file__).parents[2]
 TABLES = PROVIDER_TABLES + DERIVED_TABLES
@@ -123,7 +123,7 @@ def test_a_day_and_a_60_day_backfill_in_the_ui_write_the_same_rows_as_the_comman
             LAUNCH_RUN, params=_one_day(location, find_table("thanx.feedbacks"), first)
         )
         run = launched["launchPipelineExecution"]["run"]["runId"]
-        served.wait_until(lambda: served.ask(RUN, id=run)["runOrError"]["status"] == "SUCCESS", 300)
+        served.wait_for_run(run, 300)
         assert shop.warehouse.days_held(find_table("thanx.feedbacks")) == [first]
 
         _backfill(served, partitioned, first)
@@ -155,9 +155,7 @@ def _one_day(location: str, table: Table, day: date) -> dict[str, Any]:
 
 
 def _backfill(served: Webserver, tables: list[Table], first: date | None) -> None:
-    backfill = served.backfill(tables, first, YESTERDAY)
-    ended = served.wait_until(lambda: served.backfill_status(backfill), 600)
-    assert ended == "COMPLETED_SUCCESS"
+    served.wait_for_backfill(served.backfill(tables, first, YESTERDAY), 600)
 
 
 def _content(project: Project, table: Table, first: date) -> str:

@@ -167,9 +167,7 @@ def test_a_canceled_backfill_ends_and_resumes_without_rereading(
         sandbox.forget_requests()
         launched = served.ask(REEXECUTE, id=backfill)["reexecutePartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
-        again = launched["backfillId"]
-        served.wait_until(lambda: status(served, again).startswith("COMPLETED"), 500)
-        assert status(served, again) == "COMPLETED_SUCCESS"
+        served.wait_for_backfill(launched["backfillId"], 500)
     assert providers(sandbox) == {table.group for table in READ if table is not first}
     no_day_is_missing_or_twice(shop, instance)
     stored = counted_batches.batches(shop.settings.dagster_home)
@@ -189,17 +187,15 @@ def test_a_backfill_whose_daemon_was_killed_with_its_runs_ends_with_the_next_dae
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sandbox.set_faults(HELD_UP)
-    with webserver(tmp_path) as served:
-        with running(tmp_path, "dagster-daemon", "run") as daemon:
-            backfill = served.backfill(TABLES, FIRST, YESTERDAY)
-            served.wait_until(lambda: sandbox.requests, 300)
-            os.killpg(daemon.pid, signal.SIGKILL)
-            daemon.wait()
-            sandbox.set_faults(Faults(quotas=False))
-            assert instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-            with running(tmp_path, "dagster-daemon", "run"):
-                served.wait_until(lambda: status(served, backfill).startswith("COMPLETED"), 500)
-        assert status(served, backfill) == "COMPLETED_SUCCESS"
+    with webserver(tmp_path) as served, running(tmp_path, "dagster-daemon", "run") as daemon:
+        backfill = served.backfill(TABLES, FIRST, YESTERDAY)
+        served.wait_until(lambda: sandbox.requests, 300)
+        os.killpg(daemon.pid, signal.SIGKILL)
+        daemon.wait()
+        sandbox.set_faults(Faults(quotas=False))
+        assert instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        with running(tmp_path, "dagster-daemon", "run"):
+            served.wait_for_backfill(backfill, 500)
     runs = instance.get_runs()
     assert all(run.is_finished for run in runs)
     assert dg.DagsterRunStatus.FAILURE in {run.status for run in runs}
