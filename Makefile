@@ -64,9 +64,11 @@ $(VENV)/.spark: $(VENV)/.installed constraints-spark.txt
 	@touch $@
 
 # Three processes on two cores, since these tests mostly wait for daemons; tests/conftest.py starts
-# with the longest.
+# with the longest. Failed tests run once more, one at a time, to tell a fault from a machine that is
+# too busy; the first failure stays in the output.
 slow: $(VENV)/.spark
-	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder \
+		|| { test $$? = 1 && $(BIN)/pytest -m slow --last-failed --last-failed-no-failures none; }
 
 # Every claim in docs/performance.md, including the peers: one to two hours on an idle machine.
 # Each peer has its own environment, since its pins conflict with this project's.
