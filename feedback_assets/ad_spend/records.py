@@ -74,8 +74,8 @@ def _csv(name: str, content: bytes) -> Iterator[Record]:
             line = lines.line_num + 1
     except csv.Error as error:
         raise SpendTrouble(
-            f"{name}, line {line}: {error}. A field begins here whose quotes are not closed or "
-            "not doubled; correct the line."
+            f"{name}, line {line}: {error}. A quoted field that starts here is not closed, or a "
+            "quote inside it is not doubled; correct the line."
         ) from None
     if header is None:
         raise SpendTrouble(
@@ -111,8 +111,8 @@ def _checked_header(name: str, names: Sequence[str], place: str) -> list[str]:
     if missing:
         found = ", ".join(each or "(blank)" for each in header[:20])
         raise SpendTrouble(
-            f"{place}: no column {', '.join(missing)} (found: {found}). Name the columns of {name} "
-            f"{', '.join(REQUIRED)}, and if you have them {', '.join(OPTIONAL)}."
+            f"{place}: missing column {', '.join(missing)} (found: {found}). {name} must have the "
+            f"columns {', '.join(REQUIRED)}; {', '.join(OPTIONAL)} are optional."
         )
     twice = sorted({each for each in header if each and header.count(each) > 1})
     if twice:
@@ -132,7 +132,9 @@ def _csv_record(header: list[str], values: list[str], width: int, place: str) ->
         return Record(place, fields)
     problem = f"{len(values)} fields where the header has {width}"
     if len(values) > width:
-        problem += ": quote what holds the separator, and write amounts with a point (12.34)"
+        problem += (
+            ": quote fields that contain the separator, and write amounts with a point (12.34)"
+        )
     elif len(values) == width:
         problem = "a value in a column without a name"
     return Record(place, fields, problem, surplus)

@@ -142,7 +142,7 @@ def read_count(text: str) -> int | None:
         return None
     found = _WHOLE.fullmatch(text)
     if not found:
-        raise ValueError(f"is {_shown(text)}: write a whole number, such as 1250, or nothing")
+        raise ValueError(f"is {_shown(text)}: use a whole number, such as 1250, or leave it blank")
     if len(found[1].lstrip("0")) > len(str(AMOUNT_LIMIT)) - 1:
         raise ValueError(f"is {_shown(text)}: 10¹² or more")
     return int(found[1])

@@ -36,6 +36,7 @@ from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.generated import mark_generated
 from feedback_assets.warehouse.warehouse import Warehouse
+from feedback_assets.wording import counted
 
 DAYS_IN_A_RUN = 3650
 """Maximum days that the UI reads in one run of a list, ten years; see ``backfill_policy``."""
@@ -284,7 +285,7 @@ def _all_set_aside(source: Source, done: list[_Read]) -> dg.Failure:
     found = [(read.window, table, why) for read in done for table, why in read.refused.items()]
     window, table, why = found[0]
     again = len(found) - 1
-    others = f" The same happened {again} more time(s) in this run." if again else ""
+    others = f" The same happened {counted(again, 'more time')} in this run." if again else ""
     records = f"all {why.records:,} records" if why.records > 1 else "the only record"
     quarantine = f'quarantine."{table.full_name}"'
     advice = (

@@ -22,6 +22,7 @@ from feedback_assets.automation.schedules import weekly_schedule
 from feedback_assets.runtime.event_history import remove_run_logs, remove_superseded
 from feedback_assets.runtime.runs import ENDED
 from feedback_assets.settings import Settings
+from feedback_assets.wording import counted
 
 KEEP_DAYS = 21
 """Three weeks of daily refreshes of a small shop leave 105 MB of logs."""
@@ -45,8 +46,8 @@ class Removed:
 
     def __str__(self) -> str:
         return (
-            f"Removed the logs of {self.runs} run(s) that ended more than {KEEP_DAYS} days ago "
-            f"({self.bytes / 1e6:.1f} MB), and {self.events:,} events from the index."
+            f"Removed the logs of {counted(self.runs, 'run')} that ended more than {KEEP_DAYS} "
+            f"days ago ({self.bytes / 1e6:.1f} MB), and {self.events:,} events from the index."
         )
 
 

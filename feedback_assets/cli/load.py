@@ -25,6 +25,7 @@ from feedback_assets.coordination.database import CoordinationUnavailable
 from feedback_assets.runtime.quiet import quiet_dagster
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.erased import ErasureKeyMissing
+from feedback_assets.wording import counted
 
 if TYPE_CHECKING:
     from feedback_assets.backfill.outcome import TableResults
@@ -192,9 +193,9 @@ def replay(
     for one, result in results.items():
         verb = "would land" if dry_run else "landed"
         out.print(
-            f"{one.full_name}: {result.looked_at} record(s), {result.landed} {verb} on "
-            f"{len(result.days)} day(s), {result.superseded} superseded, {result.not_held} for "
-            f"days not loaded, {result.bad} still invalid",
+            f"{one.full_name}: {counted(result.looked_at, 'record')}, {result.landed:,} {verb} on "
+            f"{counted(len(result.days), 'day')}, {result.superseded:,} superseded, "
+            f"{result.not_held:,} for days not loaded, {result.bad:,} still invalid",
             soft_wrap=True,
         )
     if not results:

@@ -6,6 +6,7 @@ from feedback_assets.diagnosis.providers import Verdict
 from feedback_assets.settings import Settings
 from feedback_assets.tables.ad_spend import DAILY
 from feedback_assets.warehouse.remote import StoreTrouble
+from feedback_assets.wording import counted
 
 _NAME = DAILY.group
 
@@ -25,18 +26,14 @@ def _check(place: str) -> Verdict:
         return _failed(" ".join(spend.refusals), fix=True)
     rows = sum(map(len, spend.days.values()))
     newest = max(spend.days, default=None)
-    text = f"{_count(len(spend.files), 'file')}, {_count(rows, 'row')}"
+    text = f"{counted(len(spend.files), 'file')}, {counted(rows, 'row')}"
     text += f", newest day {newest}" if newest else ""
     if spend.bad:
         text += (
-            f"; {_count(len(spend.bad), 'row')} cannot be read. The first: {spend.bad[0].reason}"
+            f"; {counted(len(spend.bad), 'row')} cannot be read. The first: {spend.bad[0].reason}"
         )
     return Verdict(_NAME, configured=True, failed=False, text=text)
 
 
 def _failed(text: str, *, fix: bool) -> Verdict:
     return Verdict(_NAME, configured=True, failed=True, text=text, fix=(SETTING,) if fix else ())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -32,7 +32,7 @@ _REBUILT = (
     "the sensor build_what_changed rebuilds them; without it, run feedback-assets backfill for "
     "these days"
 )
-_READ_AGAIN = "read these days again: feedback-assets backfill --from ... --to ..."
+_READ_AGAIN = "read these days again: feedback-assets backfill --from DAY --to DAY"
 
 
 @dataclass(frozen=True)

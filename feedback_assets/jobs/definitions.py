@@ -45,6 +45,7 @@ from feedback_assets.providers.fullwhere.survey_links import GENERATED
 from feedback_assets.providers.wicked_reports.client import WickedReports
 from feedback_assets.runtime.tags import account_tags
 from feedback_assets.settings import Settings
+from feedback_assets.wording import counted
 
 C = TypeVar("C", bound=Client)
 T = TypeVar("T")
@@ -141,8 +142,8 @@ def _generate_survey_trackers(settings: Settings) -> dg.JobDefinition:
             )
         if outcome.error is not None:
             kept = (
-                f"Fullwhere answered for {outcome.asked} order(s) before the error; their links "
-                "are stored."
+                f"Fullwhere answered for {counted(outcome.asked, 'order')} before the error. "
+                "The links received so far are stored."
             )
             raise _failure(outcome.error, kept, metadata)
         context.add_output_metadata(metadata)

@@ -78,7 +78,8 @@ def tables_named(name: str) -> list[Table]:
     if name in {table.full_name for table in FILE_TABLES}:
         raise ValueError(
             f"{name}: correct the row in your file. The next read removes it from quarantine: "
-            f'feedback-assets backfill --missing --select key:"{name.replace(".", "/")}" …'
+            "feedback-assets backfill --from DAY --to DAY --missing --select "
+            f"'key:\"{name.replace('.', '/')}\"'"
         )
     tables = [table for table in PROVIDER_TABLES if name in {"", table.full_name}]
     if not tables:

@@ -37,6 +37,7 @@ from feedback_assets.warehouse.erased import Erased
 from feedback_assets.warehouse.erasing import concerned_rows, mentioned_in
 from feedback_assets.warehouse.quarantine import quarantine_of
 from feedback_assets.warehouse.warehouse import Warehouse
+from feedback_assets.wording import counted
 
 README = "README.md"
 RUNS = "run history"
@@ -235,7 +236,7 @@ def _readme(done: Exported) -> str:
 
 def _count(done: Exported, name: str) -> str:
     rows, mentions = done.rows[name], done.mentions[name]
-    return f"{rows}, and {mentions} mention(s)" if mentions else str(rows)
+    return f"{rows}, and {counted(mentions, 'mention')}" if mentions else str(rows)
 
 
 def _described(table: Table) -> str:
@@ -256,6 +257,6 @@ def lines(done: Exported) -> list[str]:
         output.append(f"{RUNS}: {done.runs}")
     if done.doubtful:
         output.append(
-            f"{len(done.doubtful)} text(s) may refer to this person; {README} lists them."
+            f"{counted(len(done.doubtful), 'text')} may refer to this person; see {README}."
         )
     return [*output, f"Written to {done.directory}"]

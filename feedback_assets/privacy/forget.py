@@ -48,6 +48,7 @@ from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.quarantine import erase_quarantine, quarantine_of
 from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
+from feedback_assets.wording import counted
 
 AT_MOST = 20
 _UNDER_WAY = dg.RunsFilter(statuses=UNFINISHED)
@@ -343,14 +344,17 @@ def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
     output = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
     counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
     output.append(
-        f"Identified by {counts['email']} e-mail(s), {counts['contact']} contact id(s), "
-        f"{counts['order']} order number(s) and {counts['answer']} answer(s)."
+        f"Identified by {counted(counts['email'], 'e-mail')}, "
+        f"{counted(counts['contact'], 'contact id')}, {counted(counts['order'], 'order number')} "
+        f"and {counted(counts['answer'], 'answer')}."
     )
     verb = "would be rewritten" if dry_run else "rewritten"
     for name, days in done.partitions.items():
-        output.append(f"{name}: {done.rows[name]} row(s), {days} partition(s) {verb}")
+        output.append(
+            f"{name}: {counted(done.rows[name], 'row')}, {counted(days, 'partition')} {verb}"
+        )
     for name, count in done.quarantined.items():
-        output.append(f'quarantine."{name}": {count} record(s) {verb}')
+        output.append(f'quarantine."{name}": {counted(count, "record")} {verb}')
     if not dry_run:
         output += _about_runs(done)
     output += _about_doubts(done)
@@ -366,15 +370,15 @@ def _about_runs(done: Forgotten) -> Iterator[str]:
     if done.runs.under_way:
         yield f"Unfinished runs that name them: {', '.join(done.runs.under_way)}"
     if done.writing:
-        yield f"{done.writing} run(s) are in progress. Run this command again when they finish."
+        yield f"Runs in progress: {done.writing}. Run this command again when they have finished."
 
 
 def _about_doubts(done: Forgotten) -> Iterator[str]:
     if not done.doubtful:
         return
     yield (
-        f"Please check {len(done.doubtful)} text(s) that may refer to this person, for example "
-        '"name (at) example.com". Add --spelled-out to erase these too.'
+        f"Please check {counted(len(done.doubtful), 'text')} that may refer to this person, for "
+        'example "name (at) example.com". Add --spelled-out to erase these too.'
     )
     yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
     if len(done.doubtful) > _MOST_SHOWN:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from feedback_assets.wording import counted
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -60,33 +62,29 @@ class Behind:
     def __str__(self) -> str:
         count = sum(self.partitions.values())
         if self.last is None:
-            return f"nothing published yet, {_counted(count, 'partition')} to send"
-        state = "up to date" if not count else f"{_counted(count, 'partition')} behind"
+            return f"nothing published yet, {counted(count, 'partition')} to send"
+        state = "up to date" if not count else f"{counted(count, 'partition')} behind"
         return f"{state}, last published {self.last:%Y-%m-%d %H:%M} UTC"
 
 
 def lines(done: Outcome) -> Iterator[str]:
     """The outcome as printed: one line for the target, and one for each changed table."""
-    what = f"{done.target}: {_counted(len(done.tables), 'table')} at {done.address}"
+    what = f"{done.target}: {counted(len(done.tables), 'table')} at {done.address}"
     if not (done.partitions or done.removed or done.dropped):
         yield f"{what}, unchanged ({done.seconds:.1f} s)"
     else:
         yield (
-            f"{what}, {_counted(done.partitions, 'partition')} and {_counted(done.rows, 'row')} "
+            f"{what}, {counted(done.partitions, 'partition')} and {counted(done.rows, 'row')} "
             f"sent ({done.seconds:.1f} s)"
         )
     for name, sent in done.tables.items():
         if sent.anything:
             removed = f", {sent.removed:,} removed" if sent.removed else ""
             yield (
-                f"  {name}: {_counted(sent.partitions, 'partition')}, "
-                f"{_counted(sent.rows, 'row')}{removed}"
+                f"  {name}: {counted(sent.partitions, 'partition')}, "
+                f"{counted(sent.rows, 'row')}{removed}"
             )
     for name in done.dropped:
         yield f"  {name}: dropped"
     for name in done.left_out:
         yield f"  Omitted, because the rows do not allow it: {name}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

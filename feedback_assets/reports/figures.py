@@ -37,13 +37,13 @@ from feedback_assets.reports.scorecard_view import spread_cells
 from feedback_assets.reports.statistics import Counts, Difference
 from feedback_assets.schema.free_text import masked
 from feedback_assets.scorecard.intervals import p_value
-from feedback_assets.scorecard.numbers import shortened
 from feedback_assets.summary.reading import read_scorecard as read_summary
 from feedback_assets.tables import READ_TABLES, find_table
 from feedback_assets.tables.reports import NPS_PAGE
 from feedback_assets.warehouse.generated import generated_providers
 from feedback_assets.warehouse.quarantine import quarantine_files
 from feedback_assets.warehouse.warehouse import Warehouse
+from feedback_assets.wording import shortened
 
 Looks = Mapping[str, tuple[datetime | None, datetime | None]]
 """By provider, when it was last looked at and when the latest answer seen was given."""

@@ -1,6 +1,6 @@
 """The length of names on the page: providers accept campaign names of any length."""
 
-from feedback_assets.scorecard.numbers import LONGEST_NAME, shortened
+from feedback_assets.wording import LONGEST_NAME, shortened
 
 _BOUND = 300
 """Characters of a name stored in the page, for titles and downloads."""

@@ -79,7 +79,7 @@ def days_picture(rows: Sequence[tuple[date, int]]) -> str | None:
         f'fill="{palette.promoter}"/><path d="M0 {floor}h{_WIDTH}" stroke="{palette.line}"/>'
         f"{texts}</svg>"
     )
-    return f"![Rows a day](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return f"![Rows per day](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
 def days_table(rows: Sequence[tuple[date, int]]) -> str:

@@ -72,7 +72,7 @@ def value_rows(values: Iterable[Value], currency: str | None) -> list[Row]:
             "high": value.spread.get("per_high", value.spread.get("q3")),
             "verdict": "alike" if "per_low" in value.spread else "few",
             "note": words.number(value.spread["per_customer"] or 0),
-            "tip": f"{words.CLASSES[value.nps_class]}: {words.spent(value)} a customer",
+            "tip": f"{words.CLASSES[value.nps_class]}: {words.spent(value)} per customer",
         }
         for value in values
         if value.currency == currency and value.spread.get("per_customer") is not None

@@ -9,8 +9,8 @@ from typing import Any
 
 from feedback_assets.reports.queries import Row
 from feedback_assets.reports.scorecard_report import Line, View
-from feedback_assets.scorecard.numbers import counted, number
 from feedback_assets.scorecard.rows import FEW_SHOWN
+from feedback_assets.wording import counted, number
 
 FEW_FOR_MEDIAN, FEW_FOR_MEAN = 10, 30
 """Minimum effective customers for the median, and for the mean, of what customers spend."""

@@ -16,8 +16,8 @@ from feedback_assets.scorecard.findings import (
     NothingStandsOut,
     PromoterCosts,
 )
-from feedback_assets.scorecard.numbers import counted, number, percent
 from feedback_assets.scorecard.rows import FEW_TESTED
+from feedback_assets.wording import counted, number, percent
 
 _NAMED = 3
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from feedback_assets import wording
 from feedback_assets.providers.registry import title_of
 from feedback_assets.reports.names import short
 from feedback_assets.reports.report import (
@@ -17,7 +18,6 @@ from feedback_assets.reports.report import (
     Week,
 )
 from feedback_assets.reports.statistics import Counts, Difference, rate_difference
-from feedback_assets.scorecard import numbers
 
 CLASSES = {
     "promoter": "Promoters",
@@ -39,12 +39,12 @@ METHODS = {
 }
 
 # The single module for the wording of the page.
-number, percent, span, counted = numbers.number, numbers.percent, numbers.span, numbers.counted
+number, percent, span, counted = wording.number, wording.percent, wording.span, wording.counted
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:
     """``EUR 1,234.50``; a dash if there is none."""
-    return numbers.money(amount, short(currency or "(no currency)"))
+    return wording.money(amount, short(currency or "(no currency)"))
 
 
 def nps(counts: Counts, interval: tuple[float, float] | None = None) -> str:

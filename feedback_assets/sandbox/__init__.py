@@ -1,1 +1,1 @@
-"""The APIs of the five providers on loopback, with generated data; imports no project code."""
+"""The five providers' APIs on loopback, with generated data; imports ``schema`` and ``tables``."""

@@ -50,4 +50,4 @@ def day(text: str | None, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadParameter(f"{name} is no day of the calendar") from None
+        raise BadParameter(f"{name} is not a calendar date") from None

@@ -50,7 +50,7 @@ def offset_of(text: str, bound: str) -> int:
         opened = -1
     offset = opened >> 64
     if opened < 0 or len(text) != 32 or token(offset, bound) != text:
-        raise BadParameter("next is no key of this query")
+        raise BadParameter("next is not a valid key for this query")
     return offset
 
 

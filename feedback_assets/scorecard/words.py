@@ -17,7 +17,8 @@ from feedback_assets.scorecard.findings import (
     Reason,
     Withheld,
 )
-from feedback_assets.scorecard.numbers import (
+from feedback_assets.scorecard.rows import ALL, ChannelRow
+from feedback_assets.wording import (
     LONGEST_NAME,
     counted,
     money,
@@ -26,7 +27,6 @@ from feedback_assets.scorecard.numbers import (
     shortened,
     span,
 )
-from feedback_assets.scorecard.rows import ALL, ChannelRow
 
 CREDITED = "Credited, not caused; models share data, so agreement is not independent proof."
 KNOWN_ALREADY = "It reaches people who already know you."

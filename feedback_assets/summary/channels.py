@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from feedback_assets.scorecard import words
 from feedback_assets.scorecard.decisions import LEVEL, MODEL, WINDOW, main_currency
-from feedback_assets.scorecard.numbers import counted, number, span
 from feedback_assets.scorecard.ranking import pull
 from feedback_assets.scorecard.rows import (
     ALL,
@@ -20,6 +19,7 @@ from feedback_assets.scorecard.rows import (
     view,
 )
 from feedback_assets.summary.reading import Scorecard
+from feedback_assets.wording import counted, number, span
 
 MOST_CHANNELS = 20
 BEYOND = "beyond chance"

@@ -31,7 +31,7 @@ _BY_NAME = {table.full_name: table for table in STORED_TABLES}
 def find_table(full_name: str) -> Table:
     """The table named ``group.table``; ``KeyError`` lists the existing tables if there is none."""
     if full_name not in _BY_NAME:
-        raise KeyError(f"no table {full_name!r}; there are: {', '.join(sorted(_BY_NAME))}")
+        raise KeyError(f"no table {full_name!r}; choose from {', '.join(sorted(_BY_NAME))}")
     return _BY_NAME[full_name]
 
 

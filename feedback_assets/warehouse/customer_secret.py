@@ -19,10 +19,9 @@ class OtherSecret(RuntimeError):
 
     def __init__(self, warehouse: Warehouse, what: str) -> None:
         super().__init__(
-            f"{what}, and {warehouse.base} was built with another one, so its customer keys would "
-            "no longer match. Set FEEDBACK_CUSTOMER_SECRET as it was then (by default it is in the "
-            "file customer_secret in the DAGSTER_HOME that built it). To change it permanently, "
-            "run: feedback-assets rekey"
+            f"{what}, so the customer keys in {warehouse.base} would no longer match. Restore the "
+            "value that it was built with (by default it is in the file customer_secret in the "
+            "DAGSTER_HOME that built it). To change it permanently, run: feedback-assets rekey"
         )
 
 
@@ -42,7 +41,7 @@ def confirm_secret(
     if known is None:
         raise OtherSecret(warehouse, "FEEDBACK_CUSTOMER_SECRET is not set")
     if not hmac.compare_digest(recorded, _fingerprint(known)):
-        raise OtherSecret(warehouse, "FEEDBACK_CUSTOMER_SECRET is not the former one")
+        raise OtherSecret(warehouse, "FEEDBACK_CUSTOMER_SECRET has changed")
 
 
 def accept_secret(warehouse: Warehouse, secret: bytes) -> bool:

@@ -49,9 +49,9 @@ class ErasureKeyMissing(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "FEEDBACK_ERASURE_SECRET is not the one that the list of erased people was made "
-            "with, so nothing is written, lest they come back: set it as it was then (by default "
-            "it is the file erasure_secret in the DAGSTER_HOME where forget was run)"
+            "FEEDBACK_ERASURE_SECRET does not match the list of erased people. Nothing was "
+            "written, because erased data could return. Restore the original value; by default it "
+            "is in the file erasure_secret in the DAGSTER_HOME where forget was run"
         )
 
 

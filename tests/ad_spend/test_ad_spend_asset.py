@@ -212,7 +212,7 @@ def test_the_quarantine_has_the_unreadable_rows_of_the_current_files(shop: Shop)
     [
         (None, "matches no file"),
         ("", "ads.csv, line 1: the file is empty"),
-        ("day,spend\n", "ads.csv, line 1: no column source, currency"),
+        ("day,spend\n", "ads.csv, line 1: missing column source, currency"),
         (f"{HEADER}\n{line(YESTERDAY, 'google', '5,5')}\n", "none of its 1 rows can be read"),
     ],
 )

@@ -80,9 +80,9 @@ def test_a_file_with_only_a_header_has_no_rows() -> None:
 
 def test_the_error_for_missing_columns_names_file_line_found_columns_and_remedy() -> None:
     assert trouble("Date;Source;Cost\n2024-05-01;x;1\n") == (
-        "spend.csv, line 1: no column day, currency, spend (found: date, source, cost). Name the "
-        "columns of spend.csv day, source, currency, spend, and if you have them medium, "
-        "campaign, clicks, impressions."
+        "spend.csv, line 1: missing column day, currency, spend (found: date, source, cost). "
+        "spend.csv must have the columns day, source, currency, spend; medium, campaign, clicks, "
+        "impressions are optional."
     )
 
 
@@ -112,7 +112,7 @@ def test_unclosed_quotes_in_the_header_of_a_large_file_are_reported_at_its_line(
     for blank in ("", "\n \n"):
         message = trouble(blank + text)
         assert message.startswith(f"spend.csv, line {1 + blank.count(chr(10))}: ")
-        assert "quotes are not closed" in message
+        assert "starts here is not closed" in message
 
 
 @pytest.mark.parametrize(

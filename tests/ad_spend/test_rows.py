@@ -103,7 +103,7 @@ def test_symbols_and_letters_are_refused_with_a_hint(text: str) -> None:
         ("٣", "write a number"),
     ],
 )
-def test_other_amounts_that_are_refused(text: str, why: str) -> None:
+def test_other_malformed_amounts_are_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read_amount(text)
 

@@ -175,7 +175,7 @@ def test_a_tick_whose_cursor_was_lost_repeats_no_alert(watched: Watched) -> None
     assert len(watched.messages) == 1
 
 
-def test_an_answer_alerts_each_time_its_score_becomes_a_detractors(
+def test_each_change_to_a_detractor_score_sends_an_alert(
     watched: Watched,
 ) -> None:
     watched.tick()

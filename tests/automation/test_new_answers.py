@@ -352,7 +352,7 @@ def test_a_flood_reads_the_recent_days_once_a_day() -> None:
     ]
 
 
-def test_a_list_that_shifts_is_asked_for_the_same_time_again() -> None:
+def test_a_shifted_list_is_requested_again_for_the_same_period() -> None:
     later = MORNING + timedelta(minutes=5)
     shifted = News({MONDAY: {"a": "1"}}, shifted=True)
     state, due = settle(State(MORNING), shifted, empty_warehouse, later, 30)

@@ -120,7 +120,9 @@ def test_rows_are_sorted_by_time_and_key_in_any_read_order() -> None:
 
 
 def test_an_empty_day_has_the_schema_of_the_table() -> None:
-    for _, rows, duplicates in collect(ORDERS, [[]], 2, 10):
+    collected = collect(ORDERS, [[]], 2, 10)
+    assert len(collected) == 2
+    for _, rows, duplicates in collected:
         assert rows.equals(ORDERS.schema.empty_table())
         assert duplicates == 0
 

@@ -140,6 +140,8 @@ def test_runs_that_name_the_person_are_exported(
 
 def test_every_exported_row_is_a_row_of_its_partition(held: Project) -> None:
     held.run("export", EMAIL, "--to", str(held.home / "out"))
-    for row in exported(held.home / "out")["wicked_reports.contacts"]:
+    contacts = exported(held.home / "out")["wicked_reports.contacts"]
+    assert contacts
+    for row in contacts:
         ids = rows_of(held.warehouse, CONTACTS, DAY).column("id").to_pylist()
         assert (row["id"] in ids) == (row["day"] == str(DAY))

@@ -153,6 +153,6 @@ def test_a_new_home_generates_no_secret_for_a_warehouse_that_has_one(
     day = shop.settings.feedback_start_date
     assert shop.backfill(day, day, SOME).exit_code == 0
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "another home"))
-    with pytest.raises(OtherSecret, match=r"^FEEDBACK_CUSTOMER_SECRET is not set, and"):
+    with pytest.raises(OtherSecret, match=r"^FEEDBACK_CUSTOMER_SECRET is not set, so"):
         shop.backfill(day, day, SOME)
     assert not (tmp_path / "another home" / "customer_secret").exists()

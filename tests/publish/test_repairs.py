@@ -136,7 +136,7 @@ def redeclared(nullable: Collection[str] = (), key: tuple[str, ...] = NPS_DAILY.
     ],
     ids=["nullable", "another column"],
 )
-def test_a_key_that_is_declared_otherwise_is_replaced(
+def test_a_key_whose_declaration_changed_is_replaced(
     postgres: PostgresDatabase, warehouse: Warehouse, other: Table, there: str
 ) -> None:
     key = (

@@ -344,7 +344,7 @@ def test_coverage_missing_days_and_quarantined_rows_are_reported(own: Marts) -> 
     assert report.read_at == read_at
 
 
-def test_the_queues_age_is_counted_to_the_moment_the_page_is_built(marts: Marts) -> None:
+def test_waiting_times_end_when_the_page_is_built(marts: Marts) -> None:
     marts.put("marts.nps_daily", daily())
     marts.put("marts.detractor_queue", [waiting(days, None) for days in (1, 2, 9)])
     noon = datetime(LAST.year, LAST.month, LAST.day, 12, tzinfo=UTC)

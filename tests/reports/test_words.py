@@ -56,7 +56,7 @@ def test_a_full_period_before_is_not_called_incomplete(
         (0, 0, "No answer is 30 days old yet"),
     ],
 )
-def test_only_a_class_whose_answers_are_all_recent_is_called_so(
+def test_only_a_class_whose_answers_are_all_recent_is_called_recent(
     marts: Marts, promoters: int, detractors: int, said: str
 ) -> None:
     marts.put(

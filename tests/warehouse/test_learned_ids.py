@@ -132,5 +132,5 @@ def test_what_shops_write_for_guests_is_a_placeholder(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["10", "7", "A0", "guest-12", "nullable", "張"])
-def test_an_id_is_no_placeholder(text: str) -> None:
+def test_a_real_id_is_not_a_placeholder(text: str) -> None:
     assert not is_placeholder(text)

@@ -82,7 +82,7 @@ class FeedbackPulse(Client):
         if first is not None and last is not None and first > last:
             raise self._http.invalid(endpoint, f"{first} is after {last}", "swap the two days")
         if status is not None and status not in STATUSES:
-            advice = f"there are {', '.join(STATUSES)}"
+            advice = f"choose from {', '.join(STATUSES)}"
             raise self._http.invalid(endpoint, f"no such status: {status}", advice)
         filters = {
             "from": first.isoformat() if first else None,

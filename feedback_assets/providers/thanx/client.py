@@ -109,7 +109,7 @@ class Thanx(Client):
         unknown = sorted(set(states) - set(STATES))
         if unknown:
             raise self._http.invalid(
-                endpoint, f"no such state: {', '.join(unknown)}", f"there are {', '.join(STATES)}"
+                endpoint, f"no such state: {', '.join(unknown)}", f"choose from {', '.join(STATES)}"
             )
         filters: dict[str, Any] = {"merchant_id": merchant_id, "per_page": PER_PAGE}
         if updated_after is not None:

@@ -40,8 +40,8 @@ def purge(url: str, schema: str, names: Collection[str]) -> None:
         if left:
             raise PublishTrouble(
                 f"the Postgres at {session.address} is up to date, but still keeps deleted rows of "
-                f"{', '.join(left)}, because of {_holders(session)}. What to do: end what holds "
-                "them, then publish again.",
+                f"{', '.join(left)}, because of {_holders(session)}. What to do: end that "
+                "transaction or drop that slot, then publish again.",
                 transient=True,
             )
         if _owns_database(session):

@@ -127,9 +127,9 @@ CHANNEL_SCORECARD = Table(
         counted("detractors", "Responses with a score of 0–6", _ANSWER, "answers"),
         counted(
             "effective_responses",
-            "Effective sample size, the number of equally weighted customers that would say as "
-            "much: square of the sum of the customers' weights / sum of their squares; 0 without "
-            "answers",
+            "Effective sample size, the number of equally weighted customers that would carry the "
+            "same information: square of the sum of the customers' weights / sum of their squares; "
+            "0 without answers",
             _ANSWERING,
             "answers",
         ),

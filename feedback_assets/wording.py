@@ -1,4 +1,4 @@
-"""The format of numbers, money and long names in sentences, on the page and in its tables."""
+"""The format of numbers, counts, money and long names in sentences, tables and messages."""
 
 from decimal import Decimal
 
