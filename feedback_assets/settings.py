@@ -177,7 +177,7 @@ class Settings(PublishingSettings):
         return {name: value for name, value in values.items() if value is not None}
 
     def zone(self, provider: str) -> str:
-        """The zone of those timestamps of the provider that have none."""
+        """The time zone of the provider's timestamps that carry none."""
         return str(getattr(self, f"{provider}_timezone", "UTC"))
 
     @cached_property

@@ -65,7 +65,8 @@ class State(msgspec.Struct, frozen=True):
     """The state between ticks.
 
     ``since``: epoch seconds up to which runs were read. ``seen``: runs that ended shortly before.
-    ``causes``: those that are unresolved or not yet reported. ``pending``: causes.
+    ``causes``: those that are unresolved or not yet reported. ``pending``: those whose alert is
+    still owed to a target.
     """
 
     since: float

@@ -23,7 +23,7 @@ from feedback_assets.schema.columns import Column
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings
 from feedback_assets.tables import FILE_TABLES, READ_TABLES, find_table
-from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.dialect import quoted, view_of
 from feedback_assets.transforms.engine import days_asked, days_value, last_day_held
 from feedback_assets.transforms.inputs import Day, days_read
 from feedback_assets.transforms.sources import ask, connect
@@ -257,10 +257,6 @@ def _of_whole(table: Table, warehouse: Warehouse) -> dict[str, Any]:
     }
 
 
-def _name(table: Table) -> str:
-    return f"{quoted(table.group)}.{quoted(table.name)}"
-
-
 def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
     """The days in ranges of about ``_KEYS_AT_ONCE`` rows; None for everything that is visible."""
     if table not in READ_TABLES or (days is not None and days[0] == days[1]):
@@ -268,7 +264,7 @@ def _parts(connection: Any, table: Table, days: Days) -> list[Days]:
     query = f"""
         with days as (
             select day, sum(count(*)) over (order by day) // {_KEYS_AT_ONCE} as part
-            from {_name(table)} group by day
+            from {view_of(table)} group by day
         )
         select min(day) as first, max(day) as last from days group by part order by part
     """  # noqa: S608 - names of our own declarations
@@ -281,7 +277,7 @@ def _unique(table: Table, days: Days) -> str:
     day = "day, " if table.partitioned else ""
     within = "" if days is None else "where day between $first_day and $last_day"
     return f"""
-        with keys as (select count(*) as n from {_name(table)} {within} group by {day}{keys})
+        with keys as (select count(*) as n from {view_of(table)} {within} group by {day}{keys})
         select
             coalesce(sum(n), 0) as row_count,
             count(*) as keys,
@@ -303,12 +299,12 @@ def _in_range(table: Table) -> str:
         select
             count(*) as row_count,
             coalesce(sum(case when {broken} then 1 else 0 end), 0) as violations
-        from {_name(table)}
+        from {view_of(table)}
     """  # noqa: S608 - names of our own declarations
 
 
 def _quarantine_rate(table: Table, warehouse: Warehouse, days: Days, ask: Any) -> dict[str, Any]:
-    rows = int(ask(f"select count(*) as n from {_name(table)}")["n"])  # noqa: S608
+    rows = int(ask(f"select count(*) as n from {view_of(table)}")["n"])  # noqa: S608
     quarantined = undated = 0
     for path in quarantine_files(warehouse, table):
         for day in read_quarantine_file(warehouse, path).column("day").to_pylist():

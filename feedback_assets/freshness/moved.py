@@ -16,7 +16,7 @@ from feedback_assets.freshness.out_of_date import command_line, spans_to_ask
 from feedback_assets.schema.names import Names
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import PROVIDER_TABLES
-from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.dialect import quoted, view_of
 from feedback_assets.transforms.sources import ask, connect
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -81,7 +81,7 @@ def days_to_read_again(instance: dg.DagsterInstance, table: Table, names: Names)
 
 
 def _moved(table: Table) -> str:
-    name = f"{quoted(table.group)}.{quoted(table.name)}"
+    name = view_of(table)
     columns = ", ".join(quoted(column) for column in table.key)
     # Hashes take a third of the memory of keys; without duplicates the query ends there.
     return f"""

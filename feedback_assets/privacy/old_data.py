@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from feedback_assets.privacy.person import KINDS, Person, column_name, same_in_sql
 from feedback_assets.schema.columns import Personal, PointsAt, leaves
 from feedback_assets.tables import MART_TABLES, READ_TABLES, STORED_TABLES
-from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.dialect import view_of
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.erased import Erased, is_pseudonym, same_text
 from feedback_assets.warehouse.erasing import names_in_payload
@@ -112,7 +112,7 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
             words = ", ".join(map(column_name, called)) or "null"
             rows = connection.execute(
                 f"select {names}, nullif(trim(concat_ws(' ', {words})), ''), max(day) "  # noqa: S608
-                f"from {quoted(table.group)}.{quoted(table.name)} group by all"
+                f"from {view_of(table)} group by all"
             )
             kinds = [column.points_at for _, column in pointing]
             while batch := rows.fetchmany(_AT_ONCE):

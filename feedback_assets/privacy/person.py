@@ -16,7 +16,7 @@ from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, lea
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
 from feedback_assets.tables import READ_TABLES, STORED_TABLES
-from feedback_assets.transforms.dialect import literal, quoted
+from feedback_assets.transforms.dialect import literal, quoted, view_of
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, whole_addresses
 from feedback_assets.warehouse.erased import Addition, Erased, forms, is_pseudonym, same_text
@@ -131,7 +131,7 @@ def odd_emails(
                 continue
             email = column_name(path)
             rows = connection.execute(
-                f"select distinct {email} from {quoted(table.group)}.{quoted(table.name)} "  # noqa: S608
+                f"select distinct {email} from {view_of(table)} "  # noqa: S608
                 f"where regexp_matches({email}, {literal(AT_SIGN)}) "
                 f"and not regexp_full_match(trimmed({email}), {literal(PLAIN)})"
             ).fetchall()
@@ -169,7 +169,7 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
     columns = ", ".join([*(_text(p, c) for p, c in pointing), *map(column_name, called)])
     rows = connection.execute(
         f"select distinct {columns} "  # noqa: S608
-        f"from {quoted(table.group)}.{quoted(table.name)} where {' or '.join(tests)}"
+        f"from {view_of(table)} where {' or '.join(tests)}"
     ).fetchall()
     for row in rows:
         for (_, column), text in zip(pointing, row, strict=False):

@@ -18,7 +18,7 @@ from feedback_assets.privacy.person import column_name, forms_in_sql
 from feedback_assets.schema.columns import TEXT, Column, Personal, leaves
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import READ_TABLES, STORED_TABLES
-from feedback_assets.transforms.dialect import literal, quoted
+from feedback_assets.transforms.dialect import literal, quoted, view_of
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
@@ -71,7 +71,8 @@ def find_partitions(
             ]
             if tests:
                 rows = connection.execute(
-                    f"select distinct {_day(table)} from {_name(table)} where {' or '.join(tests)}",  # noqa: S608
+                    f"select distinct {_day(table)} from {view_of(table)} "  # noqa: S608
+                    f"where {' or '.join(tests)}",
                     {"inner": inner, "outer": outer},
                 ).fetchall()
                 found |= {(table.full_name, day) for (day,) in rows}
@@ -149,7 +150,7 @@ def pseudonyms(warehouse: Warehouse) -> set[str]:
             for path, column in leaves(table.columns):
                 if column.personal in (Personal.EMAIL, Personal.CONTACT_ID):
                     rows = connection.execute(
-                        f"select distinct {column_name(path)} from {_name(table)} "  # noqa: S608
+                        f"select distinct {column_name(path)} from {view_of(table)} "  # noqa: S608
                         f"where {column_name(path)} like 'erased:%'"
                     ).fetchall()
                     found |= {text for (text,) in rows if is_pseudonym(text)}
@@ -189,7 +190,7 @@ def _texts(
     texts = ", ".join(text for _, text in columns)
     rows = connection.execute(
         f"select distinct day, text from "  # noqa: S608
-        f"(select {_day(table)} as day, unnest([{texts}]) as text from {_name(table)}) "
+        f"(select {_day(table)} as day, unnest([{texts}]) as text from {view_of(table)}) "
         f"where regexp_matches(text, {literal(pattern)})"
     )
     while batch := rows.fetchmany(10_000):
@@ -219,7 +220,7 @@ def _passages(
         where = f"{sql} = $text" + (" and day = $day" if table.partitioned else "")
         values: dict[str, Any] = {"text": text} | ({"day": day} if table.partitioned else {})
         rows = connection.execute(
-            f"select distinct {names} from {_name(table)} where {where}",  # noqa: S608
+            f"select distinct {names} from {view_of(table)} where {where}",  # noqa: S608
             values,
         ).fetchall()
         for row in rows:
@@ -229,10 +230,6 @@ def _passages(
 
 def _day(table: Table) -> str:
     return "day" if table.partitioned else "cast(null as date)"
-
-
-def _name(table: Table) -> str:
-    return f"{quoted(table.group)}.{quoted(table.name)}"
 
 
 def _hashed(column: Column, form: str) -> str:

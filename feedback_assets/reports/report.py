@@ -125,7 +125,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Location:
-    """The answers about one place; of ``Report.locations_in_all`` places in its window."""
+    """The answers about one place. ``Report.locations_in_all`` counts the places of a window."""
 
     window_days: int
     provider: str

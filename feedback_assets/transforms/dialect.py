@@ -10,6 +10,7 @@ from math import factorial
 
 import pyarrow as pa
 
+from feedback_assets.schema.table import Table
 from feedback_assets.schema.text import INVISIBLE, RESERVED, WHITE_SPACE
 from feedback_assets.transforms.function import Function
 from feedback_assets.transforms.scorecard_functions import SCORECARD_FUNCTIONS
@@ -324,6 +325,11 @@ def duckdb_type(kind: pa.DataType) -> str:
 def quoted(name: str) -> str:
     """A name quoted for SQL, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def view_of(table: Table) -> str:
+    """The name of a table's view in SQL, quoted."""
+    return f"{quoted(table.group)}.{quoted(table.name)}"
 
 
 def literal(text: str) -> str:

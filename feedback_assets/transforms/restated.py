@@ -15,7 +15,7 @@ import re
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import STORED_TABLES
-from feedback_assets.transforms.dialect import quoted
+from feedback_assets.transforms.dialect import quoted, view_of
 
 _WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -36,7 +36,7 @@ def restated(sql: str) -> str:
         if f"{name}_latest" in words:
             found += [_held(table), _replaced(table, f"{name}_held"), _latest(table)]
         elif f"{name}_replaced" in words:
-            found.append(_replaced(table, _stored(table)))
+            found.append(_replaced(table, view_of(table)))
     return ",\n".join(found)
 
 
@@ -46,14 +46,10 @@ def with_restated(sql: str) -> str:
     return f"with {shared}\nselect * from (\n{sql}\n)" if shared else sql
 
 
-def _stored(table: Table) -> str:
-    return f"{quoted(table.group)}.{quoted(table.name)}"
-
-
 def _held(table: Table) -> str:
     # DuckDB would open the files of a view once for each of the three times that it is named. It
     # keeps only the columns that are used.
-    return f"{_name(table)}_held as materialized (select * from {_stored(table)})"  # noqa: S608
+    return f"{_name(table)}_held as materialized (select * from {view_of(table)})"  # noqa: S608
 
 
 def _replaced(table: Table, source: str) -> str:

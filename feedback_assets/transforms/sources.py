@@ -14,7 +14,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from feedback_assets.schema.table import Table
 from feedback_assets.tables import ALL_TABLES
-from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted
+from feedback_assets.transforms.dialect import FUNCTIONS, duckdb_type, literal, quoted, view_of
 from feedback_assets.warehouse.temporary_names import make_scratch, remove_scratch, scratch_path
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -164,7 +164,7 @@ def _view(table: Table, read: str | None) -> str:
     # By name, so that a column or struct field added later is null for older files.
     both = f"{empty} union all by name {read}" if read else empty
     wanted = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
-    name = f"{quoted(table.group)}.{quoted(table.name)}"
+    name = view_of(table)
     return f"create or replace view {name} as select {wanted} from ({both})"  # noqa: S608
 
 

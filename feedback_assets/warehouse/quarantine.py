@@ -156,7 +156,7 @@ def _found(warehouse: Warehouse, table: Table) -> list[Found]:
 
 
 @lru_cache(maxsize=256)
-def _digests(warehouse: Warehouse, path: str, mark: str) -> frozenset[bytes]:  # noqa: ARG001
+def _digests(warehouse: Warehouse, path: str, mark: str) -> frozenset[bytes]:  # noqa: ARG001 - part of the cache key
     """Digests of one version of a file; cached, so that a process reads it once, not per window."""
     payloads = read_quarantine_file(warehouse, path).column("payload")
     return frozenset(map(_digest, payloads.to_pylist()))
@@ -252,7 +252,7 @@ def _names_searched(
     warehouse: Warehouse,
     table: Table,
     path: str,
-    mark: str,  # noqa: ARG001
+    mark: str,  # noqa: ARG001 - part of the cache key
     key: bytes,
 ) -> frozenset[int] | None:
     """The hashes to look up in the list when searching one version of a file.
