@@ -76,6 +76,10 @@ def _alert_urls(value: SecretStr | None) -> SecretStr | None:
 
 def _providers(text: Any) -> Any:
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if text and not names:
+        raise ValueError(
+            f"names no provider; choose from {', '.join(PROVIDERS)}, or leave it empty"
+        )
     unknown = [name for name in names if name not in PROVIDERS]
     if unknown:
         raise ValueError(
@@ -104,7 +108,9 @@ class Settings(PublishingSettings):
     feedback_warehouse: Annotated[str, AfterValidator(_root)] = str(
         PROJECT_ROOT / "data" / "warehouse"
     )
-    feedback_start_date: Annotated[date, AfterValidator(values.past_day)] = date(2024, 1, 1)
+    feedback_start_date: Annotated[
+        date, BeforeValidator(values.iso_day), AfterValidator(values.past_day)
+    ] = date(2024, 1, 1)
     feedback_providers: Annotated[str, AfterValidator(_providers)] = ""
     feedback_refresh_days: Days = 30
     feedback_refresh_at: Annotated[str, AfterValidator(values.clock)] = "06:00"
@@ -196,8 +202,10 @@ class Settings(PublishingSettings):
     @property
     def warehouse(self) -> str:
         """Root URI of the tables; a relative path is below the project root."""
-        root = self.feedback_warehouse
-        return root if "://" in root else str(PROJECT_ROOT / Path(root).expanduser())
+        path = local_path(self.feedback_warehouse)
+        if path is None:
+            return self.feedback_warehouse
+        return str(PROJECT_ROOT / Path(path).expanduser())
 
     @property
     def ad_spend(self) -> str | None:

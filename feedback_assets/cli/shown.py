@@ -148,7 +148,9 @@ def _text(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        shown = f"{value:,.2f}"
+        # A small share or chance would be shown as 0.
+        return shown if abs(value) >= 1 or float(shown) == value else f"{value:.3g}"
     encoding = sys.stdout.encoding or "utf-8"
     return visible(str(value)).encode(encoding, "plain").decode(encoding)
 

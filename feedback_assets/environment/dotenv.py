@@ -16,7 +16,12 @@ def load_dotenv(path: Path) -> dict[str, str]:
     Raises ``Unusable``.
     """
     before = set(os.environ)
-    dotenv.load_dotenv(stream=io.StringIO(_text(path)), override=False)
+    text = _text(path)
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            line = binding.original.line + _blank_lines(binding.original.string)
+            raise Unusable(f"{path}, line {line} is not NAME=value; check its quotes and its name")
+    dotenv.load_dotenv(stream=io.StringIO(text), override=False)
     return {name: os.environ[name] for name in os.environ.keys() - before}
 
 

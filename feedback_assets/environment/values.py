@@ -6,6 +6,7 @@ Functions that return a value raise ``ValueError`` with the rest of a sentence a
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
@@ -55,6 +56,13 @@ def clock(text: str) -> str:
     return text
 
 
+def iso_day(text: Any) -> Any:
+    """A day as ``YYYY-MM-DD``, so that a number is not read as seconds since 1970."""
+    if isinstance(text, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError("is not a day; use YYYY-MM-DD")
+    return text
+
+
 def past_day(day: date) -> date:
     """A day that can be the first partition."""
     if day < _EARLIEST:
@@ -97,10 +105,12 @@ def directory(text: str, root: Path) -> Path:
 
 def warehouse_root(text: str, root: Path) -> str:
     """A local path or a URI of a writable store that fsspec supports."""
-    protocol, found, rest = text.partition("://")
-    if not found:
-        _refuse_broken_uri(text)
-        directory(text, root)
+    protocol, _, rest = text.partition("://")
+    path = local_path(text)
+    if path is not None and (path == text or path.strip("/")):
+        if path == text:
+            _refuse_broken_uri(text)
+        directory(path, root)
     elif protocol not in fsspec.available_protocols() or protocol in _NOT_STORES:
         raise ValueError(
             "is not a file system that fsspec can write to; use a path or a URI such as "
@@ -136,6 +146,8 @@ def readable_files(text: str, root: Path) -> str:
 
 def _refuse_broken_uri(text: str) -> None:
     """Refuse ``s3:/bucket`` and ``s3//bucket``, which would be directories below the project."""
+    if re.match(r"[A-Za-z]:[\\/]", text):
+        raise ValueError("is a Windows path; use a path of Linux, macOS or WSL, such as /mnt/c/…")
     address = _ADDRESS.match(text)
     relative = not text.startswith(("/", "~"))
     if address or (relative and "//" in text):

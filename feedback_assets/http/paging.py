@@ -110,6 +110,11 @@ class _Rows:
     def distinct(self) -> int:
         return len(set(self.ids)) + len(set(self.others))
 
+    @property
+    def repeated(self) -> int:
+        """Rows with an id that another row of the page has, too."""
+        return len(self.ids) - len(set(self.ids))
+
     def same_as(self, other: _Rows | None) -> bool:
         """Whether the other page has the same rows, in any order."""
         if other is None or self.count != other.count:
@@ -165,6 +170,7 @@ class _Account:
     ids: _Seen = field(default_factory=_Seen)
     others: _Seen = field(default_factory=_Seen)
     without_id: int = 0
+    repeated: int = 0
     total: int | None = None
     pages: int | None = None
     page: int | None = None
@@ -216,6 +222,7 @@ class _Account:
         self.ids.update(rows.ids)
         self.others.update(rows.others)
         self.without_id += len(rows.others)
+        self.repeated += rows.repeated if news else 0
 
     def signs(self) -> list[bool | None]:
         """What page numbers and total indicate about the end; None if they indicate nothing."""
@@ -250,7 +257,9 @@ class _Account:
         announced: int | None = None
         came, unit = self.came, "rows"
         if self.total is not None:
-            if self.came >= self.total:
+            # A page cannot shift against itself: what it repeats is in the provider's total, too.
+            came += self.repeated
+            if came >= self.total:
                 return
             announced = self.total
         elif self.pages is not None:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
-from feedback_assets.publish.owed import owe, owed, settle
+from feedback_assets.publish.owed import mark_of, owe, owed, recorded_targets, settle
 from feedback_assets.publish.targets import publish_to, targets_of
 from feedback_assets.publish.trouble import PublishTrouble
 from feedback_assets.settings import Settings
 from feedback_assets.warehouse.warehouse import Warehouse
+
+_NOT_CONFIGURED = (
+    "it was published to, but its settings are missing here. Set them, or if it no longer exists, "
+    "delete {}."
+)
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,26 @@ class ErasedAt:
 
 
 def owe_everywhere(settings: Settings, warehouse: Warehouse) -> None:
-    """Queue the erasure for every target, before the first file is rewritten."""
-    for target in targets_of(settings):
-        owe(warehouse, target.name)
+    """Queue the erasure for every target that is configured or was published to.
+
+    Done before the first file is rewritten.
+    """
+    configured = [target.name for target in targets_of(settings)]
+    for name in {*configured, *recorded_targets(warehouse)}:
+        owe(warehouse, name)
 
 
 def erase_everywhere(settings: Settings, warehouse: Warehouse) -> list[ErasedAt]:
     """Publish the rewritten tables to every target that has been published to before."""
-    done = []
-    for target in targets_of(settings):
+    targets = targets_of(settings)
+    left = set(recorded_targets(warehouse)) - {target.name for target in targets}
+    done = [
+        ErasedAt(name, _NOT_CONFIGURED.format(mark_of(warehouse, name))) for name in sorted(left)
+    ]
+    for target in targets:
         erasures = owed(warehouse, target.name)
         try:
-            if target.behind(warehouse).last is not None:
+            if target.behind(warehouse).held:
                 publish_to(target, warehouse)
             else:
                 settle(warehouse, erasures)

@@ -54,17 +54,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Behind:
-    """How far a target is behind: partitions by table, and when it was last published to."""
+    """How far a target is behind: partitions by table, and when it was last published to.
+
+    ``held``: whether it has been published to, even if its history was removed.
+    """
 
     partitions: dict[str, int] = field(default_factory=dict)
     last: datetime | None = None
+    held: bool = False
 
     def __str__(self) -> str:
         count = sum(self.partitions.values())
-        if self.last is None:
+        if not self.held:
             return f"nothing published yet, {counted(count, 'partition')} to send"
         state = "up to date" if not count else f"{counted(count, 'partition')} behind"
-        return f"{state}, last published {self.last:%Y-%m-%d %H:%M} UTC"
+        return f"{state}, last published {self.last:%Y-%m-%d %H:%M} UTC" if self.last else state
 
 
 def lines(done: Outcome) -> Iterator[str]:

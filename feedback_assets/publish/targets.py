@@ -1,12 +1,13 @@
 """The configured targets, and one publication to a target."""
 
+from contextlib import suppress
 from typing import Protocol
 
 from feedback_assets.publish.iceberg.catalog import Place
 from feedback_assets.publish.iceberg.publisher import Iceberg
 from feedback_assets.publish.names import ASSET_GROUP, schema_name
 from feedback_assets.publish.outcome import Behind, Outcome
-from feedback_assets.publish.owed import owed, settle
+from feedback_assets.publish.owed import owed, record_target, settle
 from feedback_assets.publish.postgres.publisher import Postgres
 from feedback_assets.schema.definition import Definition, code_of, declared
 from feedback_assets.schema.table import ALL_DAYS, Table
@@ -92,6 +93,10 @@ def published_definition(settings: Settings, name: str) -> Definition:
 def publish_to(target: Target, warehouse: Warehouse, *, everything: bool = False) -> Outcome:
     """Publish, and complete the queued erasures; raises ``PublishTrouble``."""
     erasures = owed(warehouse, target.name)
+    # Before the first row is sent: a publication may be killed after its commit. A machine that may
+    # only read the warehouse publishes, too.
+    with suppress(OSError):
+        record_target(warehouse, target.name)
     done = target.publish(warehouse, everything=everything, erase=bool(erasures))
     settle(warehouse, erasures)
     return done

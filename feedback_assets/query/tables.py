@@ -7,16 +7,18 @@ from feedback_assets.tables import READ_TABLES, STORED_TABLES
 from feedback_assets.transforms.dialect import literal, quoted
 
 _SHOW = re.compile(
-    r"\s*show\s+(?P<all>all\s+)?tables(\s+(from|in)\s+\"?(?P<group>\w+)\"?)?\s*;?\s*",
-    re.IGNORECASE,
+    r"(\s|--[^\n]*\n|/\*.*?\*/)*"
+    r"(show\s+(?P<all>all\s+)?tables(\s+(from|in)\s+\"?(?P<group>\w+)\"?)?|show|describe)\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
 def listing(sql: str, accounts: Sequence[str] = ("",)) -> str | None:
     """The ``select`` for ``show tables``, which DuckDB resolves for ``main`` only.
 
-    ``show all tables`` adds the columns, ``show tables from marts`` lists one group. ``None`` for
-    any other SQL. ``accounts``: the databases with these tables; empty for the main one.
+    ``show`` and ``describe`` alone mean the same. ``show all tables`` adds the columns, ``show
+    tables from marts`` lists one group. ``None`` for any other SQL. ``accounts``: the databases
+    with these tables; empty for the main one.
     """
     found = _SHOW.fullmatch(sql)
     if not found:

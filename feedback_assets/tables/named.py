@@ -14,6 +14,8 @@ def named_tables(patterns: str) -> tuple[Table, ...]:
     alone includes tables with personal data. Raises ``ValueError`` with the rest of a sentence.
     """
     wanted = [part for part in re.split(r"[\s,]+", patterns.strip()) if part]
+    if not wanted:
+        raise ValueError("names no table; use a list such as marts.*, unified.orders")
     groups = sorted({table.group for table in STORED_TABLES})
     for pattern in wanted:
         if pattern.partition(".")[0] not in groups:

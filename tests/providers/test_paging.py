@@ -222,6 +222,15 @@ def test_a_row_repeated_within_a_page_is_no_shift():
     assert not any(p.shifted for p in read_pages(NUMBERED, lambda n, _key: parts[n - 1]))
 
 
+def test_a_row_repeated_within_a_page_counts_against_the_total():
+    whole = [page(["a", "b", "b"], page=1, pages=1, total=3), page([], page=2, pages=1, total=3)]
+    assert read(NUMBERED, whole)[2] is None
+    lost = [page(["a", "b", "b"], page=1, pages=1, total=4), page([], page=2, pages=1, total=4)]
+    error = read(NUMBERED, lost)[2]
+    assert isinstance(error, RowsMissing)
+    assert (error.announced, error.came) == (4, 3)
+
+
 def test_clicks_repeated_with_the_same_key_are_counted_once():
     body = json.dumps([{"contactId": str(i)} for i in range(10)]).encode()
     _, asked, error = read(CLICKS, [Reply(body, total=20, next="same")])

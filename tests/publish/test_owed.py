@@ -71,4 +71,4 @@ def test_an_erasure_that_version_0_2_0_queued_is_made(tmp_path: Path) -> None:
     target = Target("postgres")
     publish_to(target, warehouse)
     assert target.erased == [True]
-    assert not list(queue.iterdir())
+    assert not owed(warehouse, "postgres")

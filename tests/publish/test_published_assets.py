@@ -195,6 +195,32 @@ def test_forget_erases_in_postgres_as_well(
     assert owed(shop) == []
 
 
+def test_forget_erases_in_postgres_if_the_history_of_publications_was_removed(
+    shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_PUBLISH_TABLES", "unified.*")
+    shop.run("publish")
+    postgres.run_sql("truncate feedback._publications")
+    assert "published/postgres: brought up to date" in shop.run("forget", PERSON).output
+    assert PERSON not in postgres.run_sql("select * from feedback.unified__feedback")
+
+
+def test_forget_without_the_settings_of_a_former_target_queues_the_erasure(
+    shop: Project, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_PUBLISH_TABLES", "unified.*")
+    shop.run("publish")
+    monkeypatch.delenv("FEEDBACK_PUBLISH_POSTGRES_URL")
+    done = shop.run("forget", PERSON)
+    assert done.exit_code == 1
+    assert "published/postgres: may still contain their data: it was published to" in done.output
+    assert len(owed(shop)) == 1
+    monkeypatch.setenv("FEEDBACK_PUBLISH_POSTGRES_URL", postgres.url)
+    assert shop.run("publish").exit_code == 0
+    assert owed(shop) == []
+    assert PERSON not in postgres.run_sql("select * from feedback.unified__feedback")
+
+
 def test_forget_frees_the_bytes_of_deleted_rows(
     shop: Project,
     postgres: PostgresDatabase,
@@ -241,9 +267,8 @@ def test_forget_publishes_nothing_to_a_target_that_was_never_published_to(
 
 
 def owed(project: Project) -> list[str]:
-    return sorted(
-        path.name for path in Path(project.warehouse.base).glob("_publishing/*") if path.is_file()
-    )
+    queue = Path(project.warehouse.base) / "_publishing"
+    return sorted(path.name for path in queue.glob("erasure-owed-by-*"))
 
 
 def test_a_role_is_granted_the_marts_by_the_command(

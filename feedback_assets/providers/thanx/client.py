@@ -58,7 +58,11 @@ class Thanx(Client):
             url,
             HeaderAuth(headers),
             Quota(self.PROVIDER, *allowances, kept_in=quota_in),
-            advice=Advice(url="THANX_URL", credentials=("THANX_ACCESS_TOKEN", "THANX_CLIENT_ID")),
+            advice=Advice(
+                url="THANX_URL",
+                credentials=("THANX_ACCESS_TOKEN", "THANX_CLIENT_ID"),
+                hints=(("merchant not found", "check THANX_MERCHANT_ID"),),
+            ),
             secrets=tuple(given.values()),
             retry=retry,
         )

@@ -123,7 +123,7 @@ class Iceberg:
             if missing:
                 counts[table.full_name] = missing
         counts |= {name: len(state.held) for name, state in states.items()}
-        return Behind(counts, _last(found))
+        return Behind(counts, _last(found), held=bool(found))
 
     def _found(self, catalog: "Catalog") -> Found:
         """The tables of the namespace that this publisher created."""

@@ -96,7 +96,7 @@ class Postgres:
                 counts[table.full_name] = len(found)
         for name in self._dropped(state, {table_name(table) for table in self.tables}):
             counts[name] = len(state.partitions[name])
-        return Behind(counts, state.last)
+        return Behind(counts, state.last, held=state.exists)
 
     def grant_to(self, role: str) -> bool:
         """Let a role read the marts; returns whether it was created."""

@@ -45,6 +45,11 @@ class State:
     touched: frozenset[str] = frozenset()
     last: datetime | None = None
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever published to the schema."""
+        return PARTITIONS in self.tables
+
     def held(self, name: str) -> Held:
         """The published partitions of a table that still exists."""
         return self.partitions.get(name, _NONE) if name in self.tables else _NONE
