@@ -293,7 +293,10 @@ def _place(settings: Settings) -> tuple[str, ...]:
     if path is not None:
         return Path(path).resolve().parts
     protocol, _, rest = settings.warehouse.partition("://")
-    return (_SAME_STORE.get(protocol, protocol), *filter(None, rest.split("/")))
+    store = _SAME_STORE.get(protocol, protocol)
+    first, *inner = filter(None, rest.split("/"))
+    # Azure's container may be followed by the account's host.
+    return (store, first.partition("@")[0] if store == "abfs" else first, *inner)
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

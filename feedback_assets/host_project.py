@@ -34,12 +34,20 @@ def accounts_of(root: Path) -> dict[str, Settings]:
     try:
         components = dg.ComponentTree.for_project(root).get_all_components(FeedbackAssets)
     except Exception as error:  # noqa: BLE001 - other people's modules may raise anything
-        failure = f"{root} cannot be loaded: {' '.join(str(error).split())}; run: dg check defs"
+        reason = " ".join(str(_first_cause(error)).split())
+        failure = f"{root} cannot be loaded: {reason}; run: dg check defs"
     if failure:
         raise SettingsError(failure)
     found = [component.account_settings(root) for component in components]
     refuse_overlaps(found)
     return {settings.names.prefix: settings for settings in found}
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The error that Dagster wrapped; its own is a drawing of the project's folders."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _mentions_this_package(root: Path) -> bool:

@@ -136,9 +136,12 @@ def _sensor(
             f"{waiting} from today are read once the day is over." if waiting else "",
             f"{news.too_old} are before FEEDBACK_START_DATE={start}." if news.too_old else "",
         ]
+        told = " ".join(filter(None, messages))
+        # Dagster shows no reason beside requests.
+        context.log.info(told)
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(" ".join(filter(None, messages))),
+            skip_reason=None if requests else dg.SkipReason(told),
             cursor=cursors.encode(state),
         )
 

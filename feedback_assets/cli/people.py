@@ -40,6 +40,7 @@ def forget(
     """Erase a person from tables, quarantine, page and run history."""
     from feedback_assets.backfill.definitions import table_definitions
     from feedback_assets.privacy import forget as operation
+    from feedback_assets.privacy.forgotten import lines
 
     settings = settings_or_exit(account)
     with quiet_dagster(), _steps() as progress:
@@ -60,7 +61,7 @@ def forget(
             CoordinationUnavailable,
         ) as error:
             fail(str(error))
-    for line in operation.lines(done, dry_run=dry_run):
+    for line in lines(done, dry_run=dry_run):
         out.print(escape(line), soft_wrap=True)
     if not (dry_run or done.complete):
         raise typer.Exit(1)

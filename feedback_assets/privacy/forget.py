@@ -5,9 +5,8 @@ findings are reported. A killed run can be restarted: the list is complete befor
 is rewritten, each file is replaced atomically, and rewritten files do not change again.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 import dagster as dg
@@ -15,25 +14,25 @@ import pyarrow as pa
 
 from feedback_assets.assets.recorded import latest_metadata, record_days
 from feedback_assets.assets.resources import open_warehouse
+from feedback_assets.privacy.forgotten import Forgotten
 from feedback_assets.privacy.person import (
-    KINDS,
     Person,
     customer_key,
     customer_secrets,
     find_person,
 )
-from feedback_assets.privacy.run_history import ErasedRuns, Scope, Wanted, erase_runs
+from feedback_assets.privacy.run_history import Scope, Wanted, erase_runs
 from feedback_assets.privacy.traces import (
     Partition,
-    Passage,
     find_doubtful,
     find_partitions,
+    find_undecided,
     left_elsewhere,
     left_in_tables,
     pseudonyms,
     rows_of,
 )
-from feedback_assets.publish.erasing import ErasedAt, erase_everywhere, owe_everywhere
+from feedback_assets.publish.erasing import erase_everywhere, owe_everywhere
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import existing_instance
 from feedback_assets.runtime.runs import UNFINISHED
@@ -48,17 +47,11 @@ from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.quarantine import erase_quarantine, quarantine_of
 from feedback_assets.warehouse.replacing import Written
 from feedback_assets.warehouse.warehouse import Warehouse
-from feedback_assets.wording import counted
 
 AT_MOST = 20
 _UNDER_WAY = dg.RunsFilter(statuses=UNFINISHED)
 # A writer of an old version may restore something between two searches.
 _ROUNDS = 3
-_MOST_SHOWN = 50
-_LISTED = (
-    "Added to the list of erased people: data that providers still serve is stored without them."
-)
-_LISTED_BEFORE = "Already on the list of erased people."
 REPORT = "reports.nps"
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the amount done, and the total."""
@@ -66,38 +59,6 @@ Progress = Callable[[str, int, int], None]
 
 class NotForgotten(RuntimeError):
     """Why nobody was erased, in one line."""
-
-
-@dataclass
-class Forgotten:
-    """The result: for each table, the person's rows and the rewritten partitions.
-
-    ``left`` and ``doubtful`` are the findings of the final search: what should be gone, and what
-    needs a human decision.
-    """
-
-    persons: tuple[Person, ...]
-    was_listed: bool = False
-    rows: Counter[str] = field(default_factory=Counter)
-    partitions: Counter[str] = field(default_factory=Counter)
-    quarantined: Counter[str] = field(default_factory=Counter)
-    runs: ErasedRuns = field(default_factory=ErasedRuns)
-    writing: int = 0
-    report: str = ""
-    published: list[ErasedAt] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    doubtful: list[Passage] = field(default_factory=list)
-
-    @property
-    def verified(self) -> bool:
-        """Whether the final search found nothing that should be gone."""
-        failed = self.report == "failed" or any(at.trouble for at in self.published)
-        return not (self.runs.under_way or self.runs.left or failed or self.left)
-
-    @property
-    def complete(self) -> bool:
-        """Whether there is also nothing left for a human decision."""
-        return self.verified and not self.doubtful
 
 
 def forget(
@@ -182,7 +143,9 @@ class Erasure:
             person.addition(erased, name, secrets, spelled_out=self.spelled_out)
             for name, person in persons.items()
         ]
+        numbers = {number for person in persons.values() for number in person.shared_orders}
         if dry_run:
+            result.undecided = find_undecided(self.warehouse, numbers)
             for addition in additions:
                 erased = erased.with_more(addition)
             _count(self.warehouse, self._with_own_keys(erased, secrets), persons, result)
@@ -200,6 +163,7 @@ class Erasure:
                 # Before the tables, which alone link the person's identifiers.
                 self._erase_runs(instance, erased, persons, result)
             self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
+        result.undecided = find_undecided(self.warehouse, numbers)
         result.published = erase_everywhere(self.settings, self.warehouse)
         return result
 
@@ -337,60 +301,3 @@ def _build_report(defs: dg.Definitions, instance: dg.DagsterInstance, names: Nam
         raise_on_error=False,
     )
     return "rebuilt" if result.success else "failed"
-
-
-def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
-    """The printed summary, without the person's e-mail, name or contact ids."""
-    output = [] if dry_run else [_LISTED_BEFORE if done.was_listed else _LISTED]
-    counts = {kind: sum(person.count(kind) for person in done.persons) for kind in KINDS}
-    output.append(
-        f"Identified by {counted(counts['email'], 'e-mail')}, "
-        f"{counted(counts['contact'], 'contact id')}, {counted(counts['order'], 'order number')} "
-        f"and {counted(counts['answer'], 'answer')}."
-    )
-    verb = "would be rewritten" if dry_run else "rewritten"
-    for name, days in done.partitions.items():
-        output.append(
-            f"{name}: {counted(done.rows[name], 'row')}, {counted(days, 'partition')} {verb}"
-        )
-    for name, count in done.quarantined.items():
-        output.append(f'quarantine."{name}": {counted(count, "record")} {verb}')
-    if not dry_run:
-        output += _about_runs(done)
-    output += _about_doubts(done)
-    return output if dry_run else [*output, *_verdict(done)]
-
-
-def _about_runs(done: Forgotten) -> Iterator[str]:
-    if done.runs.deleted:
-        yield f"Runs that named them: {done.runs.deleted} deleted"
-    if done.report:
-        yield f"reports/nps: {done.report}"
-    yield from map(str, done.published)
-    if done.runs.under_way:
-        yield f"Unfinished runs that name them: {', '.join(done.runs.under_way)}"
-    if done.writing:
-        yield f"Runs in progress: {done.writing}. Run this command again when they have finished."
-
-
-def _about_doubts(done: Forgotten) -> Iterator[str]:
-    if not done.doubtful:
-        return
-    yield (
-        f"Please check {counted(len(done.doubtful), 'text')} that may refer to this person, for "
-        'example "name (at) example.com". Add --spelled-out to erase these too.'
-    )
-    yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
-    if len(done.doubtful) > _MOST_SHOWN:
-        yield f"  and {len(done.doubtful) - _MOST_SHOWN} more"
-
-
-def _verdict(done: Forgotten) -> Iterator[str]:
-    left = [*done.left, *done.runs.left]
-    if left:
-        yield "Some of their data is still in these files. Run this command again:"
-        yield from (f"  {name}" for name in left)
-    elif done.complete and not (done.partitions or done.quarantined or done.runs.deleted):
-        yield "Searched tables, quarantine, page and run history: no data about them was found."
-    elif done.complete:
-        yield "Searched tables, quarantine, page and run history again: none of their data is left."

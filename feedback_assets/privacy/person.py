@@ -2,16 +2,18 @@
 
 ``Column.points_at`` declares the links: an e-mail to the ids in its row, an id to the orders, an
 order to its answers and to the ids of those who gave them, until nothing new is found. A record in
-the quarantine links its identifiers like a row.
+the quarantine links its identifiers like a row. An order number that other customers' orders have,
+too, links nothing.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
+from feedback_assets.privacy.order_numbers import Customer, add_order_numbers, shared_numbers
 from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, leaves
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
@@ -30,10 +32,14 @@ KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
 
 @dataclass
 class Person:
-    """A person's identifiers as they were written, by kind, and the names used for them."""
+    """A person's identifiers as they were written, by kind, and the names used for them.
+
+    ``shared_orders``: order numbers beside them that identify nobody; see ``order_numbers``.
+    """
 
     known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     names: set[str] = field(default_factory=set)
+    shared_orders: set[str] = field(default_factory=set)
 
     def count(self, kind: PointsAt) -> int:
         return len({same_text(kind, text) for text in self.known[kind]})
@@ -81,13 +87,28 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
     quarantined = list(_quarantined(warehouse))
     with connect(warehouse, held) as connection:
         odd = odd_emails(connection, held)
+        add_order_numbers(connection, held)
+        shared = shared_numbers(connection, held)
         size = 0
         while size != (size := sum(len(texts) for texts in person.known.values())):
             _suggest(connection, person, odd)
+            refused = _refused(shared, person)
             for table in held:
-                _add_names_beside(connection, table, person)
-            _add_quarantined(quarantined, person)
+                _add_names_beside(connection, table, person, refused)
+            _add_quarantined(quarantined, person, refused)
+        person.shared_orders &= _refused(shared, person)
     return person
+
+
+def _refused(shared: Mapping[str, frozenset[Customer]], person: Person) -> set[str]:
+    """The order numbers of which not all orders are known to be the person's."""
+    emails = {same_text("email", text) for text in person.known["email"]}
+    contacts = {same_text("contact", text) for text in person.known["contact"]}
+    return {
+        number
+        for number, customers in shared.items()
+        if not all(customer.is_one_of(emails, contacts) for customer in customers)
+    }
 
 
 def _quarantined(warehouse: Warehouse) -> Iterator[dict[Name, str]]:
@@ -106,7 +127,9 @@ def _quarantined(warehouse: Warehouse) -> Iterator[dict[Name, str]]:
                     yield names
 
 
-def _add_quarantined(records: Iterable[dict[Name, str]], person: Person) -> None:
+def _add_quarantined(
+    records: Iterable[dict[Name, str]], person: Person, refused: Collection[str]
+) -> None:
     """Add the identifiers in records that contain a known one."""
     known = {
         (kind, same_text(kind, text)) for kind, texts in person.known.items() for text in texts
@@ -114,7 +137,14 @@ def _add_quarantined(records: Iterable[dict[Name, str]], person: Person) -> None
     for names in records:
         if not known.isdisjoint(names):
             for (kind, _), text in names.items():
-                person.known[kind].add(text)
+                _add(person, kind, text, refused)
+
+
+def _add(person: Person, kind: PointsAt, text: str, refused: Collection[str]) -> None:
+    if kind == "order" and (number := same_text(kind, text)) in refused:
+        person.shared_orders.add(number)
+    else:
+        person.known[kind].add(text)
 
 
 def odd_emails(
@@ -152,7 +182,12 @@ def _suggest(
     connection.register("known_odd", pa.table({"text": pa.array(theirs, TEXT)}))
 
 
-def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
+def _add_names_beside(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    person: Person,
+    refused: Collection[str],
+) -> None:
     """Add the identifiers in rows of one table that contain a known one."""
     pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
     if not pointing:
@@ -166,7 +201,8 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
         for path, column in pointing
         if column.points_at == "email"
     ]
-    columns = ", ".join([*(_text(p, c) for p, c in pointing), *map(column_name, called)])
+    texts = (_linking(path, column) for path, column in pointing)
+    columns = ", ".join([*texts, *map(column_name, called)])
     rows = connection.execute(
         f"select distinct {columns} "  # noqa: S608
         f"from {view_of(table)} where {' or '.join(tests)}"
@@ -175,7 +211,8 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
         for (_, column), text in zip(pointing, row, strict=False):
             kind = column.points_at
             if kind and text and not is_pseudonym(text):
-                person.known[kind].update(_names_in(kind, text))
+                for found in _names_in(kind, text):
+                    _add(person, kind, found, refused)
         name = " ".join(part for part in row[len(pointing) :] if part)
         if name:
             person.names.add(name)
@@ -184,9 +221,9 @@ def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, perso
 def _names_in(kind: PointsAt, text: str) -> list[str]:
     if kind != "email":
         return [text] if same_text(kind, text) and not is_placeholder(text) else []
-    meant = [found.address for found in whole_addresses(text)]
-    # A phone number may occur in place of an e-mail.
-    return [text, *meant] if "@" in text or meant else []
+    # A phone number may occur in place of an e-mail, or text such as "none@@none".
+    meant = (found.address for found in whole_addresses(text))
+    return [each for each in (text, *meant) if same_text(kind, each)]
 
 
 def column_name(path: str) -> str:
@@ -195,15 +232,21 @@ def column_name(path: str) -> str:
 
 
 def _text(path: str, column: Column) -> str:
-    text = f"'{column.prefix}' || cast({column_name(path)} as varchar)"
+    return f"'{column.prefix}' || cast({column_name(path)} as varchar)"
+
+
+def _linking(path: str, column: Column) -> str:
+    """The text, or null where another column of the row already names an order."""
+    text = _text(path, column)
     if not column.unless:
         return text
-    return f"case when present({column_name(column.unless)}) is null then {text} end"
+    other = f"trimmed({column_name(column.unless)})"
+    return f"case when {other} in (from order_numbers) then null else {text} end"
 
 
 def forms_in_sql(path: str, column: Column) -> list[str]:
     """``forms`` in SQL."""
-    same = same_in_sql(path, column)
+    same = _same(column, _text(path, column))
     if column.points_at != "email":
         return [same]
     first = f"lower(trimmed({_text(path, column)}))"
@@ -211,9 +254,13 @@ def forms_in_sql(path: str, column: Column) -> list[str]:
 
 
 def same_in_sql(path: str, column: Column) -> str:
-    """``same_text`` in SQL."""
+    """``same_text`` in SQL, of an identifier that links its row; needs ``add_order_numbers``."""
+    return _same(column, _linking(path, column))
+
+
+def _same(column: Column, text: str) -> str:
     rule = "normal_email" if column.points_at == "email" else "trimmed"
-    return f"{rule}({_text(path, column)})"
+    return f"{rule}({text})"
 
 
 def customer_secrets(settings: Settings) -> tuple[bytes, ...]:

@@ -13,7 +13,8 @@ from pydantic import Field
 from feedback_assets.automation.schedules import monthly_schedule
 from feedback_assets.backfill.definitions import table_definitions
 from feedback_assets.coordination.database import CoordinationUnavailable
-from feedback_assets.privacy.forget import Erasure, Forgotten, lines, writable
+from feedback_assets.privacy.forget import Erasure, writable
+from feedback_assets.privacy.forgotten import Forgotten, lines
 from feedback_assets.privacy.old_data import find_old
 from feedback_assets.runtime.tags import account_tags
 from feedback_assets.settings import Settings

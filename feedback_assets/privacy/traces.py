@@ -4,7 +4,7 @@ The same search finds what to rewrite, and afterwards verifies that nothing is l
 """
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,7 @@ from feedback_assets.transforms.dialect import literal, quoted, view_of
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
-from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
+from feedback_assets.warehouse.erased import DIRECTORY, WORDS, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.owners import PLAIN
 from feedback_assets.warehouse.quarantine import (
@@ -181,6 +181,46 @@ def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
     return sorted(found)
 
 
+@again_if_replaced
+def find_undecided(warehouse: Warehouse, numbers: Collection[str]) -> list[Passage]:
+    """Words in rows that only name an order number that several customers' orders have."""
+    held = [table for table in STORED_TABLES if warehouse.files(table)] if numbers else []
+    found: set[Passage] = set()
+    with connect(warehouse, held) as connection:
+        connection.register("shared", pa.table({"number": pa.array(sorted(numbers), TEXT)}))
+        for table in held:
+            of_order, of_person, words = _decisive(table)
+            if not (of_order and words):
+                continue
+            named = " or ".join(
+                f"trimmed({column_name(path)}) in (from shared)" for path in of_order
+            )
+            anonymous = (
+                " and ".join(f"present({column_name(path)}) is null" for path in of_person)
+                or "true"
+            )
+            for path in words:
+                keys = [key for key in table.key if key != "day"]
+                names = ", ".join(f"cast({column_name(key)} as varchar)" for key in keys)
+                rows = connection.execute(
+                    f"select distinct {_day(table)}, {names} from {view_of(table)} "  # noqa: S608
+                    f"where ({named}) and {anonymous} and {column_name(path)} != {literal(WORDS)}"
+                ).fetchall()
+                for day, *values in rows:
+                    found.add(Passage(table.full_name, str(day or ""), _key(keys, values), path))
+    return sorted(found)
+
+
+def _decisive(table: Table) -> tuple[list[str], list[str], list[str]]:
+    """The paths that name an order, those that name a person, and those of free text."""
+    found = list(leaves(table.columns))
+    return (
+        [path for path, column in found if column.points_at == "order"],
+        [path for path, column in found if column.points_at in ("email", "contact", "customer")],
+        [path for path, column in found if column.personal is Personal.FREE_TEXT],
+    )
+
+
 def _texts(
     connection: duckdb.DuckDBPyConnection, table: Table, pattern: str
 ) -> Iterator[tuple[date | None, str]]:
@@ -224,8 +264,11 @@ def _passages(
             values,
         ).fetchall()
         for row in rows:
-            key = " ".join(f"{name}={value}" for name, value in zip(keys, row, strict=False))
-            yield Passage(table.full_name, str(day or ""), key, path)
+            yield Passage(table.full_name, str(day or ""), _key(keys, row), path)
+
+
+def _key(names: Iterable[str], values: Iterable[Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in zip(names, values, strict=False))
 
 
 def _day(table: Table) -> str:

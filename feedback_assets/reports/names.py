@@ -1,5 +1,6 @@
-"""The length of names on the page: providers accept campaign names of any length."""
+"""Names on the page: providers accept campaign names of any length, and with e-mails in them."""
 
+from feedback_assets.schema.free_text import masked_name
 from feedback_assets.wording import LONGEST_NAME, shortened
 
 _BOUND = 300
@@ -8,9 +9,9 @@ _BOUND = 300
 
 def bounded(name: str) -> str:
     """The name as stored in the page."""
-    return shortened(name, _BOUND)
+    return shortened(masked_name(name), _BOUND)
 
 
 def short(name: str) -> str:
     """The name as displayed on the page."""
-    return shortened(name, LONGEST_NAME)
+    return shortened(masked_name(name), LONGEST_NAME)

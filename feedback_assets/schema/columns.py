@@ -57,7 +57,7 @@ class Column:
     ``names`` says what the value identifies, if ``personal`` does not;
     ``channel``: it contains a channel's name, in which invisible characters mean nothing;
     ``prefix`` completes an answer's id to a ``feedback_id``; ``unless`` is the path of the column
-    that, if set, means that this one identifies nothing.
+    whose order counts instead, if there is one.
     ``epoch``: the provider writes the timestamp as a number, seconds or milliseconds since 1970.
     ``fields`` the fields of a struct, or of the structs in a list if ``repeated``.
     """

@@ -9,6 +9,7 @@ words become ``(erased)``, since comments are counted; everything else becomes n
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -168,7 +169,13 @@ def _texts(
 
 
 def _identifies_erased_person(record: dict[str, Any], table: Table, erased: Erased) -> bool:
-    return any(owner_by(kind, text, erased) for kind, text in _names(record, table))
+    names = list(_names(record, table))
+    anonymous = not any(kind in ("email", "contact") for kind, _, _ in names)
+    return any(
+        owner_by(kind, text, erased) or (kind == "email" and erased.scrubbed(text) != text)
+        for kind, text, sure in names
+        if sure or anonymous
+    )
 
 
 def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
@@ -177,14 +184,43 @@ def names_in_payload(table: Table, payload: str) -> list[tuple[PointsAt, str]]:
         record = _decoded(payload)
     except (ValueError, RecursionError):
         return []
-    return list(_names(record, table)) if isinstance(record, dict) else []
+    if not isinstance(record, dict):
+        return []
+    pointing = _pointing(table)
+    served = [
+        (kind, prefix, value_at(record, path))
+        for path, kind, prefix, unless in pointing
+        if not (unless and value_at(record, unless))
+    ]
+    return [
+        (kind, f"{prefix}{value}") for kind, prefix, value in served if isinstance(value, str | int)
+    ]
 
 
-def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str]]:
+def _names(record: dict[str, Any], table: Table) -> Iterator[tuple[PointsAt, str, bool]]:
+    """Kind and text of all that may identify a person, whatever the shape of the record.
+
+    And whether it counts beside the record's other identifiers.
+    """
     for path, kind, prefix, unless in _pointing(table):
-        value = None if unless and value_at(record, unless) else value_at(record, path)
-        if isinstance(value, str | int):
-            yield kind, f"{prefix}{value}"
+        sure = not (unless and value_at(record, unless))
+        for value in _values_at(record, path.split(".")):
+            yield kind, f"{prefix}{value}", sure
+
+
+def _values_at(value: Any, path: list[str]) -> Iterator[str | int]:
+    """The value at a path; if a part of the path is not an object, every value inside it."""
+    if path and isinstance(value, dict):
+        yield from _values_at(value.get(path[0]), path[1:])
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _values_at(inner, [])
+    elif isinstance(value, str | int):
+        yield value
+        # An object that was served as its JSON text.
+        if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            with suppress(ValueError, RecursionError):
+                yield from _values_at(_decoded(value), [])
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -50,9 +51,9 @@ def find_owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
             continue
         texts = column_at(rows, path).cast(TEXT)
         if column.unless:
-            beside = pc.utf8_trim_whitespace(column_at(rows, column.unless).cast(TEXT))
-            empty = pc.fill_null(pc.equal(beside, ""), fill_value=True)
-            texts = pc.if_else(empty, texts, None)
+            # The other number may be of no order. A row that names its person is not decided by it.
+            alone = pc.or_(_blank(rows, column.unless), _anonymous(table, rows))
+            texts = pc.if_else(alone, texts, None)
         found = {
             text: person
             for text in pc.unique(texts).to_pylist()
@@ -63,6 +64,21 @@ def find_owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
             for place, text in zip(places.to_pylist(), texts.take(places).to_pylist(), strict=True):
                 owners.setdefault(place, found[text])
     return owners
+
+
+def _blank(rows: pa.Table, path: str) -> pa.ChunkedArray:
+    text = pc.utf8_trim_whitespace(column_at(rows, path).cast(TEXT))
+    return pc.fill_null(pc.equal(text, ""), fill_value=True)
+
+
+def _anonymous(table: Table, rows: pa.Table) -> Any:
+    """Whether a row has neither an e-mail nor a person's id."""
+    blanks = [
+        _blank(rows, path)
+        for path, column in leaves(table.columns)
+        if column.points_at in ("email", "contact")
+    ]
+    return reduce(pc.and_, blanks) if blanks else pa.scalar(value=True)
 
 
 def owner_by(kind: PointsAt, text: str, erased: Erased) -> str | None:

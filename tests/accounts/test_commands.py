@@ -116,6 +116,15 @@ def test_a_project_that_does_not_load_is_reported_in_one_line(root: Path) -> Non
     assert "run: dg check defs" in done.output
 
 
+def test_an_invalid_setting_of_an_account_is_named(root: Path) -> None:
+    (file,) = root.glob("src/*/defs/brand_b/defs.yaml")
+    file.write_text(f"{file.read_text()}  settings:\n    WICKED_REPORTS_TIMEZONE: Europe/Parris\n")
+    done = run("query", "select 1")
+    assert done.exit_code == 2
+    assert "WICKED_REPORTS_TIMEZONE='Europe/Parris'" in done.output
+    assert "├" not in done.output
+
+
 def test_outside_a_project_an_account_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

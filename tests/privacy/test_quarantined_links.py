@@ -4,13 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from feedback_assets.privacy.person import find_person
+from feedback_assets.providers.feedbackpulse.tables import SUBMISSIONS
+from feedback_assets.providers.fullwhere.tables import SURVEY_TRACKERS as TRACKERS
+from feedback_assets.providers.retargeting.reviews import split_reviews
 from feedback_assets.providers.thanx.tables import FEEDBACKS
 from feedback_assets.providers.wicked_reports.tables import CONTACTS, ORDERS
 from feedback_assets.schema.table import Table
 from feedback_assets.warehouse.quarantine import SetAside, set_aside
 from tests.conftest import Project
-from tests.privacy.test_forget import AT, DAY, EMAIL, contact, places, put
+from tests.privacy.test_forget import AT, DAY, EMAIL, contact, order, places, put
 
 
 def quarantine(project: Project, table: Table, payload: dict[str, Any]) -> None:
@@ -56,6 +61,53 @@ def test_a_quarantined_purchase_with_an_order_leads_to_no_order_of_its_number(
     bought = {"id": "200", "order": {"id": "900"}}
     quarantine(project, FEEDBACKS, {"id": "1", "user_id": "U-1", "purchase": bought})
     assert find_person(project.warehouse, EMAIL).known["order"] == {"900"}
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        (SUBMISSIONS, {"customer_email": [EMAIL]}),
+        (SUBMISSIONS, {"customer_email": {"address": EMAIL}}),
+        (ORDERS, {"contact": [{"id": "AB-1", "email": "x"}]}),
+        (ORDERS, {"contact": "AB-1"}),
+        (ORDERS, {"contact": json.dumps({"id": "AB-1"})}),
+        (ORDERS, {"contact": json.dumps({"mail": f"Ana <{EMAIL}>"})}),
+        (FEEDBACKS, {"purchase": {"id": "1", "order": "900"}}),
+        (FEEDBACKS, {"purchase": {"id": "1", "order": [{"id": "900"}]}}),
+        (FEEDBACKS, {"purchase": ["900"]}),
+        (FEEDBACKS, {"rating": 12, "purchase": {"id": "900", "order": {"id": "of no order"}}}),
+        (TRACKERS, {"purchaseId": ["900"]}),
+    ],
+    ids=range(11),
+)
+def test_a_record_of_the_wrong_shape_that_names_the_person_is_erased(
+    project: Project, table: Table, record: dict[str, Any]
+) -> None:
+    put(project, ORDERS, order(900, "AB-1", EMAIL))
+    words = {"customer_name": "Ana", "text_feedback": "her words", "review": "her words"}
+    quarantine(project, table, {"id": "7"} | words | record)
+    result = project.run("forget", EMAIL)
+    assert result.exit_code == 0, result.output
+    assert places({"all": {"her words", '"ana"', EMAIL}}, Path(project.settings.warehouse)) == {}
+
+
+def test_a_review_that_is_no_object_is_quarantined_with_its_order() -> None:
+    served = {"order": {"orderno": "900"}, "product_reviews": ["her words", None]}
+    _, reviews = split_reviews(json.dumps([served]).encode())
+    assert json.loads(reviews.records) == [
+        {"order": {"orderno": "900"}, "product_reviews": review} for review in ("her words", None)
+    ]
+
+
+def test_text_that_is_no_email_in_place_of_one_is_nobody(project: Project) -> None:
+    put(
+        project,
+        ORDERS,
+        order(900, "AB-1", EMAIL),
+        order(901, "AB-1", "none@@none"),
+        order(902, "AB-2", "none@@none", ship_name="Cyd"),
+    )
+    assert find_person(project.warehouse, EMAIL).known["email"] == {EMAIL}
 
 
 def test_two_quarantined_records_with_an_unreadable_email_are_not_linked(project: Project) -> None:

@@ -57,7 +57,11 @@ def test_reviews_are_read_in_every_shape_php_serves(served: Any) -> None:
 def test_reviews_keyed_by_number_are_sorted_by_number() -> None:
     served = {"10": OTHER, "9": REVIEW, "2": "x"}
     _, reviews = split(documented(ORDER_FEEDBACK, product_reviews=served))
-    assert reviews == ["x", {"order": ORDER, **REVIEW}, {"order": ORDER, **OTHER}]
+    assert reviews == [
+        {"order": ORDER, "product_reviews": "x"},
+        {"order": ORDER, **REVIEW},
+        {"order": ORDER, **OTHER},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,10 @@ def test_a_bad_review_takes_neither_its_parent_nor_the_other_reviews_with_it() -
     parsed = parse_bytes(REVIEWS, reviews.records, 5)
     assert parsed.rows.column("real_id").to_pylist() == ["2183", "2182"]
     assert [json.loads(found.payload) for found in parsed.bad] == [
-        {"order": ORDER, **bad}, "x", None]  # fmt: skip
+        {"order": ORDER, **bad},
+        {"order": ORDER, "product_reviews": "x"},
+        {"order": ORDER, "product_reviews": None},
+    ]
 
 
 @pytest.mark.parametrize("order", [..., None, "27047", []])

@@ -265,7 +265,9 @@ def test_a_view_on_what_would_be_dropped_stops_the_publication_and_is_named(
     shorter = [column for column in ORDER_FEEDBACK.columns if column.name != "comment"]
     other = replace(ORDER_FEEDBACK, columns=tuple(shorter))
     warehouse.replace_day(NPS_DAILY, day(0), made_up(NPS_DAILY, day(0), 1, "other"))
-    with pytest.raises(PublishTrouble, match="views that depend on what would be dropped"):
+    with pytest.raises(
+        PublishTrouble, match=r"views that depend on what would be dropped: .*view mine depends"
+    ):
         target(postgres, other, NPS_DAILY).publish(warehouse)
     # Nothing of the publication is visible, neither of this table nor of the other one.
     assert (

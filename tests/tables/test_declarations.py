@@ -212,5 +212,5 @@ def test_a_table_is_found_by_name_and_the_error_for_a_wrong_name_lists_the_valid
     for table in ALL_TABLES:
         assert find_table(table.full_name) is table
         assert NO_PREFIX.key(table) == tuple(table.full_name.split("."))
-    with pytest.raises(KeyError, match=r"no table 'orders'; there are: .*unified\.orders"):
+    with pytest.raises(KeyError, match=r"no table 'orders'; choose from .*unified\.orders"):
         find_table("orders")

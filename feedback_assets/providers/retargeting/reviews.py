@@ -53,8 +53,7 @@ def _reviews(served: msgspec.Raw) -> list[msgspec.Raw | _Fields]:
         return reviews
     fields = _read(served, _Fields)
     if fields is None:
-        # With its order, so that a person's data can be found, and under its original field.
-        return [{_REVIEWS: served}]
+        return [served]
     listed = numbered(fields, gaps=True)
     return [served] if listed is None else listed
 
@@ -62,7 +61,8 @@ def _reviews(served: msgspec.Raw) -> list[msgspec.Raw | _Fields]:
 def _with_order(review: msgspec.Raw | _Fields, order: msgspec.Raw | None) -> msgspec.Raw | _Fields:
     fields = review if isinstance(review, dict) else _read(review, _Fields)
     if fields is None:
-        return review
+        # With its order, so that a person's data can be found, and under its original field.
+        fields = {_REVIEWS: review}
     return {_ORDER: order, **fields} if order is not None else fields
 
 

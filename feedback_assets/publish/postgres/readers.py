@@ -23,6 +23,8 @@ def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds:
 
     A missing role is created without a login. Its privileges outside the schema are unchanged.
     """
+    if role in ("", "public"):
+        raise PublishTrouble(f"{role!r} is not a role that can be granted the marts. Name another.")
     with transaction(url, schema) as session:
         lock(session, schema, seconds)
         state = read_state(session)
@@ -30,6 +32,7 @@ def grant_to(url: str, schema: str, tables: Iterable[Table], role: str, seconds:
         _refuse_more(session, role)
         created = not session.rows(f"select 1 from pg_roles where rolname = {literal(role)}")
         if created:
+            _refuse_without_right(session, role)
             session.run(f"create role {quoted(role)} nologin")
         place = quoted(schema)
         session.run(
@@ -54,6 +57,18 @@ def _refuse_more(session: Session, role: str) -> None:
         raise PublishTrouble(
             f"the role {role} can read every table already: it is the publisher's own, a "
             "superuser, or a member of pg_read_all_data. Name another role."
+        )
+
+
+def _refuse_without_right(session: Session, role: str) -> None:
+    """Refuse to create a role if the publisher may not."""
+    ((allowed,),) = session.rows(
+        "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
+    )
+    if not allowed:
+        raise PublishTrouble(
+            f"the role {role} does not exist, and the publisher may not create it. Create it "
+            "first, or give the publisher CREATEROLE."
         )
 
 

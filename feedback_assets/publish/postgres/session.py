@@ -34,6 +34,7 @@ _PASSING = ("08", "57P", "40")
 _FULL, _LOCKED = "53", "55P03"
 _UNCHANGED = "Nothing was published; its tables are unchanged."
 _PUBLISHED = "Its tables are up to date, but may still keep deleted rows."
+_DEPENDENT = "2BP01"
 _CURES = {
     "42501": (
         "denies a permission",
@@ -44,7 +45,11 @@ _CURES = {
         "did not release a lock held by another session",
         "wait for the query that holds it, or end that query (see pg_locks and pg_stat_activity)",
     ),
-    "2BP01": (
+    "42P07": (
+        "has an object of a published name that feedback-assets did not create",
+        "rename or drop it",
+    ),
+    _DEPENDENT: (
         "has views that depend on what would be dropped",
         "drop these views, and create them again after the publication",
     ),
@@ -231,7 +236,9 @@ def _misfit_or_trouble(error: Any, name: str, address: str) -> Exception:
 
 def trouble(error: Any, address: str, after: str = _UNCHANGED) -> PublishTrouble:
     """The driver's error as one line, without data from rows."""
-    what, cure, transient = _explanation(error.sqlstate or "", _reason(str(error)))
+    state, text = error.sqlstate or "", str(error)
+    reason = f"{_reason(text)}{_detail(text)}" if state == _DEPENDENT else _reason(text)
+    what, cure, transient = _explanation(state, reason)
     return PublishTrouble(
         f"the Postgres of {SETTING} ({address}) {what}. {after} What to do: {cure}, then publish "
         "again.",
@@ -251,6 +258,12 @@ def _explanation(state: str, reason: str) -> tuple[str, str, bool]:
     if state.startswith(_FULL):
         return f"is out of resources: {reason}", "free disk space or connections", False
     return f"failed ({state}): {reason}", "check its log", state.startswith(_PASSING)
+
+
+def _detail(text: str) -> str:
+    """The names of the objects in the server's detail, which has no rows."""
+    found = re.search(r"DETAIL:\s*(.*)", text)
+    return f" ({found[1].strip().rstrip('.')})" if found else ""
 
 
 def _reason(text: str) -> str:
