@@ -1,5 +1,6 @@
 """No credential is in any response of a real webserver: runs, logs, config, the instance."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from feedback_assets.sandbox.server import Sandbox
 from feedback_assets.tables import find_table
 from tests.conftest import YESTERDAY, Project
 from tests.leaks import files_of, leaks
-from tests.servers.webserver import LAUNCH_RUN, RUN
+from tests.servers.webserver import LAUNCH_RUN
 from tests.service.test_ui import LOCATIONS, _one_day, webserver
 from tests.test_secrets import LOG_ALL, SECRETS
 
@@ -66,14 +67,11 @@ def test_the_ui_shows_no_credential_of_successful_and_failed_runs(
     with webserver("dagster", tmp_path) as served:
         repository = served.ask(LOCATIONS)["repositoriesOrError"]["nodes"][0]
         where = {"name": repository["name"], "location": repository["location"]["name"]}
-        runs, ended = {}, ("SUCCESS", "FAILURE")
+        runs = {}
         for name in ("thanx.feedbacks", "unified.feedback", "retargeting.order_feedback"):
             params = _one_day(where["location"], find_table(name), YESTERDAY)
             run = served.ask(LAUNCH_RUN, params=params)["launchPipelineExecution"]["run"]["runId"]
-            served.wait_until(
-                lambda run=run: served.ask(RUN, id=run)["runOrError"]["status"] in ended, 180
-            )
-            runs[name] = served.ask(RUN, id=run)["runOrError"]["status"]
+            runs[name] = served.wait_until(partial(served.run_status, run), 180)
         assert runs["thanx.feedbacks"] == "SUCCESS"
         assert runs["retargeting.order_feedback"] == "FAILURE"
         for query, values in (

@@ -49,6 +49,11 @@ def test_without_settings_the_documented_defaults_and_every_provider_apply() -> 
     ("name", "value"),
     [
         ("FEEDBACK_START_DATE", "yesterday"),
+        ("FEEDBACK_START_DATE", "20240101"),
+        ("FEEDBACK_START_DATE", "1704067200"),
+        ("FEEDBACK_WAREHOUSE", "C:\\shop"),
+        ("FEEDBACK_PUBLISH_TABLES", ","),
+        ("FEEDBACK_PROVIDERS", ","),
         ("FEEDBACK_START_DATE", str(datetime.now(UTC).date() + timedelta(days=3))),
         ("FEEDBACK_PROVIDERS", "thanx,yelp"),
         ("FEEDBACK_REFRESH_DAYS", "0"),
@@ -122,6 +127,12 @@ def test_an_invalid_value_is_reported_in_one_line_naming_the_variable(
 )
 def test_a_valid_warehouse_is_accepted(root: str) -> None:
     assert load_settings({"FEEDBACK_WAREHOUSE": root}).feedback_warehouse == root
+
+
+@pytest.mark.parametrize("root", ["data/here", "file://data/here", "local://data/here"])
+def test_a_relative_warehouse_is_below_the_project_root(root: str) -> None:
+    expected = str(settings_module.PROJECT_ROOT / "data" / "here")
+    assert load_settings({"FEEDBACK_WAREHOUSE": root}).warehouse == expected
 
 
 @pytest.mark.parametrize(
@@ -375,6 +386,14 @@ def test_a_utf_8_dotenv_is_read_with_and_without_a_bom(start: str, end: str, pro
     settings = load_settings()
     assert (settings.feedback_match_days, settings.of("thanx", "merchant_id")) == (3, "käse")
     assert where_set("FEEDBACK_MATCH_DAYS") == f"in line 1 of {project / '.env'}"
+
+
+@pytest.mark.parametrize("line", ["THANX_ACCESS_TOKEN='secret-token", "A B=1", "=x"])
+def test_a_line_of_dotenv_that_cannot_be_read_is_named(line: str, project: Path) -> None:
+    (project / ".env").write_text(f"# first\n\n{line}\nFEEDBACK_MATCH_DAYS=3\n")
+    with pytest.raises(SettingsError, match=r"\.env, line 3 is not NAME=value") as caught:
+        load_settings()
+    assert "secret-token" not in str(caught.value), "it may be a secret"
 
 
 def test_a_dotenv_that_is_a_directory_is_reported_in_one_line(project: Path) -> None:

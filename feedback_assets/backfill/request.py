@@ -14,6 +14,7 @@ from feedback_assets.days import days_between, last_complete_day
 from feedback_assets.freshness import on_disk
 from feedback_assets.freshness.refresh import stale_partitions
 from feedback_assets.freshness.spend_files import changed_days
+from feedback_assets.providers.registry import PROVIDERS
 from feedback_assets.reports.path import page_path
 from feedback_assets.runtime.instance import open_instance
 from feedback_assets.runtime.selection import selected_assets
@@ -64,11 +65,13 @@ def prepare(
     try:
         chosen = selected_assets(select, defs)
     except ValueError as error:
-        raise ValueError(f"--select {select!r}: {error}") from None
+        reason = _not_loaded(settings, select) or str(error)
+        raise ValueError(f"--select {select!r}: {reason}") from None
     names = {settings.names.table_name(key.path) for key in chosen}
     tables = [table for table in EVERYTHING if table.full_name in names]
     if not tables:
-        raise ValueError(f"--select {select!r} matches no table")
+        reason = _not_loaded(settings, select) or "it matches no table"
+        raise ValueError(f"--select {select!r}: {reason}")
     instance = open_instance(settings)
     warehouse = Warehouse(settings.warehouse)
     if missing:
@@ -81,6 +84,16 @@ def prepare(
         # Checked before an hour of reading; recorded once something is built.
         confirm_secret(warehouse, settings.customer_secret_if_any())
     return Request(plan, settings, instance)
+
+
+def _not_loaded(settings: Settings, select: str) -> str:
+    """Why a selected provider has no tables; empty if none is selected."""
+    for provider in PROVIDERS:
+        if provider in select and provider not in settings.providers:
+            missing = settings.missing(provider)
+            why = f"set {', '.join(missing)}" if missing else "add it to FEEDBACK_PROVIDERS"
+            return f"{provider} is not loaded; {why}"
+    return ""
 
 
 def held_partitions(warehouse: Warehouse, tables: Iterable[Table]) -> Partitions:

@@ -19,7 +19,9 @@ from feedback_assets.warehouse.remote import StoreTrouble
 from feedback_assets.warehouse.warehouse import Warehouse
 
 CHECK = "files_are_read"
-DESCRIPTION = "Every stored day matches the current files of FEEDBACK_AD_SPEND."
+DESCRIPTION = (
+    "Every day since FEEDBACK_START_DATE has the rows of the current FEEDBACK_AD_SPEND files."
+)
 
 
 def changed_days(
@@ -69,7 +71,7 @@ def numbers(
     if found:
         shown["days"] = named_days(found)
         shown["what_to_do"] = (
-            "the sensor read_changed_ad_spend reads them again; without it: feedback-assets "
+            "the sensor read_changed_ad_spend reads them; without it: feedback-assets "
             "backfill --missing for these days"
         )
     return shown

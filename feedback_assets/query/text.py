@@ -1,12 +1,10 @@
 """Query results as text for terminals and programs."""
 
-import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from feedback_assets.reports.csv_text import json_value
+from feedback_assets.reports.json_text import json_text
 
 # Characters that a terminal interprets (escape, bell, C1), and those that reverse the text
 # direction. U+200C and U+200D join letters in Persian, Indian scripts and emoji, so they stay.
@@ -21,21 +19,5 @@ def visible(text: str) -> str:
 def json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, ascii_only: bool) -> str:
     """The rows as JSON objects, separated by a comma and a line break."""
     return ",\n ".join(
-        json.dumps(
-            {name: _finite(value) for name, value in zip(names, row, strict=True)},
-            default=json_value,
-            ensure_ascii=ascii_only,
-        )
-        for row in rows
+        json_text(dict(zip(names, row, strict=True)), ascii_only=ascii_only) for row in rows
     )
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not have, by null, as JavaScript does."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return value

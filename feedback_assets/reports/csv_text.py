@@ -8,10 +8,11 @@ remain numbers.
 """
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from feedback_assets.reports.json_text import json_text
 
 # = + - @ and every character whose compatibility form (NFKC) is one of them.
 SIGNS = "=+-@⁺⁼₊₌﬩﹢﹣﹦﹫＋－＝＠"
@@ -49,20 +50,11 @@ def csv_of(names: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool 
     return "".join(lines)
 
 
-def json_value(value: Any) -> Any:
-    """A value without a JSON form: times as ISO 8601, decimals as numbers."""
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if hasattr(value, "as_tuple"):
-        return float(value)
-    return str(value)
-
-
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, dict | list):
-        value = json.dumps(value, default=json_value, ensure_ascii=False)
+        value = json_text(value)
     if isinstance(value, str):
         return harmless(value)
     return value.isoformat() if hasattr(value, "isoformat") else value

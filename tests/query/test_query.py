@@ -257,3 +257,32 @@ def test_stored_text_does_not_control_a_terminal(project: Project) -> None:
     assert r"\x1b[31m[red]" in shown
     family = "👩‍👩‍👧 می‌خواهم\n\tnext"
     assert visible(family) == family
+
+
+def test_json_has_all_digits_of_a_decimal_and_of_a_large_integer(project: Project) -> None:
+    sql = (
+        "select 99999999999999.9999::decimal(18,4) as money, [1.10::decimal(18,4)] as several, "
+        "170141183460469231731687303715884105727::hugeint as large, 'é' as text, "
+        "timestamptz '2024-03-01 10:00:00+00' as at, 'nan'::double as missing"
+    )
+    shown = project.run("query", sql, "--json").stdout
+    assert '"money": 99999999999999.9999' in shown
+    assert '"several": [1.1000]' in shown
+    assert '"large": 170141183460469231731687303715884105727' in shown
+    assert '"text": "é"' in shown
+    assert '"at": "2024-03-01T10:00:00+00:00"' in shown
+    assert '"missing": null' in shown
+
+
+def test_describe_and_show_after_a_comment_list_the_tables(project: Project) -> None:
+    listed = project.run("query", "show tables", "--csv").stdout
+    assert "marts.nps_by_channel" in listed
+    for sql in ("/* all */ SHOW TABLES;", "-- all\nshow tables", "describe", "show"):
+        assert project.run("query", "--csv", "--", sql).stdout == listed
+
+
+def test_a_small_share_is_not_shown_as_zero(project: Project) -> None:
+    shown = project.run("query", "select 0.004::double, -0.0012::double, 0.5::double, 1234.567")
+    assert "0.004" in shown.stdout
+    assert "-0.0012" in shown.stdout
+    assert "0.50" in shown.stdout
