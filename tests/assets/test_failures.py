@@ -77,7 +77,7 @@ def test_a_changed_customer_secret_is_reported_in_one_line(
     assert result.exit_code == 0
     monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "the second of two secrets")
     said = _failure(shop, "unified.orders").user_failure_data.description
-    assert said.startswith(f"unified.orders, {SPAN}: FEEDBACK_CUSTOMER_SECRET is not the former")
+    assert said.startswith(f"unified.orders, {SPAN}: FEEDBACK_CUSTOMER_SECRET has changed")
 
 
 def test_transient_errors_are_retried_and_bugs_are_not_caught() -> None:
