@@ -46,6 +46,12 @@ def due(state: State, monday: datetime, now: datetime) -> list[str]:
     return [key for key, last in state.sent.items() if last < monday.date()]
 
 
+def next_due(monday: datetime, now: datetime) -> str:
+    """When the next summary is due if none is due now, such as ``Monday, 2026-12-07, 06:00``."""
+    coming = monday if now < monday else monday + timedelta(days=7)
+    return f"Monday, {coming:%Y-%m-%d, %H:%M}"
+
+
 def is_ready(built: datetime | None, *, busy: bool, monday: datetime, now: datetime) -> bool:
     """Whether the page, last built at ``built``, has this week's figures, or will not get them."""
     if built is None:

@@ -49,7 +49,7 @@ def weekly_sensor(settings: Settings, now: Callable[[], datetime] = utc_now) -> 
         before = cursors.decode(context.cursor, weekly.State)
         state = weekly.with_targets(before, [target.key for target in chosen], monday, moment)
         due = weekly.due(state, monday, moment)
-        message = "This week's summary has been sent." if not due else ""
+        message = "" if due else f"The next summary is due on {weekly.next_due(monday, moment)}."
         if due and quiet.is_quiet(settings, moment):
             message = quiet.reason(settings)
         elif due and not _is_ready(context.instance, settings.names, monday, moment):

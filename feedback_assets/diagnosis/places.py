@@ -10,7 +10,7 @@ from feedback_assets.coordination.database import Coordination, CoordinationUnav
 from feedback_assets.diagnosis.providers import Verdict
 from feedback_assets.files.unusable import Unusable
 from feedback_assets.settings import Settings
-from feedback_assets.warehouse.customer_secret import OtherSecret
+from feedback_assets.warehouse.customer_secret import SETTING, OtherSecret, confirm_secret
 from feedback_assets.warehouse.remote import StoreTrouble, store_errors
 from feedback_assets.warehouse.warehouse import Warehouse
 
@@ -34,7 +34,9 @@ def check_places(settings: Settings) -> list[Verdict]:
 
 def _check_warehouse(settings: Settings) -> Verdict:
     try:
-        text = _try_warehouse(Warehouse(settings.warehouse))
+        warehouse = Warehouse(settings.warehouse)
+        text = _try_warehouse(warehouse)
+        confirm_secret(warehouse, settings.customer_secret_if_any())
     except (StoreTrouble, Unusable, OSError, OtherSecret) as error:
         passing = isinstance(error, StoreTrouble) and error.transient
         return Verdict(
@@ -73,6 +75,8 @@ def _try_warehouse(warehouse: Warehouse) -> str:
 
 
 def _to_fix(text: str) -> tuple[str, ...]:
+    if SETTING in text:
+        return (SETTING,)
     named = [name for name in re.findall(r"\bAWS_[A-Z_]+\b", text) if os.environ.get(name)]
     return tuple(dict.fromkeys(named)) or ("FEEDBACK_WAREHOUSE",)
 

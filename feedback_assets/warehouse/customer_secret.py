@@ -14,6 +14,9 @@ FILE = "customer_secret.json"
 _TEXT = b"the customer secret of a warehouse"
 
 
+SETTING = "FEEDBACK_CUSTOMER_SECRET"
+
+
 class OtherSecret(RuntimeError):
     """The warehouse was built with a different customer secret than the configured one."""
 
@@ -39,9 +42,9 @@ def confirm_secret(
             _record_first(warehouse, secret)
         return
     if known is None:
-        raise OtherSecret(warehouse, "FEEDBACK_CUSTOMER_SECRET is not set")
+        raise OtherSecret(warehouse, f"{SETTING} is not set")
     if not hmac.compare_digest(recorded, _fingerprint(known)):
-        raise OtherSecret(warehouse, "FEEDBACK_CUSTOMER_SECRET has changed")
+        raise OtherSecret(warehouse, f"{SETTING} has changed")
 
 
 def accept_secret(warehouse: Warehouse, secret: bytes) -> bool:

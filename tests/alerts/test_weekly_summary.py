@@ -73,14 +73,16 @@ def test_it_is_sent_once_a_week_after_mondays_page_and_to_marketing_only(
     Marts(marketing.project.warehouse).put("marts.nps_daily", daily(last=MONDAY.date()))
     thursday, monday = MONDAY.date() - timedelta(days=4), MONDAY.date()
     marketing.build_page()
-    assert "has been sent" in marketing.tick(thursday, 9)
-    assert "has been sent" in marketing.tick(monday, 5.9)
+    next_due = f"The next summary is due on Monday, {monday}, 06:00."
+    assert marketing.tick(thursday, 9) == next_due
+    assert marketing.tick(monday, 5.9) == next_due
     assert "has not been built yet" in marketing.tick(monday, 6.1)
     marketing.build_page()
     assert marketing.tick(monday, 6.2) == "Sent: URL 1 (JSON)."
+    next_due = next_due.replace(str(monday), str(monday + timedelta(days=7)))
     for hour in (6.3, 12.5, 23):
-        assert "has been sent" in marketing.tick(monday, hour)
-    assert "has been sent" in marketing.tick(monday + timedelta(days=6), 23)
+        assert marketing.tick(monday, hour) == next_due
+    assert marketing.tick(monday + timedelta(days=6), 23) == next_due
     (summary,) = marketing.sent
     assert summary["title"].startswith("Your week: NPS ")
     (attached,) = summary["attachments"]

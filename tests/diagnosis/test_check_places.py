@@ -11,6 +11,7 @@ import pytest
 from feedback_assets.diagnosis.places import check_places
 from feedback_assets.diagnosis.providers import Verdict
 from feedback_assets.settings import load_settings
+from feedback_assets.warehouse.customer_secret import accept_secret
 from tests.conftest import Project
 from tests.servers.object_store import ObjectStore
 
@@ -40,6 +41,18 @@ def test_a_read_only_warehouse_fails_and_names_the_variable_to_fix() -> None:
     assert verdict.failed
     assert verdict.fix == ("FEEDBACK_WAREHOUSE",)
     assert "was not written" in verdict.text
+
+
+def test_a_warehouse_of_another_customer_secret_fails_and_names_the_secret(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(project.warehouse.base).mkdir()
+    accept_secret(project.warehouse, b"the secret that built it")
+    monkeypatch.setenv("FEEDBACK_CUSTOMER_SECRET", "another secret altogether")
+    (verdict,) = check_places(project.settings)
+    assert verdict.failed
+    assert verdict.fix == ("FEEDBACK_CUSTOMER_SECRET",)
+    assert "FEEDBACK_CUSTOMER_SECRET has changed" in verdict.text
 
 
 def test_check_prints_the_warehouse_after_the_providers(project: Project) -> None:
