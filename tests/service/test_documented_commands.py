@@ -66,7 +66,8 @@ def test_every_documented_operator_command_works_as_written(
     assert done.exit_code == 0, done.output
     orders = shop.warehouse.read_arrow(find_table("unified.orders"))
     email = orders["customer_email"].drop_null()[0].as_py()
-    monkeypatch.setenv("DAY", str(YESTERDAY))
+    for name in ("DAY", "FIRST", "LAST"):
+        monkeypatch.setenv(name, str(YESTERDAY))
     more = [command for title in MORE for command in _commands(_section(title))]
     assert len(more) >= 8
     # Several are the same for one day.
