@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -51,9 +50,10 @@ def find_owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
             continue
         texts = column_at(rows, path).cast(TEXT)
         if column.unless:
-            # The other number may be of no order. A row that names its person is not decided by it.
-            alone = pc.or_(_blank(rows, column.unless), _anonymous(table, rows))
-            texts = pc.if_else(alone, texts, None)
+            # Whether the other number is of an order is known to ``forget`` only.
+            beside = pc.utf8_trim_whitespace(column_at(rows, column.unless).cast(TEXT))
+            empty = pc.fill_null(pc.equal(beside, ""), fill_value=True)
+            texts = pc.if_else(empty, texts, None)
         found = {
             text: person
             for text in pc.unique(texts).to_pylist()
@@ -64,21 +64,6 @@ def find_owners(table: Table, rows: pa.Table, erased: Erased) -> dict[int, str]:
             for place, text in zip(places.to_pylist(), texts.take(places).to_pylist(), strict=True):
                 owners.setdefault(place, found[text])
     return owners
-
-
-def _blank(rows: pa.Table, path: str) -> pa.ChunkedArray:
-    text = pc.utf8_trim_whitespace(column_at(rows, path).cast(TEXT))
-    return pc.fill_null(pc.equal(text, ""), fill_value=True)
-
-
-def _anonymous(table: Table, rows: pa.Table) -> Any:
-    """Whether a row has neither an e-mail nor a person's id."""
-    blanks = [
-        _blank(rows, path)
-        for path, column in leaves(table.columns)
-        if column.points_at in ("email", "contact")
-    ]
-    return reduce(pc.and_, blanks) if blanks else pa.scalar(value=True)
 
 
 def owner_by(kind: PointsAt, text: str, erased: Erased) -> str | None:

@@ -43,15 +43,13 @@ def test_it_is_erased_with_the_customer_of_that_order(shop: Project) -> None:
     assert places({"all": {"from ana", EMAIL}}, root) == {}
 
 
-@pytest.mark.parametrize("user", ["", "U-9"])
-def test_a_later_answer_without_a_person_is_stored_without_words(shop: Project, user: str) -> None:
+def test_it_stays_erased_when_it_is_read_again(shop: Project) -> None:
     shop.run("forget", EMAIL)
     writing = Warehouse(shop.settings.warehouse, shop.settings.erasure_secret)
-    later = answer(3, "900", "of no order either", "from Ana again", user=user)
-    writing.replace_day(FEEDBACKS, DAY, pa.Table.from_pylist([later], schema=FEEDBACKS.schema))
+    again = answer(1, "900", "of no order", "from Ana")
+    writing.replace_day(FEEDBACKS, DAY, pa.Table.from_pylist([again], schema=FEEDBACKS.schema))
     (row,) = shop.warehouse.read_arrow(FEEDBACKS).to_pylist()
-    # A user decides: the purchase of somebody else may have the same number.
-    assert row["review"] == ("from Ana again" if user else "(erased)")
+    assert row["review"] == "(erased)"
 
 
 def test_it_keeps_its_customer_active(project: Project) -> None:
