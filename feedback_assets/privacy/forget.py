@@ -26,7 +26,6 @@ from feedback_assets.privacy.traces import (
     Partition,
     find_doubtful,
     find_partitions,
-    find_undecided,
     left_elsewhere,
     left_in_tables,
     pseudonyms,
@@ -143,9 +142,7 @@ class Erasure:
             person.addition(erased, name, secrets, spelled_out=self.spelled_out)
             for name, person in persons.items()
         ]
-        numbers = {number for person in persons.values() for number in person.shared_orders}
         if dry_run:
-            result.undecided = find_undecided(self.warehouse, numbers)
             for addition in additions:
                 erased = erased.with_more(addition)
             _count(self.warehouse, self._with_own_keys(erased, secrets), persons, result)
@@ -163,7 +160,6 @@ class Erasure:
                 # Before the tables, which alone link the person's identifiers.
                 self._erase_runs(instance, erased, persons, result)
             self._erase_tables(instance, self._with_own_keys(erased, secrets), persons, result)
-        result.undecided = find_undecided(self.warehouse, numbers)
         result.published = erase_everywhere(self.settings, self.warehouse)
         return result
 

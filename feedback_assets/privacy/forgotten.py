@@ -21,8 +21,8 @@ _LISTED_BEFORE = "Already on the list of erased people."
 class Forgotten:
     """The result: for each table, the person's rows and the rewritten partitions.
 
-    ``left``, ``doubtful`` and ``undecided`` are the findings of the final search: what should be
-    gone, what may name the person, and what may be on an order of theirs.
+    ``left`` and ``doubtful`` are the findings of the final search: what should be gone, and what
+    needs a human decision.
     """
 
     persons: tuple[Person, ...]
@@ -36,7 +36,6 @@ class Forgotten:
     published: list[ErasedAt] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     doubtful: list[Passage] = field(default_factory=list)
-    undecided: list[Passage] = field(default_factory=list)
 
     @property
     def verified(self) -> bool:
@@ -47,7 +46,7 @@ class Forgotten:
     @property
     def complete(self) -> bool:
         """Whether there is also nothing left for a human decision."""
-        return self.verified and not (self.doubtful or self.undecided)
+        return self.verified and not self.doubtful
 
 
 def lines(done: Forgotten, *, dry_run: bool = False) -> list[str]:
@@ -91,12 +90,6 @@ def _about_doubts(done: Forgotten) -> Iterator[str]:
             'for example "name (at) example.com". Add --spelled-out to erase these too.'
         )
         yield from _first(done.doubtful)
-    if done.undecided:
-        yield (
-            f"Please check {counted(len(done.undecided), 'text')} on an order number that orders "
-            "of other customers have as well. Only the provider can tell who wrote them."
-        )
-        yield from _first(done.undecided)
 
 
 def _first(passages: Sequence[Passage]) -> Iterator[str]:

@@ -1,16 +1,16 @@
 """Finds people without any activity for a given time.
 
 Identifiers are linked across all tables and the quarantine, as ``forget`` does for one person:
-an e-mail to the ids in its row, an id to its orders, an order to its answers; an order number of
-several customers links nothing. The last day on which any of them occurs counts.
+an e-mail to the ids in its row, an id to its orders, an order to its answers. The last day on
+which any of them occurs counts.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from feedback_assets.privacy.order_numbers import add_order_numbers, shared_numbers
+from feedback_assets.privacy.order_numbers import add_order_numbers
 from feedback_assets.privacy.person import KINDS, Person, column_name, same_in_sql
 from feedback_assets.schema.columns import Personal, PointsAt, leaves
 from feedback_assets.tables import MART_TABLES, READ_TABLES, STORED_TABLES
@@ -105,7 +105,6 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
     ]
     with connect(warehouse, held) as connection:
         add_order_numbers(connection, held)
-        shared = shared_numbers(connection, held)
         for table in held:
             pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
             called = [p for p, c in leaves(table.columns) if c.personal is Personal.NAME]
@@ -120,25 +119,23 @@ def _everything(warehouse: Warehouse) -> Iterator[_Seen]:
             kinds = [column.points_at for _, column in pointing]
             while batch := rows.fetchmany(_AT_ONCE):
                 for *texts, words_of_name, day in batch:
-                    known_by = _names(zip(kinds, texts, strict=True), shared)
+                    known_by = _names(zip(kinds, texts, strict=True))
                     if known_by:
                         yield _Seen(known_by, words_of_name or "", day)
     for table in READ_TABLES:
         for path in quarantine_files(warehouse, table):
             for row in read_quarantine_file(warehouse, path).to_pylist():
-                known_by = _names(names_in_payload(table, row["payload"]), shared)
+                known_by = _names(names_in_payload(table, row["payload"]))
                 if known_by:
                     yield _Seen(known_by, "", row["day"] or row["fetched_at"].date())
 
 
-def _names(
-    found: Iterable[tuple[PointsAt | None, str | None]], shared: Container[str]
-) -> tuple[Name, ...]:
+def _names(found: Iterable[tuple[PointsAt | None, str | None]]) -> tuple[Name, ...]:
     names: list[Name] = []
     for kind, text in found:
         same = same_text(kind, text) if kind and text else ""
         if not kind or not same or is_pseudonym(same):
             continue
-        if kind == "email" or not (is_placeholder(same) or (kind == "order" and same in shared)):
+        if kind == "email" or not is_placeholder(same):
             names.append((kind, same))
     return tuple(names)

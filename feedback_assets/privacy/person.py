@@ -2,18 +2,17 @@
 
 ``Column.points_at`` declares the links: an e-mail to the ids in its row, an id to the orders, an
 order to its answers and to the ids of those who gave them, until nothing new is found. A record in
-the quarantine links its identifiers like a row. An order number that other customers' orders have,
-too, links nothing.
+the quarantine links its identifiers like a row.
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
-from feedback_assets.privacy.order_numbers import Customer, add_order_numbers, shared_numbers
+from feedback_assets.privacy.order_numbers import add_order_numbers
 from feedback_assets.schema.columns import TEXT, Column, Personal, PointsAt, leaves
 from feedback_assets.schema.table import Table
 from feedback_assets.settings import Settings, kept_secret
@@ -32,14 +31,10 @@ KINDS: tuple[PointsAt, ...] = ("email", "contact", "order", "answer")
 
 @dataclass
 class Person:
-    """A person's identifiers as they were written, by kind, and the names used for them.
-
-    ``shared_orders``: order numbers beside them that identify nobody; see ``order_numbers``.
-    """
+    """A person's identifiers as they were written, by kind, and the names used for them."""
 
     known: dict[PointsAt, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     names: set[str] = field(default_factory=set)
-    shared_orders: set[str] = field(default_factory=set)
 
     def count(self, kind: PointsAt) -> int:
         return len({same_text(kind, text) for text in self.known[kind]})
@@ -88,27 +83,13 @@ def find_person(warehouse: Warehouse, email: str) -> Person:
     with connect(warehouse, held) as connection:
         odd = odd_emails(connection, held)
         add_order_numbers(connection, held)
-        shared = shared_numbers(connection, held)
         size = 0
         while size != (size := sum(len(texts) for texts in person.known.values())):
             _suggest(connection, person, odd)
-            refused = _refused(shared, person)
             for table in held:
-                _add_names_beside(connection, table, person, refused)
-            _add_quarantined(quarantined, person, refused)
-        person.shared_orders &= _refused(shared, person)
+                _add_names_beside(connection, table, person)
+            _add_quarantined(quarantined, person)
     return person
-
-
-def _refused(shared: Mapping[str, frozenset[Customer]], person: Person) -> set[str]:
-    """The order numbers of which not all orders are known to be the person's."""
-    emails = {same_text("email", text) for text in person.known["email"]}
-    contacts = {same_text("contact", text) for text in person.known["contact"]}
-    return {
-        number
-        for number, customers in shared.items()
-        if not all(customer.is_one_of(emails, contacts) for customer in customers)
-    }
 
 
 def _quarantined(warehouse: Warehouse) -> Iterator[dict[Name, str]]:
@@ -127,9 +108,7 @@ def _quarantined(warehouse: Warehouse) -> Iterator[dict[Name, str]]:
                     yield names
 
 
-def _add_quarantined(
-    records: Iterable[dict[Name, str]], person: Person, refused: Collection[str]
-) -> None:
+def _add_quarantined(records: Iterable[dict[Name, str]], person: Person) -> None:
     """Add the identifiers in records that contain a known one."""
     known = {
         (kind, same_text(kind, text)) for kind, texts in person.known.items() for text in texts
@@ -137,14 +116,7 @@ def _add_quarantined(
     for names in records:
         if not known.isdisjoint(names):
             for (kind, _), text in names.items():
-                _add(person, kind, text, refused)
-
-
-def _add(person: Person, kind: PointsAt, text: str, refused: Collection[str]) -> None:
-    if kind == "order" and (number := same_text(kind, text)) in refused:
-        person.shared_orders.add(number)
-    else:
-        person.known[kind].add(text)
+                person.known[kind].add(text)
 
 
 def odd_emails(
@@ -186,7 +158,6 @@ def _add_names_beside(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     person: Person,
-    refused: Collection[str],
 ) -> None:
     """Add the identifiers in rows of one table that contain a known one."""
     pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
@@ -211,8 +182,7 @@ def _add_names_beside(
         for (_, column), text in zip(pointing, row, strict=False):
             kind = column.points_at
             if kind and text and not is_pseudonym(text):
-                for found in _names_in(kind, text):
-                    _add(person, kind, found, refused)
+                person.known[kind].update(_names_in(kind, text))
         name = " ".join(part for part in row[len(pointing) :] if part)
         if name:
             person.names.add(name)

@@ -22,7 +22,7 @@ from feedback_assets.transforms.dialect import literal, quoted, view_of
 from feedback_assets.transforms.pseudonym import hmac_pads
 from feedback_assets.transforms.sources import again_if_replaced, connect
 from feedback_assets.warehouse.addresses import AT_SIGN, SPELLED_OUT
-from feedback_assets.warehouse.erased import DIRECTORY, WORDS, Erased, is_pseudonym
+from feedback_assets.warehouse.erased import DIRECTORY, Erased, is_pseudonym
 from feedback_assets.warehouse.erasing import erase_rows
 from feedback_assets.warehouse.owners import PLAIN
 from feedback_assets.warehouse.quarantine import (
@@ -179,46 +179,6 @@ def find_doubtful(warehouse: Warehouse, erased: Erased) -> list[Passage]:
                         place = f'quarantine."{table.full_name}"'
                         found.add(Passage(place, str(row["day"] or ""), "", name))
     return sorted(found)
-
-
-@again_if_replaced
-def find_undecided(warehouse: Warehouse, numbers: Collection[str]) -> list[Passage]:
-    """Words in rows that only name an order number that several customers' orders have."""
-    held = [table for table in STORED_TABLES if warehouse.files(table)] if numbers else []
-    found: set[Passage] = set()
-    with connect(warehouse, held) as connection:
-        connection.register("shared", pa.table({"number": pa.array(sorted(numbers), TEXT)}))
-        for table in held:
-            of_order, of_person, words = _decisive(table)
-            if not (of_order and words):
-                continue
-            named = " or ".join(
-                f"trimmed({column_name(path)}) in (from shared)" for path in of_order
-            )
-            anonymous = (
-                " and ".join(f"present({column_name(path)}) is null" for path in of_person)
-                or "true"
-            )
-            for path in words:
-                keys = [key for key in table.key if key != "day"]
-                names = ", ".join(f"cast({column_name(key)} as varchar)" for key in keys)
-                rows = connection.execute(
-                    f"select distinct {_day(table)}, {names} from {view_of(table)} "  # noqa: S608
-                    f"where ({named}) and {anonymous} and {column_name(path)} != {literal(WORDS)}"
-                ).fetchall()
-                for day, *values in rows:
-                    found.add(Passage(table.full_name, str(day or ""), _key(keys, values), path))
-    return sorted(found)
-
-
-def _decisive(table: Table) -> tuple[list[str], list[str], list[str]]:
-    """The paths that name an order, those that name a person, and those of free text."""
-    found = list(leaves(table.columns))
-    return (
-        [path for path, column in found if column.points_at == "order"],
-        [path for path, column in found if column.points_at in ("email", "contact", "customer")],
-        [path for path, column in found if column.personal is Personal.FREE_TEXT],
-    )
 
 
 def _texts(
