@@ -50,6 +50,12 @@ class SettingsError(ValueError):
     """An unusable setting; the text is one line that names the variable."""
 
 
+def _from_root(place: str) -> str:
+    """A place as it is used: a local path is absolute, from the project root."""
+    path = local_path(place)
+    return place if path is None else str(PROJECT_ROOT / Path(path).expanduser())
+
+
 def _root(text: str) -> str:
     return values.warehouse_root(text, PROJECT_ROOT)
 
@@ -202,17 +208,12 @@ class Settings(PublishingSettings):
     @property
     def warehouse(self) -> str:
         """Root URI of the tables; a relative path is below the project root."""
-        path = local_path(self.feedback_warehouse)
-        if path is None:
-            return self.feedback_warehouse
-        return str(PROJECT_ROOT / Path(path).expanduser())
+        return _from_root(self.feedback_warehouse)
 
     @property
     def ad_spend(self) -> str | None:
         """Path, glob or URI of the spend files; a relative one is below the project root."""
-        place = self.feedback_ad_spend
-        path = None if place is None else local_path(place)
-        return place if path is None else str(PROJECT_ROOT / Path(path).expanduser())
+        return None if self.feedback_ad_spend is None else _from_root(self.feedback_ad_spend)
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import dotenv
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from feedback_assets.files.unusable import Unusable
 
@@ -19,8 +19,9 @@ def load_dotenv(path: Path) -> dict[str, str]:
     text = _text(path)
     for binding in parse_stream(io.StringIO(text)):
         if binding.error:
-            line = binding.original.line + _blank_lines(binding.original.string)
-            raise Unusable(f"{path}, line {line} is not NAME=value; check its quotes and its name")
+            raise Unusable(
+                f"{path}, line {_line(binding)} is not NAME=value; check its quotes and its name"
+            )
     dotenv.load_dotenv(stream=io.StringIO(text), override=False)
     return {name: os.environ[name] for name in os.environ.keys() - before}
 
@@ -28,17 +29,14 @@ def load_dotenv(path: Path) -> dict[str, str]:
 def line_of(path: Path, variable: str) -> int | None:
     """The line that sets the variable; the last one, which counts, if there are several."""
     bindings = parse_stream(io.StringIO(_text(path)))
-    lines = [
-        # A binding includes the blank lines before it.
-        binding.original.line + _blank_lines(binding.original.string)
-        for binding in bindings
-        if binding.key == variable
-    ]
+    lines = [_line(binding) for binding in bindings if binding.key == variable]
     return lines[-1] if lines else None
 
 
-def _blank_lines(text: str) -> int:
-    return text[: len(text) - len(text.lstrip())].count("\n")
+def _line(binding: Binding) -> int:
+    # A binding includes the blank lines before it.
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The result of an erasure, and the summary that is printed."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from feedback_assets.privacy.person import KINDS, Person
@@ -84,18 +84,15 @@ def _about_runs(done: Forgotten) -> Iterator[str]:
 
 
 def _about_doubts(done: Forgotten) -> Iterator[str]:
-    if done.doubtful:
-        yield (
-            f"Please check {counted(len(done.doubtful), 'text')} that may refer to this person, "
-            'for example "name (at) example.com". Add --spelled-out to erase these too.'
-        )
-        yield from _first(done.doubtful)
-
-
-def _first(passages: Sequence[Passage]) -> Iterator[str]:
-    yield from (f"  {passage}" for passage in passages[:_MOST_SHOWN])
-    if len(passages) > _MOST_SHOWN:
-        yield f"  and {len(passages) - _MOST_SHOWN} more"
+    if not done.doubtful:
+        return
+    yield (
+        f"Please check {counted(len(done.doubtful), 'text')} that may refer to this person, for "
+        'example "name (at) example.com". Add --spelled-out to erase these too.'
+    )
+    yield from (f"  {passage}" for passage in done.doubtful[:_MOST_SHOWN])
+    if len(done.doubtful) > _MOST_SHOWN:
+        yield f"  and {len(done.doubtful) - _MOST_SHOWN} more"
 
 
 def _verdict(done: Forgotten) -> Iterator[str]:

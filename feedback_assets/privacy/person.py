@@ -154,11 +154,7 @@ def _suggest(
     connection.register("known_odd", pa.table({"text": pa.array(theirs, TEXT)}))
 
 
-def _add_names_beside(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    person: Person,
-) -> None:
+def _add_names_beside(connection: duckdb.DuckDBPyConnection, table: Table, person: Person) -> None:
     """Add the identifiers in rows of one table that contain a known one."""
     pointing = [(p, c) for p, c in leaves(table.columns) if c.points_at in KINDS]
     if not pointing:

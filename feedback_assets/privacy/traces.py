@@ -4,7 +4,7 @@ The same search finds what to rewrite, and afterwards verifies that nothing is l
 """
 
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -224,11 +224,8 @@ def _passages(
             values,
         ).fetchall()
         for row in rows:
-            yield Passage(table.full_name, str(day or ""), _key(keys, row), path)
-
-
-def _key(names: Iterable[str], values: Iterable[Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in zip(names, values, strict=False))
+            key = " ".join(f"{name}={value}" for name, value in zip(keys, row, strict=False))
+            yield Passage(table.full_name, str(day or ""), key, path)
 
 
 def _day(table: Table) -> str:

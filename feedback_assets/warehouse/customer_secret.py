@@ -11,10 +11,8 @@ from collections.abc import Callable
 from feedback_assets.warehouse.warehouse import Warehouse
 
 FILE = "customer_secret.json"
-_TEXT = b"the customer secret of a warehouse"
-
-
 SETTING = "FEEDBACK_CUSTOMER_SECRET"
+_TEXT = b"the customer secret of a warehouse"
 
 
 class OtherSecret(RuntimeError):
